@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One guest: its QEMU, the channels to it, and how its run ends."""
+
+import json
+import os
+import selectors
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+
+from . import LabError
+from .console import Console
+from .kernel import CACHE, GUEST, TREE, cpio, initramfs, module_tree
+
+BOOT_TIMEOUT = 120      # s until the command must have started
+DRAIN = 3               # s for the console to show the command's end
+LAST_WORDS = 5          # s that an Oops may take to be printed in full
+EXIT_TIMEOUT, EXIT_LAB, EXIT_KERNEL = 124, 125, 126
+
+
+def _append(options, topology):
+    words = ["panic=-1", "no_timer_check", "slab_nomerge", "loglevel=7"]
+    if options.arch == "arm64":
+        words.append("console=ttyAMA0")
+    else:
+        words += ["console=ttyS0", "intel_iommu=on"]
+    return " ".join(words + options.append)
+
+
+def _qemu(options, topology):
+    accel = os.environ.get("LAB_ACCEL", "tcg")
+    if accel not in ("tcg", "kvm"):
+        raise LabError(f"LAB_ACCEL='{accel}': expected 'tcg' or 'kvm'")
+    args = ["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-vga", "none",
+            "-m", str(options.mem), "-smp", str(options.smp)]
+    if accel == "tcg":
+        # Several threads of TCG have crashed nested guests.
+        args += ["-accel", "tcg,thread=single" if options.smp > 1 else "tcg"]
+    else:
+        args += ["-accel", "kvm"]
+    if options.arch == "arm64":
+        iommu = ",iommu=smmuv3" if topology.iommu else ""
+        return ["qemu-system-aarch64", "-machine", "virt,gic-version=3" + iommu,
+                "-cpu", "host" if accel == "kvm" else "cortex-a76"] + args
+    machine = "q35,kernel-irqchip=split" if accel == "kvm" else "q35"
+    args = ["qemu-system-x86_64", "-machine", machine,
+            "-cpu", "host" if accel == "kvm" else "qemu64"] + args
+    if topology.iommu:
+        args += ["-device", "intel-iommu,intremap=on"]
+    return args
+
+
+def _keep(paths):
+    """Those of the paths that the guest's own /tmp would hide."""
+    kept = []
+    for p in sorted(set(paths)):
+        if p.startswith(("/tmp/", "/var/tmp/", "/run/")) and \
+           not any(p.startswith(k + "/") for k in kept):
+            if any(c in p for c in " \t\n'\"\\*?[$`"):
+                raise LabError(f"{p}: the lab can't work below /tmp in a folder whose name "
+                               "has blanks or quotes")
+            kept.append(p)
+    return kept
+
+
+class Guest:
+    """A guest for one command."""
+
+    def __init__(self, options, kernel, topology):
+        self.options = options
+        self.topology = topology
+        self.kernel = kernel
+        self.dir = tempfile.mkdtemp(prefix="qwlab.")
+        self.process = None
+        self.streams = {}
+        self.console = None
+        self.started = 0.0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def _path(self, name):
+        return os.path.join(self.dir, name)
+
+    def _initrd(self, modules, load):
+        o = self.options
+        x86 = o.arch == "x86_64"
+        from shlex import quote
+        config = {
+            "LAB_ARCH": o.arch, "LAB_SHARE": "1" if o.share else "0", "LAB_MODULES": modules,
+            "LAB_LOAD": " ".join(load), "LAB_KEEP": " ".join(_keep([TREE, CACHE, os.getcwd()])),
+            "LAB_PATH": ":".join([os.path.join(TREE, "build/bin"),
+                                  os.path.join(TREE, "tools/lab/guest/bin"),
+                                  "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+                                 if x86 else ["/bin"]),
+        }
+        env = {"LAB_KERNEL": o.kernel, "LAB_ARCH": o.arch, "LAB_TOPOLOGY": self.topology.name,
+               "QWAMOS_TREE": TREE, "QWAMOS_CACHE": CACHE}
+        if x86:
+            env["LD_LIBRARY_PATH"] = os.path.join(TREE, "build/lib")
+        env.update(e.split("=", 1) for e in o.env)
+        command = "".join(f"export {k}={quote(v)}\n" for k, v in env.items())
+        if x86:
+            command += f"cd {quote(os.getcwd())} 2>/dev/null || cd {quote(TREE)}\n"
+        command += "exec " + " ".join(quote(w) for w in o.command) + "\n"
+        entries = [("lab", stat.S_IFDIR | 0o755, b"")]
+
+        def add(name, text):
+            data = text if isinstance(text, bytes) else text.encode()
+            entries.append(("lab/" + name, stat.S_IFREG | 0o644, data))
+
+        add("config", "".join(f"{k}={quote(v)}\n" for k, v in config.items()))
+        add("command", command)
+        add("topology", self.topology.paths())
+        add("qmp-devices", self._qmp_devices())
+        with open(os.path.join(GUEST, "stage2"), "rb") as f:
+            add("stage2", f.read())
+        if not x86:
+            for path in self.kernel.built_modules():
+                with open(path, "rb") as f:
+                    add(os.path.basename(path), f.read())
+        path = self._path("initrd")
+        shutil.copy(initramfs(self.kernel), path)
+        with open(path, "ab") as f:
+            f.write(cpio(entries))
+        return path
+
+    def _qmp_devices(self):
+        """device_add's arguments for each device of the topology."""
+        lines = []
+        args = self.topology.qemu_args()[1::2]
+        for arg in args:
+            model, *props = arg.split(",")
+            d = {"driver": model}
+            for p in props:
+                k, _, v = p.partition("=")
+                d[k] = {"on": True, "off": False}.get(v, v)
+                if k in ("chassis", "slot"):
+                    d[k] = int(v)
+            lines.append(f"{d['id']} {json.dumps(d)}\n")
+        return "".join(lines)
+
+    def _modules(self):
+        """The guest's /lib/modules/VERSION, and what it loads from there."""
+        o = self.options
+        load = []
+        if o.load:
+            ours = [os.path.basename(f)[:-3] for f in self.kernel.built_modules()]
+            if not ours:
+                make = "arm64" if o.arch == "arm64" else o.kernel
+                raise LabError(f"no modules are built for {self.kernel.version}: run "
+                               f"'make modules KERNEL={make}', or use --no-load")
+            first = [m for m in ("qwamos_gpu", "qwamos_vfio_pci") if m in ours]
+            load = first + ["vfio_iommu_type1"] + o.modparam
+        if o.arch == "arm64":
+            return "", [f"/lab/{m}.ko" for m in load if m.startswith("qwamos")]
+        return module_tree(self.kernel), ["bochs", "virtio-gpu"] + load
+
+    def _listen(self, name):
+        s = socket.socket(socket.AF_UNIX)
+        s.bind(self._path(name))
+        s.listen(1)
+        return s
+
+    def start(self):
+        o = self.options
+        modules, load = self._modules()
+        listeners = {n: self._listen(n) for n in ("out", "err", "ctl")}
+        open(self._path("console"), "wb").close()
+        args = _qemu(o, self.topology)
+        args += self.topology.qemu_args()
+        args += ["-kernel", self.kernel.image, "-initrd", self._initrd(modules, load),
+                 "-append", _append(o, self.topology),
+                 "-chardev", f"file,id=console,path={self._path('console')}",
+                 "-serial", "chardev:console",
+                 "-device", "virtio-serial-pci,id=lab-serial,bus=pcie.0,addr=0x1d"]
+        for n in listeners:
+            args += ["-chardev", f"socket,id={n},path={self._path(n)},server=off",
+                     "-device", f"virtserialport,bus=lab-serial.0,chardev={n},name=lab.{n}"]
+        # QEMU's monitor, looped back into the guest.
+        args += ["-chardev", f"socket,id=qmp,path={self._path('qmp')},server=on,wait=off",
+                 "-mon", "chardev=qmp,mode=control",
+                 "-chardev", f"socket,id=qmpport,path={self._path('qmp')},server=off",
+                 "-device", "virtserialport,bus=lab-serial.0,chardev=qmpport,name=qmp"]
+        if o.arch == "x86_64":
+            args += ["-fsdev", "local,id=root,path=/,security_model=none,readonly=on,"
+                     "multidevs=remap",
+                     "-device", "virtio-9p-pci,fsdev=root,mount_tag=labroot,bus=pcie.0,addr=0x1e"]
+        if o.share:
+            args += ["-fsdev", f"local,id=share,path={o.share.replace(',', ',,')},"
+                     "security_model=none,multidevs=remap",
+                     "-device", "virtio-9p-pci,fsdev=share,mount_tag=labshare,bus=pcie.0,addr=0x1c"]
+        self.started = time.monotonic()
+        with open(self._path("qemu"), "wb") as log:
+            try:
+                self.process = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=log,
+                                                stderr=log)
+            except FileNotFoundError:
+                raise LabError(f"{args[0]} is not installed: run 'make deps'") from None
+        self.console = Console(self._path("console"))
+        for n, s in listeners.items():
+            s.settimeout(0.2)
+            while n not in self.streams:
+                try:
+                    self.streams[n] = s.accept()[0]
+                except socket.timeout:
+                    if self.process.poll() is not None:
+                        raise LabError("QEMU did not start:\n" + self._qemu_log()) from None
+                    if time.monotonic() - self.started > BOOT_TIMEOUT:
+                        raise LabError("QEMU hangs") from None
+            s.close()
+
+    def _qemu_log(self):
+        with open(self._path("qemu"), encoding="utf-8", errors="replace") as f:
+            return f.read().rstrip()
+
+    def run(self):
+        """Passes on the command's output until it ends; returns the run's exit code."""
+        sel = selectors.DefaultSelector()
+        sinks = {"out": sys.stdout.buffer, "err": sys.stderr.buffer}
+        for n, s in self.streams.items():
+            s.setblocking(False)
+            sel.register(s, selectors.EVENT_READ, n)
+        control, status, ready = "", None, False
+        now = time.monotonic()
+        limit = now + min(BOOT_TIMEOUT, self.options.timeout)
+        ends = None
+        while True:
+            for key, _ in sel.select(0.1):
+                try:
+                    data = key.fileobj.recv(65536)
+                except BlockingIOError:
+                    continue
+                if not data:
+                    sel.unregister(key.fileobj)
+                elif key.data == "ctl":
+                    control += data.decode(errors="replace")
+                else:
+                    sinks[key.data].write(data)
+                    sinks[key.data].flush()
+            self.console.poll()
+            now = time.monotonic()
+            *lines, control = control.split("\n")
+            for line in lines:
+                word, _, rest = line.partition(" ")
+                if word == "ready":
+                    ready = True
+                    limit = self.started + self.options.timeout
+                    if self.options.verbose:
+                        print(f"lab: {self.kernel.version} ready after "
+                              f"{now - self.started:.1f} s", file=sys.stderr)
+                elif word == "exit":
+                    status = int(rest)
+                    ends = now + DRAIN
+                elif word == "error":
+                    return self._over(EXIT_LAB, rest)
+            if status is not None:
+                if (self.console.command_ended or now > ends) and not sel.select(0):
+                    return self._over(status, None)
+            elif self.process.poll() is not None:
+                self.console.poll()
+                return self._over(EXIT_LAB, "the guest ended before the command did\n" +
+                                  self._qemu_log())
+            elif self.console.fatal:
+                ends = ends or now + LAST_WORDS
+                if now > ends:
+                    return self._over(EXIT_KERNEL, None)
+            if now > limit and status is None:
+                self.console.poll()
+                if ready or self.options.timeout < BOOT_TIMEOUT:
+                    return self._over(EXIT_TIMEOUT, f"no end within {self.options.timeout} s"
+                                      if ready else "the timeout came before the command")
+                return self._over(EXIT_LAB, f"the guest did not come up in {BOOT_TIMEOUT} s")
+
+    def _over(self, code, problem):
+        """Ends the run: tells problems, keeps the log of a failed one."""
+        self.process.kill()
+        self.process.wait()
+        self.console.poll()
+        if self.console.bad and code != EXIT_TIMEOUT:
+            code = EXIT_KERNEL
+        lab_failed = problem is not None or self.console.bad
+        log = self.options.log
+        if not log and lab_failed:
+            logs = os.path.join(TREE, "build/lab/log")
+            os.makedirs(logs, exist_ok=True)
+            log = os.path.join(logs, time.strftime("%H%M%S") + f"-{os.getpid()}.log")
+        if log:
+            shutil.copy(self._path("console"), log)
+        if lab_failed:
+            say = [f"lab: {problem}"] if problem else []
+            if self.console.bad:
+                say.append("lab: the guest's kernel complained:")
+                say += ["    " + line for line in self.console.bad[:20]]
+            say += [f"lab: the end of its console (all of it: {log}):", self.console.tail(25)]
+            sys.stdout.flush()
+            print("\n".join(say), file=sys.stderr, flush=True)
+        return code

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# qwamos-gpu: 'make help' lists what can be made.
+
+TOP := $(CURDIR)
+export QWAMOS_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/qwamos-gpu
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+UDEVDIR ?= /usr/lib/udev/rules.d
+SYSUSERSDIR ?= /usr/lib/sysusers.d
+UNITDIR ?= /usr/lib/systemd/system
+
+.DEFAULT_GOAL := all
+.PHONY: all userspace tests lab-modules help deps check check-build demo bench lint \
+	install uninstall clean distclean
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+all: modules userspace
+
+include tools/build/modules.mk
+
+# Locked, for nothing keeps people from running make twice at once.
+userspace tests:
+	@mkdir -p build
+	+@flock build/.lock $(MAKE) --no-print-directory -f userspace/build.mk $@
+
+lab-modules:
+	+@$(MAKE) --no-print-directory modules KERNEL=6.1
+	+@$(MAKE) --no-print-directory modules KERNEL=6.12
+
+help:
+	@sed -n '/^## /s/^## //p' Makefile
+
+## make               the modules and the userspace
+## make modules       the modules, for the running kernel's headers, or else the lab's 6.1
+##   KDIR=DIR           for the kernel tree or headers in DIR
+##   KERNEL=6.1         for a kernel of the lab: 6.1, 6.12 or arm64
+## make userspace     programs (build/bin) and library (build/lib)
+## make tests         test programs (build/tests)
+## make install       programs, library, udev rule and group, to PREFIX=/usr/local
+##   DESTDIR=DIR        below DIR, for packages
+## make uninstall     removes these again
+## make modules_install  modules to /lib/modules, as the kernel's own target does
+## make modules_sign  signs the modules: KEY=FILE.pem CERT=FILE.x509
+## make deps          installs Debian packages, fetches the lab's kernels into a cache
+##   DEPS=0             for check and demo: install nothing, need no root
+## make demo          a GPU goes to a VM, in the lab, step by step
+## make check         all tests; the last line counts them
+## make check-build   both kernels, W=1, and the userspace, warnings being errors
+## make bench         speed, as ratios to what others take
+## make lint          style, sparse, licences, sizes of files
+## make clean         removes build/
+## make distclean     removes the cache of kernels, too
+
+deps:
+	@tools/deps
+
+ifneq ($(DEPS),0)
+check demo: deps
+endif
+
+check:
+	+@tests/run
+
+demo: lab-modules userspace
+	@tools/demo/run
+
+bench: lab-modules userspace
+	@tools/bench/run
+
+lint:
+	@tools/lint
+
+# In folders of its own, for flags that differ would have all built anew each time.
+check-build:
+	+@tools/build/check
+
+install: userspace
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR) $(DESTDIR)$(INCLUDEDIR)/linux
+	install -m 755 build/bin/* $(DESTDIR)$(BINDIR)
+	install -m 755 build/lib/libqwamos-gpu.so.0 $(DESTDIR)$(LIBDIR)
+	ln -sf libqwamos-gpu.so.0 $(DESTDIR)$(LIBDIR)/libqwamos-gpu.so
+	install -m 644 build/lib/libqwamos-gpu.a $(DESTDIR)$(LIBDIR)
+	install -m 644 uapi/linux/qwamos_gpu.h $(DESTDIR)$(INCLUDEDIR)/linux
+	@tools/build/install-system install "$(DESTDIR)" "$(BINDIR)" "$(UDEVDIR)" "$(SYSUSERSDIR)" "$(UNITDIR)"
+	$(if $(DESTDIR),,ldconfig)
+
+uninstall:
+	for p in qwamos-gpu qwamos-vfio qwamos-vm; do rm -f $(DESTDIR)$(BINDIR)/$$p; done
+	rm -f $(DESTDIR)$(LIBDIR)/libqwamos-gpu.so.0 $(DESTDIR)$(LIBDIR)/libqwamos-gpu.so \
+		$(DESTDIR)$(LIBDIR)/libqwamos-gpu.a $(DESTDIR)$(INCLUDEDIR)/linux/qwamos_gpu.h
+	@tools/build/install-system uninstall "$(DESTDIR)" "$(BINDIR)" "$(UDEVDIR)" "$(SYSUSERSDIR)" "$(UNITDIR)"
+
+clean:
+	rm -rf build
+
+distclean: clean
+	rm -rf "$(QWAMOS_CACHE)"

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Tests in C, a part of userspace/build.mk: each file of tests/unit and tests/guest is a
+# program; tests/lib belongs to all of them. A file whose name contains "layout" is
+# also built for 32 bit, as NAME-32, without any library.
+
+TESTS := $(OUT)/tests
+CC32 ?= i686-linux-gnu-gcc
+KSELFTEST := $(QWAMOS_CACHE)/kselftest
+TEST_CFLAGS := -isystem $(KSELFTEST) -iquote tests/lib -Wno-missing-prototypes -Wno-shadow
+test_lib := $(call objects,$(sort $(wildcard tests/lib/*.c)))
+unit_src := $(sort $(wildcard tests/unit/*.c))
+guest_src := $(sort $(wildcard tests/guest/*.c))
+layout_src := $(foreach s,$(unit_src) $(guest_src),$(if $(findstring layout,$(notdir $(s))),$(s)))
+test_bin = $(patsubst tests/%.c,$(TESTS)/%,$(1))
+unit_bin := $(call test_bin,$(unit_src))
+guest_bin := $(call test_bin,$(guest_src))
+layout_bin := $(addsuffix -32,$(call test_bin,$(layout_src)))
+
+.PHONY: tests
+tests: userspace $(unit_bin) $(guest_bin) $(layout_bin)
+
+$(call objects,$(unit_src) $(guest_src) $(sort $(wildcard tests/lib/*.c))): \
+	ALL_CFLAGS += $(TEST_CFLAGS)
+
+$(unit_bin) $(guest_bin): $(TESTS)/%: $(OBJ)/tests/%.o $(test_lib) $(ARCHIVES)
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) \
+		-Wl,--end-group -pthread -Wl,--as-needed $(PKG_LIBS) -lcmocka
+
+$(layout_bin): $(TESTS)/%-32: tests/%.c $(wildcard uapi/linux/*.h) $(OBJ)/flags
+	@mkdir -p $(@D)
+	@echo "  CC32    $<"
+	$(Q)$(CC32) -std=gnu11 -D_GNU_SOURCE $(INCLUDES) $(TEST_CFLAGS) $(WARNINGS) $(CFLAGS) \
+		$(if $(WERROR),-Werror) -static -o $@ $<

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The kernel modules, out of tree: sources are linked into build/kmod/VERSION, so that
+# several kernels build side by side and the source tree stays clean.
+
+KARCH := $(if $(filter arm64,$(KERNEL)),arm64,amd64)
+SERIES := $(if $(filter arm64,$(KERNEL)),6.1,$(or $(KERNEL),6.1))
+LAB_ROOT := $(realpath $(QWAMOS_CACHE)/kernel/$(KARCH)/$(SERIES))
+LAB_KDIR := $(LAB_ROOT)/root/usr/src/linux-headers-$(notdir $(LAB_ROOT))
+HOST_KDIR := $(wildcard /lib/modules/$(shell uname -r)/build)
+
+ifdef KERNEL
+KERNEL_DIR := $(LAB_KDIR)
+else
+KERNEL_DIR := $(or $(KDIR),$(HOST_KDIR),$(LAB_KDIR))
+endif
+KVER := $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' \
+	$(KERNEL_DIR)/include/generated/utsrelease.h 2>/dev/null)
+ifeq ($(KARCH),arm64)
+CROSS := ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
+endif
+
+KOUT ?= $(TOP)/build/kmod/$(KVER)
+KMAKE = $(MAKE) -C $(KERNEL_DIR) M=$(KOUT) $(CROSS) $(KFLAGS) --no-print-directory
+
+.PHONY: modules modules_install modules_sign
+modules: $(KOUT)/.farm
+	+@flock $(KOUT)/.lock $(KMAKE) modules
+
+# A link for each source; links whose source has gone, go too.
+.PHONY: $(KOUT)/.farm
+$(KOUT)/.farm:
+	@[ -n "$(KVER)" ] || { \
+		echo "no kernel headers$(if $(KDIR), in $(KDIR),$(if $(KERNEL), for lab kernel '$(KERNEL)')):" \
+		"run 'make deps', or name a built kernel tree by KDIR=" >&2; exit 1; }
+	@mkdir -p $(KOUT)
+	@cd $(TOP) && for f in Kbuild $$(find kmod uapi -name '*.[ch]' -o -name Kbuild); do \
+		[ -L "$(KOUT)/$$f" ] || { mkdir -p "$(KOUT)/$${f%/*}" 2>/dev/null; \
+		[ "$$f" != Kbuild ] || rmdir "$(KOUT)/Kbuild" 2>/dev/null; \
+		ln -sfn "$(TOP)/$$f" "$(KOUT)/$$f"; }; done
+	@find $(KOUT) -xtype l -delete
+
+modules_install: modules
+	+@flock $(KOUT)/.lock $(KMAKE) modules_install $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR))
+
+modules_sign: modules
+	@[ -n "$(KEY)" ] && [ -n "$(CERT)" ] || { \
+		echo "modules_sign: give the key and its certificate, KEY=FILE.pem CERT=FILE.x509" >&2; \
+		exit 1; }
+	@for f in $(KEY) $(CERT); do [ -r "$$f" ] || { \
+		echo "modules_sign: cannot read $$f" >&2; exit 1; }; done
+	@set -e; for m in $$(find $(KOUT) -name '*.ko'); do \
+		$(KERNEL_DIR)/scripts/sign-file sha256 $(KEY) $(CERT) $$m; \
+		echo "  SIGN    $$m"; done

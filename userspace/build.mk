@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The library and the programs. One make for all folders, run from the top of the tree:
+#   util and lib        libqwamos-gpu, static and shared
+#   detect ... vm       one archive for the programs
+#   cmd/PROGRAM*.c      a program; the other files of cmd belong to all of them
+
+PROGRAMS := qwamos-gpu qwamos-vfio qwamos-vm
+ROOMS := detect config qemu vfio vm
+# Sources that the module has, too.
+CORES := $(wildcard kmod/policy.c kmod/rate.c kmod/quota.c)
+PACKAGES := libkmod libpci yaml-0.1 json-c
+VERSION := $(shell cat VERSION)
+SONAME := libqwamos-gpu.so.0
+
+OUT ?= build
+OBJ := $(OUT)/obj
+BIN := $(OUT)/bin
+LIB := $(OUT)/lib
+Q := $(if $(V),,@)
+
+CC ?= gcc
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wold-style-definition -Wpointer-arith -Wwrite-strings -Wvla -Wundef \
+	-Wformat=2 -Wimplicit-fallthrough -Wno-unused-parameter \
+	-Werror=implicit-function-declaration -Werror=incompatible-pointer-types \
+	-Werror=int-conversion -Werror=return-type -Werror=format-security \
+	-Werror=uninitialized
+HARDENING := -fstack-protector-strong -fPIC -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+INCLUDES := -I. -Iuapi -Iuserspace -iquote kmod \
+	$(addprefix -iquote userspace/,util lib $(ROOMS) cmd)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
+PKG_LIBS := $(shell pkg-config --libs $(PACKAGES))
+ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DQWAMOS_VERSION='"$(VERSION)"' $(INCLUDES) \
+	$(PKG_CFLAGS) $(WARNINGS) $(HARDENING) $(CFLAGS) $(if $(WERROR),-Werror)
+ALL_LDFLAGS := -Wl,-z,relro,-z,now $(LDFLAGS)
+
+objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
+lib_src := $(sort $(wildcard userspace/util/*.c userspace/lib/*.c)) $(CORES)
+room_src := $(sort $(foreach r,$(ROOMS),$(wildcard userspace/$(r)/*.c)))
+cmd_src := $(sort $(wildcard userspace/cmd/*.c))
+program_src = userspace/cmd/$(1).c $(filter userspace/cmd/$(1)-%.c,$(cmd_src))
+programs := $(foreach p,$(PROGRAMS),$(if $(wildcard userspace/cmd/$(p).c),$(p)))
+shared_src := $(filter-out $(foreach p,$(PROGRAMS),$(call program_src,$(p))),$(cmd_src))
+
+STATIC := $(LIB)/libqwamos-gpu.a
+SHARED := $(LIB)/$(SONAME)
+COMMON := $(OBJ)/common.a
+ARCHIVES := $(COMMON) $(STATIC)
+MAP := $(wildcard userspace/lib/libqwamos-gpu.map)
+
+.PHONY: userspace
+userspace: $(addprefix $(BIN)/,$(programs)) $(if $(wildcard userspace/lib/*.c),$(SHARED) $(STATIC))
+
+$(OBJ)/%.o: %.c $(OBJ)/flags
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Other flags, other objects; and an archive forgets a file that has been removed.
+$(OBJ)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(CC) $(ALL_CFLAGS) $(lib_src) $(room_src) $(shared_src))' | \
+		cmp -s - $@ || \
+		echo '$(subst ','\'',$(CC) $(ALL_CFLAGS) $(lib_src) $(room_src) $(shared_src))' >$@
+.PHONY: FORCE
+FORCE:
+
+$(STATIC): $(call objects,$(lib_src)) $(OBJ)/flags
+	@mkdir -p $(@D)
+	@echo "  AR      $@"
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $(filter %.o,$^)
+
+$(COMMON): $(call objects,$(room_src) $(shared_src)) $(OBJ)/flags
+	@echo "  AR      $@"
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $(filter %.o,$^)
+
+$(SHARED): $(call objects,$(lib_src)) $(MAP)
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) -shared -Wl,-soname,$(SONAME) $(if $(MAP),-Wl$(comma)--version-script=$(MAP)) \
+		$(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--as-needed $(PKG_LIBS)
+	$(Q)ln -sf $(SONAME) $(LIB)/libqwamos-gpu.so
+comma := ,
+
+define program
+$(BIN)/$(1): $(call objects,$(call program_src,$(1))) $(ARCHIVES)
+	@mkdir -p $$(@D)
+	@echo "  LD      $$@"
+	$(Q)$$(CC) $$(ALL_LDFLAGS) -pie -o $$@ $$(filter %.o,$$^) \
+		-Wl,--start-group $$(ARCHIVES) -Wl,--end-group -Wl,--as-needed $$(PKG_LIBS)
+endef
+$(foreach p,$(programs),$(eval $(call program,$(p))))
+
+include tests/build.mk
+
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

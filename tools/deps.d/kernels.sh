@@ -5,6 +5,7 @@
 #   kernel/ARCH/VERSION/            one unpacked kernel, VERSION as in uname -r
 #     root/boot/vmlinuz-VERSION     the packages as dpkg unpacks them
 #     root/lib/modules/VERSION/     modules, unpacked
+#     root/boot/vmlinux             the kernel, unpacked (x86-64)
 #     root/usr/src/linux-headers-VERSION/
 #   kernel/ARCH/SERIES              link to the one that is in use
 #   kselftest/                      headers of the kernel's self tests
@@ -106,6 +107,10 @@ unpack_kernel()
 	rm -f "$tmp/new/root/lib/modules/$ver"/{build,source}
 	chmod -R u+rwX,go+rX "$tmp/new"
 	/sbin/depmod -b "$tmp/new/root" "$ver"
+	if [ "$arch" = amd64 ]; then
+		"$TOP/tools/deps.d/extract-vmlinux" "$tmp/new/root/boot/vmlinuz-$ver" \
+			"$tmp/new/root/boot/vmlinux"
+	fi
 	echo "${pkgs[*]}" >"$tmp/new/complete"
 	rm -rf "$dir"
 	mv -T "$tmp/new" "$dir"

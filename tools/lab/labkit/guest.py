@@ -105,6 +105,7 @@ class Guest:
                                  if x86 else ["/bin"]),
         }
         env = {"LAB_KERNEL": o.kernel, "LAB_ARCH": o.arch, "LAB_TOPOLOGY": self.topology.name,
+               "LAB_KERNEL_ROOT": self.kernel.root, "LAB_KERNEL_IMAGE": self.kernel.image,
                "QWAMOS_TREE": TREE, "QWAMOS_CACHE": CACHE}
         if x86:
             env["LD_LIBRARY_PATH"] = os.path.join(TREE, "build/lib")

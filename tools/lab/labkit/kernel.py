@@ -37,7 +37,9 @@ class Kernel:
         self.dir = os.path.realpath(link)
         self.version = os.path.basename(self.dir)
         self.root = os.path.join(self.dir, "root")
-        self.image = os.path.join(self.root, "boot", "vmlinuz-" + self.version)
+        unpacked = os.path.join(self.root, "boot/vmlinux")
+        self.image = unpacked if os.path.exists(unpacked) else \
+            os.path.join(self.root, "boot/vmlinuz-" + self.version)
         if not os.path.exists(os.path.join(self.dir, "complete")):
             what = "arm64" if arch == "arm64" else series
             raise LabError(f"no kernel {series} for {arch} in {CACHE}: run 'make deps' "

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The control device's calls. */
+#include "lib/libqwamos-gpu.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "lib/call.h"
+
+/* More entries than this are no list but a fault, and MAX_TRIES changes during one call are one too. */
+#define MAX_ENTRIES	(1U << 20)
+#define MAX_TRIES	16
+
+int qgpu_call(int fd, unsigned long cmd, struct qwamos_gpu_hdr *hdr, size_t size, __u32 *reason)
+{
+	int err;
+
+	hdr->size = size;
+	hdr->out_reason = QWAMOS_GPU_REASON_NONE;
+	hdr->__reserved = 0;
+	err = ioctl(fd, cmd, hdr) < 0 ? -errno : 0;
+	if (reason)
+		*reason = hdr->out_reason;
+	return err;
+}
+
+int qgpu_open(void)
+{
+	int fd = open(QWAMOS_GPU_DEVICE, O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int qgpu_get_info(int fd, struct qwamos_gpu_get_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	return qgpu_call(fd, QWAMOS_GPU_GET_INFO, &info->hdr, sizeof(*info), NULL);
+}
+
+/*
+ * Copies a name into a field of the uAPI. What does not fit is sent cut off but without its NUL, so that the kernel refuses it as it refuses
+ * every other bad name, and no second rule of names stands here.
+ */
+static void put_name(char dst[QWAMOS_GPU_NAME_LEN], const char *name)
+{
+	size_t len = strnlen(name, QWAMOS_GPU_NAME_LEN);
+
+	memset(dst, 0, QWAMOS_GPU_NAME_LEN);
+	memcpy(dst, name, len);
+}
+
+int qgpu_create(int ctl, const char *name, int cgroup_fd, __u32 flags, int *manage_fd, int *use_fd,
+		__u64 *vm_id, __u32 *reason)
+{
+	struct qwamos_gpu_create req = { .hdr.flags = flags, .cgroup_fd = cgroup_fd };
+	int err;
+
+	put_name(req.name, name);
+	err = qgpu_call(ctl, QWAMOS_GPU_CREATE, &req.hdr, sizeof(req), reason);
+	if (err)
+		return err;
+	*manage_fd = req.out_manage_fd;
+	*use_fd = req.out_use_fd;
+	if (vm_id)
+		*vm_id = req.out_vm_id;
+	return 0;
+}
+
+int qgpu_open_vm(int ctl, __u64 vm_id, const char *name, __u32 right, __u32 *reason)
+{
+	struct qwamos_gpu_open req = { .vm_id = vm_id, .right = right };
+	int err;
+
+	if (!vm_id)
+		put_name(req.name, name);
+	err = qgpu_call(ctl, QWAMOS_GPU_OPEN, &req.hdr, sizeof(req), reason);
+	return err ? err : req.out_fd;
+}
+
+/* LIST_*: the count is asked for until it holds still for long enough. */
+static int list(int ctl, unsigned long cmd, size_t entry_size, void **entries, size_t *n, __u32 *reason)
+{
+	struct qwamos_gpu_list req;
+	unsigned int room = 16, tries = 0;
+	void *array;
+	int err;
+
+	*entries = NULL;
+	*n = 0;
+	do {
+		array = calloc(room, entry_size);
+		if (!array)
+			return -ENOMEM;
+		memset(&req, 0, sizeof(req));
+		req.entries = (uintptr_t)array;
+		req.entry_size = entry_size;
+		req.count = room;
+		err = qgpu_call(ctl, cmd, &req.hdr, sizeof(req), reason);
+		if (!err && req.count && req.count <= room) {
+			*entries = array;
+			*n = req.count;
+			return 0;
+		}
+		free(array);
+		if (err != -EMSGSIZE)
+			return err;
+		/* A few more, for those that come meanwhile. */
+		room = req.count + req.count / 4 + 4;
+	} while (req.count < MAX_ENTRIES && ++tries < MAX_TRIES);
+	return -EMSGSIZE;
+}
+
+int qgpu_list_vms(int ctl, struct qwamos_gpu_vm **vms, size_t *n, __u32 *reason)
+{
+	return list(ctl, QWAMOS_GPU_LIST_VMS, sizeof(**vms), (void **)vms, n, reason);
+}
+
+int qgpu_list_devices(int ctl, struct qwamos_gpu_device **devs, size_t *n, __u32 *reason)
+{
+	return list(ctl, QWAMOS_GPU_LIST_DEVICES, sizeof(**devs), (void **)devs, n, reason);
+}
+
+int qgpu_release(int ctl, __u64 device_id, __u32 *reason)
+{
+	struct qwamos_gpu_release req = {
+		.hdr.flags = QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS,
+		.device_id = device_id,
+	};
+
+	return qgpu_call(ctl, QWAMOS_GPU_RELEASE, &req.hdr, sizeof(req), reason);
+}
+
+int qgpu_audit_read(int fd, struct qwamos_gpu_audit_read *req, struct qwamos_gpu_audit_record **recs, __u32 *reason)
+{
+	struct qwamos_gpu_audit_record *array;
+	__u32 room = req->count;
+	int err;
+
+	*recs = NULL;
+	/* Zero and too many are the kernel's to refuse; the array must only be there for what it may write. */
+	array = calloc(room && room <= 65536 ? room : 1, sizeof(*array));
+	if (!array)
+		return -ENOMEM;
+	req->records = (uintptr_t)array;
+	req->record_size = sizeof(*array);
+	err = qgpu_call(fd, QWAMOS_GPU_AUDIT_READ, &req->hdr, sizeof(*req), reason);
+	req->records = 0;
+	if (err || !req->count) {
+		free(array);
+		return err;
+	}
+	*recs = array;
+	return 0;
+}

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "util/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util/mem.h"
+
+/* Reads until the end of the file or until @len bytes are there. */
+static ssize_t read_fully(int fd, char *buf, size_t len)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < len) {
+		n = read(fd, buf + done, len - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			break;
+		done += n;
+	}
+	return done;
+}
+
+static int write_fully(int fd, const char *buf, size_t len)
+{
+	ssize_t n;
+
+	while (len) {
+		n = write(fd, buf, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		buf += n;
+		len -= n;
+	}
+	return 0;
+}
+
+ssize_t qfile_read(int dirfd, const char *path, char *buf, size_t len)
+{
+	ssize_t n;
+	int fd;
+
+	buf[0] = '\0';
+	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return -errno;
+	n = read_fully(fd, buf, len);
+	close(fd);
+	if (n < 0 || (size_t)n == len) {
+		buf[0] = '\0';
+		return n < 0 ? n : -EFBIG;
+	}
+	while (n && buf[n - 1] == '\n')
+		n--;
+	buf[n] = '\0';
+	return n;
+}
+
+ssize_t qfile_read_all(int dirfd, const char *path, size_t max, char **buf)
+{
+	size_t room = 4096, len = 0;
+	ssize_t n;
+	int fd;
+
+	*buf = NULL;
+	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return -errno;
+	do {
+		room *= 2;
+		*buf = qmem_realloc(*buf, room, 1);
+		n = read_fully(fd, *buf + len, room - 1 - len);
+		if (n < 0)
+			break;
+		len += n;
+		if (len > max)
+			n = -EFBIG;
+	} while (n >= 0 && len == room - 1);
+	close(fd);
+	if (n < 0) {
+		free(*buf);
+		*buf = NULL;
+		return n;
+	}
+	(*buf)[len] = '\0';
+	return len;
+}
+
+int qfile_read_ll(int dirfd, const char *path, long long *value)
+{
+	char buf[64], *end;
+	ssize_t n = qfile_read(dirfd, path, buf, sizeof(buf));
+
+	if (n < 0)
+		return n;
+	errno = 0;
+	*value = strtoll(buf, &end, 0);
+	if (end == buf || *end)
+		return -EINVAL;
+	return -errno;
+}
+
+int qfile_write(int dirfd, const char *path, const char *text)
+{
+	size_t len = strlen(text);
+	ssize_t n;
+	int fd, err = 0;
+
+	fd = openat(dirfd, path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return -errno;
+	do {
+		n = write(fd, text, len);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		err = -errno;
+	else if ((size_t)n != len)
+		err = -EIO;
+	close(fd);
+	return err;
+}
+
+/* Makes what happened to names in @path's directory last. */
+static int sync_parent(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = slash ? strndup(path, slash == path ? 1 : slash - path) : strdup(".");
+	int fd, err = 0;
+
+	fd = open(qmem_check(dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(dir);
+	if (fd < 0)
+		return -errno;
+	if (fsync(fd))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+int qfile_replace(const char *path, const void *data, size_t len, mode_t mode)
+{
+	char *tmp = qmem_printf("%s.new", path);
+	int fd, err;
+
+	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (fd < 0) {
+		err = -errno;
+		goto out;
+	}
+	err = write_fully(fd, data, len);
+	if (!err && fsync(fd))
+		err = -errno;
+	if (close(fd) && !err)
+		err = -errno;
+	if (!err && rename(tmp, path))
+		err = -errno;
+	if (err) {
+		unlink(tmp);
+		goto out;
+	}
+	err = sync_parent(path);
+out:
+	free(tmp);
+	return err;
+}
+
+int qfile_remove(const char *path)
+{
+	if (unlink(path))
+		return errno == ENOENT ? 0 : -errno;
+	return sync_parent(path);
+}
+
+int qfile_mkdirs(const char *path, mode_t mode)
+{
+	char *copy, *p;
+	struct stat st;
+	int err = 0;
+
+	if (!stat(path, &st))
+		return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+	copy = qmem_strdup(path);
+	for (p = copy + 1; !err; p++) {
+		char c = *p;
+
+		if (c && c != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(copy, mode) && errno != EEXIST)
+			err = -errno;
+		*p = c;
+		if (!c)
+			break;
+	}
+	free(copy);
+	if (err)
+		return err;
+	if (stat(path, &st))
+		return -errno;
+	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+}
+
+int qfile_link_name(int dirfd, const char *path, char *buf, size_t len)
+{
+	char target[PATH_MAX];
+	const char *name;
+	ssize_t n;
+
+	buf[0] = '\0';
+	n = readlinkat(dirfd, path, target, sizeof(target));
+	if (n < 0)
+		return -errno;
+	if ((size_t)n == sizeof(target))
+		return -ENAMETOOLONG;
+	target[n] = '\0';
+	name = strrchr(target, '/');
+	name = name ? name + 1 : target;
+	if (strlen(name) >= len)
+		return -ENAMETOOLONG;
+	memcpy(buf, name, strlen(name) + 1);
+	return 0;
+}
+
+bool qfile_exists(int dirfd, const char *path)
+{
+	return !faccessat(dirfd, path, F_OK, 0);
+}
+
+static long long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+int qfile_lock(const char *path, unsigned int wait_ms, struct qerr *e)
+{
+	const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
+	long long end = now_ms() + wait_ms;
+	char pid[32];
+	int fd, err;
+
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return qerr_sys(e, errno, "%s", path);
+	while (flock(fd, LOCK_EX | LOCK_NB)) {
+		err = errno;
+		if (err == EWOULDBLOCK && now_ms() < end) {
+			nanosleep(&pause, NULL);
+			continue;
+		}
+		close(fd);
+		if (err != EWOULDBLOCK)
+			return qerr_sys(e, err, "%s", path);
+		qfile_read(AT_FDCWD, path, pid, sizeof(pid));
+		return qerr_set(e, EBUSY, "another run is at work (process %s, lock %s): wait until it has ended",
+				*pid ? pid : "unknown", path);
+	}
+	/* Only told to people: what counts is the lock. */
+	snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
+	if (ftruncate(fd, 0) || pwrite(fd, pid, strlen(pid), 0) < 0) {
+		err = errno;
+		close(fd);
+		return qerr_sys(e, err, "%s", path);
+	}
+	return fd;
+}
+
+int qfile_boot_id(char buf[37])
+{
+	char text[64];
+	ssize_t n = qfile_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", text, sizeof(text));
+
+	buf[0] = '\0';
+	if (n != 36)
+		return n < 0 ? n : -EINVAL;
+	memcpy(buf, text, 37);
+	return 0;
+}

@@ -64,7 +64,7 @@ check demo: deps
 endif
 
 check:
-	+@tests/run
+	@tests/run $(TESTS)
 
 demo: lab-modules userspace
 	@tools/demo/run

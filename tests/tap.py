@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Reads what test programs print (TAP, as kselftest and cmocka write it) and adds it up."""
+
+import re
+import threading
+
+POINT = re.compile(r"^(not )?ok\b\s*(\d+)?\s*(?:-\s*)?([^#]*?)\s*(?:#\s*(.*))?$")
+PLAN = re.compile(r"^1\.\.(\d+)(?:\s*#\s*SKIP\s*(.*))?", re.I)
+SKIP = re.compile(r"SKIP\b\S*\s*(.*)", re.I)
+
+
+class Total:
+    """The sum of everything; prints each point under one numbering."""
+
+    def __init__(self, verbose):
+        self.passed = self.failed = self.skipped = 0
+        self.failures = []
+        self.verbose = verbose
+        self.lock = threading.Lock()
+
+    def point(self, ok, name, skip=None):
+        """One test: skip is the reason for skipping it."""
+        with self.lock:
+            if skip is not None and not skip.strip():
+                ok, skip, name = False, None, name + " (skipped without a reason)"
+            number = self.passed + self.failed + self.skipped + 1
+            if skip is not None:
+                self.skipped += 1
+                print(f"ok {number} - {name} # SKIP {skip}", flush=True)
+            elif ok:
+                self.passed += 1
+                print(f"ok {number} - {name}", flush=True)
+            else:
+                self.failed += 1
+                self.failures.append(name)
+                print(f"not ok {number} - {name}", flush=True)
+
+    def note(self, text):
+        """Lines that are no tests."""
+        with self.lock:
+            for line in text.splitlines():
+                print("# " + line, flush=True)
+
+    def summary(self):
+        line = f"{self.passed} passed, {self.failed} failed"
+        return line + (f", {self.skipped} skipped" if self.skipped else "")
+
+
+class Program:
+    """The output of one test program, line by line."""
+
+    def __init__(self, total, name):
+        self.total = total
+        self.name = name
+        self.planned = None
+        self.points = self.bad = self.skips = 0
+        self.lines = []
+
+    def _point(self, ok, name, skip=None):
+        self.points += 1
+        self.bad += not ok and skip is None
+        self.skips += skip is not None
+        self.total.point(ok, f"{self.name}: {name}", skip)
+
+    def line(self, text):
+        text = text.rstrip("\r\n")
+        self.lines.append(text)
+        if self.total.verbose:
+            self.total.note(f"{self.name}: {text}")
+        plan = PLAN.match(text)
+        if plan:
+            # Several groups of one program plan one after another.
+            self.planned = (self.planned or 0) + int(plan.group(1))
+            if plan.group(1) == "0":
+                self._point(True, "all of it", plan.group(2) or "")
+                self.planned += 1
+            return
+        point = POINT.match(text)
+        if point:
+            no, number, name, directive = point.groups()
+            skip = SKIP.match(directive) if directive else None
+            self._point(not no, name or f"test {number}", skip.group(1) if skip else None)
+        elif text.startswith("Bail out!"):
+            self._point(False, text)
+
+    def end(self, status):
+        """The program is over; says what its points alone do not."""
+        before = self.bad
+        if self.planned is None:
+            self._point(False, f"no plan in its output (status {status})")
+        elif self.points != self.planned:
+            self._point(False, f"{self.planned} tests planned, {self.points} done "
+                        f"(status {status})")
+        elif status == 124 or status > 128:
+            self._point(False, "killed, or out of time" + f" (status {status})")
+        elif status and not before and not (status == 4 and self.skips):
+            self._point(False, f"status {status} though no test failed")
+        if self.bad and not self.total.verbose:
+            self.total.note("\n".join([f"---- all of {self.name}'s output:"] +
+                                      self.lines[-200:] + ["----"]))

@@ -14,7 +14,7 @@ SYSUSERSDIR ?= /usr/lib/sysusers.d
 UNITDIR ?= /usr/lib/systemd/system
 
 .DEFAULT_GOAL := all
-.PHONY: all userspace tests lab-modules help deps check check-build demo bench lint \
+.PHONY: all userspace tests lab-modules help deps check check-build demo bench lint format \
 	install uninstall clean distclean
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
@@ -52,7 +52,8 @@ help:
 ## make check         all tests; the last line counts them
 ## make check-build   both kernels, W=1, and the userspace, warnings being errors
 ## make bench         speed, as ratios to what others take
-## make lint          style, sparse, licences, sizes of files
+## make lint          style, sparse, licences, sizes of files; CHECKS= for some of these
+## make format        writes the C sources as clang-format would
 ## make clean         removes build/
 ## make distclean     removes the cache of kernels, too
 
@@ -73,7 +74,10 @@ bench: lab-modules userspace
 	@tools/bench/run
 
 lint:
-	@tools/lint
+	@tools/lint $(CHECKS)
+
+format:
+	@git ls-files 'kmod/*.[ch]' 'userspace/*.[ch]' | xargs -r clang-format -i
 
 # In folders of its own, for flags that differ would have all built anew each time.
 check-build:

@@ -12,6 +12,7 @@ PACKAGES := libkmod libpci yaml-0.1 json-c
 VERSION := $(shell cat VERSION)
 SONAME := libqwamos-gpu.so.0
 
+QWAMOS_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/qwamos-gpu
 OUT ?= build
 OBJ := $(OUT)/obj
 BIN := $(OUT)/bin

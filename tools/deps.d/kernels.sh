@@ -8,7 +8,7 @@
 #     root/boot/vmlinux             the kernel, unpacked (x86-64)
 #     root/usr/src/linux-headers-VERSION/
 #   kernel/ARCH/SERIES              link to the one that is in use
-#   kselftest/                      headers of the kernel's self tests
+#   kselftest/                      headers of the kernel's self tests, checkpatch
 
 # kernel_present DEBARCH SERIES
 kernel_present()
@@ -132,7 +132,8 @@ download()
 
 kselftest_present()
 {
-	[ -e "$CACHE/kselftest/kselftest_harness.h" ]
+	[ -e "$CACHE/kselftest/kselftest_harness.h" ] &&
+		[ -e "$CACHE/kselftest/checkpatch.pl" ]
 }
 
 fetch_kselftest()
@@ -150,15 +151,15 @@ fetch_kselftest()
 		# shellcheck disable=SC2064
 		trap "rm -rf '$tmp'" EXIT
 		mkdir "$tmp/deb" "$tmp/new"
-		say "downloading linux-source-6.1 for two headers of it"
+		say "downloading linux-source-6.1, for two headers and checkpatch.pl of it"
 		download "$tmp/deb" linux-source-6.1
 		dpkg --fsys-tarfile "$tmp"/deb/*.deb |
 			tar -xO --wildcards './usr/src/linux-source-*.tar.xz' |
-			tar -xJ -C "$tmp/new" --strip-components=4 --wildcards \
+			tar -xJ -C "$tmp/new" --transform='s#.*/##' --wildcards \
 				'*/tools/testing/selftests/kselftest.h' \
 				'*/tools/testing/selftests/kselftest_harness.h' \
 				'*/scripts/checkpatch.pl' '*/scripts/spelling.txt' \
-				'*/scripts/const_structs.checkpatch' || :
+				'*/scripts/const_structs.checkpatch'
 		[ -e "$tmp/new/kselftest_harness.h" ] ||
 			die "linux-source-6.1 has no kselftest_harness.h"
 		rm -rf "$CACHE/kselftest"

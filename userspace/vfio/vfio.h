@@ -43,6 +43,7 @@ enum qvfio_outcome {
 #define QVFIO_F_DRY_RUN		(1U << 4)	/* plan only */
 #define QVFIO_F_ALL_GPUS	(1U << 5)	/* every GPU but platform ones and, without ALLOW_CONSOLE, the console's */
 #define QVFIO_F_KEEP_PERSIST	(1U << 6)	/* unbind: only until the next boot; the persisted binding stays */
+#define QVFIO_F_NO_DRIVER_OK	(1U << 8)	/* unbind: also where the native driver does not take the device back */
 #define QVFIO_F_NAMES		(1U << 7)	/* put vendors' and devices' names (pci.ids) into the document */
 
 /**

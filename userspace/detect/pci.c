@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "detect/pci.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util/file.h"
+#include "util/mem.h"
+
+#define CLASS_DISPLAY		0x03
+#define CLASS_ACCELERATOR	0x12
+#define HEADER_TYPE		0x0e
+
+/* The value of "KEY=" in the text of a uevent file, up to the end of its line. */
+static bool uevent_value(const char *text, const char *key, char *buf, size_t len)
+{
+	size_t key_len = strlen(key), n;
+	const char *p = text;
+
+	buf[0] = '\0';
+	while (p) {
+		if (!strncmp(p, key, key_len) && p[key_len] == '=') {
+			p += key_len + 1;
+			n = strcspn(p, "\n");
+			if (n >= len)
+				return false;
+			memcpy(buf, p, n);
+			buf[n] = '\0';
+			return true;
+		}
+		p = strchr(p, '\n');
+		if (p)
+			p++;
+	}
+	return false;
+}
+
+static bool uevent_ids(const char *text, const char *key, uint16_t *a, uint16_t *b)
+{
+	char buf[32];
+	unsigned int x, y;
+
+	if (!uevent_value(text, key, buf, sizeof(buf)) || sscanf(buf, "%4x:%4x", &x, &y) != 2)
+		return false;
+	*a = x;
+	*b = y;
+	return true;
+}
+
+/*
+ * What one read of uevent tells of a device. It is the only file that is read of every device of the machine, so that a list costs no more
+ * than it must.
+ */
+static bool read_uevent(int bus, const char *addr, struct qpci_dev *d)
+{
+	char path[QPCI_ADDR_LEN + 16], text[1024], class[16];
+
+	memset(d, 0, sizeof(*d));
+	if (strlen(addr) >= sizeof(d->addr))
+		return false;
+	memcpy(d->addr, addr, strlen(addr) + 1);
+	snprintf(path, sizeof(path), "%s/uevent", addr);
+	if (qfile_read(bus, path, text, sizeof(text)) < 0)
+		return false;
+	if (!uevent_value(text, "PCI_CLASS", class, sizeof(class)) ||
+	    !uevent_ids(text, "PCI_ID", &d->vendor, &d->device) ||
+	    !uevent_ids(text, "PCI_SUBSYS_ID", &d->subvendor, &d->subdevice))
+		return false;
+	d->class_code = strtoul(class, NULL, 16);
+	uevent_value(text, "DRIVER", d->driver, sizeof(d->driver));
+	d->group = -1;
+	d->vfs = -1;
+	if (d->class_code >> 16 == CLASS_DISPLAY || d->class_code >> 16 == CLASS_ACCELERATOR)
+		d->kind = QPCI_GPU;
+	return true;
+}
+
+static bool is_bridge(int dev)
+{
+	unsigned char type;
+	bool bridge = false;
+	int fd = openat(dev, "config", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		bridge = pread(fd, &type, 1, HEADER_TYPE) == 1 && (type & 0x7f) != 0;
+		close(fd);
+	}
+	return bridge;
+}
+
+static int read_group(int dev)
+{
+	char name[16], *end;
+	long group;
+
+	if (qfile_link_name(dev, "iommu_group", name, sizeof(name)))
+		return -1;
+	group = strtol(name, &end, 10);
+	return end == name || *end ? -1 : group;
+}
+
+/* "../../../devices/pci0000:00/0000:00:04.0/0000:01:00.0": is the one before the last a host bridge? */
+static bool on_root_bus(int bus, const char *addr)
+{
+	char target[PATH_MAX], *p;
+	ssize_t n = readlinkat(bus, addr, target, sizeof(target) - 1);
+
+	if (n <= 0)
+		return false;
+	target[n] = '\0';
+	p = strrchr(target, '/');
+	if (!p)
+		return false;
+	*p = '\0';
+	p = strrchr(target, '/');
+	return p && !strncmp(p, "/pci", 4);
+}
+
+/* The rest, for GPUs and what is near them. */
+static void read_details(int bus, struct qpci_dev *d)
+{
+	long long n;
+	int dev;
+
+	dev = openat(bus, d->addr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dev < 0)
+		return;
+	if (d->kind != QPCI_GPU && is_bridge(dev))
+		d->kind = QPCI_BRIDGE;
+	d->group = read_group(dev);
+	if (d->kind != QPCI_BRIDGE) {
+		if (qfile_read(dev, "driver_override", d->override, sizeof(d->override)) < 0 ||
+		    !strcmp(d->override, "(null)"))
+			d->override[0] = '\0';
+		qfile_read(dev, "reset_method", d->resets, sizeof(d->resets));
+		d->boot_vga = !qfile_read_ll(dev, "boot_vga", &n) && n == 1;
+		d->root_bus = on_root_bus(bus, d->addr);
+		d->vf = qfile_exists(dev, "physfn");
+		if (!d->vf && !qfile_read_ll(dev, "sriov_numvfs", &n))
+			d->vfs = n;
+	}
+	close(dev);
+}
+
+bool qpci_same_slot(const char *a, const char *b)
+{
+	const char *dot = strchr(a, '.');
+
+	return dot && !strncmp(a, b, dot + 1 - a);
+}
+
+static int by_addr(const void *a, const void *b)
+{
+	return strcmp(((const struct qpci_dev *)a)->addr, ((const struct qpci_dev *)b)->addr);
+}
+
+/* Is @d to be looked at: a GPU, or in the slot of one, or of a group with one? */
+static bool near_gpu(const struct qpci_dev *d, const struct qpci_dev *all, size_t n)
+{
+	size_t i;
+
+	if (d->kind == QPCI_GPU)
+		return true;
+	for (i = 0; i < n; i++)
+		if (all[i].kind == QPCI_GPU &&
+		    (qpci_same_slot(d->addr, all[i].addr) ||
+		     (d->group >= 0 && d->group == all[i].group)))
+			return true;
+	return false;
+}
+
+/* The groups' members, by the groups' own lists: one directory for each group with a GPU, instead of one link for each device. */
+static void read_members(const char *sys, int group, struct qpci_dev *all, size_t n)
+{
+	char *path = qmem_printf("%s/kernel/iommu_groups/%d/devices", sys, group);
+	struct dirent *de;
+	size_t i;
+	DIR *dir;
+
+	dir = opendir(path);
+	free(path);
+	if (!dir)
+		return;
+	while ((de = readdir(dir)))
+		for (i = 0; i < n; i++)
+			if (!strcmp(all[i].addr, de->d_name))
+				all[i].group = group;
+	closedir(dir);
+}
+
+static bool read_iommu(const char *sys)
+{
+	char *path = qmem_printf("%s/class/iommu", sys);
+	struct dirent *de;
+	bool found = false;
+	DIR *dir;
+
+	dir = opendir(path);
+	free(path);
+	if (!dir)
+		return false;
+	while (!found && (de = readdir(dir)))
+		found = de->d_name[0] != '.';
+	closedir(dir);
+	return found;
+}
+
+int qpci_gather(const char *sys, struct qpci_list *l, struct qerr *e)
+{
+	struct qpci_dev *all = NULL, d;
+	char *path = qmem_printf("%s/bus/pci/devices", sys);
+	struct dirent *de;
+	size_t i, n = 0;
+	DIR *dir;
+	int err = 0;
+
+	memset(l, 0, sizeof(*l));
+	dir = opendir(path);
+	if (!dir && errno != ENOENT)
+		err = qerr_sys(e, errno, "%s", path);
+	free(path);
+	if (!dir)
+		return err;
+	while ((de = readdir(dir)))
+		if (de->d_name[0] != '.' && read_uevent(dirfd(dir), de->d_name, &d))
+			*QMEM_GROW(all, n) = d;
+	if (n)
+		qsort(all, n, sizeof(*all), by_addr);
+	for (i = 0; i < n; i++)
+		if (all[i].kind == QPCI_GPU)
+			read_details(dirfd(dir), &all[i]);
+	for (i = 0; i < n; i++)
+		if (all[i].kind == QPCI_GPU && all[i].group >= 0)
+			read_members(sys, all[i].group, all, n);
+	for (i = 0; i < n; i++) {
+		if (!near_gpu(&all[i], all, n)) {
+			memcpy(*QMEM_GROW(l->others, l->n_others), all[i].addr, QPCI_ADDR_LEN);
+			continue;
+		}
+		if (all[i].kind != QPCI_GPU)
+			read_details(dirfd(dir), &all[i]);
+		*QMEM_GROW(l->devs, l->n) = all[i];
+	}
+	closedir(dir);
+	free(all);
+	l->iommu = read_iommu(sys);
+	return 0;
+}
+
+void qpci_list_free(struct qpci_list *l)
+{
+	free(l->devs);
+	free(l->others);
+	memset(l, 0, sizeof(*l));
+}
+
+struct qpci_dev *qpci_find(const struct qpci_list *l, const char *addr)
+{
+	size_t i;
+
+	for (i = 0; i < l->n; i++)
+		if (!strcmp(l->devs[i].addr, addr))
+			return &l->devs[i];
+	return NULL;
+}
+
+bool qpci_is_other(const struct qpci_list *l, const char *addr)
+{
+	size_t i;
+
+	for (i = 0; i < l->n_others; i++)
+		if (!strcmp(l->others[i], addr))
+			return true;
+	return false;
+}
+
+/* @digits hex digits, and then @end. */
+static bool hex(const char **p, unsigned int digits, char end, unsigned int *value)
+{
+	unsigned int i;
+
+	*value = 0;
+	for (i = 0; i < digits; i++, (*p)++) {
+		char c = **p;
+
+		if (c >= '0' && c <= '9')
+			*value = *value * 16 + (c - '0');
+		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+			*value = *value * 16 + ((c | 0x20) - 'a' + 10);
+		else
+			return false;
+	}
+	return *(*p)++ == end;
+}
+
+bool qpci_parse_addr(const char *text, char addr[QPCI_ADDR_LEN])
+{
+	unsigned int domain = 0, bus, slot, func;
+	const char *p = text;
+
+	addr[0] = '\0';
+	/* Domains may have more than four digits (VMD: 10000). */
+	if (strchr(p, ':') != strrchr(p, ':')) {
+		size_t digits = strcspn(p, ":");
+
+		if (digits < 4 || digits > 8 || !hex(&p, digits, ':', &domain))
+			return false;
+	}
+	if (!hex(&p, 2, ':', &bus) || !hex(&p, 2, '.', &slot) || slot > 0x1f ||
+	    !hex(&p, 1, '\0', &func) || func > 7)
+		return false;
+	snprintf(addr, QPCI_ADDR_LEN, "%04x:%02x:%02x.%x", domain, bus, slot, func);
+	return true;
+}

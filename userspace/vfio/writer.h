@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Writing to sysfs with a deadline. A write that takes a device off its driver may wait in the kernel for as long as somebody holds the
+ * device, and a process that does so can't be killed. So a child makes all these writes, and its parent gives up in time.
+ */
+#ifndef QWAMOS_VFIO_WRITER_H
+#define QWAMOS_VFIO_WRITER_H
+
+#include <sys/types.h>
+
+/**
+ * struct qwriter - the child that writes
+ * @pid: its process, 0: there is none yet
+ * @fd: our end of the socket to it
+ * @lock_fd: the run's lock, which the child keeps too: while its last write goes on, no other run may begin
+ */
+struct qwriter {
+	pid_t pid;
+	int fd;
+	int lock_fd;
+};
+
+/** qwriter_init() - no child yet; it is made by the first write */
+void qwriter_init(struct qwriter *w, int lock_fd);
+
+/**
+ * qwriter_write() - write @text to the file at @path
+ * @w: the writer
+ * @path: absolute, at most 255 bytes
+ * @text: at most 127 bytes
+ * @timeout_ms: how long it may take, in ms
+ *
+ * Return: 0 or a negative errno; -ETIMEDOUT: the kernel has not come back, and the write still goes on in a child that was left behind
+ */
+int qwriter_write(struct qwriter *w, const char *path, const char *text, int timeout_ms);
+
+/** qwriter_end() - end the child */
+void qwriter_end(struct qwriter *w);
+
+#endif

@@ -33,10 +33,9 @@ $(KOUT)/.farm:
 		echo "no kernel headers$(if $(KDIR), in $(KDIR),$(if $(KERNEL), for lab kernel '$(KERNEL)')):" \
 		"run 'make deps', or name a built kernel tree by KDIR=" >&2; exit 1; }
 	@mkdir -p $(KOUT)
-	@cd $(TOP) && for f in Kbuild $$(find kmod uapi -name '*.[ch]' -o -name Kbuild); do \
-		[ -L "$(KOUT)/$$f" ] || { mkdir -p "$(KOUT)/$${f%/*}" 2>/dev/null; \
-		[ "$$f" != Kbuild ] || rmdir "$(KOUT)/Kbuild" 2>/dev/null; \
-		ln -sfn "$(TOP)/$$f" "$(KOUT)/$$f"; }; done
+	@cd $(TOP) && for f in ./Kbuild $$(find ./kmod ./uapi -name '*.[ch]' -o -name Kbuild); do \
+		[ -L "$(KOUT)/$$f" ] || { mkdir -p "$(KOUT)/$${f%/*}" && \
+			ln -sfn "$(TOP)/$$f" "$(KOUT)/$$f"; }; done
 	@find $(KOUT) -xtype l -delete
 
 modules_install: modules

@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# make install, uninstall, modules_install and modules_sign, all below a folder.
+# timeout: 300
+
+cd "$(dirname "$0")/../.." || exit 1
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+make="make --no-print-directory DEPS=0"
+n=0
+bad=0
+
+check()
+{
+	local name=$1
+	shift
+	n=$((n + 1))
+	if "$@"; then
+		echo "ok $n - $name"
+	else
+		echo "not ok $n - $name"
+		sed 's/^/# /' "$dir/out"
+		bad=1
+	fi
+}
+
+echo "1..20"
+$make install "DESTDIR=$dir/root" PREFIX=/usr >"$dir/out" 2>&1
+check "make install" [ $? = 0 ]
+for f in bin/qwamos-gpu bin/qwamos-vfio bin/qwamos-vm lib/libqwamos-gpu.so.0 \
+	lib/libqwamos-gpu.a include/linux/qwamos_gpu.h; do
+	check "$f is there" [ -s "$dir/root/usr/$f" ]
+done
+check "a link for linking" [ "$(readlink "$dir/root/usr/lib/libqwamos-gpu.so")" = libqwamos-gpu.so.0 ]
+rule=$dir/root/usr/lib/udev/rules.d/60-qwamos-gpu.rules
+check "the device's group and mode" grep -q 'GROUP="qwamos", MODE="0660"' "$rule"
+check "the group is made" grep -q '^g qwamos ' "$dir/root/usr/lib/sysusers.d/qwamos-gpu.conf"
+check "no place is left open in rules and units" \
+	[ -z "$(grep -rl '@BINDIR@' "$dir/root/usr/lib")" ]
+echo '#include <linux/qwamos_gpu.h>
+int main(void) { struct qwamos_gpu_get_info i = { .size = sizeof(i) }; return i.size == 0; }' >"$dir/x.c"
+gcc -I"$dir/root/usr/include" -o "$dir/x" "$dir/x.c" >"$dir/out" 2>&1
+check "the installed header compiles alone" "$dir/x"
+
+$make uninstall "DESTDIR=$dir/root" PREFIX=/usr >"$dir/out" 2>&1
+check "make uninstall" [ $? = 0 ]
+check "leaves no file behind" [ -z "$(find "$dir/root" ! -type d)" ]
+
+# In a folder of its own: signing changes the modules.
+$make modules_install KERNEL=6.1 "KOUT=$dir/kmod" "DESTDIR=$dir/root" >"$dir/out" 2>&1
+check "make modules_install" [ $? = 0 ]
+check "both modules are installed" [ "$(find "$dir/root/lib/modules" -name 'qwamos_*.ko*' | wc -l)" = 2 ]
+
+openssl req -new -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=test/ -outform DER \
+	-keyout "$dir/key.pem" -out "$dir/cert.x509" >"$dir/out" 2>&1
+$make modules_sign KERNEL=6.1 "KOUT=$dir/kmod" "KEY=$dir/key.pem" "CERT=$dir/cert.x509" \
+	>"$dir/out" 2>&1
+check "make modules_sign" [ $? = 0 ]
+check "the modules are signed" [ "$(/sbin/modinfo -F signer "$dir/kmod/kmod/qwamos_gpu.ko")" = test ]
+$make modules_sign KERNEL=6.1 "KOUT=$dir/kmod" >"$dir/out" 2>&1
+check "without a key: refused" [ $? != 0 ]
+check "saying what to give" grep -q 'KEY=FILE.pem CERT=FILE.x509' "$dir/out"
+exit $bad

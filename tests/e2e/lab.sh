@@ -1,0 +1,127 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The lab itself: statuses, streams, what reaches the host, and that a guest whose kernel
+# complains can't pass.
+# timeout: 240
+
+cd "$(dirname "$0")/../.." || exit 1
+run=tools/lab/run
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+n=0
+bad=0
+
+# check NAME COMMAND...: one test, passed if COMMAND succeeds.
+check()
+{
+	local name=$1
+	shift
+	n=$((n + 1))
+	if "$@"; then
+		echo "ok $n - $name"
+	else
+		echo "not ok $n - $name"
+		sed 's/^/# /' "$dir/out" "$dir/err"
+		bad=1
+	fi
+}
+
+# boot OPTION... -- COMMAND...: leaves status, out and err.
+boot()
+{
+	$run --topology none --no-load "$@" >"$dir/out" 2>"$dir/err"
+	status=$?
+}
+
+echo "1..21"
+
+cat >"$dir/lines.py" <<'END'
+import sys
+sys.path.insert(0, "tools/lab")
+from labkit.console import trouble
+BAD = """\
+WARNING: CPU: 0 PID: 412 at kernel/sched/core.c:1 f+0x1/0x2 [qwamos_gpu]
+WARNING: possible circular locking dependency detected
+BUG: KASAN: slab-use-after-free in f+0x1/0x2
+BUG: kernel NULL pointer dereference, address: 0000000000000008
+BUG: sleeping function called from invalid context at mm/slab.h:1
+kernel BUG at mm/slub.c:1!
+Oops: 0000 [#1] PREEMPT SMP NOPTI
+general protection fault, probably for non-canonical address 0xdead: 0000 [#1]
+Kernel panic - not syncing: Fatal exception
+rcu: INFO: rcu_preempt self-detected stall on CPU
+watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [a:1]
+INFO: task kworker/0:1:9 blocked for more than 120 seconds.
+refcount_t: underflow; use-after-free.
+UBSAN: array-index-out-of-bounds in a.c:1:2
+Call Trace:
+BUG qwamos_gpu_vm (Tainted: G           O      ): Objects remaining in qwamos_gpu_vm on __kmem_cache_shutdown()
+kmem_cache_destroy qwamos_gpu_vm: Slab cache still has objects when called from x
+irq 16: nobody cared (try booting with the "irqpoll" option)
+Internal error: Oops: 0000000096000004 [#1] SMP
+list_add corruption. prev->next should be next""".splitlines()
+GOOD = """\
+MDS: Vulnerable: Clear CPU buffers attempted, no microcode
+[Firmware Bug]: TSC_DEADLINE disabled due to Errata
+RETBleed: WARNING: Spectre v2 mitigation leaves CPU vulnerable to RETBleed attacks
+Warning: unable to open an initial console.
+acpi PNP0A08:00: _OSC: platform does not support [LTR DPC]
+qwamos_gpu: loading out-of-tree module taints kernel.
+DMAR: [DMA Write NO_PASID] Request device [05:00.0] fault addr 0x200000 [fault reason 0x05] PTE Write access is not set
+rcu: Hierarchical RCU implementation.
+bug_test[12]: segfault at 0 ip 0 sp 0 error 4 in bug_test""".splitlines()
+for lines, want in ((BAD, True), (GOOD, False)):
+    for line in lines:
+        for stamp in ("[    1.234567] ", "[  123.456789][  T412] "):
+            if bool(trouble(stamp + line)) != want:
+                sys.exit(f"taken for {'harmless' if want else 'trouble'}: {line}")
+if trouble("a program's own output says WARNING: CPU: 0"):
+    sys.exit("taken for the kernel's: a program's line")
+END
+python3 -B "$dir/lines.py" >"$dir/out" 2>"$dir/err"
+check "complaints of a kernel are told from its habits" [ $? = 0 ]
+
+mkdir "$dir/share"
+# shellcheck disable=SC2016
+boot --share "$dir/share" --env "GREETING=it's" -- bash -c '
+	echo out; echo err >&2; echo "$GREETING" >/share/said
+	touch /etc/lab-was-here /tmp/lab-was-here && pwd >/share/pwd; uname -r >/share/release
+	exit 7'
+check "the command's status is the run's" [ $status = 7 ]
+check "standard output is passed on" grep -qx out "$dir/out"
+check "standard error is passed on, apart" grep -qx err "$dir/err"
+check "the shared folder is written to" [ "$(cat "$dir/share/said")" = "it's" ]
+check "the command starts where the lab was called" [ "$(cat "$dir/share/pwd")" = "$PWD" ]
+check "nothing else reaches the host" [ ! -e /etc/lab-was-here -a ! -e /tmp/lab-was-here ]
+check "6.1 is the default" grep -q '^6\.1\.' "$dir/share/release"
+
+boot -- sh -c 'echo "<4>WARNING: CPU: 0 PID: 1 at lab/test.c:1 f+0x1/0x2" >/dev/kmsg'
+check "a kernel's warning fails a command that succeeds" [ $status = 126 ]
+check "and is shown" grep -q 'WARNING: CPU: 0 PID: 1 at lab/test.c' "$dir/err"
+
+boot --kernel 6.12 -- sh -c 'uname -r; echo c >/proc/sysrq-trigger; sleep 100'
+check "6.12 boots" grep -q '^6\.12\.' "$dir/out"
+check "a panic fails the run" [ $status = 126 ]
+
+start=$SECONDS
+boot --timeout 20 -- sh -c 'echo begun; sleep 1000'
+check "a command that hangs is ended" [ $status = 124 ]
+check "in time" [ $((SECONDS - start)) -lt 60 ]
+check "what it said before is there" grep -qx begun "$dir/out"
+
+boot -- sh -c 'echo o >/proc/sysrq-trigger; sleep 100'
+check "a guest that goes away is a failure of the lab" [ $status = 125 ]
+
+boot --topology nonesuch -- true
+check "an unknown topology is refused" [ $status = 125 ]
+check "and those that there are, are named" grep -q 'default' "$dir/err"
+boot --modparam nonsense -- true
+check "a wrong option is a failure of the lab, not of the command" [ $status = 125 ]
+boot --kernel 5.0 -- true
+check "an unknown kernel is refused" [ $status = 125 ]
+
+$run --arch arm64 -- sh -c 'uname -m; lsmod' >"$dir/out" 2>"$dir/err"
+status=$?
+check "an arm64 guest boots and loads the modules" \
+	[ "$status $(head -1 "$dir/out") $(grep -c '^qwamos_' "$dir/out")" = "0 aarch64 2" ]
+exit $bad

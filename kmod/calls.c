@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The calls, one function each, and their table. What each means stands in the uAPI header. */
+#include <linux/cgroup.h>
+#include <linux/file.h>
+#include <linux/mm.h>
+#include <linux/nospec.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include "audit.h"
+#include "device.h"
+#include "ioctl.h"
+#include "policy.h"
+#include "vm.h"
+
+#define AUDIT_MAX	65536
+
+static int do_get_info(struct qgpu_call *call)
+{
+	struct qwamos_gpu_get_info *a = &call->arg->get_info;
+
+	a->out_version = QWAMOS_GPU_VERSION;
+	a->out_levels = QGPU_LEVELS;
+	a->out_caps = QWAMOS_GPU_CAP_PASSTHROUGH | QWAMOS_GPU_CAP_AUDIT;
+	memcpy(a->out_instance, qgpu_audit_instance(), sizeof(a->out_instance));
+	a->out_revoke_timeout_s = READ_ONCE(qgpu_revoke_timeout_s);
+	a->out_audit_records = qgpu_audit_capacity();
+	return 0;
+}
+
+/* The cgroup of a VM to be: not the root, and not one that the caller stands in, since all below it dies with the VM. */
+static struct cgroup *cgroup_of(struct qwamos_gpu_create *a)
+{
+	struct cgroup *cgrp;
+
+	if (a->hdr.flags & QWAMOS_GPU_CREATE_F_NO_CGROUP)
+		return a->cgroup_fd == -1 ? NULL : ERR_PTR(-EINVAL);
+	cgrp = cgroup_get_from_fd(a->cgroup_fd);
+	if (IS_ERR(cgrp))
+		return ERR_PTR(-EBADF);
+	if (!cgrp->level || task_under_cgroup_hierarchy(current, cgrp)) {
+		cgroup_put(cgrp);
+		return ERR_PTR(-EINVAL);
+	}
+	return cgrp;
+}
+
+static int do_create(struct qgpu_call *call)
+{
+	struct qwamos_gpu_create *a = &call->arg->create;
+	bool end_on_close = a->hdr.flags & QWAMOS_GPU_CREATE_F_END_ON_CLOSE;
+	struct file *manage, *use;
+	struct cgroup *cgrp;
+	struct qgpu_vm *vm;
+	int mfd, ufd, ret;
+
+	if (a->__reserved || !qgpu_name_ok(a->name))
+		return -EINVAL;
+	cgrp = cgroup_of(a);
+	if (IS_ERR(cgrp))
+		return PTR_ERR(cgrp);
+	vm = qgpu_vm_create(a->name, cgrp, qgpu_end_work_fn, &call->reason);
+	if (IS_ERR(vm)) {
+		if (cgrp)
+			cgroup_put(cgrp);
+		return PTR_ERR(vm);
+	}
+	mfd = ret = get_unused_fd_flags(O_CLOEXEC);
+	if (ret < 0)
+		goto out;
+	ufd = ret = get_unused_fd_flags(O_CLOEXEC);
+	if (ret < 0)
+		goto err_mfd;
+	manage = qgpu_file_new(vm, QGPU_FILE_MANAGE, true, end_on_close);
+	ret = PTR_ERR_OR_ZERO(manage);
+	if (ret)
+		goto err_ufd;
+	use = qgpu_file_new(vm, QGPU_FILE_USE, true, false);
+	ret = PTR_ERR_OR_ZERO(use);
+	if (ret)
+		goto err_manage;
+	a->out_vm_id = vm->id;
+	a->out_manage_fd = mfd;
+	a->out_use_fd = ufd;
+	ret = qgpu_call_answer(call);
+	if (ret)
+		goto err_use;
+	fd_install(mfd, manage);
+	fd_install(ufd, use);
+	goto out;
+err_use:
+	fput(use);
+err_manage:
+	fput(manage);
+err_ufd:
+	put_unused_fd(ufd);
+err_mfd:
+	put_unused_fd(mfd);
+out:
+	/* The first hold and reference were this function's: if it failed, the VM ends here. */
+	qgpu_vm_unhold(vm);
+	qgpu_vm_put(vm);
+	return ret;
+}
+
+/* A further fd of @vm, answered in *@out_fd. */
+static int give_fd(struct qgpu_call *call, struct qgpu_vm *vm, u32 kind, s32 *out_fd)
+{
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+	struct file *file;
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	file = qgpu_file_new(vm, kind, kind == QGPU_FILE_USE, false);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	*out_fd = fd;
+	ret = qgpu_call_answer(call);
+	if (ret) {
+		put_unused_fd(fd);
+		fput(file);
+		return ret;
+	}
+	fd_install(fd, file);
+	return 0;
+}
+
+static int do_open(struct qgpu_call *call)
+{
+	struct qwamos_gpu_open *a = &call->arg->open;
+	struct qgpu_vm *vm;
+	int ret;
+
+	if (a->right != QWAMOS_GPU_RIGHT_MANAGE && a->right != QWAMOS_GPU_RIGHT_USE)
+		return -EOPNOTSUPP;
+	if (a->vm_id ? !!memchr_inv(a->name, 0, sizeof(a->name)) : !qgpu_name_ok(a->name))
+		return -EINVAL;
+	vm = qgpu_vm_find(a->vm_id, a->name);
+	if (!vm)
+		return -ENOENT;
+	a->out_vm_id = vm->id;
+	ret = give_fd(call, vm, a->right == QWAMOS_GPU_RIGHT_USE ? QGPU_FILE_USE : QGPU_FILE_MANAGE, &a->out_fd);
+	qgpu_vm_put(vm);
+	return ret;
+}
+
+static int do_new_use(struct qgpu_call *call)
+{
+	if (call->arg->new_use.__reserved)
+		return -EINVAL;
+	return give_fd(call, call->f->vm, QGPU_FILE_USE, &call->arg->new_use.out_fd);
+}
+
+/* Write @n entries of @ksize bytes each to an array of entries as the caller knows them. */
+static int write_list(struct qgpu_call *call, const void *v, size_t n, size_t ksize)
+{
+	struct qwamos_gpu_list *a = &call->arg->list;
+	struct qwamos_gpu_list __user *ua = call->uarg;
+	char __user *p = u64_to_user_ptr(a->entries);
+	size_t i, both = min_t(size_t, ksize, a->entry_size);
+
+	if (a->count < n)
+		return put_user((u32)n, &ua->count) ? -EFAULT : -EMSGSIZE;
+	for (i = 0; i < n; i++, p += a->entry_size)
+		if (copy_to_user(p, v + i * ksize, both) || clear_user(p + both, a->entry_size - both))
+			return -EFAULT;
+	a->count = n;
+	return 0;
+}
+
+static bool list_ok(struct qwamos_gpu_list *a, size_t ksize)
+{
+	return a->entry_size >= ksize && a->entry_size <= PAGE_SIZE && !(a->entry_size & 7);
+}
+
+static int do_list_vms(struct qgpu_call *call)
+{
+	struct qwamos_gpu_vm *v;
+	long n;
+	int ret;
+
+	if (!list_ok(&call->arg->list, sizeof(*v)))
+		return -EINVAL;
+	n = qgpu_vm_list(&v);
+	if (n < 0)
+		return n;
+	ret = write_list(call, v, n, sizeof(*v));
+	kvfree(v);
+	return ret;
+}
+
+static int do_list_devices(struct qgpu_call *call)
+{
+	u64 seen = qgpu_registry_events();
+	struct qwamos_gpu_device *v;
+	long n;
+	int ret;
+
+	if (!list_ok(&call->arg->list, sizeof(*v)))
+		return -EINVAL;
+	n = qgpu_dev_list(&v);
+	if (n < 0)
+		return n;
+	ret = write_list(call, v, n, sizeof(*v));
+	if (!ret)
+		atomic64_set(&call->f->seen, seen);
+	kvfree(v);
+	return ret;
+}
+
+static int do_release(struct qgpu_call *call)
+{
+	struct qwamos_gpu_release *a = &call->arg->release;
+
+	if (!(a->hdr.flags & QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS))
+		return -EINVAL;
+	call->device_id = a->device_id;
+	return qgpu_release(a->device_id, &call->reason);
+}
+
+static int do_audit_read(struct qgpu_call *call)
+{
+	struct qwamos_gpu_audit_read *a = &call->arg->audit_read;
+	bool chain = a->hdr.flags & QWAMOS_GPU_AUDIT_F_CHAIN, after = a->hdr.flags & QWAMOS_GPU_AUDIT_F_AFTER;
+	struct qgpu_audit_filter f = { .all = !chain, .chain = a->chain, .newest = !after, .after = a->after, .event = a->event, .count = a->count };
+	struct qwamos_gpu_audit_record *v;
+	char __user *p = u64_to_user_ptr(a->records);
+	size_t both;
+	long n, i;
+
+	if (a->__reserved || !a->count || a->count > AUDIT_MAX || a->record_size < sizeof(*v) || a->record_size > PAGE_SIZE ||
+	    a->record_size & 7 || (!chain && a->chain) || (!after && a->after))
+		return -EINVAL;
+	if (a->event >= QWAMOS_GPU_EV_COUNT)
+		return -EOPNOTSUPP;
+	if (call->f->vm) {
+		if (chain && a->chain != call->f->vm->id)
+			return -EINVAL;
+		f.all = false;
+		f.chain = call->f->vm->id;
+	}
+	n = qgpu_audit_read(&f, &v, &a->out_lost);
+	if (n < 0)
+		return n;
+	both = min_t(size_t, sizeof(*v), a->record_size);
+	for (i = 0; i < n; i++, p += a->record_size) {
+		if (copy_to_user(p, &v[i], both) || clear_user(p + both, a->record_size - both)) {
+			kvfree(v);
+			return -EFAULT;
+		}
+	}
+	a->count = n;
+	kvfree(v);
+	return 0;
+}
+
+static int do_set_policy(struct qgpu_call *call)
+{
+	struct qwamos_gpu_set_policy *a = &call->arg->set_policy;
+
+	if (a->mask & ~QWAMOS_GPU_POLICY_LEVEL)
+		return -EOPNOTSUPP;
+	if (!a->mask)
+		return -EINVAL;
+	if (!qgpu_level(a->level))
+		return -EOPNOTSUPP;
+	return qgpu_vm_set_level(call->f->vm, a->level, qgpu_attached_fits, &call->reason);
+}
+
+static int do_join(struct qgpu_call *call)
+{
+	return qgpu_vm_join(call->f->vm, &call->reason);
+}
+
+static int do_destroy(struct qgpu_call *call)
+{
+	qgpu_vm_end(call->f->vm, QWAMOS_GPU_REASON_DESTROYED);
+	return 0;
+}
+
+static int do_attach(struct qgpu_call *call)
+{
+	struct qwamos_gpu_attach *a = &call->arg->attach;
+	int ret;
+
+	if (a->__reserved)
+		return -EINVAL;
+	if (a->scrub > QWAMOS_GPU_SCRUB_NA)
+		return -EOPNOTSUPP;
+	ret = qgpu_attach(call->f->vm, a, &call->reason);
+	call->device_id = a->out_device_id ?: a->device_id;
+	return ret;
+}
+
+static int do_detach(struct qgpu_call *call)
+{
+	struct qwamos_gpu_detach *a = &call->arg->detach;
+
+	call->device_id = a->device_id;
+	return qgpu_detach(call->f->vm, a->device_id, a->hdr.flags & QWAMOS_GPU_DETACH_F_KILL, &call->reason);
+}
+
+static int do_vm_info(struct qgpu_call *call)
+{
+	qgpu_vm_tell(call->f->vm, &call->arg->vm_info.out_vm);
+	return 0;
+}
+
+#define VM_FILES	(QGPU_FILE_MANAGE | QGPU_FILE_USE)
+#define ALL_FILES	(QGPU_FILE_CONTROL | VM_FILES)
+
+/* @last: the last field of the struct's first version. */
+#define CALL(nr, type, last, _flags, _kinds, _manager, _handler, ...)					\
+	[QWAMOS_GPU_CMD_##nr] = {									\
+		.size = sizeof(struct type), .min_size = offsetofend(struct type, last),		\
+		.flags = _flags, .kinds = _kinds, .manager = _manager, .handler = _handler, __VA_ARGS__	\
+	}
+
+static const struct qgpu_call_desc calls[] = {
+	CALL(GET_INFO, qwamos_gpu_get_info, out_audit_records, 0, ALL_FILES, false, do_get_info),
+	CALL(CREATE, qwamos_gpu_create, out_use_fd, QWAMOS_GPU_CREATE_F_END_ON_CLOSE | QWAMOS_GPU_CREATE_F_NO_CGROUP,
+	     QGPU_FILE_CONTROL, true, do_create),
+	CALL(OPEN, qwamos_gpu_open, out_vm_id, 0, QGPU_FILE_CONTROL, true, do_open),
+	CALL(LIST_VMS, qwamos_gpu_list, count, 0, QGPU_FILE_CONTROL, true, do_list_vms),
+	CALL(LIST_DEVICES, qwamos_gpu_list, count, 0, QGPU_FILE_CONTROL, false, do_list_devices),
+	CALL(RELEASE, qwamos_gpu_release, device_id, QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS, QGPU_FILE_CONTROL, true, do_release),
+	CALL(AUDIT_READ, qwamos_gpu_audit_read, out_lost, QWAMOS_GPU_AUDIT_F_CHAIN | QWAMOS_GPU_AUDIT_F_AFTER, ALL_FILES, true, do_audit_read),
+	CALL(SET_POLICY, qwamos_gpu_set_policy, level, 0, QGPU_FILE_MANAGE, true, do_set_policy),
+	CALL(JOIN, qwamos_gpu_join, hdr, 0, QGPU_FILE_USE, false, do_join),
+	CALL(DESTROY, qwamos_gpu_destroy, hdr, 0, QGPU_FILE_MANAGE, true, do_destroy),
+	CALL(ATTACH, qwamos_gpu_attach, __reserved, 0, QGPU_FILE_MANAGE, true, do_attach, .op = QWAMOS_GPU_OP_PASSTHROUGH,
+	     .also = offsetof(struct qwamos_gpu_attach, out_device_id)),
+	CALL(DETACH, qwamos_gpu_detach, device_id, QWAMOS_GPU_DETACH_F_KILL, QGPU_FILE_MANAGE, true, do_detach),
+	CALL(VM_INFO, qwamos_gpu_vm_info, out_vm, 0, VM_FILES, false, do_vm_info),
+	CALL(NEW_USE, qwamos_gpu_new_use, __reserved, 0, QGPU_FILE_USE, false, do_new_use),
+};
+
+/** qgpu_call_desc() - the row of a call, or NULL */
+const struct qgpu_call_desc *qgpu_call_desc(unsigned int nr)
+{
+	if (nr >= ARRAY_SIZE(calls))
+		return NULL;
+	nr = array_index_nospec(nr, ARRAY_SIZE(calls));
+	return calls[nr].handler ? &calls[nr] : NULL;
+}

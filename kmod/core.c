@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the core does for the VFIO driver: who may, and what that changes. */
+#include <linux/module.h>
+#include "compat.h"
+#include "core.h"
+#include "device.h"
+
+/* A way in was refused: in the log of the VM whose process tried, or, if it is no VM's, in the host's. */
+static int refuse(struct qgpu_dev *d, u32 way, u32 reason)
+{
+	struct qgpu_vm *vm = qgpu_vm_of_current();
+	struct qgpu_event ev = {
+		.event = QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED, .reason = reason, .result = -EACCES,
+		.level = vm ? READ_ONCE(vm->level) : QWAMOS_GPU_LEVEL_NONE,
+		.device_id = d->id, .device_name = dev_name(d->dev), .asked = way,
+	};
+
+	qgpu_audit(vm ? vm->chain : NULL, &ev);
+	if (vm) {
+		atomic64_inc(&vm->denied);
+		qgpu_vm_put(vm);
+	}
+	return -EACCES;
+}
+
+/* Has the current process joined the live VM that has the device? */
+static u32 why_not(struct qgpu_dev *d)
+{
+	u32 reason = 0;
+	struct qgpu_vm *vm;
+
+	rcu_read_lock();
+	vm = rcu_dereference(d->owner);
+	if (!vm)
+		reason = QWAMOS_GPU_REASON_NOT_ATTACHED;
+	else if (!qgpu_vm_has_current(vm))
+		reason = QWAMOS_GPU_REASON_NOT_MEMBER;
+	else if (!qgpu_vm_live(vm))
+		reason = QWAMOS_GPU_REASON_VM_ENDED;
+	rcu_read_unlock();
+	return reason;
+}
+
+/**
+ * qwamos_gpu_dev_may() - may the current process use the device that somebody has open?
+ * @d: the device
+ * @way: &enum qwamos_gpu_way, for the log
+ *
+ * A device has an owner for as long as it is open, so the owner now is the owner at the open. Return: 0 or -EACCES.
+ */
+int qwamos_gpu_dev_may(struct qgpu_dev *d, u32 way)
+{
+	u32 reason = why_not(d);
+
+	return unlikely(reason) ? refuse(d, way, reason) : 0;
+}
+QGPU_EXPORT(qwamos_gpu_dev_may);
+
+/* All that an open asks. Called with the registry lock held. */
+static u32 why_not_open(struct qgpu_dev *d, struct qgpu_group *g, bool iommu)
+{
+	u32 reason = why_not(d);
+
+	if (reason)
+		return reason;
+	if (!iommu)
+		return QWAMOS_GPU_REASON_NO_IOMMU;
+	if (!d->bound)
+		return QWAMOS_GPU_REASON_NOT_BOUND;
+	if (qgpu_group_stranger(g))
+		return QWAMOS_GPU_REASON_GROUP_STRANGER;
+	if (d->cleaning || d->running)
+		return QWAMOS_GPU_REASON_RESETTING;
+	if (d->dirt == QGPU_DIRT_HOST && !d->accepted)
+		return QWAMOS_GPU_REASON_NO_RESET;
+	return 0;
+}
+
+static int check_open(struct qgpu_dev *d, u32 way, bool take)
+{
+	struct qgpu_group *g;
+	struct qgpu_vm *vm;
+	u32 reason = why_not(d);
+	bool iommu;
+
+	/* Strangers are turned away before anything is gathered for them. */
+	if (reason)
+		return refuse(d, way, reason);
+	g = qgpu_group_gather(d->dev);
+	if (IS_ERR(g))
+		return PTR_ERR(g);
+	iommu = g && qgpu_dev_has_iommu(d->dev);
+	mutex_lock(&qgpu_reg_lock);
+	reason = why_not_open(d, g, iommu);
+	if (!reason && take) {
+		vm = qgpu_dev_owner(d);
+		qgpu_vm_hold(vm);
+		d->opens++;
+		d->dirt = QGPU_DIRT_VM;
+		WRITE_ONCE(vm->devices_open, vm->devices_open + 1);
+		qgpu_dev_audit(vm->chain, d, QWAMOS_GPU_EV_DEVICE_OPENED, 0, 0);
+	}
+	mutex_unlock(&qgpu_reg_lock);
+	qgpu_group_drop(g);
+	return reason ? refuse(d, way, reason) : 0;
+}
+
+/**
+ * qwamos_gpu_dev_may_open() - may the current process have an fd of the device?
+ * @d: the device
+ * @way: &enum qwamos_gpu_way, for the log
+ *
+ * Return: 0, -EACCES or -ENOMEM.
+ */
+int qwamos_gpu_dev_may_open(struct qgpu_dev *d, u32 way)
+{
+	return check_open(d, way, false);
+}
+QGPU_EXPORT(qwamos_gpu_dev_may_open);
+
+/**
+ * qwamos_gpu_dev_opened() - the current process opens the device as the first one
+ * @d: the device
+ *
+ * On success the VM is held until qwamos_gpu_dev_closed(). Return: 0, -EACCES or -ENOMEM.
+ */
+int qwamos_gpu_dev_opened(struct qgpu_dev *d)
+{
+	int ret = check_open(d, QWAMOS_GPU_WAY_OPEN, true);
+
+	if (!ret)
+		qgpu_dev_changed();
+	return ret;
+}
+QGPU_EXPORT(qwamos_gpu_dev_opened);
+
+/**
+ * qwamos_gpu_dev_closed() - the last fd of the device is closed
+ * @d: the device
+ *
+ * The device stays its VM's. A VM that has ended gives it back in its end work, which looks again until the device is closed.
+ */
+void qwamos_gpu_dev_closed(struct qgpu_dev *d)
+{
+	struct qgpu_vm *vm;
+
+	mutex_lock(&qgpu_reg_lock);
+	vm = qgpu_dev_owner(d);
+	d->opens--;
+	WRITE_ONCE(vm->devices_open, vm->devices_open - 1);
+	qgpu_dev_audit(vm->chain, d, QWAMOS_GPU_EV_DEVICE_CLOSED, 0, 0);
+	qgpu_vm_get(vm);
+	mutex_unlock(&qgpu_reg_lock);
+	qgpu_vm_unhold(vm);
+	qgpu_vm_put(vm);
+	qgpu_dev_changed();
+}
+QGPU_EXPORT(qwamos_gpu_dev_closed);
+
+/**
+ * qwamos_gpu_dev_request() - somebody waits for the device to be closed
+ * @d: the device, open
+ *
+ * The first call starts the clock.
+ */
+void qwamos_gpu_dev_request(struct qgpu_dev *d)
+{
+	struct qgpu_vm *vm;
+
+	mutex_lock(&qgpu_reg_lock);
+	vm = qgpu_dev_owner(d);
+	if (d->opens && vm && !d->revoking) {
+		d->revoking = true;
+		WRITE_ONCE(vm->revoking, vm->revoking + 1);
+		qgpu_dev_audit(vm->chain, d, QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED, 0, 0);
+		wake_up_all(&vm->wq);
+		queue_delayed_work(qgpu_wq, &d->revoke_work, msecs_to_jiffies(qgpu_revoke_timeout_s * MSEC_PER_SEC));
+	}
+	mutex_unlock(&qgpu_reg_lock);
+	qgpu_dev_changed();
+}
+QGPU_EXPORT(qwamos_gpu_dev_request);
+
+/**
+ * qwamos_gpu_dev_bound() - our driver has got a device
+ * @pdev: the device, locked
+ * @driver: the driver's module
+ *
+ * It is reset and scrubbed, as whoever had it before left it, as soon as its lock is free. Return: the device, with a reference, or NULL if it is not
+ * registered.
+ */
+struct qgpu_dev *qwamos_gpu_dev_bound(struct pci_dev *pdev, struct module *driver)
+{
+	struct qgpu_dev *d = qgpu_dev_of(&pdev->dev);
+
+	if (!d)
+		return NULL;
+	mutex_lock(&qgpu_reg_lock);
+	d->bound = true;
+	d->driver_module = driver;
+	if (d->dirt == QGPU_CLEAN)
+		d->dirt = QGPU_DIRT_HOST;
+	if (qgpu_dev_owner(d) && !d->held_module && try_module_get(driver))
+		d->held_module = driver;
+	qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_BOUND, 0, 0);
+	qgpu_clean_start(d, 1);
+	mutex_unlock(&qgpu_reg_lock);
+	qgpu_dev_changed();
+	return d;
+}
+QGPU_EXPORT(qwamos_gpu_dev_bound);
+
+static bool idle(struct qgpu_dev *d)
+{
+	bool ret;
+
+	mutex_lock(&qgpu_reg_lock);
+	ret = !d->running;
+	mutex_unlock(&qgpu_reg_lock);
+	return ret;
+}
+
+/**
+ * qwamos_gpu_dev_unbound() - our driver is leaving a device
+ * @d: the device, locked and closed; the reference of qwamos_gpu_dev_bound() is put
+ *
+ * Waits for a reset or scrub under way: it only tries the device's lock, which the caller holds, so it ends.
+ */
+void qwamos_gpu_dev_unbound(struct qgpu_dev *d)
+{
+	mutex_lock(&qgpu_reg_lock);
+	d->bound = false;
+	d->driver_module = NULL;
+	d->cleaning = false;
+	if (d->dirt == QGPU_CLEAN)
+		d->dirt = QGPU_DIRT_HOST;
+	qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_UNBOUND, 0, 0);
+	mutex_unlock(&qgpu_reg_lock);
+	qgpu_dev_changed();
+	wait_event(qgpu_registry_wq, idle(d));
+	qgpu_dev_put(d);
+}
+QGPU_EXPORT(qwamos_gpu_dev_unbound);

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Devices as userspace and the VFIO driver see them. */
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
+#include "compat.h"
+#include "core.h"
+#include "device.h"
+
+unsigned int qgpu_revoke_timeout_s = 30;
+module_param_named(revoke_timeout_s, qgpu_revoke_timeout_s, uint, 0644);
+MODULE_PARM_DESC(revoke_timeout_s, "seconds that a VM has to give back a device that is asked for, before it is ended (default 30)");
+
+/* Called with the registry lock held. */
+static u32 state_of(struct qgpu_dev *d)
+{
+	struct qgpu_vm *vm = qgpu_dev_owner(d);
+
+	if (d->gone)
+		return QWAMOS_GPU_DEV_GONE;
+	if (d->opens)
+		return QWAMOS_GPU_DEV_OPEN;
+	if (d->cleaning || d->running || (vm && !qgpu_vm_live(vm)))
+		return QWAMOS_GPU_DEV_RESETTING;
+	if (vm)
+		return QWAMOS_GPU_DEV_ATTACHED;
+	if (d->quarantined && !d->accepted)
+		return QWAMOS_GPU_DEV_QUARANTINED;
+	return d->bound ? QWAMOS_GPU_DEV_FREE : QWAMOS_GPU_DEV_UNBOUND;
+}
+
+static void tell_pci(struct pci_dev *pdev, struct qwamos_gpu_device *out)
+{
+	out->vendor = pdev->vendor;
+	out->device = pdev->device;
+	out->subvendor = pdev->subsystem_vendor;
+	out->subdevice = pdev->subsystem_device;
+	out->class_code = pdev->class;
+	out->scrub_best = qgpu_scrub_best(pdev);
+	if (pdev->is_virtfn)
+		out->flags |= QWAMOS_GPU_DEV_F_VF;
+}
+
+/**
+ * qgpu_dev_tell() - what LIST_DEVICES says of a device
+ * @d: the device, with a reference
+ * @out: out
+ */
+void qgpu_dev_tell(struct qgpu_dev *d, struct qwamos_gpu_device *out)
+{
+	struct pci_dev *pdev = d->bus == QWAMOS_GPU_BUS_PCI ? to_pci_dev(d->dev) : NULL;
+	struct qgpu_reset_set *s = pdev ? qgpu_reset_set_gather(pdev) : NULL;
+	struct iommu_group *ig = iommu_group_get(d->dev);
+	struct qgpu_group *g = qgpu_group_gather(d->dev);
+	struct device_driver *drv;
+	bool busy;
+
+	memset(out, 0, sizeof(*out));
+	out->device_id = d->id;
+	out->bus = d->bus;
+	out->iommu_group = ig ? iommu_group_id(ig) : ~0U;
+	strscpy_pad(out->bus_name, dev_name(d->dev), sizeof(out->bus_name));
+	if (pdev) {
+		tell_pci(pdev, out);
+		out->reset_methods = qgpu_reset_methods(pdev, s);
+		out->reset_set = s && s->works ? s->id : 0;
+	}
+	if (ig && qgpu_dev_has_iommu(d->dev)) {
+		out->flags |= QWAMOS_GPU_DEV_F_IOMMU;
+		if (!qgpu_isolated_msi(d->dev, ig))
+			out->flags |= QWAMOS_GPU_DEV_F_UNSAFE_MSI;
+	}
+	/* A driver leaves its devices before its module does, and a module is freed after a grace period. */
+	rcu_read_lock();
+	drv = READ_ONCE(d->dev->driver);
+	if (drv)
+		strscpy_pad(out->driver, drv->name, sizeof(out->driver));
+	rcu_read_unlock();
+	mutex_lock(&qgpu_reg_lock);
+	out->state = state_of(d);
+	out->generation = d->generation;
+	out->owner_vm_id = qgpu_dev_owner(d) ? qgpu_dev_owner(d)->id : 0;
+	out->scrub = d->scrub;
+	out->quarantine_reason = d->quarantined ? d->trouble : 0;
+	out->flags |= (d->gpu ? QWAMOS_GPU_DEV_F_GPU : QWAMOS_GPU_DEV_F_COMPANION) |
+		      (d->boot_vga ? QWAMOS_GPU_DEV_F_BOOT_VGA : 0) |
+		      (d->dirt != QGPU_CLEAN ? QWAMOS_GPU_DEV_F_DIRTY : 0) |
+		      (d->dirt == QGPU_DIRT_VM ? QWAMOS_GPU_DEV_F_VM_DIRT : 0) |
+		      (d->accepted ? QWAMOS_GPU_DEV_F_ACCEPTED : 0) |
+		      (d->revoking ? QWAMOS_GPU_DEV_F_REVOKING : 0);
+	if (!IS_ERR_OR_NULL(g) && !qgpu_group_stranger(g))
+		out->flags |= QWAMOS_GPU_DEV_F_VIABLE;
+	if (pdev && qgpu_reset_possible(d, s, out->reset_methods, out->owner_vm_id, &busy))
+		out->flags |= QWAMOS_GPU_DEV_F_CAN_RESET;
+	mutex_unlock(&qgpu_reg_lock);
+	if (!IS_ERR(g))
+		qgpu_group_drop(g);
+	if (ig)
+		iommu_group_put(ig);
+	qgpu_reset_set_drop(s);
+}
+
+static bool same_slot(const struct qgpu_dev *a, const struct qgpu_dev *b)
+{
+	struct pci_dev *x, *y;
+
+	if (a->bus != QWAMOS_GPU_BUS_PCI || b->bus != QWAMOS_GPU_BUS_PCI)
+		return false;
+	x = to_pci_dev(a->dev);
+	y = to_pci_dev(b->dev);
+	return x->bus == y->bus && PCI_SLOT(x->devfn) == PCI_SLOT(y->devfn) && !pci_is_root_bus(x->bus);
+}
+
+/* Is this one a GPU, or in the slot or IOMMU group of one? */
+static bool listed(struct qgpu_dev **v, u32 *group, size_t n, size_t i)
+{
+	size_t j;
+
+	if (v[i]->gpu)
+		return true;
+	for (j = 0; j < n; j++)
+		if (v[j]->gpu && (same_slot(v[i], v[j]) || (group[i] != ~0U && group[i] == group[j])))
+			return true;
+	return false;
+}
+
+/**
+ * qgpu_dev_list() - GPUs and companions
+ * @out: out: array to kvfree()
+ *
+ * Return: its length, or -ENOMEM.
+ */
+long qgpu_dev_list(struct qwamos_gpu_device **out)
+{
+	struct qgpu_dev **v = NULL, *d;
+	struct iommu_group *ig;
+	u32 *group = NULL;
+	size_t n = 0, i;
+	long k = 0;
+
+	*out = NULL;
+	mutex_lock(&qgpu_reg_lock);
+	list_for_each_entry(d, &qgpu_devs, node)
+		n++;
+	v = kcalloc(n ?: 1, sizeof(*v), GFP_KERNEL);
+	i = 0;
+	if (v) {
+		list_for_each_entry(d, &qgpu_devs, node) {
+			qgpu_dev_get(d);
+			v[i++] = d;
+		}
+	}
+	mutex_unlock(&qgpu_reg_lock);
+	group = kcalloc(n ?: 1, sizeof(*group), GFP_KERNEL);
+	*out = kvcalloc(n ?: 1, sizeof(**out), GFP_KERNEL_ACCOUNT);
+	if (!v || !group || !*out) {
+		kvfree(*out);
+		*out = NULL;
+		k = -ENOMEM;
+		goto out;
+	}
+	for (i = 0; i < n; i++) {
+		ig = iommu_group_get(v[i]->dev);
+		group[i] = ig ? iommu_group_id(ig) : ~0U;
+		if (ig)
+			iommu_group_put(ig);
+	}
+	for (i = 0; i < n; i++)
+		if (listed(v, group, n, i))
+			qgpu_dev_tell(v[i], &(*out)[k++]);
+out:
+	for (i = 0; v && i < n; i++)
+		qgpu_dev_put(v[i]);
+	kfree(group);
+	kfree(v);
+	return k;
+}
+
+/* The VM that was asked for a device has not given it back. */
+void qgpu_revoke_work_fn(struct work_struct *work)
+{
+	struct qgpu_dev *d = container_of(to_delayed_work(work), struct qgpu_dev, revoke_work);
+	struct qgpu_vm *vm = NULL;
+
+	mutex_lock(&qgpu_reg_lock);
+	if (d->revoking && d->opens) {
+		vm = qgpu_dev_owner(d);
+		qgpu_vm_get(vm);
+		qgpu_dev_audit(vm->chain, d, QWAMOS_GPU_EV_DEVICE_REVOKED, QWAMOS_GPU_REASON_REVOKED, 0);
+	}
+	mutex_unlock(&qgpu_reg_lock);
+	if (!vm)
+		return;
+	dev_warn(d->dev, "qwamos_gpu: VM %s has not given this device back in %u s, ending it\n", vm->name, qgpu_revoke_timeout_s);
+	qgpu_vm_end(vm, QWAMOS_GPU_REASON_REVOKED);
+	qgpu_vm_put(vm);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Devices: the registry of PCI endpoints and platform GPUs, who owns them, and their reset and scrub.
+ *
+ * The registry lock is a leaf: it is never held across a device lock, an IOMMU group's lock, a PCI bus walk, a reset, a scrub or a flush. What
+ * needs those is gathered first, without it, and looked at again under it.
+ */
+#ifndef QWAMOS_GPU_DEVICE_H
+#define QWAMOS_GPU_DEVICE_H
+
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+#include <linux/qwamos_gpu.h>
+#include "vm.h"
+
+/**
+ * enum qgpu_dirt - what may still be in a device
+ * @QGPU_CLEAN: nothing: reset and scrubbed since its last use
+ * @QGPU_DIRT_HOST: a host driver's data, or unknown
+ * @QGPU_DIRT_VM: a VM's data
+ */
+enum qgpu_dirt {
+	QGPU_CLEAN,
+	QGPU_DIRT_HOST,
+	QGPU_DIRT_VM,
+};
+
+/**
+ * struct qgpu_dev - a device
+ * @node: in the registry; guarded by the registry lock, like all below but where told otherwise
+ * @ref: memory
+ * @id: never reused; constant
+ * @bus: &enum qwamos_gpu_bus; constant
+ * @dev: the device, with a reference; constant
+ * @gpu: display or accelerator class, or platform GPU; constant
+ * @boot_vga: firmware's console; constant
+ * @owner: the VM that has it, with a reference; written under the registry lock, read under RCU as well
+ * @last_owner: id of the last VM that had it, 0: none
+ * @generation: counts owners
+ * @bound: on our driver
+ * @gone: removed; out of the registry
+ * @driver_module: our driver's module, while @bound
+ * @held_module: of it, while a VM has the device: no rmmod then
+ * @dirt: &enum qgpu_dirt
+ * @trouble: why it could not be cleaned last time (&enum qwamos_gpu_reason), 0: it could
+ * @quarantined: and a VM's dirt is in it
+ * @accepted: leftovers accepted for the next ATTACH, or for this owner
+ * @scrub: &enum qwamos_gpu_scrub reached last time
+ * @opens: 1 while VFIO has it open
+ * @cleaning: to be reset and scrubbed
+ * @running: a reset or scrub is under way right now: the driver can't leave
+ * @tries: of the current cleaning
+ * @clean_work: resets and scrubs
+ * @revoking: asked back
+ * @revoke_work: ends the VM that does not give it back
+ */
+struct qgpu_dev {
+	struct list_head node;
+	struct kref ref;
+	u64 id;
+	u32 bus;
+	struct device *dev;
+	bool gpu;
+	bool boot_vga;
+	struct qgpu_vm __rcu *owner;
+	u64 last_owner;
+	u64 generation;
+	bool bound;
+	bool gone;
+	struct module *driver_module;
+	struct module *held_module;
+	u32 dirt;
+	u32 trouble;
+	bool quarantined;
+	bool accepted;
+	u32 scrub;
+	u32 opens;
+	bool cleaning;
+	bool running;
+	u32 tries;
+	struct delayed_work clean_work;
+	bool revoking;
+	struct delayed_work revoke_work;
+};
+
+extern struct mutex qgpu_reg_lock;
+extern struct list_head qgpu_devs;
+extern unsigned int qgpu_revoke_timeout_s;
+
+/* registry.c */
+int qgpu_registry_init(void);
+void qgpu_registry_exit(void);
+struct qgpu_dev *qgpu_dev_of(struct device *dev);
+struct qgpu_dev *qgpu_dev_lookup(struct device *dev);
+struct qgpu_dev *qgpu_dev_by_id(u64 id);
+void qgpu_dev_get(struct qgpu_dev *d);
+void qgpu_dev_put(struct qgpu_dev *d);
+void qgpu_dev_changed(void);
+u64 qgpu_registry_events(void);
+extern wait_queue_head_t qgpu_registry_wq;
+
+static inline struct qgpu_vm *qgpu_dev_owner(struct qgpu_dev *d)
+{
+	return rcu_dereference_protected(d->owner, lockdep_is_held(&qgpu_reg_lock));
+}
+
+void qgpu_dev_audit(struct qgpu_chain *chain, const struct qgpu_dev *d, u32 event, u32 reason, int result);
+void qgpu_dev_leave(struct qgpu_dev *d, u32 reason);
+
+/* platform.c */
+bool qgpu_platform_is_gpu(struct device *dev);
+
+/* memory.c: what is known of devices that are not there */
+int qgpu_memory_keep(struct pci_dev *pdev, u32 dirt, u32 trouble, bool quarantined, u64 last_owner);
+bool qgpu_memory_take(struct pci_dev *pdev, u32 *dirt, u32 *trouble, bool *quarantined, u64 *last_owner);
+void qgpu_memory_exit(void);
+
+/* group.c */
+
+/**
+ * struct qgpu_group - an IOMMU group, as it was a moment ago
+ * @id: its number
+ * @n: endpoints and whatever else is in it but bridges
+ * @dev: they, each with a reference
+ */
+struct qgpu_group {
+	u32 id;
+	size_t n;
+	struct device *dev[];
+};
+
+struct qgpu_group *qgpu_group_gather(struct device *dev);
+void qgpu_group_drop(struct qgpu_group *g);
+bool qgpu_dev_has_iommu(struct device *dev);
+struct device *qgpu_group_stranger(struct qgpu_group *g);
+
+/* reset.c */
+
+/**
+ * struct qgpu_reset_set - all functions that one bus or slot reset touches, as they were a moment ago
+ * @id: the same for all of them
+ * @works: such a reset exists
+ * @alone: nothing else is on the bus, not even a bridge
+ * @n: their number
+ * @dev: they, each with a reference
+ */
+struct qgpu_reset_set {
+	u32 id;
+	bool works;
+	bool alone;
+	size_t n;
+	struct device *dev[];
+};
+
+struct qgpu_reset_set *qgpu_reset_set_gather(struct pci_dev *pdev);
+void qgpu_reset_set_drop(struct qgpu_reset_set *s);
+u32 qgpu_reset_methods(struct pci_dev *pdev, struct qgpu_reset_set *s);
+u32 qgpu_reset_possible(struct qgpu_dev *d, struct qgpu_reset_set *s, u32 methods, u64 owner, bool *busy);
+void qgpu_clean_start(struct qgpu_dev *d, unsigned long delay);
+void qgpu_clean_work_fn(struct work_struct *work);
+
+/* scrub.c */
+u32 qgpu_scrub_best(struct pci_dev *pdev);
+int qgpu_scrub(struct pci_dev *pdev, u32 *reached, u64 *bytes);
+
+/* device.c */
+void qgpu_dev_tell(struct qgpu_dev *d, struct qwamos_gpu_device *out);
+long qgpu_dev_list(struct qwamos_gpu_device **out);
+void qgpu_revoke_work_fn(struct work_struct *work);
+
+/* attach.c */
+int qgpu_attach(struct qgpu_vm *vm, struct qwamos_gpu_attach *arg, u32 *reason);
+int qgpu_detach(struct qgpu_vm *vm, u64 device_id, bool kill, u32 *reason);
+int qgpu_release(u64 device_id, u32 *reason);
+bool qgpu_attached_fits(struct qgpu_vm *vm, u32 level);
+void qgpu_end_work_fn(struct work_struct *work);
+
+#endif /* QWAMOS_GPU_DEVICE_H */

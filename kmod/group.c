@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* IOMMU groups, as far as the question "may a VM have this?" goes. */
+#include <linux/iommu.h>
+#include <linux/slab.h>
+#include "compat.h"
+#include "device.h"
+
+struct gather {
+	struct qgpu_group *g;
+	size_t room;
+};
+
+static bool is_bridge(struct device *dev)
+{
+	return dev_is_pci(dev) && to_pci_dev(dev)->hdr_type != PCI_HEADER_TYPE_NORMAL;
+}
+
+static int count_one(struct device *dev, void *arg)
+{
+	*(size_t *)arg += !is_bridge(dev);
+	return 0;
+}
+
+static int gather_one(struct device *dev, void *arg)
+{
+	struct gather *ga = arg;
+
+	if (is_bridge(dev))
+		return 0;
+	if (ga->g->n == ga->room)
+		return -EAGAIN;
+	ga->g->dev[ga->g->n++] = get_device(dev);
+	return 0;
+}
+
+/** qgpu_group_drop() - drop what qgpu_group_gather() returned; NULL is fine */
+void qgpu_group_drop(struct qgpu_group *g)
+{
+	size_t i;
+
+	for (i = 0; g && i < g->n; i++)
+		put_device(g->dev[i]);
+	kfree(g);
+}
+
+/**
+ * qgpu_group_gather() - the members of a device's IOMMU group, bridges left out
+ * @dev: the device
+ *
+ * Takes the group's lock. Return: the group, NULL if the device is in none, or ERR_PTR(-ENOMEM).
+ */
+struct qgpu_group *qgpu_group_gather(struct device *dev)
+{
+	struct iommu_group *ig = iommu_group_get(dev);
+	struct gather ga;
+	int ret;
+
+	if (!ig)
+		return NULL;
+	do {
+		ga.room = 0;
+		iommu_group_for_each_dev(ig, &ga.room, count_one);
+		ga.g = kzalloc(struct_size(ga.g, dev, ga.room), GFP_KERNEL);
+		if (!ga.g) {
+			iommu_group_put(ig);
+			return ERR_PTR(-ENOMEM);
+		}
+		ga.g->id = iommu_group_id(ig);
+		ret = iommu_group_for_each_dev(ig, &ga, gather_one);
+		if (ret)
+			qgpu_group_drop(ga.g);	/* it grew meanwhile */
+	} while (ret);
+	iommu_group_put(ig);
+	return ga.g;
+}
+
+/**
+ * qgpu_dev_has_iommu() - can an IOMMU keep the device to its owner's memory?
+ * @dev: the device
+ *
+ * A group is not enough (no-IOMMU mode fakes one), a translating default domain is not needed (VFIO brings its own).
+ */
+bool qgpu_dev_has_iommu(struct device *dev)
+{
+	return device_iommu_capable(dev, IOMMU_CAP_CACHE_COHERENCY);
+}
+
+/**
+ * qgpu_group_stranger() - the member that makes a group not viable
+ * @g: the group
+ *
+ * Called with the registry lock held. A member may be without a driver or on ours. Drivers may change at once after; VFIO keeps host drivers off a group that
+ * is open, and every open asks again. Return: the member, or NULL.
+ */
+struct device *qgpu_group_stranger(struct qgpu_group *g)
+{
+	struct qgpu_dev *d;
+	size_t i;
+
+	for (i = 0; i < g->n; i++) {
+		if (!READ_ONCE(g->dev[i]->driver))
+			continue;
+		d = qgpu_dev_lookup(g->dev[i]);
+		if (!d || !d->bound)
+			return g->dev[i];
+	}
+	return NULL;
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The one way of every call: read once, check the form, check the right, do it, answer, audit. The calls themselves are in calls.c. */
+#include <linux/capability.h>
+#include <linux/uaccess.h>
+#include "device.h"
+#include "ioctl.h"
+#include "vm.h"
+
+/**
+ * qgpu_call_answer() - write the whole answer
+ * @call: the call
+ *
+ * For handlers that must know that the answer has arrived before they install an fd. Return: 0 or -EFAULT.
+ */
+int qgpu_call_answer(struct qgpu_call *call)
+{
+	call->arg->hdr.out_reason = QWAMOS_GPU_REASON_NONE;
+	call->copied = true;
+	return copy_to_user(call->uarg, call->arg, min(call->usize, call->ksize)) ? -EFAULT : 0;
+}
+
+/* Read the argument. Return: 0, -EFAULT, -EINVAL, -E2BIG or -EOPNOTSUPP. */
+static int read_arg(struct qgpu_call *call, const struct qgpu_call_desc *desc)
+{
+	u32 size;
+	int ret;
+
+	if (get_user(size, (u32 __user *)call->uarg))
+		return -EFAULT;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
+	if (size < desc->min_size)
+		return -EINVAL;
+	ret = copy_struct_from_user(call->arg, desc->size, call->uarg, size);
+	if (ret)
+		return ret;
+	call->usize = size;
+	call->ksize = desc->size;
+	call->arg->hdr.size = size;	/* the first reading counts */
+	if (call->arg->hdr.__reserved)
+		return -EINVAL;
+	if (call->arg->hdr.flags & ~desc->flags)
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+/* May this caller make this call on this file? Return: 0 or -EACCES or -ENODEV with a reason. */
+static int check_right(struct qgpu_call *call, const struct qgpu_call_desc *desc)
+{
+	struct qgpu_file *f = call->f;
+	struct qgpu_vm *vm;
+
+	if (!(desc->kinds & f->kind)) {
+		call->reason = QWAMOS_GPU_REASON_WRONG_FD;
+		return -EACCES;
+	}
+	if (f->kind == QGPU_FILE_MANAGE || (f->kind == QGPU_FILE_CONTROL && desc->manager)) {
+		vm = qgpu_vm_of_current();
+		if (vm) {
+			qgpu_vm_put(vm);
+			call->reason = QWAMOS_GPU_REASON_VM_MEMBER;
+			return -EACCES;
+		}
+		if (!capable(CAP_SYS_ADMIN)) {
+			call->reason = QWAMOS_GPU_REASON_NOT_CAPABLE;
+			return -EACCES;
+		}
+	}
+	if (f->vm && !qgpu_vm_live(f->vm)) {
+		call->reason = QWAMOS_GPU_REASON_VM_ENDED;
+		return -ENODEV;
+	}
+	return 0;
+}
+
+/*
+ * A refusal is in the log of the VM that the caller is part of, else of the VM that the file is of, else of the host. A refusal of what a policy decides on is
+ * a denied operation.
+ */
+static void audit_refusal(struct qgpu_call *call, const struct qgpu_call_desc *desc, unsigned int nr, int ret)
+{
+	struct qgpu_vm *mine = qgpu_vm_of_current();
+	struct qgpu_vm *vm = mine ?: call->f->vm;
+	struct qgpu_dev *d = call->device_id ? qgpu_dev_by_id(call->device_id) : NULL;
+	bool right = call->reason == QWAMOS_GPU_REASON_WRONG_FD || call->reason == QWAMOS_GPU_REASON_VM_MEMBER ||
+		     call->reason == QWAMOS_GPU_REASON_NOT_CAPABLE;
+	struct qgpu_event ev = {
+		.event = desc->op && !right ? QWAMOS_GPU_EV_OPERATION_DENIED : QWAMOS_GPU_EV_CALL_REFUSED,
+		.op = desc->op, .reason = call->reason, .result = ret,
+		.level = vm ? READ_ONCE(vm->level) : QWAMOS_GPU_LEVEL_NONE,
+		.device_id = call->device_id, .device_name = d ? dev_name(d->dev) : NULL,
+		.asked = nr,
+	};
+
+	qgpu_audit(vm ? vm->chain : NULL, &ev);
+	if (vm)
+		atomic64_inc(&vm->denied);
+	if (d)
+		qgpu_dev_put(d);
+	if (mine)
+		qgpu_vm_put(mine);
+}
+
+/* Write what a refusal may write. Return: @ret, or -EFAULT. */
+static int answer_refusal(struct qgpu_call *call, const struct qgpu_call_desc *desc, int ret)
+{
+	struct qwamos_gpu_hdr __user *uhdr = call->uarg;
+	u64 also;
+
+	if (put_user(call->reason, &uhdr->out_reason))
+		return -EFAULT;
+	if (desc->also) {
+		memcpy(&also, (char *)call->arg + desc->also, sizeof(also));
+		if (copy_to_user(call->uarg + desc->also, &also, sizeof(also)))
+			return -EFAULT;
+	}
+	return ret;
+}
+
+/** qgpu_ioctl() - any call on any of our files */
+long qgpu_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
+{
+	union qgpu_arg arg = {};
+	struct qgpu_call call = { .f = file->private_data, .uarg = (void __user *)uarg, .arg = &arg };
+	const struct qgpu_call_desc *desc;
+	unsigned int nr = _IOC_NR(cmd);
+	u64 also = 0;
+	int ret;
+
+	desc = cmd == _IO(QWAMOS_GPU_MAGIC, nr) ? qgpu_call_desc(nr) : NULL;
+	if (!desc)
+		return -ENOTTY;
+	ret = read_arg(&call, desc);
+	if (ret)
+		return ret;
+	ret = check_right(&call, desc);
+	if (ret && desc->also)
+		memcpy((char *)&arg + desc->also, &also, sizeof(also));
+	if (!ret)
+		ret = desc->handler(&call);
+	if (ret && call.reason) {
+		audit_refusal(&call, desc, nr, ret);
+		return answer_refusal(&call, desc, ret);
+	}
+	if (!ret && !call.copied)
+		ret = qgpu_call_answer(&call);
+	return ret;
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-or-later
+/* Trust levels: see policy.h. */
+#include "policy.h"
+
+#define OP(name)	(1U << QWAMOS_GPU_OP_##name)
+
+#define OPS_UNTRUSTED	OP(RENDERING_2D)
+#define OPS_LOW		(OPS_UNTRUSTED | OP(RENDERING_3D) | OP(VIDEO_DECODE))
+#define OPS_MEDIUM	(OPS_LOW | OP(COMPUTE_SHADER) | OP(VULKAN_COMPUTE) | OP(VIDEO_ENCODE))
+#define OPS_HIGH	OPS_MEDIUM
+#define OPS_SYSTEM	(OPS_HIGH | OP(PASSTHROUGH))
+
+static const struct qgpu_level qgpu_levels[QGPU_LEVELS] = {
+	[QWAMOS_GPU_LEVEL_UNTRUSTED] = {
+		.name = "untrusted", .vram_mib = 128, .compute_percent = 10,
+		.vulkan = QGPU_VULKAN_NONE, .vulkan_queues = 0, .min_interval_ms = 100,
+		.needs_iommu = 1, .may_share = 0, .ops = OPS_UNTRUSTED,
+	},
+	[QWAMOS_GPU_LEVEL_LOW] = {
+		.name = "low", .vram_mib = 256, .compute_percent = 25,
+		.vulkan = QGPU_VULKAN_GRAPHICS, .vulkan_queues = 4, .min_interval_ms = 50,
+		.needs_iommu = 1, .may_share = 1, .ops = OPS_LOW,
+	},
+	[QWAMOS_GPU_LEVEL_MEDIUM] = {
+		.name = "medium", .vram_mib = 512, .compute_percent = 50,
+		.vulkan = QGPU_VULKAN_COMPUTE, .vulkan_queues = 4, .min_interval_ms = 10,
+		.needs_iommu = 0, .may_share = 1, .ops = OPS_MEDIUM,
+	},
+	[QWAMOS_GPU_LEVEL_HIGH] = {
+		.name = "high", .vram_mib = 1024, .compute_percent = 80,
+		.vulkan = QGPU_VULKAN_FULL, .vulkan_queues = 8, .min_interval_ms = 0,
+		.needs_iommu = 0, .may_share = 1, .ops = OPS_HIGH,
+	},
+	[QWAMOS_GPU_LEVEL_SYSTEM] = {
+		.name = "system", .vram_mib = 2048, .compute_percent = 100,
+		.vulkan = QGPU_VULKAN_FULL, .vulkan_queues = 16, .min_interval_ms = 0,
+		.needs_iommu = 0, .may_share = 1, .ops = OPS_SYSTEM,
+	},
+};
+
+/**
+ * qgpu_level() - a row of the table
+ * @level: &enum qwamos_gpu_level
+ *
+ * Return: the row, or NULL if there is no such level.
+ */
+const struct qgpu_level *qgpu_level(__u32 level)
+{
+	return level < QGPU_LEVELS ? &qgpu_levels[level] : (void *)0;
+}
+
+/**
+ * qgpu_policy_check() - does a level allow an operation?
+ * @level: &enum qwamos_gpu_level, QWAMOS_GPU_LEVEL_NONE for a VM without a policy
+ * @op: &enum qwamos_gpu_op
+ *
+ * Return: QWAMOS_GPU_REASON_NONE if it does, else why not.
+ */
+__u32 qgpu_policy_check(__u32 level, __u32 op)
+{
+	const struct qgpu_level *row = qgpu_level(level);
+
+	if (!row)
+		return QWAMOS_GPU_REASON_NO_POLICY;
+	if (op == QWAMOS_GPU_OP_NONE || op >= QGPU_OPS)
+		return QWAMOS_GPU_REASON_UNKNOWN_OPERATION;
+	return row->ops & (1U << op) ? QWAMOS_GPU_REASON_NONE : QWAMOS_GPU_REASON_LEVEL;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-or-later */
+/*
+ * Trust levels: the one table of what each allows. Pure: no allocation, no lock, no kernel service; linked into the module and into
+ * userspace alike.
+ */
+#ifndef QWAMOS_GPU_POLICY_H
+#define QWAMOS_GPU_POLICY_H
+
+#include <linux/types.h>
+#include <linux/qwamos_gpu.h>
+
+#define QGPU_LEVELS	5
+#define QGPU_OPS	8	/* one more than the highest enum qwamos_gpu_op */
+
+/**
+ * enum qgpu_vulkan - what a level may do with Vulkan
+ * @QGPU_VULKAN_NONE: nothing
+ * @QGPU_VULKAN_GRAPHICS: no compute-only queues
+ * @QGPU_VULKAN_COMPUTE: graphics, compute and transfer
+ * @QGPU_VULKAN_FULL: video, sparse and the rest too
+ */
+enum qgpu_vulkan {
+	QGPU_VULKAN_NONE,
+	QGPU_VULKAN_GRAPHICS,
+	QGPU_VULKAN_COMPUTE,
+	QGPU_VULKAN_FULL,
+};
+
+/**
+ * struct qgpu_level - what a trust level allows
+ * @name: as people type it
+ * @vram_mib: most VRAM, in MiB
+ * @compute_percent: most GPU time, in percent
+ * @vulkan: &enum qgpu_vulkan
+ * @vulkan_queues: most Vulkan queues
+ * @min_interval_ms: least time between two declared operations of a kind, in ms; 0: none
+ * @needs_iommu: gets a real GPU only behind an IOMMU
+ * @may_share: may use a GPU that another VM uses too
+ * @ops: bit n: &enum qwamos_gpu_op n is allowed
+ */
+struct qgpu_level {
+	const char *name;
+	__u32 vram_mib;
+	__u32 compute_percent;
+	__u32 vulkan;
+	__u32 vulkan_queues;
+	__u32 min_interval_ms;
+	__u32 needs_iommu : 1;
+	__u32 may_share : 1;
+	__u32 ops;
+};
+
+const struct qgpu_level *qgpu_level(__u32 level);
+__u32 qgpu_policy_check(__u32 level, __u32 op);
+
+#endif /* QWAMOS_GPU_POLICY_H */

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Finding and killing the processes of a VM. */
+#include <linux/cgroup.h>
+#include <linux/pid.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include "reap.h"
+
+/**
+ * qgpu_reap() - kill what still lives of a VM
+ * @cgrp: every process below it, or NULL
+ * @leader: and this one wherever it stands, or NULL
+ * @killed: incremented for each process that was not being killed before
+ *
+ * Goes by threads: a process whose first thread has ended may have others that hold its fds. A thread that has not reached its exit state may still hold
+ * files and mappings, so it counts as alive. Processes forked meanwhile are found by the next call: a process with SIGKILL pending can't fork.
+ *
+ * Return: number of threads still alive; 0: none is left, and all their files are closed.
+ */
+unsigned int qgpu_reap(struct cgroup *cgrp, struct pid *leader, unsigned int *killed)
+{
+	struct task_struct *p, *t;
+	unsigned int alive = 0;
+
+	rcu_read_lock();
+	for_each_process_thread(p, t) {
+		if (t->flags & PF_KTHREAD || is_global_init(t) || READ_ONCE(t->exit_state))
+			continue;
+		if (!(leader && task_tgid(t) == leader) && !(cgrp && task_under_cgroup_hierarchy(t, cgrp)))
+			continue;
+		alive++;
+		if (t->signal->flags & SIGNAL_GROUP_EXIT)
+			continue;
+		if (!send_sig(SIGKILL, t, 1))
+			++*killed;
+	}
+	rcu_read_unlock();
+	return alive;
+}
+
+/**
+ * qgpu_leader_gone() - has a thread group ended?
+ * @leader: its pid
+ * @going: out: not yet, but its first thread has: look again soon
+ */
+bool qgpu_leader_gone(struct pid *leader, bool *going)
+{
+	struct task_struct *p, *t;
+	bool gone = true;
+
+	*going = false;
+	rcu_read_lock();
+	p = pid_task(leader, PIDTYPE_TGID);
+	if (p) {
+		for_each_thread(p, t)
+			if (!READ_ONCE(t->exit_state))
+				gone = false;
+		*going = READ_ONCE(p->flags) & PF_EXITING;
+	}
+	rcu_read_unlock();
+	return gone;
+}

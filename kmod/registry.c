@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The registry of devices: follows the PCI and platform buses. See device.h. */
+#include <linux/platform_device.h>
+#include <linux/slab.h>
+#include <linux/vgaarb.h>
+#include "device.h"
+#include "objects.h"
+
+/* Guards the registry and what struct qgpu_dev says; a leaf, taken after the VM lock where both are needed. */
+DEFINE_MUTEX(qgpu_reg_lock);
+LIST_HEAD(qgpu_devs);
+DECLARE_WAIT_QUEUE_HEAD(qgpu_registry_wq);
+
+static u64 last_id;		/* guarded by the registry lock */
+static atomic64_t events = ATOMIC64_INIT(1);
+static struct kmem_cache *dev_cache;
+
+/** qgpu_dev_changed() - tell those who poll the control device, and those who wait for a device */
+void qgpu_dev_changed(void)
+{
+	atomic64_inc(&events);
+	wake_up_all(&qgpu_registry_wq);
+}
+
+/** qgpu_registry_events() - counts changes */
+u64 qgpu_registry_events(void)
+{
+	return atomic64_read(&events);
+}
+
+void qgpu_dev_get(struct qgpu_dev *d)
+{
+	kref_get(&d->ref);
+}
+
+static void dev_release(struct kref *ref)
+{
+	struct qgpu_dev *d = container_of(ref, struct qgpu_dev, ref);
+
+	put_device(d->dev);
+	kmem_cache_free(dev_cache, d);
+	atomic_dec(&qgpu_objects);
+}
+
+void qgpu_dev_put(struct qgpu_dev *d)
+{
+	kref_put(&d->ref, dev_release);
+}
+
+/**
+ * qgpu_dev_lookup() - the device in the registry
+ * @dev: a device of any kind
+ *
+ * Called with the registry lock held; takes no reference. Return: the device, or NULL.
+ */
+struct qgpu_dev *qgpu_dev_lookup(struct device *dev)
+{
+	struct qgpu_dev *d;
+
+	lockdep_assert_held(&qgpu_reg_lock);
+	list_for_each_entry(d, &qgpu_devs, node)
+		if (d->dev == dev)
+			return d;
+	return NULL;
+}
+
+/** qgpu_dev_of() - as qgpu_dev_lookup(), takes the lock and a reference */
+struct qgpu_dev *qgpu_dev_of(struct device *dev)
+{
+	struct qgpu_dev *d;
+
+	mutex_lock(&qgpu_reg_lock);
+	d = qgpu_dev_lookup(dev);
+	if (d)
+		qgpu_dev_get(d);
+	mutex_unlock(&qgpu_reg_lock);
+	return d;
+}
+
+/** qgpu_dev_by_id() - the device of an id, with a reference, or NULL */
+struct qgpu_dev *qgpu_dev_by_id(u64 id)
+{
+	struct qgpu_dev *d, *found = NULL;
+
+	mutex_lock(&qgpu_reg_lock);
+	list_for_each_entry(d, &qgpu_devs, node) {
+		if (d->id == id) {
+			qgpu_dev_get(d);
+			found = d;
+			break;
+		}
+	}
+	mutex_unlock(&qgpu_reg_lock);
+	return found;
+}
+
+/**
+ * qgpu_dev_audit() - an event of a device that has no amounts
+ * @chain: the owner's chain, or NULL for the host's
+ * @d: the device
+ * @event: &enum qwamos_gpu_event
+ * @reason: &enum qwamos_gpu_reason
+ * @result: 0 or a negative errno
+ */
+void qgpu_dev_audit(struct qgpu_chain *chain, const struct qgpu_dev *d, u32 event, u32 reason, int result)
+{
+	struct qgpu_event ev = {
+		.event = event, .reason = reason, .result = result, .level = QWAMOS_GPU_LEVEL_NONE,
+		.device_id = d->id, .device_name = dev_name(d->dev),
+	};
+
+	qgpu_audit(chain, &ev);
+}
+
+static bool is_gpu_class(u32 class)
+{
+	return class >> 16 == PCI_BASE_CLASS_DISPLAY || class >> 16 == 0x12;	/* 0x12: processing accelerators */
+}
+
+static void dev_add(struct device *dev, bool quiet)
+{
+	struct pci_dev *pdev = dev_is_pci(dev) ? to_pci_dev(dev) : NULL;
+	struct qgpu_dev *d;
+
+	if (pdev ? pdev->hdr_type != PCI_HEADER_TYPE_NORMAL : !qgpu_platform_is_gpu(dev))
+		return;
+	d = kmem_cache_zalloc(dev_cache, GFP_KERNEL);
+	if (!d) {
+		dev_err(dev, "qwamos_gpu: no memory to register this device; no VM can have it\n");
+		return;
+	}
+	atomic_inc(&qgpu_objects);
+	kref_init(&d->ref);
+	d->bus = pdev ? QWAMOS_GPU_BUS_PCI : QWAMOS_GPU_BUS_PLATFORM;
+	d->dev = get_device(dev);
+	d->gpu = pdev ? is_gpu_class(pdev->class) : true;
+	d->boot_vga = pdev && pdev == vga_default_device();
+	d->dirt = QGPU_DIRT_HOST;
+	INIT_DELAYED_WORK(&d->clean_work, qgpu_clean_work_fn);
+	INIT_DELAYED_WORK(&d->revoke_work, qgpu_revoke_work_fn);
+	mutex_lock(&qgpu_reg_lock);
+	if (qgpu_dev_lookup(dev)) {
+		/* The scan at load and the bus notifier met. */
+		mutex_unlock(&qgpu_reg_lock);
+		qgpu_dev_put(d);
+		return;
+	}
+	d->id = ++last_id;
+	if (pdev)
+		qgpu_memory_take(pdev, &d->dirt, &d->trouble, &d->quarantined, &d->last_owner);
+	list_add_tail(&d->node, &qgpu_devs);
+	if (d->gpu && !quiet)
+		qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_ADDED, 0, 0);
+	mutex_unlock(&qgpu_reg_lock);
+	qgpu_dev_changed();
+}
+
+/**
+ * qgpu_dev_leave() - take a device from its owner
+ * @d: the device, owned and not open
+ * @reason: why (&enum qwamos_gpu_reason)
+ *
+ * Called with the registry lock held. What it holds for its owner is given back; the cleaning is the caller's to start.
+ */
+void qgpu_dev_leave(struct qgpu_dev *d, u32 reason)
+{
+	struct qgpu_vm *vm = qgpu_dev_owner(d);
+
+	lockdep_assert_held(&qgpu_reg_lock);
+	qgpu_dev_audit(vm->chain, d, QWAMOS_GPU_EV_DEVICE_DETACHED, reason, 0);
+	WRITE_ONCE(vm->devices, vm->devices - 1);
+	if (d->revoking)
+		WRITE_ONCE(vm->revoking, vm->revoking - 1);
+	d->revoking = false;
+	d->last_owner = vm->id;
+	d->accepted = false;
+	rcu_assign_pointer(d->owner, NULL);
+	if (d->held_module)
+		module_put(d->held_module);
+	d->held_module = NULL;
+	qgpu_vm_put(vm);
+}
+
+static void dev_remove(struct device *dev)
+{
+	struct qgpu_dev *d;
+
+	mutex_lock(&qgpu_reg_lock);
+	d = qgpu_dev_lookup(dev);
+	if (!d) {
+		mutex_unlock(&qgpu_reg_lock);
+		return;
+	}
+	/* Its driver is gone, so nobody has it open and no reset is running. */
+	list_del(&d->node);
+	d->gone = true;
+	d->cleaning = false;
+	if (d->bus == QWAMOS_GPU_BUS_PCI && d->dirt == QGPU_DIRT_VM &&
+	    qgpu_memory_keep(to_pci_dev(dev), d->dirt, d->trouble, d->quarantined, qgpu_dev_owner(d) ? qgpu_dev_owner(d)->id : d->last_owner))
+		dev_err(dev, "qwamos_gpu: no memory to remember that this device is dirty\n");
+	if (qgpu_dev_owner(d))
+		qgpu_dev_leave(d, QWAMOS_GPU_REASON_DEVICE_GONE);
+	if (d->gpu)
+		qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_REMOVED, QWAMOS_GPU_REASON_DEVICE_GONE, 0);
+	mutex_unlock(&qgpu_reg_lock);
+	cancel_delayed_work_sync(&d->clean_work);
+	cancel_delayed_work_sync(&d->revoke_work);
+	qgpu_dev_changed();
+	qgpu_dev_put(d);
+}
+
+/* A driver has taken the device. If it is not ours, whatever it leaves there is dirt. */
+static void dev_driven(struct device *dev)
+{
+	struct qgpu_dev *d;
+
+	mutex_lock(&qgpu_reg_lock);
+	d = qgpu_dev_lookup(dev);
+	if (d && !d->bound && d->dirt == QGPU_CLEAN)
+		d->dirt = QGPU_DIRT_HOST;
+	mutex_unlock(&qgpu_reg_lock);
+	if (d)
+		qgpu_dev_changed();
+}
+
+/* Runs under the device lock, but for ADD and REMOVED. */
+static int bus_event(struct notifier_block *nb, unsigned long action, void *data)
+{
+	switch (action) {
+	case BUS_NOTIFY_ADD_DEVICE:
+		dev_add(data, false);
+		break;
+	case BUS_NOTIFY_REMOVED_DEVICE:
+		dev_remove(data);
+		break;
+	case BUS_NOTIFY_BOUND_DRIVER:
+	case BUS_NOTIFY_UNBOUND_DRIVER:
+		dev_driven(data);
+		break;
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block pci_nb = { .notifier_call = bus_event };
+static struct notifier_block platform_nb = { .notifier_call = bus_event };
+
+static int scan_one(struct device *dev, void *unused)
+{
+	dev_add(dev, true);
+	return 0;
+}
+
+/**
+ * qgpu_registry_init() - register what is there, and follow the buses from now on
+ *
+ * Return: 0 or a negative errno.
+ */
+int qgpu_registry_init(void)
+{
+	int ret;
+
+	dev_cache = kmem_cache_create("qwamos_gpu_dev", sizeof(struct qgpu_dev), 0, 0, NULL);
+	if (!dev_cache)
+		return -ENOMEM;
+	ret = bus_register_notifier(&pci_bus_type, &pci_nb);
+	if (ret)
+		goto err_cache;
+	ret = bus_register_notifier(&platform_bus_type, &platform_nb);
+	if (ret)
+		goto err_pci;
+	bus_for_each_dev(&pci_bus_type, NULL, NULL, scan_one);
+	bus_for_each_dev(&platform_bus_type, NULL, NULL, scan_one);
+	return 0;
+err_pci:
+	bus_unregister_notifier(&pci_bus_type, &pci_nb);
+err_cache:
+	kmem_cache_destroy(dev_cache);
+	return ret;
+}
+
+/** qgpu_registry_exit() - forget every device; none is owned or bound to our driver any more */
+void qgpu_registry_exit(void)
+{
+	struct qgpu_dev *d, *n;
+
+	bus_unregister_notifier(&platform_bus_type, &platform_nb);
+	bus_unregister_notifier(&pci_bus_type, &pci_nb);
+	list_for_each_entry_safe(d, n, &qgpu_devs, node) {
+		cancel_delayed_work_sync(&d->clean_work);
+		cancel_delayed_work_sync(&d->revoke_work);
+		list_del(&d->node);
+		qgpu_dev_put(d);
+	}
+	qgpu_memory_exit();
+	kmem_cache_destroy(dev_cache);
+}

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reset sets, and the work that resets and scrubs a device.
+ *
+ * The unit of reset is all that one bus or slot reset touches. A function with a reset of its own is reset alone; else the whole set is, if it is in one
+ * VM's hands or in nobody's and on our driver or on none. A set that spans two owners is never reset as a whole.
+ */
+#include <linux/delay.h>
+#include <linux/pm_runtime.h>
+#include <linux/slab.h>
+#include "compat.h"
+#include "device.h"
+
+#define RETRY_MS	20
+#define RETRIES		1500	/* 30 s: longer than any host driver holds a device lock in earnest */
+
+#define OWN_RESETS	(QWAMOS_GPU_RESET_DEVICE_SPECIFIC | QWAMOS_GPU_RESET_ACPI | QWAMOS_GPU_RESET_FLR | QWAMOS_GPU_RESET_AF_FLR | \
+			 QWAMOS_GPU_RESET_PM | QWAMOS_GPU_RESET_BUS)
+
+struct walk {
+	struct qgpu_reset_set *s;
+	size_t room;
+	size_t seen;
+};
+
+static int walk_one(struct pci_dev *pdev, void *arg)
+{
+	struct walk *w = arg;
+
+	w->seen++;
+	if (pdev->hdr_type != PCI_HEADER_TYPE_NORMAL || !w->s)
+		return 0;
+	if (w->s->n < w->room)
+		w->s->dev[w->s->n] = get_device(&pdev->dev);
+	w->s->n++;
+	return 0;
+}
+
+/** qgpu_reset_set_drop() - drop what qgpu_reset_set_gather() returned; NULL is fine */
+void qgpu_reset_set_drop(struct qgpu_reset_set *s)
+{
+	size_t i;
+
+	for (i = 0; s && i < s->n; i++)
+		put_device(s->dev[i]);
+	kfree(s);
+}
+
+/**
+ * qgpu_reset_set_gather() - all functions that a bus or slot reset of a device touches
+ * @pdev: the device
+ *
+ * Takes the PCI bus semaphore. Return: the set, NULL if there is no such reset (root bus, virtual function) or no memory.
+ */
+struct qgpu_reset_set *qgpu_reset_set_gather(struct pci_dev *pdev)
+{
+	struct walk w = {};
+
+	if (pdev->is_virtfn || pci_is_root_bus(pdev->bus))
+		return NULL;
+	pci_walk_bus(pdev->bus, walk_one, &w);
+	for (;;) {
+		w.room = w.seen;
+		w.seen = 0;
+		w.s = kzalloc(struct_size(w.s, dev, w.room), GFP_KERNEL);
+		if (!w.s)
+			return NULL;
+		pci_walk_bus(pdev->bus, walk_one, &w);
+		if (w.s->n <= w.room)
+			break;
+		w.s->n = w.room;	/* it grew meanwhile */
+		qgpu_reset_set_drop(w.s);
+	}
+	w.s->id = (u32)pci_domain_nr(pdev->bus) << 8 | pdev->bus->number;
+	w.s->works = !pci_probe_reset_slot(pdev->slot) || !pci_probe_reset_bus(pdev->bus);
+	w.s->alone = w.seen == 1;
+	return w.s;
+}
+
+/**
+ * qgpu_reset_methods() - the ways to reset a device that are not stale
+ * @pdev: the device
+ * @s: its reset set, or NULL
+ *
+ * What sysfs reset_method calls "bus" was probed once and is wrong as soon as the bus is shared. Return: QWAMOS_GPU_RESET_*.
+ */
+u32 qgpu_reset_methods(struct pci_dev *pdev, struct qgpu_reset_set *s)
+{
+	static const u32 bits[] = {
+		[QGPU_PCI_RESET_DEVICE_SPECIFIC] = QWAMOS_GPU_RESET_DEVICE_SPECIFIC,
+		[QGPU_PCI_RESET_ACPI] = QWAMOS_GPU_RESET_ACPI,
+		[QGPU_PCI_RESET_FLR] = QWAMOS_GPU_RESET_FLR,
+		[QGPU_PCI_RESET_AF_FLR] = QWAMOS_GPU_RESET_AF_FLR,
+		[QGPU_PCI_RESET_PM] = QWAMOS_GPU_RESET_PM,
+	};
+	u32 ret = 0;
+	int i;
+
+	for (i = 0; i < PCI_NUM_RESET_METHODS && pdev->reset_methods[i]; i++)
+		if (pdev->reset_methods[i] < ARRAY_SIZE(bits))
+			ret |= bits[pdev->reset_methods[i]];
+	if (s && s->works)
+		ret |= s->alone ? QWAMOS_GPU_RESET_BUS : QWAMOS_GPU_RESET_SET;
+	return ret;
+}
+
+/**
+ * qgpu_reset_possible() - which reset may be used now?
+ * @d: the device
+ * @s: its reset set, or NULL
+ * @methods: of it
+ * @owner: id of the VM that has it, or had it last
+ * @busy: out: the whole set can't be reset before a member is given back or another reset ends
+ *
+ * Called with the registry lock held. Return: those of @methods that may be used.
+ */
+u32 qgpu_reset_possible(struct qgpu_dev *d, struct qgpu_reset_set *s, u32 methods, u64 owner, bool *busy)
+{
+	struct qgpu_vm *vm;
+	struct qgpu_dev *m;
+	size_t i;
+
+	lockdep_assert_held(&qgpu_reg_lock);
+	*busy = false;
+	if (!(methods & QWAMOS_GPU_RESET_SET))
+		return methods;
+	for (i = 0; i < s->n; i++) {
+		if (s->dev[i] == d->dev)
+			continue;
+		m = qgpu_dev_lookup(s->dev[i]);
+		if (!m || (READ_ONCE(m->dev->driver) && !m->bound))
+			return methods & OWN_RESETS;
+		vm = qgpu_dev_owner(m);
+		if (vm && vm->id != owner && qgpu_vm_live(vm))
+			return methods & OWN_RESETS;
+		if (m->opens || m->running || (vm && vm->id != owner))
+			*busy = true;
+	}
+	return methods;
+}
+
+/**
+ * qgpu_clean_start() - have a device reset and scrubbed
+ * @d: the device, on our driver
+ * @delay: in jiffies
+ *
+ * Called with the registry lock held. The device is RESETTING until it is done.
+ */
+void qgpu_clean_start(struct qgpu_dev *d, unsigned long delay)
+{
+	lockdep_assert_held(&qgpu_reg_lock);
+	d->cleaning = true;
+	d->tries = 0;
+	queue_delayed_work(qgpu_wq, &d->clean_work, delay);
+}
+
+/* Mark the members of a reset as running or not. Called with the registry lock held. */
+static void set_running(struct qgpu_dev *d, struct qgpu_reset_set *s, bool whole, bool on)
+{
+	struct qgpu_dev *m;
+	size_t i;
+
+	d->running = on;
+	for (i = 0; whole && i < s->n; i++) {
+		m = qgpu_dev_lookup(s->dev[i]);
+		if (m)
+			m->running = on;
+	}
+}
+
+/* Is there somebody in the set who must be awake for the reset? The device itself is in the set. */
+static int power_up(struct qgpu_dev *d, struct qgpu_reset_set *s, bool whole)
+{
+	size_t i;
+	int ret;
+
+	if (!whole)
+		return pm_runtime_resume_and_get(d->dev);
+	for (i = 0; i < s->n; i++) {
+		ret = pm_runtime_resume_and_get(s->dev[i]);
+		if (ret < 0)
+			goto err;
+	}
+	return 0;
+err:
+	while (i--)
+		pm_runtime_put(s->dev[i]);
+	return ret;
+}
+
+static void power_down(struct qgpu_dev *d, struct qgpu_reset_set *s, bool whole)
+{
+	size_t i;
+
+	if (!whole)
+		pm_runtime_put(d->dev);
+	for (i = 0; whole && i < s->n; i++)
+		pm_runtime_put(s->dev[i]);
+}
+
+/* A cleaning is over. Called with the registry lock held. */
+static void finish(struct qgpu_dev *d, u32 trouble, u32 reached)
+{
+	d->cleaning = false;
+	d->trouble = trouble;
+	if (!trouble) {
+		d->dirt = QGPU_CLEAN;
+		d->scrub = reached;
+		d->quarantined = false;
+		return;
+	}
+	d->scrub = QWAMOS_GPU_SCRUB_NONE;
+	qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_FAILED, trouble, -EIO);
+	if (d->dirt == QGPU_DIRT_VM) {
+		d->quarantined = true;
+		qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_QUARANTINED, trouble, 0);
+		dev_warn(d->dev, "qwamos_gpu: in quarantine, could not be %s after a VM had it\n",
+			 trouble == QWAMOS_GPU_REASON_SCRUB_FAILED ? "scrubbed" : "reset");
+	}
+}
+
+/* Scrub one device after its reset, with nothing locked but @running set. Return: 0 or a reason. */
+static u32 scrub_one(struct qgpu_dev *d, u32 *reached)
+{
+	struct qgpu_event ev = {
+		.event = QWAMOS_GPU_EV_DEVICE_SCRUBBED, .level = QWAMOS_GPU_LEVEL_NONE,
+		.device_id = d->id, .device_name = dev_name(d->dev),
+	};
+	int ret = qgpu_scrub(to_pci_dev(d->dev), reached, &ev.used);
+
+	if (ret)
+		return QWAMOS_GPU_REASON_SCRUB_FAILED;
+	ev.limit = *reached;
+	if (*reached != QWAMOS_GPU_SCRUB_NA && *reached != QWAMOS_GPU_SCRUB_NONE)
+		qgpu_audit(NULL, &ev);
+	return 0;
+}
+
+/* Scrub and finish every other member of the set that was waiting for this reset. */
+static void finish_others(struct qgpu_dev *d, struct qgpu_reset_set *s)
+{
+	u32 reached, trouble;
+	struct qgpu_dev *m;
+	size_t i;
+
+	for (i = 0; i < s->n; i++) {
+		mutex_lock(&qgpu_reg_lock);
+		m = qgpu_dev_lookup(s->dev[i]);
+		if (m && (m == d || !m->cleaning || !m->bound))
+			m = NULL;
+		if (m)
+			qgpu_dev_get(m);
+		mutex_unlock(&qgpu_reg_lock);
+		if (!m)
+			continue;
+		reached = QWAMOS_GPU_SCRUB_NONE;
+		qgpu_dev_audit(NULL, m, QWAMOS_GPU_EV_DEVICE_RESET, 0, 0);
+		trouble = scrub_one(m, &reached);
+		mutex_lock(&qgpu_reg_lock);
+		finish(m, trouble, reached);
+		mutex_unlock(&qgpu_reg_lock);
+		qgpu_dev_put(m);
+	}
+}
+
+/**
+ * qgpu_clean_work_fn() - reset and scrub one device, with the rest of its reset set if need be
+ * @work: &qgpu_dev.clean_work
+ *
+ * The registry lock is dropped over the reset; @running keeps our driver on the device meanwhile (its remove waits), and a device that is cleaning can't be
+ * opened or attached. Device locks are only tried: an unbind that waits for a VMM may hold one for long.
+ */
+void qgpu_clean_work_fn(struct work_struct *work)
+{
+	struct qgpu_dev *d = container_of(to_delayed_work(work), struct qgpu_dev, clean_work);
+	struct pci_dev *pdev = to_pci_dev(d->dev);
+	struct qgpu_reset_set *s = qgpu_reset_set_gather(pdev);
+	u32 methods = qgpu_reset_methods(pdev, s);
+	u32 reached = QWAMOS_GPU_SCRUB_NONE, trouble = 0;
+	bool busy, whole;
+	u32 can;
+	int ret;
+
+	mutex_lock(&qgpu_reg_lock);
+	if (!d->cleaning || !d->bound || d->gone)
+		goto out_unlock;
+	can = qgpu_reset_possible(d, s, methods, d->last_owner, &busy);
+	whole = !(can & OWN_RESETS) && (can & QWAMOS_GPU_RESET_SET);
+	if (d->running || d->opens || (whole && busy))
+		goto again;
+	if (!can) {
+		finish(d, QWAMOS_GPU_REASON_NO_RESET, 0);
+		goto out_unlock;
+	}
+	set_running(d, s, whole, true);
+	mutex_unlock(&qgpu_reg_lock);
+
+	ret = power_up(d, s, whole);
+	if (!ret) {
+		ret = whole || !(can & ~QWAMOS_GPU_RESET_BUS & OWN_RESETS) ? pci_reset_bus(pdev) : pci_try_reset_function(pdev);
+		if (!ret) {
+			qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_RESET, 0, 0);
+			trouble = scrub_one(d, &reached);
+			if (whole)
+				finish_others(d, s);
+		}
+		power_down(d, s, whole);
+	}
+
+	mutex_lock(&qgpu_reg_lock);
+	set_running(d, s, whole, false);
+	if (ret == -EAGAIN)
+		goto again;
+	finish(d, ret ? QWAMOS_GPU_REASON_RESET_FAILED : trouble, reached);
+	goto out_unlock;
+again:
+	if (++d->tries < RETRIES)
+		queue_delayed_work(qgpu_wq, &d->clean_work, msecs_to_jiffies(RETRY_MS));
+	else
+		finish(d, QWAMOS_GPU_REASON_RESET_FAILED, 0);
+out_unlock:
+	mutex_unlock(&qgpu_reg_lock);
+	qgpu_reset_set_drop(s);
+	qgpu_dev_changed();
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Wiping what a VM left in a GPU's memory. A reset does not do it. Which BARs are memory stands in a table, since a prefetchable BAR may as well be registers.
+ * What was written is read back, so that memory which does not answer after a reset is a failure and not a success.
+ */
+#include <linux/io.h>
+#include <linux/pci.h>
+#include <linux/sched.h>
+#include "device.h"
+
+#define CHUNK		(1UL << 20)	/* bytes wiped between two chances to be scheduled */
+
+/**
+ * struct scrub_kind - how to wipe one kind of device
+ * @vendor: PCI vendor id
+ * @device: PCI device id, or PCI_ANY_ID
+ * @bars: bit n: BAR n is memory
+ * @level: what wiping them reaches (&enum qwamos_gpu_scrub)
+ *
+ * Only display-class devices are looked up. AMD and NVIDIA: their VRAM aperture as their open drivers use it; not tried on real hardware here, and the read
+ * back tells if the memory does not answer.
+ */
+static const struct scrub_kind {
+	u32 vendor, device, bars, level;
+} kinds[] = {
+	{ 0x1234, 0x1111, BIT(0), QWAMOS_GPU_SCRUB_FULL },		/* QEMU std VGA, secondary-vga, bochs-display */
+	{ 0x1013, 0x00b8, BIT(0), QWAMOS_GPU_SCRUB_FULL },		/* Cirrus */
+	{ 0x1af4, 0x1050, 0, QWAMOS_GPU_SCRUB_NA },			/* virtio-gpu: its BARs are registers */
+	{ 0x1002, PCI_ANY_ID, BIT(0), QWAMOS_GPU_SCRUB_BAR },		/* AMD */
+	{ 0x10de, PCI_ANY_ID, BIT(1), QWAMOS_GPU_SCRUB_BAR },		/* NVIDIA */
+};
+
+static const struct scrub_kind *kind_of(struct pci_dev *pdev)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (kinds[i].vendor == pdev->vendor && (kinds[i].device == PCI_ANY_ID || kinds[i].device == pdev->device))
+			return &kinds[i];
+	return NULL;
+}
+
+/**
+ * qgpu_scrub_best() - the most that is known how to do
+ * @pdev: the device
+ *
+ * Companions have nothing of their own to leak. Return: &enum qwamos_gpu_scrub.
+ */
+u32 qgpu_scrub_best(struct pci_dev *pdev)
+{
+	const struct scrub_kind *k;
+
+	if (pdev->class >> 16 != PCI_BASE_CLASS_DISPLAY && pdev->class >> 16 != 0x12)
+		return QWAMOS_GPU_SCRUB_NA;
+	k = kind_of(pdev);
+	return k ? k->level : QWAMOS_GPU_SCRUB_NONE;
+}
+
+/* Return: 0, or -EIO if the memory does not hold what is written. */
+static int wipe(void __iomem *p, size_t n)
+{
+	size_t off;
+
+	/* Does it hold a value at all? A BAR that nobody answers behind would pass the test for zero. */
+	writel(0x5a17c0de, p);
+	if (readl(p) != 0x5a17c0de)
+		return -EIO;
+	for (off = 0; off < n; off += CHUNK) {
+		memset_io(p + off, 0, min_t(size_t, CHUNK, n - off));
+		cond_resched();
+	}
+	for (off = 0; off < n; off += SZ_4K)
+		if (readl(p + off))
+			return -EIO;
+	return 0;
+}
+
+/* Wipe one BAR, mapped piece by piece: a BAR may be many GiB. */
+static int wipe_bar(struct pci_dev *pdev, int bar, u64 *bytes)
+{
+	resource_size_t start = pci_resource_start(pdev, bar), len = pci_resource_len(pdev, bar), off, n;
+	void __iomem *p;
+	int ret;
+
+	if (!start || !len || !(pci_resource_flags(pdev, bar) & IORESOURCE_MEM))
+		return -ENXIO;
+	for (off = 0; off < len; off += n) {
+		n = min_t(resource_size_t, 64 * CHUNK, len - off);
+		p = ioremap_wc(start + off, n);
+		if (!p)
+			return -ENOMEM;
+		ret = wipe(p, n);
+		iounmap(p);
+		if (ret)
+			return ret;
+		*bytes += n;
+	}
+	return 0;
+}
+
+/**
+ * qgpu_scrub() - wipe a device's memory
+ * @pdev: the device, awake, on our driver, not open, just reset
+ * @reached: out: &enum qwamos_gpu_scrub
+ * @bytes: out: bytes wiped
+ *
+ * Return: 0, also if nothing is known how to do (@reached tells); -EIO if the memory does not hold what is written, -ENXIO, -ENOMEM.
+ */
+int qgpu_scrub(struct pci_dev *pdev, u32 *reached, u64 *bytes)
+{
+	const struct scrub_kind *k = kind_of(pdev);
+	int bar, ret = 0;
+	u16 cmd;
+
+	*bytes = 0;
+	*reached = qgpu_scrub_best(pdev);
+	if (*reached == QWAMOS_GPU_SCRUB_NA || *reached == QWAMOS_GPU_SCRUB_NONE)
+		return 0;
+	pci_read_config_word(pdev, PCI_COMMAND, &cmd);
+	pci_write_config_word(pdev, PCI_COMMAND, (cmd | PCI_COMMAND_MEMORY) & ~PCI_COMMAND_MASTER);
+	for (bar = 0; bar < PCI_STD_NUM_BARS && !ret; bar++)
+		if (k->bars & BIT(bar))
+			ret = wipe_bar(pdev, bar, bytes);
+	pci_write_config_word(pdev, PCI_COMMAND, cmd);
+	if (ret)
+		*reached = QWAMOS_GPU_SCRUB_NONE;
+	return ret;
+}

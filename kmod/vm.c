@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The VM object: see vm.h. */
+#include <linux/cgroup.h>
+#include <linux/hashtable.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/pid.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+#include "objects.h"
+#include "policy.h"
+#include "reap.h"
+#include "vm.h"
+
+/* Guards the list, the tables' writers, and what struct qgpu_vm says. Taken before the registry lock; nothing sleeps for long under it. */
+static DEFINE_MUTEX(vms_lock);
+static LIST_HEAD(vms);
+static u64 last_id;
+static DEFINE_HASHTABLE(members, 8);
+static DEFINE_HASHTABLE(cgroups, 8);
+static struct kmem_cache *vm_cache;
+
+atomic_t qgpu_objects = ATOMIC_INIT(0);
+
+/* All work of the module that may wait for locks of others runs here. */
+struct workqueue_struct *qgpu_wq;
+
+/**
+ * qgpu_vm_lock() - keep every VM's state and level as they are
+ *
+ * For the registry's floor above: it is taken before the registry lock.
+ */
+void qgpu_vm_lock(void)
+{
+	mutex_lock(&vms_lock);
+}
+
+void qgpu_vm_unlock(void)
+{
+	mutex_unlock(&vms_lock);
+}
+
+int qgpu_vm_init(void)
+{
+	vm_cache = kmem_cache_create("qwamos_gpu_vm", sizeof(struct qgpu_vm), 0, SLAB_ACCOUNT, NULL);
+	if (!vm_cache)
+		return -ENOMEM;
+	qgpu_wq = alloc_workqueue("qwamos_gpu", WQ_UNBOUND | WQ_FREEZABLE, 0);
+	if (!qgpu_wq) {
+		kmem_cache_destroy(vm_cache);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/** qgpu_vm_exit() - every VM is over: each holds a reference to the module */
+void qgpu_vm_exit(void)
+{
+	destroy_workqueue(qgpu_wq);
+	rcu_barrier();
+	WARN_ON(!list_empty(&vms));
+	kmem_cache_destroy(vm_cache);
+}
+
+/**
+ * qgpu_vm_audit() - an event of a VM that has no amounts
+ * @vm: the VM
+ * @event: &enum qwamos_gpu_event
+ * @reason: &enum qwamos_gpu_reason
+ * @result: 0 or a negative errno
+ */
+void qgpu_vm_audit(struct qgpu_vm *vm, u32 event, u32 reason, int result)
+{
+	struct qgpu_event ev = { .event = event, .reason = reason, .result = result, .level = READ_ONCE(vm->level) };
+
+	qgpu_audit(vm->chain, &ev);
+}
+
+/** qgpu_name_ok() - is @name NUL-terminated within its room and made of [A-Za-z0-9_.-]? */
+bool qgpu_name_ok(const char *name)
+{
+	size_t n = strnlen(name, QWAMOS_GPU_NAME_LEN);
+	size_t i;
+
+	if (!n || n == QWAMOS_GPU_NAME_LEN)
+		return false;
+	for (i = 0; i < n; i++)
+		if (!(name[i] >= 'a' && name[i] <= 'z') && !(name[i] >= 'A' && name[i] <= 'Z') && !(name[i] >= '0' && name[i] <= '9') &&
+		    name[i] != '_' && name[i] != '.' && name[i] != '-')
+			return false;
+	return true;
+}
+
+void qgpu_vm_get(struct qgpu_vm *vm)
+{
+	kref_get(&vm->ref);
+}
+
+static void vm_free_rcu(struct rcu_head *rcu)
+{
+	struct qgpu_vm *vm = container_of(rcu, struct qgpu_vm, rcu);
+
+	put_pid(vm->leader);
+	kmem_cache_free(vm_cache, vm);
+	atomic_dec(&qgpu_objects);
+}
+
+static void vm_release(struct kref *ref)
+{
+	struct qgpu_vm *vm = container_of(ref, struct qgpu_vm, ref);
+
+	qgpu_chain_end(vm->chain);
+	call_rcu(&vm->rcu, vm_free_rcu);
+	module_put(THIS_MODULE);
+}
+
+void qgpu_vm_put(struct qgpu_vm *vm)
+{
+	kref_put(&vm->ref, vm_release);
+}
+
+/** qgpu_vm_unhold() - give back what kept the VM alive; the last one ends it */
+void qgpu_vm_unhold(struct qgpu_vm *vm)
+{
+	if (atomic_dec_and_test(&vm->holds))
+		qgpu_vm_end(vm, QWAMOS_GPU_REASON_LAST_CLOSED);
+}
+
+/* The VM, live or ending, that owns @cgrp or one above it. Called under RCU or the VM lock; no reference is taken. */
+static struct qgpu_vm *vm_of_cgroup(struct cgroup *cgrp)
+{
+	struct qgpu_vm *vm;
+	struct cgroup *c;
+	int level;
+
+	for (level = cgrp->level; level > 0; level--) {
+		c = cgroup_ancestor(cgrp, level);
+		hash_for_each_possible_rcu(cgroups, vm, cgroup_node, (unsigned long)c, lockdep_is_held(&vms_lock))
+			if (vm->cgrp == c)
+				return vm;
+	}
+	return NULL;
+}
+
+static struct qgpu_vm *vm_of_pid(struct pid *pid)
+{
+	struct qgpu_vm *vm;
+
+	hash_for_each_possible_rcu(members, vm, member_node, (unsigned long)pid, lockdep_is_held(&vms_lock))
+		if (vm->leader == pid)
+			return vm;
+	return NULL;
+}
+
+/**
+ * qgpu_vm_of_current() - the VM that the current process has joined, or in whose cgroup it stands
+ *
+ * Return: the VM, live or ending, with a reference; NULL: it is no VM's.
+ */
+struct qgpu_vm *qgpu_vm_of_current(void)
+{
+	struct qgpu_vm *vm;
+
+	rcu_read_lock();
+	vm = vm_of_pid(task_tgid(current));
+	if (!vm)
+		vm = vm_of_cgroup(task_dfl_cgroup(current));
+	if (vm && !kref_get_unless_zero(&vm->ref))
+		vm = NULL;
+	rcu_read_unlock();
+	return vm;
+}
+
+/* Called under the VM lock. */
+static struct qgpu_vm *find_live(u64 id, const char *name)
+{
+	struct qgpu_vm *vm;
+
+	lockdep_assert_held(&vms_lock);
+	list_for_each_entry(vm, &vms, node)
+		if (vm->state == QWAMOS_GPU_VM_LIVE && (id ? vm->id == id : !strcmp(vm->name, name)))
+			return vm;
+	return NULL;
+}
+
+/**
+ * qgpu_vm_find() - a live VM
+ * @id: its id; 0: the one called @name
+ * @name: its name
+ *
+ * Return: the VM with a reference, or NULL.
+ */
+struct qgpu_vm *qgpu_vm_find(u64 id, const char *name)
+{
+	struct qgpu_vm *vm;
+
+	mutex_lock(&vms_lock);
+	vm = find_live(id, name);
+	if (vm)
+		qgpu_vm_get(vm);
+	mutex_unlock(&vms_lock);
+	return vm;
+}
+
+static void leader_work_fn(struct work_struct *work)
+{
+	struct qgpu_vm *vm = container_of(to_delayed_work(work), struct qgpu_vm, leader_work);
+	bool going;
+
+	if (qgpu_leader_gone(vm->leader, &going))
+		qgpu_vm_end(vm, QWAMOS_GPU_REASON_LEADER_EXITED);
+	else if (going)
+		queue_delayed_work(qgpu_wq, &vm->leader_work, HZ / 50);
+}
+
+/* A thread of the leader's group ended, maybe not the last. Called with the wait queue's lock held. */
+static int leader_wake(wait_queue_entry_t *entry, unsigned int mode, int sync, void *key)
+{
+	struct qgpu_vm *vm = container_of(entry, struct qgpu_vm, leader_wait);
+
+	mod_delayed_work(qgpu_wq, &vm->leader_work, 0);
+	return 0;
+}
+
+/* Is any VM's cgroup @cgrp, above it, or below it? Called under the VM lock. */
+static bool cgroup_taken(struct cgroup *cgrp)
+{
+	struct qgpu_vm *vm;
+
+	if (vm_of_cgroup(cgrp))
+		return true;
+	list_for_each_entry(vm, &vms, node)
+		if (vm->cgrp && cgroup_is_descendant(vm->cgrp, cgrp))
+			return true;
+	return false;
+}
+
+/**
+ * qgpu_vm_create() - a new VM without a policy
+ * @name: its name, checked by the caller
+ * @cgrp: its cgroup, or NULL; the VM takes over the reference if the call succeeds
+ * @end_fn: the work that takes everything back when the VM has ended, with &qgpu_vm.end_work; it must call qgpu_vm_over() at last
+ * @reason: out: why a refusal
+ *
+ * Return: the VM with one reference and one hold, or -EEXIST, -EBUSY (CGROUP_IN_USE), -ENOMEM.
+ */
+struct qgpu_vm *qgpu_vm_create(const char *name, struct cgroup *cgrp, work_func_t end_fn, u32 *reason)
+{
+	struct qgpu_vm *vm = kmem_cache_zalloc(vm_cache, GFP_KERNEL_ACCOUNT);
+	int ret = -EEXIST;
+
+	if (!vm)
+		return ERR_PTR(-ENOMEM);
+	kref_init(&vm->ref);
+	atomic_set(&vm->holds, 1);
+	strscpy(vm->name, name, sizeof(vm->name));
+	vm->created_ns = ktime_get_boottime_ns();
+	vm->state = QWAMOS_GPU_VM_LIVE;
+	vm->level = QWAMOS_GPU_LEVEL_NONE;
+	vm->cgrp = cgrp;
+	INIT_HLIST_NODE(&vm->member_node);
+	INIT_HLIST_NODE(&vm->cgroup_node);
+	init_waitqueue_func_entry(&vm->leader_wait, leader_wake);
+	INIT_DELAYED_WORK(&vm->leader_work, leader_work_fn);
+	INIT_DELAYED_WORK(&vm->end_work, end_fn);
+	init_waitqueue_head(&vm->wq);
+
+	mutex_lock(&vms_lock);
+	if (find_live(0, name))
+		goto err;
+	ret = -EBUSY;
+	if (cgrp && cgroup_taken(cgrp)) {
+		*reason = QWAMOS_GPU_REASON_CGROUP_IN_USE;
+		goto err;
+	}
+	ret = -ENOMEM;
+	vm->id = last_id + 1;
+	vm->chain = qgpu_chain_new(vm->id, name);
+	if (!vm->chain)
+		goto err;
+	last_id++;
+	__module_get(THIS_MODULE);
+	list_add_tail(&vm->node, &vms);
+	atomic_inc(&qgpu_objects);
+	if (cgrp)
+		hash_add_rcu(cgroups, &vm->cgroup_node, (unsigned long)cgrp);
+	mutex_unlock(&vms_lock);
+	qgpu_vm_audit(vm, QWAMOS_GPU_EV_VM_CREATED, 0, 0);
+	return vm;
+err:
+	mutex_unlock(&vms_lock);
+	kmem_cache_free(vm_cache, vm);
+	return ERR_PTR(ret);
+}
+
+/**
+ * qgpu_vm_set_level() - give a VM its policy, or change it
+ * @vm: the VM
+ * @level: &enum qwamos_gpu_level
+ * @fits: does @level allow what the VM holds? Called under the VM lock
+ * @reason: out: why a refusal
+ *
+ * Return: 0, -ENODEV (VM_ENDED) or -EBUSY (IN_USE).
+ */
+int qgpu_vm_set_level(struct qgpu_vm *vm, u32 level, bool (*fits)(struct qgpu_vm *vm, u32 level), u32 *reason)
+{
+	bool first = false;
+	int ret = 0;
+
+	mutex_lock(&vms_lock);
+	if (vm->state != QWAMOS_GPU_VM_LIVE) {
+		*reason = QWAMOS_GPU_REASON_VM_ENDED;
+		ret = -ENODEV;
+	} else if (!fits(vm, level)) {
+		*reason = QWAMOS_GPU_REASON_IN_USE;
+		ret = -EBUSY;
+	} else {
+		first = vm->level == QWAMOS_GPU_LEVEL_NONE;
+		WRITE_ONCE(vm->level, level);
+	}
+	mutex_unlock(&vms_lock);
+	if (!ret)
+		qgpu_vm_audit(vm, first ? QWAMOS_GPU_EV_POLICY_CREATED : QWAMOS_GPU_EV_POLICY_CHANGED, 0, 0);
+	return ret;
+}
+
+/**
+ * qgpu_vm_join() - make the current process the VM's
+ * @vm: the VM
+ * @reason: out: why a refusal
+ *
+ * Return: 0, -ENODEV (VM_ENDED), -EBUSY (ALREADY_JOINED, JOINED_ELSEWHERE) or -EACCES (NOT_IN_CGROUP).
+ */
+int qgpu_vm_join(struct qgpu_vm *vm, u32 *reason)
+{
+	struct pid *pid = task_tgid(current);
+	int ret = 0;
+
+	mutex_lock(&vms_lock);
+	if (vm->state != QWAMOS_GPU_VM_LIVE) {
+		*reason = QWAMOS_GPU_REASON_VM_ENDED;
+		ret = -ENODEV;
+	} else if (vm->leader) {
+		*reason = QWAMOS_GPU_REASON_ALREADY_JOINED;
+		ret = -EBUSY;
+	} else if (vm_of_pid(pid)) {
+		*reason = QWAMOS_GPU_REASON_JOINED_ELSEWHERE;
+		ret = -EBUSY;
+	} else if (vm->cgrp && !task_under_cgroup_hierarchy(current, vm->cgrp)) {
+		*reason = QWAMOS_GPU_REASON_NOT_IN_CGROUP;
+		ret = -EACCES;
+	} else {
+		WRITE_ONCE(vm->leader, get_pid(pid));
+		hash_add_rcu(members, &vm->member_node, (unsigned long)pid);
+		add_wait_queue(&pid->wait_pidfd, &vm->leader_wait);
+	}
+	mutex_unlock(&vms_lock);
+	if (!ret)
+		qgpu_vm_audit(vm, QWAMOS_GPU_EV_VM_JOINED, 0, 0);
+	return ret;
+}
+
+/**
+ * qgpu_vm_end() - end a VM; the rest happens in its end work
+ * @vm: the VM
+ * @reason: why (&enum qwamos_gpu_reason)
+ *
+ * The second end of a VM does nothing. May be called from a work item or with a device lock held.
+ */
+void qgpu_vm_end(struct qgpu_vm *vm, u32 reason)
+{
+	mutex_lock(&vms_lock);
+	if (vm->state != QWAMOS_GPU_VM_LIVE) {
+		mutex_unlock(&vms_lock);
+		return;
+	}
+	WRITE_ONCE(vm->end_reason, reason);
+	WRITE_ONCE(vm->state, QWAMOS_GPU_VM_ENDING);
+	qgpu_vm_get(vm);	/* qgpu_vm_over() puts it */
+	mutex_unlock(&vms_lock);
+	qgpu_vm_audit(vm, QWAMOS_GPU_EV_VM_DESTROYED, reason, 0);
+	wake_up_all(&vm->wq);
+	queue_delayed_work(qgpu_wq, &vm->end_work, 0);
+}
+
+/**
+ * qgpu_vm_over() - everything that the VM had is given back
+ * @vm: the VM, ended; the reference of qgpu_vm_end() is put
+ *
+ * Called from the VM's end work.
+ */
+void qgpu_vm_over(struct qgpu_vm *vm)
+{
+	mutex_lock(&vms_lock);
+	list_del(&vm->node);
+	if (vm->leader)
+		hash_del_rcu(&vm->member_node);
+	if (vm->cgrp)
+		hash_del_rcu(&vm->cgroup_node);
+	mutex_unlock(&vms_lock);
+	if (vm->leader) {
+		remove_wait_queue(&vm->leader->wait_pidfd, &vm->leader_wait);
+		cancel_delayed_work_sync(&vm->leader_work);
+	}
+	if (vm->cgrp) {
+		/* Readers that still find the VM by its cgroup only compare the pointer. */
+		synchronize_rcu();
+		cgroup_put(vm->cgrp);
+	}
+	wake_up_all(&vm->wq);
+	qgpu_vm_put(vm);
+}
+
+/**
+ * qgpu_vm_tell() - what LIST_VMS and VM_INFO say
+ * @vm: the VM
+ * @out: out
+ */
+void qgpu_vm_tell(struct qgpu_vm *vm, struct qwamos_gpu_vm *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->vm_id = vm->id;
+	out->created_ns = vm->created_ns;
+	out->denied = atomic64_read(&vm->denied);
+	strscpy_pad(out->name, vm->name, sizeof(out->name));
+	out->level = READ_ONCE(vm->level);
+	out->state = READ_ONCE(vm->state);
+	out->end_reason = READ_ONCE(vm->end_reason);
+	out->devices = READ_ONCE(vm->devices);
+	out->devices_open = READ_ONCE(vm->devices_open);
+	out->joined_pid = pid_vnr(READ_ONCE(vm->leader));
+	out->flags = (READ_ONCE(vm->revoking) ? QWAMOS_GPU_VM_F_REVOKING : 0) | (vm->cgrp ? QWAMOS_GPU_VM_F_CGROUP : 0);
+}
+
+/**
+ * qgpu_vm_list() - all VMs, the oldest first
+ * @out: out: array to kvfree()
+ *
+ * Return: its length, or -ENOMEM.
+ */
+long qgpu_vm_list(struct qwamos_gpu_vm **out)
+{
+	struct qgpu_vm *vm;
+	size_t n = 0;
+
+	mutex_lock(&vms_lock);
+	list_for_each_entry(vm, &vms, node)
+		n++;
+	*out = kvmalloc_array(n ?: 1, sizeof(**out), GFP_KERNEL_ACCOUNT);
+	if (*out) {
+		n = 0;
+		list_for_each_entry(vm, &vms, node)
+			qgpu_vm_tell(vm, &(*out)[n++]);
+	}
+	mutex_unlock(&vms_lock);
+	return *out ? n : -ENOMEM;
+}

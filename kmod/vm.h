@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The VM object: its name, policy, members and life. It knows nothing of devices; who ends a VM gives it the work that takes them back.
+ */
+#ifndef QWAMOS_GPU_VM_H
+#define QWAMOS_GPU_VM_H
+
+#include <linux/atomic.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/rcupdate.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/qwamos_gpu.h>
+#include "audit.h"
+
+struct cgroup;
+struct pid;
+
+/**
+ * struct qgpu_vm - a virtual machine
+ * @ref: memory; freed after a grace period, so that a pointer found under RCU may be looked at
+ * @holds: what keeps the VM alive: use fds, the creator's manage fd, open devices
+ * @id: never reused; constant
+ * @created_ns: CLOCK_BOOTTIME; constant
+ * @name: constant
+ * @node: in the list of all VMs; guarded by the VM lock
+ * @member_node: in the table of members by pid; written under the VM lock, read under RCU
+ * @cgroup_node: in the table of cgroups; as @member_node
+ * @state: &enum qwamos_gpu_vm_state; written under the VM lock
+ * @end_reason: &enum qwamos_gpu_reason; written once, under the VM lock
+ * @level: &enum qwamos_gpu_level; written under the VM lock
+ * @cgrp: its cgroup, or NULL; constant
+ * @leader: the thread group that joined, or NULL; written once, under the VM lock; the reference is kept until the VM is freed
+ * @leader_wait: on @leader's wait_pidfd
+ * @leader_work: has @leader ended?
+ * @end_work: takes everything back once the VM has ended
+ * @killed: processes that @end_work killed; its own
+ * @tries: rounds of @end_work; its own
+ * @devices: devices that it has; guarded by the registry lock
+ * @devices_open: open ones of them; guarded by the registry lock
+ * @revoking: devices asked back; guarded by the registry lock
+ * @denied: refusals
+ * @wq: whoever polls its fds or waits for its end
+ * @chain: its audit chain
+ * @rcu: for the free
+ */
+struct qgpu_vm {
+	struct kref ref;
+	atomic_t holds;
+	u64 id;
+	u64 created_ns;
+	char name[QWAMOS_GPU_NAME_LEN];
+	struct list_head node;
+	struct hlist_node member_node;
+	struct hlist_node cgroup_node;
+	u32 state;
+	u32 end_reason;
+	u32 level;
+	struct cgroup *cgrp;
+	struct pid *leader;
+	wait_queue_entry_t leader_wait;
+	struct delayed_work leader_work;
+	struct delayed_work end_work;
+	u32 killed;
+	u32 tries;
+	u32 devices;
+	u32 devices_open;
+	u32 revoking;
+	atomic64_t denied;
+	wait_queue_head_t wq;
+	struct qgpu_chain *chain;
+	struct rcu_head rcu;
+};
+
+extern struct workqueue_struct *qgpu_wq;
+
+int qgpu_vm_init(void);
+void qgpu_vm_exit(void);
+void qgpu_vm_lock(void);
+void qgpu_vm_unlock(void);
+
+struct qgpu_vm *qgpu_vm_create(const char *name, struct cgroup *cgrp, work_func_t end_fn, u32 *reason);
+struct qgpu_vm *qgpu_vm_find(u64 id, const char *name);
+struct qgpu_vm *qgpu_vm_of_current(void);
+int qgpu_vm_set_level(struct qgpu_vm *vm, u32 level, bool (*fits)(struct qgpu_vm *vm, u32 level), u32 *reason);
+int qgpu_vm_join(struct qgpu_vm *vm, u32 *reason);
+void qgpu_vm_end(struct qgpu_vm *vm, u32 reason);
+void qgpu_vm_over(struct qgpu_vm *vm);
+void qgpu_vm_tell(struct qgpu_vm *vm, struct qwamos_gpu_vm *out);
+long qgpu_vm_list(struct qwamos_gpu_vm **out);
+bool qgpu_name_ok(const char *name);
+
+void qgpu_vm_get(struct qgpu_vm *vm);
+void qgpu_vm_put(struct qgpu_vm *vm);
+void qgpu_vm_unhold(struct qgpu_vm *vm);
+
+static inline void qgpu_vm_hold(struct qgpu_vm *vm)
+{
+	atomic_inc(&vm->holds);
+}
+
+static inline bool qgpu_vm_live(const struct qgpu_vm *vm)
+{
+	return READ_ONCE(vm->state) == QWAMOS_GPU_VM_LIVE;
+}
+
+/**
+ * qgpu_vm_has_current() - has the current process joined this VM?
+ * @vm: the VM, held or under RCU
+ */
+static inline bool qgpu_vm_has_current(const struct qgpu_vm *vm)
+{
+	return READ_ONCE(vm->leader) == task_tgid(current);
+}
+
+void qgpu_vm_audit(struct qgpu_vm *vm, u32 event, u32 reason, int result);
+
+#endif /* QWAMOS_GPU_VM_H */

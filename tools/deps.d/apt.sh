@@ -4,6 +4,8 @@
 # without touching the machine's own apt configuration.
 
 APT_OPTS=(-o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -q)
+# The user _apt can't write to a cache below root's home.
+[ "$(id -u)" != 0 ] || APT_OPTS+=(-o APT::Sandbox::User=root)
 
 say()
 {
@@ -104,7 +106,7 @@ apt_root()
 {
 	local root=$CACHE/apt/$1
 	unset APT_CONFIG
-	mkdir -p "$root"/{state/lists/partial,cache/archives/partial,etc}
+	mkdir -p "$root"/{state/lists/partial,cache/archives/partial}
 	: >"$root/state/status"
 	debian_sources >"$root/sources.list.new"
 	[ -s "$root/sources.list.new" ] ||
@@ -116,10 +118,10 @@ apt_root()
 	Dir::State "$root/state";
 	Dir::State::status "$root/state/status";
 	Dir::Cache "$root/cache";
-	Dir::Etc "$root/etc";
 	Dir::Etc::sourcelist "$root/sources.list";
 	Dir::Etc::sourceparts "/dev/null";
-	Dir::Etc::trustedparts "/etc/apt/trusted.gpg.d";
+	Dir::Etc::preferences "/dev/null";
+	Dir::Etc::preferencesparts "/dev/null";
 	Acquire::Languages "none";
 	APT::Sandbox::User "";
 	END

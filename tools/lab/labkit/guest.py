@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """One guest: its QEMU, the channels to it, and how its run ends."""
 
+import ctypes
 import json
 import os
 import selectors
+import shlex
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -20,9 +23,15 @@ BOOT_TIMEOUT = 120      # s until the command must have started
 DRAIN = 3               # s for the console to show the command's end
 LAST_WORDS = 5          # s that an Oops may take to be printed in full
 EXIT_TIMEOUT, EXIT_LAB, EXIT_KERNEL = 124, 125, 126
+PR_SET_PDEATHSIG = 1
 
 
-def _append(options, topology):
+def _die_with_parent():
+    """A guest must not outlive a run that was killed."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _append(options):
     words = ["panic=-1", "no_timer_check", "slab_nomerge", "loglevel=7"]
     if options.arch == "arm64":
         words.append("console=ttyAMA0")
@@ -95,7 +104,7 @@ class Guest:
     def _initrd(self, modules, load):
         o = self.options
         x86 = o.arch == "x86_64"
-        from shlex import quote
+        quote = shlex.quote
         config = {
             "LAB_ARCH": o.arch, "LAB_SHARE": "1" if o.share else "0", "LAB_MODULES": modules,
             "LAB_LOAD": " ".join(load), "LAB_KEEP": " ".join(_keep([TREE, CACHE, os.getcwd()])),
@@ -173,7 +182,8 @@ class Guest:
         s.listen(1)
         return s
 
-    def start(self):
+    def start(self, lock):
+        """Starts QEMU, which holds the slot's lock as long as it lives."""
         o = self.options
         modules, load = self._modules()
         listeners = {n: self._listen(n) for n in ("out", "err", "ctl")}
@@ -181,7 +191,7 @@ class Guest:
         args = _qemu(o, self.topology)
         args += self.topology.qemu_args()
         args += ["-kernel", self.kernel.image, "-initrd", self._initrd(modules, load),
-                 "-append", _append(o, self.topology),
+                 "-append", _append(o),
                  "-chardev", f"file,id=console,path={self._path('console')}",
                  "-serial", "chardev:console",
                  "-device", "virtio-serial-pci,id=lab-serial,bus=pcie.0,addr=0x1d"]
@@ -205,7 +215,8 @@ class Guest:
         with open(self._path("qemu"), "wb") as log:
             try:
                 self.process = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=log,
-                                                stderr=log)
+                                                stderr=log, pass_fds=[lock],
+                                                preexec_fn=_die_with_parent)
             except FileNotFoundError:
                 raise LabError(f"{args[0]} is not installed: run 'make deps'") from None
         self.console = Console(self._path("console"))

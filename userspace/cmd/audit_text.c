@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "cmd/audit_text.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/libqwamos-gpu.h"
+#include "util/json.h"
+
+#define NS	1000000000LL
+#define MIB	(1ULL << 20)
+
+/* A growing text in a buffer of fixed size. */
+struct text {
+	char *buf;
+	size_t len;
+	size_t at;
+};
+
+static void __attribute__((format(printf, 2, 3))) put(struct text *t, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(t->buf + t->at, t->len - t->at, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		t->at = t->at + n < t->len ? t->at + n : t->len - 1;
+}
+
+/* A name that a hostile process may have chosen: only what can be seen, and no more than its field. */
+static void clean(const char *from, size_t size, char *to)
+{
+	size_t i;
+
+	for (i = 0; i < size && from[i]; i++)
+		to[i] = from[i] >= ' ' && from[i] <= '~' ? from[i] : '?';
+	to[i] = '\0';
+}
+
+/* CLOCK_BOOTTIME to the wall clock as it is set now. */
+static void wall_time(uint64_t ns, char *buf, size_t len)
+{
+	struct timespec real, boot;
+	struct tm tm;
+	int64_t t;
+	time_t s;
+	size_t n;
+
+	clock_gettime(CLOCK_REALTIME, &real);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	t = real.tv_sec * NS + real.tv_nsec - (boot.tv_sec * NS + boot.tv_nsec) + (int64_t)ns;
+	s = t / NS;
+	buf[0] = '\0';
+	if (!localtime_r(&s, &tm))
+		return;
+	n = strftime(buf, len, "%Y-%m-%d %H:%M:%S", &tm);
+	snprintf(buf + n, len - n, ".%03lld", (long long)(t % NS / 1000000));
+}
+
+static void upper(const char *name, char *buf, size_t len)
+{
+	size_t i;
+
+	for (i = 0; name[i] && i + 1 < len; i++)
+		buf[i] = toupper((unsigned char)name[i]);
+	buf[i] = '\0';
+}
+
+static void put_device(struct text *t, const struct qwamos_gpu_audit_record *r)
+{
+	char name[sizeof(r->device_name) + 1];
+
+	clean(r->device_name, sizeof(r->device_name), name);
+	if (name[0])
+		put(t, " %s", name);
+}
+
+static void put_denied(struct text *t, const struct qwamos_gpu_audit_record *r, const char *level)
+{
+	put(t, " %s", qgpu_op_name(r->operation));
+	if (r->reason == QWAMOS_GPU_REASON_LEVEL)
+		put(t, ", not allowed at %s", level);
+	else
+		put(t, ", %s", qgpu_reason_name(r->reason));
+	if (r->device_name[0]) {
+		put(t, ",");
+		put_device(t, r);
+	}
+}
+
+/* What follows the event's name and a colon. */
+static void put_what(struct text *t, const struct qwamos_gpu_audit_record *r)
+{
+	char level[16];
+
+	upper(qgpu_level_name(r->level), level, sizeof(level));
+	switch (r->event) {
+	case QWAMOS_GPU_EV_POLICY_CREATED:
+	case QWAMOS_GPU_EV_POLICY_CHANGED:
+		put(t, " trust level %s", level);
+		break;
+	case QWAMOS_GPU_EV_OPERATION_ALLOWED:
+		put(t, " %s", qgpu_op_name(r->operation));
+		break;
+	case QWAMOS_GPU_EV_OPERATION_DENIED:
+	case QWAMOS_GPU_EV_OPERATION_RATE_LIMITED:
+		put_denied(t, r, level);
+		break;
+	case QWAMOS_GPU_EV_VRAM_QUOTA_EXCEEDED:
+		put(t, " requested %llu MiB, used %llu MiB, limit %llu MiB", r->asked / MIB, r->used / MIB, r->limit / MIB);
+		break;
+	case QWAMOS_GPU_EV_COMPUTE_QUOTA_EXCEEDED:
+		put(t, " requested %llu %%, limit %llu %%", r->asked, r->limit);
+		break;
+	case QWAMOS_GPU_EV_VM_KILLED:
+		put(t, " %llu process%s, %s", r->asked, r->asked == 1 ? "" : "es", qgpu_reason_name(r->reason));
+		break;
+	case QWAMOS_GPU_EV_CALL_REFUSED:
+		put(t, " call 0x%llx, %s", r->asked, qgpu_reason_name(r->reason));
+		break;
+	case QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED:
+		put_device(t, r);
+		put(t, ", %s, %s", qgpu_way_name(r->asked), qgpu_reason_name(r->reason));
+		break;
+	case QWAMOS_GPU_EV_DEVICE_SCRUBBED:
+		put_device(t, r);
+		put(t, ", %llu bytes, %s", r->used, qgpu_scrub_name(r->limit));
+		break;
+	default:
+		put_device(t, r);
+		if (r->reason)
+			put(t, "%s %s", r->device_name[0] ? "," : "", qgpu_reason_name(r->reason));
+	}
+}
+
+void audit_line(const struct qwamos_gpu_audit_record *r, char *buf, size_t len)
+{
+	char when[64], name[sizeof(r->vm_name) + 1], comm[sizeof(r->comm) + 1];
+	struct text t = { buf, len, 0 };
+	size_t colon;
+
+	wall_time(r->time_ns, when, sizeof(when));
+	clean(r->vm_name, sizeof(r->vm_name), name);
+	clean(r->comm, sizeof(r->comm), comm);
+	put(&t, "%s %llu/%llu %s %s:", when, r->chain, r->seq, name[0] ? name : "(host)", qgpu_event_name(r->event));
+	colon = t.at;
+	put_what(&t, r);
+	if (t.at == colon)
+		buf[--t.at] = '\0';
+	if (r->count > 1)
+		put(&t, " (%llu times)", r->count);
+	if (r->pid)
+		put(&t, " [%s, pid %u, uid %u]", comm, r->pid, r->uid);
+}
+
+struct json_object *audit_json(const struct qwamos_gpu_audit_record *r)
+{
+	char text[2 * sizeof(r->hash) + 1], name[QWAMOS_GPU_NAME_LEN + 1];
+	struct json_object *o = qjson_obj();
+	size_t i;
+
+	qjson_add_int(o, "chain", r->chain);
+	qjson_add_int(o, "seq", r->seq);
+	qjson_add_int(o, "order", r->order);
+	wall_time(r->time_ns, text, sizeof(text));
+	qjson_add_str(o, "time", text);
+	qjson_add_int(o, "time_ns", r->time_ns);
+	qjson_add_int(o, "last_ns", r->last_ns);
+	qjson_add_int(o, "count", r->count);
+	clean(r->vm_name, sizeof(r->vm_name), name);
+	qjson_add_str_or_null(o, "vm", name);
+	qjson_add_str(o, "event", qgpu_event_name(r->event));
+	qjson_add_str(o, "operation", r->operation ? qgpu_op_name(r->operation) : NULL);
+	qjson_add_str(o, "reason", r->reason ? qgpu_reason_name(r->reason) : NULL);
+	qjson_add_int(o, "result", r->result);
+	qjson_add_str(o, "level", r->level == QWAMOS_GPU_LEVEL_NONE ? NULL : qgpu_level_name(r->level));
+	clean(r->device_name, sizeof(r->device_name), name);
+	qjson_add_str_or_null(o, "device", name);
+	qjson_add_int(o, "device_id", r->device_id);
+	qjson_add_int(o, "asked", r->asked);
+	qjson_add_int(o, "used", r->used);
+	qjson_add_int(o, "limit", r->limit);
+	qjson_add_int(o, "pid", r->pid);
+	qjson_add_int(o, "uid", r->uid);
+	clean(r->comm, sizeof(r->comm), name);
+	qjson_add_str_or_null(o, "comm", name);
+	for (i = 0; i < sizeof(r->hash); i++)
+		snprintf(text + 2 * i, 3, "%02x", r->hash[i]);
+	qjson_add_str(o, "hash", text);
+	return o;
+}

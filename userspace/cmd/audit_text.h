@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Audit records as people and programs read them. */
+#ifndef QWAMOS_CMD_AUDIT_TEXT_H
+#define QWAMOS_CMD_AUDIT_TEXT_H
+
+#include <stddef.h>
+#include <json-c/json.h>
+#include <linux/qwamos_gpu.h>
+
+/**
+ * audit_line() - one line: time, chain and number in it, VM, event, what it is about, who
+ * @r: the record
+ * @buf: out: without a newline; what a VMM may have put into its command name can't leave the line
+ * @len: room, in bytes
+ */
+void audit_line(const struct qwamos_gpu_audit_record *r, char *buf, size_t len);
+
+/** audit_json() - all of a record; json_object_put() it */
+struct json_object *audit_json(const struct qwamos_gpu_audit_record *r);
+
+#endif

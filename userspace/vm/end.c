@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The end of a VM, and what a supervisor that was killed has left. */
+#include "vm/vm.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/libqwamos-gpu.h"
+#include "util/mem.h"
+#include "vm/internal.h"
+
+/* How long killing, closing, resetting and scrubbing may take, in ms. */
+#define OVER_MS		90000
+/* How long the processes of a cgroup may take to end, in ms. */
+#define KILL_MS		10000
+#define LOCK_MS		30000
+
+/* Is the VM still there, alive or ending? */
+static bool vm_there(int ctl, uint64_t id)
+{
+	struct qwamos_gpu_vm *vms;
+	bool there = false;
+	size_t i, n;
+
+	if (qgpu_list_vms(ctl, &vms, &n, NULL))
+		return true;
+	for (i = 0; i < n; i++)
+		there |= vms[i].vm_id == id;
+	free(vms);
+	return there;
+}
+
+static bool listed(const uint64_t *ids, size_t n, uint64_t id)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (ids[i] == id)
+			return true;
+	return false;
+}
+
+/* How many of the devices are still the VM's, or being reset. */
+static size_t busy_devices(int ctl, uint64_t vm_id, const uint64_t *held, size_t n_held, const struct qrecord *rec)
+{
+	struct qwamos_gpu_device *devs;
+	size_t i, j, n, busy = 0;
+
+	if (qgpu_list_devices(ctl, &devs, &n, NULL))
+		return 1;
+	for (i = 0; i < n; i++) {
+		bool ours = listed(held, n_held, devs[i].device_id) || (vm_id && devs[i].owner_vm_id == vm_id);
+
+		for (j = 0; !held && j < rec->n_bound; j++)
+			ours |= !strcmp(rec->bound[j], devs[i].bus_name);
+		if (ours && ((vm_id && devs[i].owner_vm_id == vm_id) || devs[i].state == QWAMOS_GPU_DEV_RESETTING))
+			busy++;
+	}
+	free(devs);
+	return busy;
+}
+
+static void tell_quarantine(int ctl, const uint64_t *held, size_t n_held, const struct qvm_opts *o)
+{
+	struct qwamos_gpu_device *devs;
+	size_t i, n;
+
+	if (!n_held || qgpu_list_devices(ctl, &devs, &n, NULL))
+		return;
+	for (i = 0; i < n; i++)
+		if (listed(held, n_held, devs[i].device_id) && devs[i].state == QWAMOS_GPU_DEV_QUARANTINED)
+			qvm_say(o, "%s is in quarantine: %s", devs[i].bus_name, qgpu_reason_text(devs[i].quarantine_reason));
+	free(devs);
+}
+
+/* Waits until the kernel has ended the VM and is done with its devices. */
+static int wait_over(int ctl, const struct qrecord *rec, const uint64_t *held, size_t n_held, struct qerr *e)
+{
+	int64_t until = qvm_now_ms() + OVER_MS;
+	struct pollfd p = { .fd = ctl, .events = POLLIN };
+
+	while ((rec->vm_id && vm_there(ctl, rec->vm_id)) || busy_devices(ctl, rec->vm_id, held, n_held, rec)) {
+		if (qvm_now_ms() > until)
+			return qerr_set(e, ETIMEDOUT, "VM %s did not end within %d s: see qwamos-gpu vm list, qwamos-vfio status", rec->name,
+					OVER_MS / 1000);
+		/* The end of a VM without devices wakes nobody. */
+		poll(&p, 1, 20);
+	}
+	return 0;
+}
+
+static int unbind(const struct qrecord *rec, const struct qvm_opts *o, struct qerr *e)
+{
+	struct qvfio_opts vo = { .flags = QVFIO_F_YES | QVFIO_F_KEEP_PERSIST, .lock_wait_ms = LOCK_MS };
+	struct qvfio_result r;
+	const char **addrs;
+	int ret = 0;
+	size_t i;
+
+	if (!rec->n_bound)
+		return 0;
+	addrs = qmem_calloc(rec->n_bound, sizeof(*addrs));
+	for (i = 0; i < rec->n_bound; i++)
+		addrs[i] = rec->bound[i];
+	if (qvfio_unbind(addrs, rec->n_bound, &vo, &r) != QVFIO_OK)
+		ret = qerr_set(e, EIO, "what was bound for VM %s can't be given back to its driver: %s", rec->name, r.err.msg);
+	else
+		for (i = 0; i < r.n_changed; i++)
+			qvm_say(o, "%s goes back to its driver", r.changed[i]);
+	qvfio_result_free(&r);
+	free(addrs);
+	return ret;
+}
+
+int qvm_put_back(int ctl, struct qrecord *rec, const uint64_t *held, size_t n_held, const struct qvm_opts *o, struct qerr *e)
+{
+	int ret = 0;
+
+	if (ctl >= 0)
+		ret = wait_over(ctl, rec, held, n_held, e);
+	if (!ret && rec->cgroup[0])
+		ret = qcgroup_remove(rec->cgroup, KILL_MS, e);
+	if (!ret)
+		ret = unbind(rec, o, e);
+	if (!ret)
+		qrecord_remove(rec);
+	return ret;
+}
+
+int qvm_end(struct qvm *vm, struct qerr *e)
+{
+	int ret = 0;
+
+	if (vm->use >= 0)
+		close(vm->use);
+	if (vm->manage >= 0) {
+		/* -ENODEV if it is over already; and if not even this works, the close ends it. */
+		qgpu_destroy(vm->manage, NULL);
+		close(vm->manage);
+	}
+	qcgroup_close(&vm->cg);
+	if (vm->rec.fd >= 0) {
+		const uint64_t none = 0;
+
+		ret = qvm_put_back(vm->ctl, &vm->rec, vm->held ? vm->held : &none, vm->n_held, &vm->opts, e);
+		tell_quarantine(vm->ctl, vm->held, vm->n_held, &vm->opts);
+		qrecord_drop(&vm->rec);
+	}
+	if (vm->pidfd >= 0)
+		close(vm->pidfd);
+	if (vm->ctl >= 0)
+		close(vm->ctl);
+	free(vm->held);
+	vm->held = NULL;
+	vm->n_held = 0;
+	vm->ctl = vm->manage = vm->use = vm->pidfd = -1;
+	return ret;
+}
+
+/* Ends the VM of that id if it is still alive: its supervisor was killed, but somebody may hold its manage fd open. */
+static void destroy_left(int ctl, const struct qrecord *r)
+{
+	struct qwamos_gpu_vm *vms;
+	size_t i, n;
+	int fd;
+
+	if (!r->vm_id || qgpu_list_vms(ctl, &vms, &n, NULL))
+		return;
+	for (i = 0; i < n; i++) {
+		if (vms[i].vm_id != r->vm_id || strcmp(vms[i].name, r->name))
+			continue;
+		fd = qgpu_open_vm(ctl, r->vm_id, NULL, QWAMOS_GPU_RIGHT_MANAGE, NULL);
+		if (fd >= 0) {
+			qgpu_destroy(fd, NULL);
+			close(fd);
+		}
+	}
+	free(vms);
+}
+
+/* The module may have been loaded anew since: then the id is another VM's, or nobody's. */
+static void forget_foreign_id(int ctl, struct qrecord *r)
+{
+	struct qwamos_gpu_vm *vms;
+	size_t i, n;
+
+	if (qgpu_list_vms(ctl, &vms, &n, NULL))
+		return;
+	for (i = 0; i < n; i++)
+		if (vms[i].vm_id == r->vm_id && strcmp(vms[i].name, r->name))
+			r->vm_id = 0;
+	free(vms);
+}
+
+void qvm_mend(int ctl, void (*say)(void *arg, const char *line), void *say_arg)
+{
+	const struct qvm_opts o = { .say = say, .say_arg = say_arg };
+	struct qrecord *recs, r;
+	struct qerr err;
+	size_t i, n;
+
+	if (qrecord_list(&recs, &n, NULL))
+		return;
+	for (i = 0; i < n; i++) {
+		if (qrecord_alive(&recs[i]))
+			continue;
+		/* Somebody else may be at it by now; and an empty one has nothing to put back. */
+		if (qrecord_take(recs[i].name, &r, NULL) < 0)
+			continue;
+		qvm_say(&o, "putting back what VM %s has left", r.name);
+		if (ctl >= 0) {
+			forget_foreign_id(ctl, &r);
+			destroy_left(ctl, &r);
+		}
+		qerr_clear(&err);
+		if (qvm_put_back(ctl, &r, NULL, 0, &o, &err))
+			qvm_say(&o, "%s", err.msg);
+		qrecord_drop(&r);
+	}
+	qrecord_list_free(recs, n);
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Starting the VM's program, and watching it. */
+#include "vm/vm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/libqwamos-gpu.h"
+#include "vm/internal.h"
+
+static const int passed_on[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
+
+#define N_PASSED	(sizeof(passed_on) / sizeof(passed_on[0]))
+
+/* What the child tells before exec, if it does not come to that. */
+struct failure {
+	char step[24];
+	int err;
+	uint32_t reason;
+};
+
+static void passed_set(sigset_t *set)
+{
+	size_t i;
+
+	sigemptyset(set);
+	for (i = 0; i < N_PASSED; i++)
+		sigaddset(set, passed_on[i]);
+}
+
+void qvm_signals(void)
+{
+	sigset_t set;
+
+	passed_set(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+static void __attribute__((noreturn)) give_up(int pipe_fd, const char *step, int err, uint32_t reason)
+{
+	struct failure f = { .err = err, .reason = reason };
+
+	strncpy(f.step, step, sizeof(f.step) - 1);
+	if (write(pipe_fd, &f, sizeof(f)) != sizeof(f))
+		_exit(125);
+	_exit(125);
+}
+
+static void default_signals(void)
+{
+	sigset_t none;
+	int sig;
+
+	for (sig = 1; sig < NSIG; sig++)
+		if (sig != SIGKILL && sig != SIGSTOP)
+			signal(sig, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Between fork and exec. The order counts: in the cgroup before the JOIN, which demands it; no fd of the manager's once the program runs. */
+static void __attribute__((noreturn)) child(struct qvm *vm, const struct qvm_program *p, int pipe_fd, const char *env)
+{
+	uint32_t reason = 0;
+	size_t i;
+	int ret;
+
+	ret = qcgroup_enter(&vm->cg);
+	if (ret)
+		give_up(pipe_fd, "entering the cgroup", -ret, 0);
+	close(vm->manage);
+	close(vm->ctl);
+	if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC))
+		give_up(pipe_fd, "close_range", errno, 0);
+	if (fcntl(vm->use, F_SETFD, 0))
+		give_up(pipe_fd, "the use fd", errno, 0);
+	for (i = 0; i < p->n_keep; i++)
+		if (fcntl(p->keep[i], F_SETFD, 0))
+			give_up(pipe_fd, "an fd to keep", errno, 0);
+	if (p->memlock) {
+		const struct rlimit limit = { p->memlock, p->memlock };
+
+		if (setrlimit(RLIMIT_MEMLOCK, &limit))
+			give_up(pipe_fd, "setrlimit", errno, 0);
+	}
+	ret = qgpu_join(vm->use, &reason);
+	if (ret)
+		give_up(pipe_fd, "JOIN", -ret, reason);
+	if (putenv((char *)env))
+		give_up(pipe_fd, "putenv", errno, 0);
+	default_signals();
+	execvp(p->argv[0], p->argv);
+	give_up(pipe_fd, "exec", errno, 0);
+}
+
+/* Whether the child has come to exec: then the pipe ends without a word. */
+static int hear(int fd, const struct qvm_program *p, struct qerr *e)
+{
+	struct failure f;
+	ssize_t n;
+
+	do
+		n = read(fd, &f, sizeof(f));
+	while (n < 0 && errno == EINTR);
+	if (n == 0)
+		return 0;
+	if (n != sizeof(f))
+		return qerr_set(e, EIO, "%s could not be started", p->argv[0]);
+	f.step[sizeof(f.step) - 1] = '\0';
+	if (!strcmp(f.step, "exec"))
+		return qerr_sys(e, f.err, "%s", p->argv[0]);
+	if (f.reason)
+		return qerr_set(e, f.err, "%s could not be started: %s: %s: %s", p->argv[0], f.step, qgpu_reason_name(f.reason),
+				qgpu_reason_text(f.reason));
+	return qerr_sys(e, f.err, "%s could not be started: %s", p->argv[0], f.step);
+}
+
+int qvm_spawn(struct qvm *vm, const struct qvm_program *p, struct qerr *e)
+{
+	char env[sizeof(QVM_ENV) + 16];
+	int fds[2], ret;
+
+	snprintf(env, sizeof(env), QVM_ENV "=%d", vm->use);
+	if (pipe2(fds, O_CLOEXEC))
+		return qerr_sys(e, errno, "pipe");
+	vm->pid = fork();
+	if (vm->pid < 0) {
+		ret = qerr_sys(e, errno, "fork");
+		vm->pid = 0;
+		close(fds[0]);
+		close(fds[1]);
+		return ret;
+	}
+	if (!vm->pid)
+		child(vm, p, fds[1], env);
+	close(fds[1]);
+	vm->pidfd = pidfd_open(vm->pid, 0);
+	ret = vm->pidfd < 0 ? qerr_sys(e, errno, "pidfd_open") : hear(fds[0], p, e);
+	close(fds[0]);
+	/* The program has the use fd; this one would keep the VM alive. */
+	close(vm->use);
+	vm->use = -1;
+	if (ret) {
+		kill(vm->pid, SIGKILL);
+		waitpid(vm->pid, NULL, 0);
+		vm->pid = 0;
+	}
+	return ret;
+}
+
+static void on_signal(struct qvm *vm, const struct qvm_watch *w, int fd)
+{
+	struct signalfd_siginfo info;
+
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (w && w->on_signal && w->on_signal(w->arg, info.ssi_signo))
+		return;
+	/* The terminal has sent it to the program, too. */
+	if (info.ssi_code == SI_KERNEL && (info.ssi_signo == SIGINT || info.ssi_signo == SIGQUIT))
+		return;
+	pidfd_send_signal(vm->pidfd, info.ssi_signo, NULL, 0);
+}
+
+/* Why the kernel has ended the VM, or asks its devices back. */
+static void tell_end(struct qvm *vm)
+{
+	struct qwamos_gpu_vm *vms;
+	size_t i, n;
+
+	if (qgpu_list_vms(vm->ctl, &vms, &n, NULL))
+		return;
+	for (i = 0; i < n; i++)
+		if (vms[i].vm_id == vm->id && vms[i].end_reason && vms[i].end_reason != QWAMOS_GPU_REASON_LEADER_EXITED)
+			qvm_say(&vm->opts, "VM %s was ended: %s", vm->opts.name, qgpu_reason_text(vms[i].end_reason));
+	free(vms);
+}
+
+static int take_status(struct qvm *vm, int *status, struct qerr *e)
+{
+	siginfo_t info = { 0 };
+
+	if (waitid(P_PIDFD, vm->pidfd, &info, WEXITED))
+		return qerr_sys(e, errno, "waiting for the program");
+	vm->pid = 0;
+	*status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+	return 0;
+}
+
+int qvm_wait(struct qvm *vm, const struct qvm_watch *w, int *status, struct qerr *e)
+{
+	enum { PROGRAM, SIGNALS, VM, MORE, N };
+	struct pollfd p[N] = { 0 };
+	sigset_t set;
+	int ret, fd;
+
+	passed_set(&set);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return qerr_sys(e, errno, "signalfd");
+	p[PROGRAM] = (struct pollfd){ .fd = vm->pidfd, .events = POLLIN };
+	p[SIGNALS] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	p[VM] = (struct pollfd){ .fd = vm->manage, .events = POLLPRI };
+	p[MORE] = (struct pollfd){ .fd = w ? w->fd : -1, .events = POLLIN };
+	do {
+		ret = poll(p, N, w ? w->tick_ms : -1);
+		if (ret < 0 && errno != EINTR) {
+			ret = qerr_sys(e, errno, "poll");
+			break;
+		}
+		if (ret > 0 && p[SIGNALS].revents)
+			on_signal(vm, w, fd);
+		if (ret > 0 && (p[VM].revents & POLLPRI) && !(p[VM].revents & (POLLHUP | POLLERR))) {
+			qvm_say(&vm->opts, "a device of VM %s is asked back; the VM is ended if it does not give it back in time", vm->opts.name);
+			p[VM].events = 0;
+		}
+		if (ret > 0 && p[VM].revents & (POLLHUP | POLLERR)) {
+			tell_end(vm);
+			p[VM].fd = -1;
+		}
+		if (ret > 0 && p[MORE].revents && !w->on_fd(w->arg))
+			p[MORE].fd = -1;
+		if (w && w->tick)
+			w->tick(w->arg);
+		ret = 0;
+	} while (!p[PROGRAM].revents);
+	close(fd);
+	return ret ? ret : take_status(vm, status, e);
+}

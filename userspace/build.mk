@@ -28,8 +28,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Werror=int-conversion -Werror=return-type -Werror=format-security \
 	-Werror=uninitialized
 HARDENING := -fstack-protector-strong -fPIC -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
-INCLUDES := -I. -Iuapi -Iuserspace -iquote kmod \
-	$(addprefix -iquote userspace/,util lib $(ROOMS) cmd)
+INCLUDES := -I. -Iuapi -Iuserspace
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS := $(shell pkg-config --libs $(PACKAGES))
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DQWAMOS_VERSION='"$(VERSION)"' $(INCLUDES) \

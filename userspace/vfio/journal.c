@@ -153,7 +153,7 @@ static struct json_object *load_records(const char *dir, char *why, size_t len)
 	free(path);
 	if (err) {
 		if (err != -ENOENT && err != -ENOTDIR)
-			snprintf(why, len, "%s", e.msg);
+			snprintf(why, len, "%.*s", (int)len - 1, e.msg);
 		return qjson_obj();
 	}
 	/* Another boot's records tell what drivers had before that boot: nothing of worth. */

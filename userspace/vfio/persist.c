@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,7 @@ static void load_one(const char *path, const char *addr, struct qpersist *b)
 	if (!ids || !driver || !qjson_get_str(o, "address") ||
 	    strcmp(qjson_get_str(o, "address"), addr))
 		snprintf(b->error, sizeof(b->error),
-			 "%.200s: no 'ids' or 'driver', or an 'address' that is not its name's", path);
+			 "%.180s: no 'ids' or 'driver', or an 'address' not its name's", path);
 	snprintf(b->ids, sizeof(b->ids), "%s", ids ? ids : "");
 	snprintf(b->driver, sizeof(b->driver), "%s", driver ? driver : "");
 	b->allow_console = qjson_get_bool(o, "allow_console", false);
@@ -106,8 +107,11 @@ void qpersist_mark(struct qvfio_state *st, const struct qpersist *list, size_t n
 
 	for (i = 0; i < n; i++) {
 		d = qstate_find(st, list[i].addr);
-		if (!d)
+		if (!d) {
+			snprintf(*QMEM_GROW(st->lost, st->n_lost), QVFIO_ADDR_LEN, "%s",
+				 list[i].addr);
 			continue;
+		}
 		d->persisted = true;
 		qpersist_ids(&d->pci, mine);
 		if (list[i].error[0] || strcmp(mine, list[i].ids))
@@ -206,6 +210,26 @@ int qpersist_save(const char *dir, const struct qvfio_state *st, const struct qp
 	free(file);
 	free(path);
 	json_object_put(o);
+	return err;
+}
+
+char *qpersist_read(const char *dir, const char *addr)
+{
+	char *file = qmem_printf("%s/persist/%s.json", dir, addr), *text;
+
+	qfile_read_all(AT_FDCWD, file, 1 << 20, &text);
+	free(file);
+	return text;
+}
+
+int qpersist_write(const char *dir, const char *addr, const char *text, struct qerr *e)
+{
+	char *file = qmem_printf("%s/persist/%s.json", dir, addr);
+	int err = qfile_replace(file, text, strlen(text), 0644);
+
+	if (err)
+		qerr_sys(e, -err, "%s", file);
+	free(file);
 	return err;
 }
 

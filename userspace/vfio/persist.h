@@ -68,6 +68,12 @@ char *qpersist_mismatch(const struct qvfio_state *st, const struct qpersist *b);
 int qpersist_save(const char *dir, const struct qvfio_state *st, const struct qplan *p,
 		  const char *addr, bool allow_console, struct qerr *e);
 
+/** qpersist_read() - the text of a persisted binding; free() it; NULL: there is none, or it can't be read */
+char *qpersist_read(const char *dir, const char *addr);
+
+/** qpersist_write() - put that text back; return: 0 or a negative errno */
+int qpersist_write(const char *dir, const char *addr, const char *text, struct qerr *e);
+
 /** qpersist_forget() - persist it no longer; return: 0 (also if it was not) or a negative errno */
 int qpersist_forget(const char *dir, const char *addr, struct qerr *e);
 

@@ -233,6 +233,8 @@ void qplan_unbind(const struct qvfio_state *st, const char *const *addrs, size_t
 	for (i = 0; i < p->n_asked && !(flags & QVFIO_F_KEEP_PERSIST); i++)
 		if (qstate_find(st, p->asked[i])->persisted)
 			add_step(p, QSTEP_FORGET, p->asked[i], "", false);
+	for (i = 0; i < p->n_lost; i++)
+		add_step(p, QSTEP_FORGET, p->lost[i], "", false);
 	give_back_steps(st, flags, true, p);
 	give_back_steps(st, flags, false, p);
 }
@@ -249,6 +251,7 @@ void qplan_free(struct qplan *p)
 	free(p->steps);
 	free(p->targets);
 	free(p->asked);
+	free(p->lost);
 	memset(p, 0, sizeof(*p));
 }
 

@@ -104,6 +104,8 @@ struct qtarget {
  * @n_targets: their number
  * @asked: full addresses that were asked for (with --all-gpus: all that are meant)
  * @n_asked: their number
+ * @lost: of an unbind: addresses where there is no device any more, but whose bindings are persisted
+ * @n_lost: their number
  */
 struct qplan {
 	bool bind;
@@ -115,6 +117,8 @@ struct qplan {
 	size_t n_targets;
 	char (*asked)[QVFIO_ADDR_LEN];
 	size_t n_asked;
+	char (*lost)[QVFIO_ADDR_LEN];
+	size_t n_lost;
 };
 
 /**

@@ -72,6 +72,15 @@ static void resolve_pci(const struct qvfio_state *st, const char *addr, struct q
 	const struct qvfio_dev *d = qstate_find(st, addr);
 	size_t i;
 
+	for (i = 0; !d && !p->bind && i < st->n_lost; i++) {
+		if (strcmp(st->lost[i], addr))
+			continue;
+		snprintf(*QMEM_GROW(p->lost, p->n_lost), QVFIO_ADDR_LEN, "%s", addr);
+		qplan_finding(p, QSEV_NOTE, "gone", addr,
+			      qmem_printf("%s is not there any more; its binding is forgotten", addr),
+			      NULL);
+		return;
+	}
 	if (!d && !qpci_is_other(&st->pci, addr)) {
 		refuse_unknown(st, "no_device", qmem_printf("there is no PCI device %s", addr), p);
 		return;

@@ -56,6 +56,7 @@ void qstate_free(struct qvfio_state *st)
 	for (i = 0; i < st->n; i++)
 		free(st->devs[i].holders);
 	free(st->devs);
+	free(st->lost);
 	qpci_list_free(&st->pci);
 	qplat_list_free(&st->platform);
 	memset(st, 0, sizeof(*st));

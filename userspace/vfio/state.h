@@ -122,7 +122,7 @@ struct qhalf_done {
  * struct qvfio_state - the machine
  * @devs: GPUs and what is near them, in the order of their addresses; the same as in @pci
  * @n: their number
- * @pci: other PCI addresses, and whether there is an IOMMU; its own devs stay NULL
+ * @pci: as gathered: addresses of all other PCI devices, and whether there is an IOMMU
  * @platform: platform GPUs
  * @console: the console
  * @module_loaded: /dev/qwamos_gpu answered
@@ -130,6 +130,8 @@ struct qhalf_done {
  * @modules: what a bind needs, by &enum qmodule
  * @unsafe_interrupts: the host lets VMs send interrupts unchecked (vfio_iommu_type1.allow_unsafe_interrupts)
  * @half: a run that was broken off
+ * @lost: addresses whose binding is persisted, but where no device is
+ * @n_lost: their number
  * @records_error: why the records can't be read, "": they could, or there are none
  */
 struct qvfio_state {
@@ -143,6 +145,8 @@ struct qvfio_state {
 	enum qmodule_state modules[QMODULE_COUNT];
 	bool unsafe_interrupts;
 	struct qhalf_done half;
+	char (*lost)[QVFIO_ADDR_LEN];
+	size_t n_lost;
 	char records_error[256];
 };
 

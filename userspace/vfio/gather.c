@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "vfio/gather.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/libqwamos-gpu.h"
+#include "util/file.h"
+#include "util/mem.h"
+#include "vfio/holders.h"
+#include "vfio/journal.h"
+#include "vfio/modules.h"
+#include "vfio/persist.h"
+
+#define SYS	"/sys"
+
+static void name_owners(int ctl, struct qvfio_state *st)
+{
+	struct qwamos_gpu_vm *vms;
+	size_t i, k, n;
+
+	for (i = 0; i < st->n; i++)
+		if (st->devs[i].kernel_known && st->devs[i].kernel.owner_vm_id)
+			break;
+	if (i == st->n || qgpu_list_vms(ctl, &vms, &n, NULL))
+		return;
+	for (i = 0; i < st->n; i++)
+		for (k = 0; k < n; k++)
+			if (st->devs[i].kernel_known &&
+			    st->devs[i].kernel.owner_vm_id == vms[k].vm_id)
+				snprintf(st->devs[i].owner, sizeof(st->devs[i].owner), "%.*s",
+					 (int)sizeof(vms[k].name) - 1, vms[k].name);
+	free(vms);
+}
+
+void qgather_kernel(struct qvfio_state *st)
+{
+	struct qwamos_gpu_device *devs = NULL;
+	struct qvfio_dev *d;
+	size_t i, n = 0;
+	int ctl, err;
+
+	st->module_loaded = false;
+	st->module_error[0] = '\0';
+	for (i = 0; i < st->n; i++)
+		st->devs[i].kernel_known = false;
+	ctl = qgpu_open();
+	err = ctl < 0 ? ctl : qgpu_list_devices(ctl, &devs, &n, NULL);
+	if (!err) {
+		st->module_loaded = true;
+		for (i = 0; i < n; i++) {
+			d = qstate_find(st, devs[i].bus_name);
+			if (!d)
+				continue;
+			d->kernel = devs[i];
+			d->kernel_known = true;
+		}
+		name_owners(ctl, st);
+	} else if (err != -ENOENT && err != -ENXIO && err != -ENODEV) {
+		snprintf(st->module_error, sizeof(st->module_error), "%s: %s", QWAMOS_GPU_DEVICE,
+			 strerrordesc_np(-err));
+	}
+	free(devs);
+	if (ctl >= 0)
+		close(ctl);
+}
+
+/* Does this run have to do with the device, so that its holders matter? */
+static bool wanted(const struct qvfio_state *st, const struct qvfio_dev *d,
+		   const char *const *addrs, size_t n)
+{
+	char addr[QPCI_ADDR_LEN];
+	const struct qvfio_dev *asked;
+	size_t i;
+
+	if (d->pci.kind == QPCI_BRIDGE)
+		return false;
+	for (i = 0; i < n; i++) {
+		if (!qpci_parse_addr(addrs[i], addr))
+			continue;
+		asked = qstate_find(st, addr);
+		if (asked && (asked == d || qstate_together(asked, d)))
+			return true;
+	}
+	return !addrs;
+}
+
+static void gather_use(struct qvfio_state *st, const char *const *addrs, size_t n)
+{
+	bool *which = qmem_calloc(st->n, sizeof(*which));
+	struct qvfio_dev *d;
+	size_t i;
+
+	for (i = 0; i < st->n; i++) {
+		d = &st->devs[i];
+		which[i] = wanted(st, d, addrs, n);
+		if (which[i] && d->pci.kind == QPCI_OTHER && !qstate_ours(d))
+			qholders_host_use(d->pci.addr, d->host_use, sizeof(d->host_use));
+	}
+	qholders_gather(st->devs, st->n, which);
+	free(which);
+}
+
+static void gather_modules(struct qvfio_state *st)
+{
+	size_t i;
+
+	for (i = 0; i < QMODULE_COUNT; i++)
+		st->modules[i] = qmodule_gather(qmodule_name(i));
+}
+
+static bool driver_there(const char *driver)
+{
+	char path[32 + QPCI_DRIVER_LEN];
+
+	snprintf(path, sizeof(path), SYS "/bus/pci/drivers/%s", driver);
+	return *driver && qfile_exists(AT_FDCWD, path);
+}
+
+static void gather_console(struct qvfio_state *st, bool firmware)
+{
+	struct qvfio_dev *d;
+	const char *holder;
+	size_t i;
+
+	qconsole_gather(SYS, "/proc", "/dev", &st->console);
+	for (i = 0; i < st->n; i++) {
+		d = &st->devs[i];
+		d->is_console = d->pci.kind == QPCI_GPU && !strcmp(st->console.device, d->pci.addr);
+		holder = firmware && d->pci.kind == QPCI_GPU ?
+			 qconsole_fw_holder(&st->console, SYS, d->pci.addr) : NULL;
+		if (holder)
+			snprintf(d->fw_holder, sizeof(d->fw_holder), "%s", holder);
+	}
+}
+
+int qgather(const char *dir, unsigned int flags, const char *const *addrs, size_t n,
+	    struct qvfio_state *st, struct qerr *e)
+{
+	struct qpersist *persisted;
+	char unsafe[8];
+	size_t i, n_persisted;
+	int err;
+
+	memset(st, 0, sizeof(*st));
+	err = qpci_gather(SYS, &st->pci, e);
+	if (!err)
+		err = qplat_gather(SYS, &st->platform, e);
+	if (!err)
+		err = qpersist_load(dir, &persisted, &n_persisted, e);
+	if (err) {
+		qstate_free(st);
+		return err;
+	}
+	st->devs = qmem_calloc(st->pci.n, sizeof(*st->devs));
+	st->n = st->pci.n;
+	for (i = 0; i < st->n; i++)
+		st->devs[i].pci = st->pci.devs[i];
+	qjournal_load(dir, st);
+	qpersist_mark(st, persisted, n_persisted);
+	qpersist_free(persisted, n_persisted);
+	for (i = 0; i < st->n; i++)
+		st->devs[i].driver_there = driver_there(st->devs[i].record.driver);
+	gather_console(st, flags & QGATHER_FIRMWARE);
+	qgather_kernel(st);
+	if (flags & QGATHER_MODULES)
+		gather_modules(st);
+	if (flags & QGATHER_HOLDERS)
+		gather_use(st, addrs, n);
+	st->unsafe_interrupts =
+		qfile_read(AT_FDCWD, SYS "/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
+			   unsafe, sizeof(unsafe)) > 0 && unsafe[0] == 'Y';
+	return 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Looking at the machine before a plan is made. */
+#ifndef QWAMOS_VFIO_GATHER_H
+#define QWAMOS_VFIO_GATHER_H
+
+#include "util/err.h"
+#include "vfio/state.h"
+
+/* What to look at beyond the devices themselves; each costs time. */
+#define QGATHER_HOLDERS	(1U << 0)	/* who holds them, and what the host uses companions for */
+#define QGATHER_MODULES	(1U << 1)	/* whether the modules of a bind can be had */
+#define QGATHER_FIRMWARE (1U << 2)	/* who holds the firmware's framebuffer */
+#define QGATHER_ALL	(~0U)
+
+/**
+ * qgather() - look at the machine
+ * @dir: state directory
+ * @flags: QGATHER_*
+ * @addrs: with QGATHER_HOLDERS: only for these devices and those that share slot or group with them; NULL: for all. Names as typed; what is no
+ *         address is passed over
+ * @n: their number
+ * @st: out: qstate_free() it
+ * @e: error, may be NULL
+ *
+ * Return: 0 or a negative errno
+ */
+int qgather(const char *dir, unsigned int flags, const char *const *addrs, size_t n,
+	    struct qvfio_state *st, struct qerr *e);
+
+/** qgather_kernel() - ask the kernel module (again) about the devices of @st */
+void qgather_kernel(struct qvfio_state *st);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Who uses a device: processes through its nodes, and the host itself. */
+#ifndef QWAMOS_VFIO_HOLDERS_H
+#define QWAMOS_VFIO_HOLDERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "vfio/state.h"
+
+/**
+ * qholders_gather() - look for the processes that hold a node of a device, open or mapped
+ * @devs: devices; holders of those for which @which says so are set
+ * @n: their number
+ * @which: for each device, whether to look
+ *
+ * The nodes are those that sysfs shows below the device (DRM, framebuffer, sound, i2c, USB, block, ...) and the VFIO node of its IOMMU group. All of /proc
+ * is walked once, unless no device has a node. Without root only the caller's own processes are seen.
+ */
+void qholders_gather(struct qvfio_dev *devs, size_t n, const bool *which);
+
+/**
+ * qholders_host_use() - what the host itself uses a device for
+ * @addr: PCI address
+ * @buf: out: "its disk nvme0n1 is mounted on /"; "": nothing
+ * @len: room
+ */
+void qholders_host_use(const char *addr, char *buf, size_t len);
+
+#endif

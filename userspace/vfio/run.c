@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the rest of userspace calls: look, plan, ask, act, tell. */
+#include "vfio/vfio.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/libqwamos-gpu.h"
+#include "util/json.h"
+#include "util/mem.h"
+#include "vfio/apply.h"
+#include "vfio/gather.h"
+#include "vfio/journal.h"
+#include "vfio/persist.h"
+#include "vfio/plan.h"
+#include "vfio/report.h"
+
+typedef void plan_fn(const struct qvfio_state *st, const char *const *addrs, size_t n,
+		     unsigned int flags, struct qplan *p);
+
+static void append(struct qerr *e, int err, const char *text, const char *remedy)
+{
+	size_t len = strlen(e->msg);
+
+	e->err = err;
+	snprintf(e->msg + len, sizeof(e->msg) - len, "%s%s%s%s", len ? "\n" : "", text,
+		 remedy ? ": " : "", remedy ? remedy : "");
+}
+
+static enum qvfio_outcome end(struct qvfio_result *r, enum qvfio_outcome outcome)
+{
+	static const char *const names[] = {
+		[QVFIO_OK] = "ok",
+		[QVFIO_REFUSED] = "refused",
+		[QVFIO_USAGE] = "usage",
+		[QVFIO_FAILED] = "failed, undone",
+		[QVFIO_BROKEN] = "failed, half done",
+	};
+
+	r->outcome = outcome;
+	qjson_add_str(r->doc, "outcome", names[outcome]);
+	qjson_add_int(r->doc, "exit_status", outcome);
+	qjson_add_str_or_null(r->doc, "error", r->err.msg);
+	return outcome;
+}
+
+static void begin(struct qvfio_result *r, const char *operation, const struct qvfio_opts *o)
+{
+	memset(r, 0, sizeof(*r));
+	r->doc = qjson_obj();
+	qjson_add_str(r->doc, "operation", operation);
+	qjson_add_bool(r->doc, "dry_run", o->flags & QVFIO_F_DRY_RUN);
+}
+
+/* Every question gets its yes, or the run ends here. What nobody can be asked is refused. */
+static bool consent(const struct qvfio_opts *o, const struct qplan *p, struct qvfio_result *r)
+{
+	const struct qfinding *f;
+	bool all = true, yes;
+	size_t i;
+
+	if (o->flags & (QVFIO_F_YES | QVFIO_F_DRY_RUN))
+		return true;
+	for (i = 0; i < p->n_findings && (all || !o->ask); i++) {
+		f = &p->findings[i];
+		if (f->sev != QSEV_ASK)
+			continue;
+		yes = o->ask && o->ask(o->ask_arg, f->text);
+		if (!yes)
+			append(&r->err, ECANCELED, f->text, o->ask ? "you said no" : f->remedy);
+		all &= yes;
+	}
+	return all;
+}
+
+static bool refused(const struct qplan *p, struct qvfio_result *r)
+{
+	size_t i;
+
+	for (i = 0; i < p->n_findings; i++)
+		if (p->findings[i].sev == QSEV_REFUSE)
+			append(&r->err, EBUSY, p->findings[i].text, p->findings[i].remedy);
+	return r->err.err;
+}
+
+static void note_changed(const struct qplan *p, struct qvfio_result *r)
+{
+	size_t i;
+
+	for (i = 0; i < p->n_targets; i++)
+		if (!p->targets[i].mend && p->targets[i].bind != p->targets[i].was_ours)
+			snprintf(*QMEM_GROW(r->changed, r->n_changed), QVFIO_ADDR_LEN, "%s",
+				 p->targets[i].addr);
+}
+
+/* How the devices stand after the run, and a warning about each that no VM would get now. */
+static void tell_after(struct qvfio_state *st, const struct qplan *p, struct qvfio_result *r)
+{
+	struct json_object *list = qjson_add(r->doc, "devices", qjson_arr()), *o, *warn;
+	const struct qvfio_dev *d;
+	size_t i;
+
+	qgather_kernel(st);
+	warn = qjson_add(r->doc, "afterwards", qjson_arr());
+	for (i = 0; i < p->n_targets; i++) {
+		d = qstate_find(st, p->targets[i].addr);
+		o = qjson_push(list, qjson_obj());
+		qjson_add_str(o, "address", d->pci.addr);
+		qjson_add_str(o, "state", d->kernel_known ?
+			      qgpu_device_state_name(d->kernel.state) : NULL);
+		qjson_add_str(o, "scrub", d->kernel_known && d->kernel.scrub ?
+			      qgpu_scrub_name(d->kernel.scrub) : NULL);
+		if (!p->targets[i].bind || !d->kernel_known)
+			continue;
+		if (d->kernel.state == QWAMOS_GPU_DEV_QUARANTINED)
+			qjson_push_str(warn, qgpu_reason_text(QWAMOS_GPU_REASON_QUARANTINED));
+		else if (d->kernel.flags & QWAMOS_GPU_DEV_F_GPU && !d->kernel.reset_methods)
+			qjson_push_str(warn, qgpu_reason_text(QWAMOS_GPU_REASON_NO_RESET));
+		else if (d->kernel.state == QWAMOS_GPU_DEV_FREE &&
+			 d->kernel.flags & QWAMOS_GPU_DEV_F_DIRTY)
+			qjson_push_str(warn, "the device is not clean: its reset or scrub did not work "
+				       "(see the audit log: qwamos-gpu audit)");
+	}
+}
+
+/* Carries the plan out, with the lock held. */
+static enum qvfio_outcome act(const char *dir, int lock, struct qvfio_state *st,
+			      const struct qplan *p, const struct qvfio_opts *o,
+			      struct qvfio_result *r)
+{
+	struct qapply a;
+
+	qapply(dir, lock, st, p, o->flags & QVFIO_F_ALLOW_CONSOLE, &a);
+	qjson_add(r->doc, "steps",
+		  qreport_steps(p, a.done, a.outcome != QVFIO_OK && a.done < p->n_steps));
+	r->err = a.err;
+	if (a.outcome == QVFIO_OK) {
+		note_changed(p, r);
+		tell_after(st, p, r);
+	}
+	return end(r, a.outcome);
+}
+
+static enum qvfio_outcome plan_and_act(const char *dir, int lock, struct qvfio_state *st,
+				       plan_fn *plan, const char *const *addrs, size_t n,
+				       const struct qvfio_opts *o, struct qvfio_result *r)
+{
+	enum qvfio_outcome outcome;
+	struct qplan p;
+
+	plan(st, addrs, n, o->flags, &p);
+	qjson_add(r->doc, "half_done", qreport_half_done(st));
+	qjson_add(r->doc, "findings", qreport_findings(&p));
+	qjson_add(r->doc, "steps", qreport_steps(&p, 0, false));
+	if (refused(&p, r) || !consent(o, &p, r))
+		outcome = end(r, QVFIO_REFUSED);
+	else if (o->flags & QVFIO_F_DRY_RUN || (!p.n_steps && !st->half.found))
+		outcome = end(r, QVFIO_OK);
+	else
+		outcome = act(dir, lock, st, &p, o, r);
+	qplan_free(&p);
+	return outcome;
+}
+
+/* Needs root, and no other run beside it; a dry run needs neither. */
+static int enter(const char *dir, const struct qvfio_opts *o, struct qvfio_result *r, int *lock)
+{
+	*lock = -1;
+	if (o->flags & QVFIO_F_DRY_RUN)
+		return 0;
+	if (geteuid())
+		return qerr_set(&r->err, EPERM, "this needs root (--dry-run does not)");
+	*lock = qjournal_lock(dir, o->lock_wait_ms, &r->err);
+	return *lock < 0 ? *lock : 0;
+}
+
+static enum qvfio_outcome run(const char *operation, plan_fn *plan, const char *const *addrs,
+			      size_t n, const struct qvfio_opts *o, struct qvfio_result *r)
+{
+	const char *dir = qjournal_dir(o->state_dir);
+	enum qvfio_outcome outcome;
+	struct qvfio_state st;
+	int lock;
+
+	begin(r, operation, o);
+	if (enter(dir, o, r, &lock))
+		return end(r, QVFIO_REFUSED);
+	if (qgather(dir, QGATHER_ALL, o->flags & QVFIO_F_ALL_GPUS ? NULL : addrs, n, &st, &r->err)) {
+		outcome = end(r, QVFIO_REFUSED);
+	} else {
+		outcome = plan_and_act(dir, lock, &st, plan, addrs, n, o, r);
+		qstate_free(&st);
+	}
+	if (lock >= 0)
+		close(lock);
+	return outcome;
+}
+
+enum qvfio_outcome qvfio_bind(const char *const *addrs, size_t n, const struct qvfio_opts *o,
+			      struct qvfio_result *r)
+{
+	return run("bind", qplan_bind, addrs, n, o, r);
+}
+
+enum qvfio_outcome qvfio_unbind(const char *const *addrs, size_t n, const struct qvfio_opts *o,
+				struct qvfio_result *r)
+{
+	return run("unbind", qplan_unbind, addrs, n, o, r);
+}
+
+/* Binds one persisted GPU, if it is still what it was. Adds to @r what came of it. */
+static enum qvfio_outcome restore_one(const struct qpersist *b, const struct qvfio_opts *o,
+				      struct qvfio_result *r)
+{
+	struct json_object *list = qjson_get(r->doc, "bindings"), *entry;
+	const char *const addrs[] = { b->addr };
+	struct qvfio_opts one = *o;
+	struct qvfio_result got;
+	struct qvfio_state st;
+	char *why = NULL;
+	size_t i;
+
+	if (qgather(qjournal_dir(o->state_dir), 0, NULL, 0, &st, &r->err))
+		return QVFIO_REFUSED;
+	why = qpersist_mismatch(&st, b);
+	qstate_free(&st);
+	if (why) {
+		char *text = qmem_printf("%s: not bound: %s", b->addr, why);
+
+		append(&r->err, ENODEV, text, "bind it by hand with --persist, or forget it: qwamos-vfio "
+		       "unbind");
+		entry = qjson_push(list, qjson_obj());
+		qjson_add_str(entry, "address", b->addr);
+		qjson_add_str(entry, "outcome", "refused");
+		qjson_add_str(entry, "error", text);
+		free(text);
+		free(why);
+		return QVFIO_REFUSED;
+	}
+	one.flags |= QVFIO_F_YES | (b->allow_console ? QVFIO_F_ALLOW_CONSOLE : 0);
+	one.flags &= ~(QVFIO_F_PERSIST | QVFIO_F_ALL_GPUS);
+	qvfio_bind(addrs, 1, &one, &got);
+	if (got.outcome != QVFIO_OK)
+		append(&r->err, got.err.err, got.err.msg, NULL);
+	for (i = 0; i < got.n_changed; i++)
+		memcpy(*QMEM_GROW(r->changed, r->n_changed), got.changed[i], QVFIO_ADDR_LEN);
+	qjson_add_str(got.doc, "address", b->addr);
+	qjson_push(list, json_object_get(got.doc));
+	qvfio_result_free(&got);
+	return got.outcome;
+}
+
+enum qvfio_outcome qvfio_restore(const char *addr, const struct qvfio_opts *o,
+				 struct qvfio_result *r)
+{
+	enum qvfio_outcome worst = QVFIO_OK, one;
+	char full[QPCI_ADDR_LEN] = "";
+	struct qpersist *list;
+	size_t i, n;
+
+	begin(r, "restore", o);
+	qjson_add(r->doc, "bindings", qjson_arr());
+	if (addr && !qpci_parse_addr(addr, full)) {
+		qerr_set(&r->err, EINVAL, "'%s' is no PCI address (0000:01:00.0 or 01:00.0)", addr);
+		return end(r, QVFIO_REFUSED);
+	}
+	if (qpersist_load(qjournal_dir(o->state_dir), &list, &n, &r->err))
+		return end(r, QVFIO_REFUSED);
+	for (i = 0; i < n; i++) {
+		if (addr && strcmp(list[i].addr, full))
+			continue;
+		one = restore_one(&list[i], o, r);
+		if (one > worst)
+			worst = one;
+	}
+	qpersist_free(list, n);
+	return end(r, worst);
+}
+
+enum qvfio_outcome qvfio_release(const char *addr, const struct qvfio_opts *o, struct qvfio_result *r)
+{
+	const struct qvfio_dev *d = NULL;
+	char full[QPCI_ADDR_LEN];
+	struct qvfio_state st;
+	__u32 reason = QWAMOS_GPU_REASON_NONE;
+	int ctl, err;
+
+	begin(r, "release", o);
+	qjson_add_str(r->doc, "address", addr);
+	if (!qpci_parse_addr(addr, full)) {
+		qerr_set(&r->err, EINVAL, "'%s' is no PCI address (0000:01:00.0 or 01:00.0)", addr);
+		return end(r, QVFIO_REFUSED);
+	}
+	if (qgather(qjournal_dir(o->state_dir), 0, NULL, 0, &st, &r->err))
+		return end(r, QVFIO_REFUSED);
+	d = qstate_find(&st, full);
+	if (!st.module_loaded)
+		qerr_set(&r->err, ENODEV, "%s", st.module_error[0] ? st.module_error :
+			 "module qwamos_gpu is not loaded, so it keeps no device back");
+	else if (!d || !d->kernel_known)
+		qerr_set(&r->err, ENODEV, "%s: %s", full, qgpu_reason_text(QWAMOS_GPU_REASON_NO_DEVICE));
+	if (!r->err.err && !(o->flags & QVFIO_F_DRY_RUN)) {
+		ctl = qgpu_open();
+		err = ctl < 0 ? ctl : qgpu_release(ctl, d->kernel.device_id, &reason);
+		if (ctl >= 0)
+			close(ctl);
+		if (err && reason)
+			qerr_set(&r->err, -err, "%s: %s", full, qgpu_reason_text(reason));
+		else if (err)
+			qerr_sys(&r->err, -err, "%s: release", full);
+		qjson_add_str(r->doc, "reason", reason ? qgpu_reason_name(reason) : NULL);
+	}
+	qstate_free(&st);
+	return end(r, r->err.err ? QVFIO_REFUSED : QVFIO_OK);
+}
+
+void qvfio_result_free(struct qvfio_result *r)
+{
+	json_object_put(r->doc);
+	free(r->changed);
+	r->doc = NULL;
+	r->changed = NULL;
+	r->n_changed = 0;
+}
+
+int qvfio_list(const struct qvfio_opts *o, struct json_object **doc, struct qerr *e)
+{
+	struct qvfio_state st;
+	int err;
+
+	*doc = NULL;
+	err = qgather(qjournal_dir(o->state_dir), 0, NULL, 0, &st, e);
+	if (err)
+		return err;
+	*doc = qjson_obj();
+	qreport_host(&st, *doc);
+	qjson_add(*doc, "half_done", qreport_half_done(&st));
+	qjson_add(*doc, "devices", qreport_devices(&st, NULL, o->flags & QVFIO_F_NAMES));
+	qstate_free(&st);
+	return 0;
+}
+
+static struct json_object *persisted(const char *dir, const struct qvfio_state *st)
+{
+	struct json_object *list = qjson_arr(), *o;
+	struct qpersist *b;
+	size_t i, n;
+	char *why;
+
+	if (qpersist_load(dir, &b, &n, NULL))
+		return list;
+	for (i = 0; i < n; i++) {
+		o = qjson_push(list, qjson_obj());
+		qjson_add_str(o, "address", b[i].addr);
+		qjson_add_str(o, "ids", b[i].ids);
+		qjson_add_str_or_null(o, "driver_before", b[i].driver);
+		why = qpersist_mismatch(st, &b[i]);
+		qjson_add_str(o, "problem", why);
+		free(why);
+	}
+	qpersist_free(b, n);
+	return list;
+}
+
+int qvfio_status(const char *addr, const struct qvfio_opts *o, struct json_object **doc,
+		 struct qerr *e)
+{
+	const char *dir = qjournal_dir(o->state_dir);
+	char full[QPCI_ADDR_LEN];
+	struct qvfio_state st;
+	int err;
+
+	*doc = NULL;
+	err = qgather(dir, QGATHER_ALL, NULL, 0, &st, e);
+	if (err)
+		return err;
+	if (addr && qpci_parse_addr(addr, full))
+		addr = full;
+	if (addr && !qstate_find(&st, addr) && !qplat_find(&st.platform, addr)) {
+		qstate_free(&st);
+		return qerr_set(e, ENODEV, "%s: there is no such GPU, nor is it near one: qwamos-vfio list shows "
+				"what is there", addr);
+	}
+	*doc = qjson_obj();
+	qreport_host(&st, *doc);
+	qjson_add(*doc, "half_done", qreport_half_done(&st));
+	qjson_add_str_or_null(*doc, "records_error", st.records_error);
+	qjson_add(*doc, "persisted", persisted(dir, &st));
+	qjson_add(*doc, "devices", qreport_devices(&st, addr, o->flags & QVFIO_F_NAMES));
+	qstate_free(&st);
+	return 0;
+}

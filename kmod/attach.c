@@ -422,7 +422,7 @@ void qgpu_end_work_fn(struct work_struct *work)
 {
 	struct qgpu_vm *vm = container_of(to_delayed_work(work), struct qgpu_vm, end_work);
 	struct qgpu_event ev = { .event = QWAMOS_GPU_EV_VM_KILLED, .level = READ_ONCE(vm->level), .reason = vm->end_reason };
-	u32 alive = qgpu_reap(vm->cgrp, vm->cgrp ? READ_ONCE(vm->leader) : NULL, &vm->killed);
+	u32 alive = vm->cgrp ? qgpu_reap(vm->cgrp, vm, &vm->killed) : 0;
 
 	if (alive || take_back(vm)) {
 		if (++vm->tries == END_FAST_ROUNDS * 2)

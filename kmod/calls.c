@@ -8,6 +8,7 @@
 #include <linux/uaccess.h>
 #include "audit.h"
 #include "device.h"
+#include "heirs.h"
 #include "ioctl.h"
 #include "policy.h"
 #include "vm.h"
@@ -20,7 +21,7 @@ static int do_get_info(struct qgpu_call *call)
 
 	a->out_version = QWAMOS_GPU_VERSION;
 	a->out_levels = QGPU_LEVELS;
-	a->out_caps = QWAMOS_GPU_CAP_PASSTHROUGH | QWAMOS_GPU_CAP_AUDIT;
+	a->out_caps = QWAMOS_GPU_CAP_PASSTHROUGH | QWAMOS_GPU_CAP_AUDIT | (qgpu_heirs_inherit() ? QWAMOS_GPU_CAP_HEIRS : 0);
 	memcpy(a->out_instance, qgpu_audit_instance(), sizeof(a->out_instance));
 	a->out_revoke_timeout_s = READ_ONCE(qgpu_revoke_timeout_s);
 	a->out_audit_records = qgpu_audit_capacity();
@@ -31,13 +32,17 @@ static int do_get_info(struct qgpu_call *call)
 static struct cgroup *cgroup_of(struct qwamos_gpu_create *a)
 {
 	struct cgroup *cgrp;
+	bool inside;
 
 	if (a->hdr.flags & QWAMOS_GPU_CREATE_F_NO_CGROUP)
 		return a->cgroup_fd == -1 ? NULL : ERR_PTR(-EINVAL);
 	cgrp = cgroup_get_from_fd(a->cgroup_fd);
 	if (IS_ERR(cgrp))
 		return ERR_PTR(-EBADF);
-	if (!cgrp->level || task_under_cgroup_hierarchy(current, cgrp)) {
+	rcu_read_lock();
+	inside = task_under_cgroup_hierarchy(current, cgrp);
+	rcu_read_unlock();
+	if (!cgrp->level || inside) {
 		cgroup_put(cgrp);
 		return ERR_PTR(-EINVAL);
 	}

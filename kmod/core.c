@@ -148,6 +148,11 @@ void qwamos_gpu_dev_closed(struct qgpu_dev *d)
 	vm = qgpu_dev_owner(d);
 	d->opens--;
 	WRITE_ONCE(vm->devices_open, vm->devices_open - 1);
+	if (d->revoking) {
+		d->revoking = false;
+		WRITE_ONCE(vm->revoking, vm->revoking - 1);
+		cancel_delayed_work(&d->revoke_work);
+	}
 	qgpu_dev_audit(vm->chain, d, QWAMOS_GPU_EV_DEVICE_CLOSED, 0, 0);
 	qgpu_vm_get(vm);
 	mutex_unlock(&qgpu_reg_lock);
@@ -174,7 +179,7 @@ void qwamos_gpu_dev_request(struct qgpu_dev *d)
 		WRITE_ONCE(vm->revoking, vm->revoking + 1);
 		qgpu_dev_audit(vm->chain, d, QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED, 0, 0);
 		wake_up_all(&vm->wq);
-		queue_delayed_work(qgpu_wq, &d->revoke_work, msecs_to_jiffies(qgpu_revoke_timeout_s * MSEC_PER_SEC));
+		queue_delayed_work(qgpu_wq, &d->revoke_work, (unsigned long)min(READ_ONCE(qgpu_revoke_timeout_s), 86400U) * HZ);
 	}
 	mutex_unlock(&qgpu_reg_lock);
 	qgpu_dev_changed();

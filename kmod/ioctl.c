@@ -89,8 +89,10 @@ static void audit_refusal(struct qgpu_call *call, const struct qgpu_call_desc *d
 		.op = desc->op, .reason = call->reason, .result = ret,
 		.level = vm ? READ_ONCE(vm->level) : QWAMOS_GPU_LEVEL_NONE,
 		.device_id = call->device_id, .device_name = d ? dev_name(d->dev) : NULL,
-		.asked = nr,
 	};
+
+	if (ev.event == QWAMOS_GPU_EV_CALL_REFUSED)
+		ev.asked = nr;
 
 	qgpu_audit(vm ? vm->chain : NULL, &ev);
 	if (vm)

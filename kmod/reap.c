@@ -5,12 +5,13 @@
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include "heirs.h"
 #include "reap.h"
 
 /**
  * qgpu_reap() - kill what still lives of a VM
- * @cgrp: every process below it, or NULL
- * @leader: and this one wherever it stands, or NULL
+ * @cgrp: every process below it
+ * @owner: and every process that is this one's (heirs.h), wherever it stands
  * @killed: incremented for each process that was not being killed before
  *
  * Goes by threads: a process whose first thread has ended may have others that hold its fds. A thread that has not reached its exit state may still hold
@@ -18,7 +19,7 @@
  *
  * Return: number of threads still alive; 0: none is left, and all their files are closed.
  */
-unsigned int qgpu_reap(struct cgroup *cgrp, struct pid *leader, unsigned int *killed)
+unsigned int qgpu_reap(struct cgroup *cgrp, void *owner, unsigned int *killed)
 {
 	struct task_struct *p, *t;
 	unsigned int alive = 0;
@@ -27,7 +28,7 @@ unsigned int qgpu_reap(struct cgroup *cgrp, struct pid *leader, unsigned int *ki
 	for_each_process_thread(p, t) {
 		if (t->flags & PF_KTHREAD || is_global_init(t) || READ_ONCE(t->exit_state))
 			continue;
-		if (!(leader && task_tgid(t) == leader) && !(cgrp && task_under_cgroup_hierarchy(t, cgrp)))
+		if (qgpu_heirs_owner(task_tgid(t)) != owner && !task_under_cgroup_hierarchy(t, cgrp))
 			continue;
 		alive++;
 		if (t->signal->flags & SIGNAL_GROUP_EXIT)

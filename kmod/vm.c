@@ -8,6 +8,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
+#include "heirs.h"
 #include "objects.h"
 #include "policy.h"
 #include "reap.h"
@@ -17,7 +18,6 @@
 static DEFINE_MUTEX(vms_lock);
 static LIST_HEAD(vms);
 static u64 last_id;
-static DEFINE_HASHTABLE(members, 8);
 static DEFINE_HASHTABLE(cgroups, 8);
 static struct kmem_cache *vm_cache;
 
@@ -39,28 +39,6 @@ void qgpu_vm_lock(void)
 void qgpu_vm_unlock(void)
 {
 	mutex_unlock(&vms_lock);
-}
-
-int qgpu_vm_init(void)
-{
-	vm_cache = kmem_cache_create("qwamos_gpu_vm", sizeof(struct qgpu_vm), 0, SLAB_ACCOUNT, NULL);
-	if (!vm_cache)
-		return -ENOMEM;
-	qgpu_wq = alloc_workqueue("qwamos_gpu", WQ_UNBOUND | WQ_FREEZABLE, 0);
-	if (!qgpu_wq) {
-		kmem_cache_destroy(vm_cache);
-		return -ENOMEM;
-	}
-	return 0;
-}
-
-/** qgpu_vm_exit() - every VM is over: each holds a reference to the module */
-void qgpu_vm_exit(void)
-{
-	destroy_workqueue(qgpu_wq);
-	rcu_barrier();
-	WARN_ON(!list_empty(&vms));
-	kmem_cache_destroy(vm_cache);
 }
 
 /**
@@ -143,18 +121,16 @@ static struct qgpu_vm *vm_of_cgroup(struct cgroup *cgrp)
 	return NULL;
 }
 
-static struct qgpu_vm *vm_of_pid(struct pid *pid)
+/* The VM that a process belongs to: by itself, by descent, or by its cgroup. Called under RCU; no reference is taken. */
+static void *vm_of_task(struct task_struct *p)
 {
-	struct qgpu_vm *vm;
+	void *vm = qgpu_heirs_owner(task_tgid(p));
 
-	hash_for_each_possible_rcu(members, vm, member_node, (unsigned long)pid, lockdep_is_held(&vms_lock))
-		if (vm->leader == pid)
-			return vm;
-	return NULL;
+	return vm ?: vm_of_cgroup(task_dfl_cgroup(p));
 }
 
 /**
- * qgpu_vm_of_current() - the VM that the current process has joined, or in whose cgroup it stands
+ * qgpu_vm_of_current() - the VM that the current process has joined, descends from, or in whose cgroup it stands
  *
  * Return: the VM, live or ending, with a reference; NULL: it is no VM's.
  */
@@ -163,9 +139,7 @@ struct qgpu_vm *qgpu_vm_of_current(void)
 	struct qgpu_vm *vm;
 
 	rcu_read_lock();
-	vm = vm_of_pid(task_tgid(current));
-	if (!vm)
-		vm = vm_of_cgroup(task_dfl_cgroup(current));
+	vm = vm_of_task(current);
 	if (vm && !kref_get_unless_zero(&vm->ref))
 		vm = NULL;
 	rcu_read_unlock();
@@ -259,7 +233,6 @@ struct qgpu_vm *qgpu_vm_create(const char *name, struct cgroup *cgrp, work_func_
 	vm->state = QWAMOS_GPU_VM_LIVE;
 	vm->level = QWAMOS_GPU_LEVEL_NONE;
 	vm->cgrp = cgrp;
-	INIT_HLIST_NODE(&vm->member_node);
 	INIT_HLIST_NODE(&vm->cgroup_node);
 	init_waitqueue_func_entry(&vm->leader_wait, leader_wake);
 	INIT_DELAYED_WORK(&vm->leader_work, leader_work_fn);
@@ -325,17 +298,56 @@ int qgpu_vm_set_level(struct qgpu_vm *vm, u32 level, bool (*fits)(struct qgpu_vm
 	return ret;
 }
 
+/* Has the current process joined another VM, or does it descend from who has? It may descend from one of this VM's cgroup. */
+static bool joined_elsewhere(struct qgpu_vm *vm)
+{
+	struct qgpu_vm *other;
+	bool yes;
+
+	rcu_read_lock();
+	other = qgpu_heirs_owner(task_tgid(current));
+	yes = other && other != vm;
+	rcu_read_unlock();
+	return yes;
+}
+
+static bool stands_in(struct cgroup *cgrp)
+{
+	bool yes;
+
+	rcu_read_lock();
+	yes = !cgrp || task_under_cgroup_hierarchy(current, cgrp);
+	rcu_read_unlock();
+	return yes;
+}
+
+/* Called with the VM lock held. */
+static int become_leader(struct qgpu_vm *vm)
+{
+	struct pid *pid = task_tgid(current);
+	int ret = 0;
+
+	rcu_read_lock();
+	if (qgpu_heirs_owner(pid) != vm)
+		ret = qgpu_heirs_add(pid, vm, GFP_ATOMIC);
+	rcu_read_unlock();
+	if (ret)
+		return ret;
+	WRITE_ONCE(vm->leader, get_pid(pid));
+	add_wait_queue(&pid->wait_pidfd, &vm->leader_wait);
+	return 0;
+}
+
 /**
  * qgpu_vm_join() - make the current process the VM's
  * @vm: the VM
  * @reason: out: why a refusal
  *
- * Return: 0, -ENODEV (VM_ENDED), -EBUSY (ALREADY_JOINED, JOINED_ELSEWHERE) or -EACCES (NOT_IN_CGROUP).
+ * Return: 0, -ENODEV (VM_ENDED), -EBUSY (ALREADY_JOINED, JOINED_ELSEWHERE), -EACCES (NOT_IN_CGROUP) or -ENOMEM.
  */
 int qgpu_vm_join(struct qgpu_vm *vm, u32 *reason)
 {
-	struct pid *pid = task_tgid(current);
-	int ret = 0;
+	int ret;
 
 	mutex_lock(&vms_lock);
 	if (vm->state != QWAMOS_GPU_VM_LIVE) {
@@ -344,16 +356,14 @@ int qgpu_vm_join(struct qgpu_vm *vm, u32 *reason)
 	} else if (vm->leader) {
 		*reason = QWAMOS_GPU_REASON_ALREADY_JOINED;
 		ret = -EBUSY;
-	} else if (vm_of_pid(pid)) {
+	} else if (joined_elsewhere(vm)) {
 		*reason = QWAMOS_GPU_REASON_JOINED_ELSEWHERE;
 		ret = -EBUSY;
-	} else if (vm->cgrp && !task_under_cgroup_hierarchy(current, vm->cgrp)) {
+	} else if (!stands_in(vm->cgrp)) {
 		*reason = QWAMOS_GPU_REASON_NOT_IN_CGROUP;
 		ret = -EACCES;
 	} else {
-		WRITE_ONCE(vm->leader, get_pid(pid));
-		hash_add_rcu(members, &vm->member_node, (unsigned long)pid);
-		add_wait_queue(&pid->wait_pidfd, &vm->leader_wait);
+		ret = become_leader(vm);
 	}
 	mutex_unlock(&vms_lock);
 	if (!ret)
@@ -394,11 +404,10 @@ void qgpu_vm_over(struct qgpu_vm *vm)
 {
 	mutex_lock(&vms_lock);
 	list_del(&vm->node);
-	if (vm->leader)
-		hash_del_rcu(&vm->member_node);
 	if (vm->cgrp)
 		hash_del_rcu(&vm->cgroup_node);
 	mutex_unlock(&vms_lock);
+	qgpu_heirs_forget(vm);
 	if (vm->leader) {
 		remove_wait_queue(&vm->leader->wait_pidfd, &vm->leader_wait);
 		cancel_delayed_work_sync(&vm->leader_work);
@@ -455,4 +464,40 @@ long qgpu_vm_list(struct qwamos_gpu_vm **out)
 	}
 	mutex_unlock(&vms_lock);
 	return *out ? n : -ENOMEM;
+}
+
+/**
+ * qgpu_vm_init() - get ready for VMs
+ *
+ * Return: 0 or a negative errno.
+ */
+int qgpu_vm_init(void)
+{
+	int ret = -ENOMEM;
+
+	vm_cache = kmem_cache_create("qwamos_gpu_vm", sizeof(struct qgpu_vm), 0, SLAB_ACCOUNT, NULL);
+	if (!vm_cache)
+		return ret;
+	qgpu_wq = alloc_workqueue("qwamos_gpu", WQ_UNBOUND | WQ_FREEZABLE, 0);
+	if (!qgpu_wq)
+		goto err_cache;
+	ret = qgpu_heirs_init(vm_of_task);
+	if (ret)
+		goto err_wq;
+	return 0;
+err_wq:
+	destroy_workqueue(qgpu_wq);
+err_cache:
+	kmem_cache_destroy(vm_cache);
+	return ret;
+}
+
+/** qgpu_vm_exit() - every VM is over: each holds a reference to the module */
+void qgpu_vm_exit(void)
+{
+	destroy_workqueue(qgpu_wq);
+	qgpu_heirs_exit();
+	rcu_barrier();
+	WARN_ON(!list_empty(&vms));
+	kmem_cache_destroy(vm_cache);
 }

@@ -26,8 +26,7 @@ struct pid;
  * @created_ns: CLOCK_BOOTTIME; constant
  * @name: constant
  * @node: in the list of all VMs; guarded by the VM lock
- * @member_node: in the table of members by pid; written under the VM lock, read under RCU
- * @cgroup_node: in the table of cgroups; as @member_node
+ * @cgroup_node: in the table of cgroups; written under the VM lock, read under RCU
  * @state: &enum qwamos_gpu_vm_state; written under the VM lock
  * @end_reason: &enum qwamos_gpu_reason; written once, under the VM lock
  * @level: &enum qwamos_gpu_level; written under the VM lock
@@ -53,7 +52,6 @@ struct qgpu_vm {
 	u64 created_ns;
 	char name[QWAMOS_GPU_NAME_LEN];
 	struct list_head node;
-	struct hlist_node member_node;
 	struct hlist_node cgroup_node;
 	u32 state;
 	u32 end_reason;

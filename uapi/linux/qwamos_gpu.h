@@ -128,7 +128,8 @@ enum qwamos_gpu_op {
  * @QWAMOS_GPU_REASON_QUARANTINED: the device could not be reset and scrubbed after the last VM (-EACCES)
  * @QWAMOS_GPU_REASON_WRONG_FD: this call is not for this kind of fd (-EACCES)
  * @QWAMOS_GPU_REASON_NOT_CAPABLE: the caller lacks CAP_SYS_ADMIN in the initial user namespace (-EACCES)
- * @QWAMOS_GPU_REASON_VM_MEMBER: the caller has joined a VM or stands in a VM's cgroup, so it manages none (-EACCES)
+ * @QWAMOS_GPU_REASON_VM_MEMBER: the caller has joined a VM, stands in a VM's cgroup or descends from one who does, so it manages
+ *                               none (-EACCES)
  * @QWAMOS_GPU_REASON_VM_ENDED: the VM behind this fd has ended (-ENODEV)
  * @QWAMOS_GPU_REASON_NO_DEVICE: no such device, or it is not a GPU nor in the group of one (-ENODEV)
  * @QWAMOS_GPU_REASON_NOT_BOUND: the device is not bound to qwamos_vfio_pci (-ENODEV)
@@ -221,6 +222,7 @@ struct qwamos_gpu_hdr {
 /* Capability bits of GET_INFO. */
 #define QWAMOS_GPU_CAP_PASSTHROUGH	(1ULL << 0)	/* ATTACH, through qwamos_vfio_pci */
 #define QWAMOS_GPU_CAP_AUDIT		(1ULL << 1)	/* AUDIT_READ */
+#define QWAMOS_GPU_CAP_HEIRS		(1ULL << 2)	/* a VM's processes stay its own when they leave its cgroup */
 
 /**
  * struct qwamos_gpu_get_info - GET_INFO: what this kernel module is (any fd)

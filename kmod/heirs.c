@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Whose is this process? See heirs.h. */
+#include <linux/hashtable.h>
+#include <linux/pid.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/tracepoint.h>
+#include "heirs.h"
+
+/**
+ * struct heir - a thread group that is somebody's
+ * @node: in the table; written under the table's lock, read under RCU
+ * @pid: its pid, with a reference
+ * @owner: whose it is; no reference: the owner forgets its heirs before it goes
+ * @rcu: for the free
+ */
+struct heir {
+	struct hlist_node node;
+	struct pid *pid;
+	void *owner;
+	struct rcu_head rcu;
+};
+
+static DEFINE_HASHTABLE(heirs, 10);
+static DEFINE_SPINLOCK(heirs_lock);	/* guards the table's writers; a leaf */
+static qgpu_owner_fn owner_fn;
+static struct tracepoint *tp_fork, *tp_exit;
+
+static struct heir *find(struct pid *pid)
+{
+	struct heir *h;
+
+	hash_for_each_possible_rcu(heirs, h, node, (unsigned long)pid, lockdep_is_held(&heirs_lock))
+		if (h->pid == pid)
+			return h;
+	return NULL;
+}
+
+/**
+ * qgpu_heirs_owner() - whose is a thread group?
+ * @pid: its pid
+ *
+ * Called under RCU, which also keeps the owner. Return: the owner, or NULL.
+ */
+void *qgpu_heirs_owner(struct pid *pid)
+{
+	struct heir *h = find(pid);
+
+	return h ? h->owner : NULL;
+}
+
+/**
+ * qgpu_heirs_add() - a thread group is somebody's from now on
+ * @pid: its pid
+ * @owner: whose
+ * @gfp: how to allocate
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int qgpu_heirs_add(struct pid *pid, void *owner, gfp_t gfp)
+{
+	struct heir *h = kmalloc(sizeof(*h), gfp);
+
+	if (!h)
+		return -ENOMEM;
+	h->pid = get_pid(pid);
+	h->owner = owner;
+	spin_lock(&heirs_lock);
+	hash_add_rcu(heirs, &h->node, (unsigned long)pid);
+	spin_unlock(&heirs_lock);
+	return 0;
+}
+
+static void heir_free(struct rcu_head *rcu)
+{
+	struct heir *h = container_of(rcu, struct heir, rcu);
+
+	put_pid(h->pid);
+	kfree(h);
+}
+
+/* Called with the table's lock held. */
+static void drop(struct heir *h)
+{
+	hash_del_rcu(&h->node);
+	call_rcu(&h->rcu, heir_free);
+}
+
+/**
+ * qgpu_heirs_forget() - an owner goes
+ * @owner: whose entries are dropped
+ */
+void qgpu_heirs_forget(void *owner)
+{
+	struct hlist_node *n;
+	struct heir *h;
+	int i;
+
+	spin_lock(&heirs_lock);
+	hash_for_each_safe(heirs, i, n, h, node)
+		if (h->owner == owner)
+			drop(h);
+	spin_unlock(&heirs_lock);
+}
+
+/* A child is born, not yet running. One that could not be entered is killed before it can do anything. */
+static void on_fork(void *unused, struct task_struct *parent, struct task_struct *child)
+{
+	void *owner;
+
+	if (!thread_group_leader(child))
+		return;
+	rcu_read_lock();
+	owner = owner_fn(parent);
+	if (owner && qgpu_heirs_add(task_tgid(child), owner, GFP_ATOMIC))
+		send_sig(SIGKILL, child, 1);
+	rcu_read_unlock();
+}
+
+/* A thread ends; with the last one of its group the group is done: no instruction of it runs any more. */
+static void on_exit(void *unused, struct task_struct *p)
+{
+	struct heir *h;
+
+	if (atomic_read(&p->signal->live))
+		return;
+	rcu_read_lock();
+	h = find(task_tgid(p));
+	rcu_read_unlock();
+	if (!h)
+		return;
+	spin_lock(&heirs_lock);
+	h = find(task_tgid(p));
+	if (h)
+		drop(h);
+	spin_unlock(&heirs_lock);
+}
+
+static void find_tracepoint(struct tracepoint *tp, void *unused)
+{
+	if (!strcmp(tp->name, "sched_process_fork"))
+		tp_fork = tp;
+	else if (!strcmp(tp->name, "sched_process_exit"))
+		tp_exit = tp;
+}
+
+/** qgpu_heirs_inherit() - do children inherit? Not on a kernel without tracepoints. */
+bool qgpu_heirs_inherit(void)
+{
+	return tp_fork && tp_exit;
+}
+
+/**
+ * qgpu_heirs_init() - follow births and deaths
+ * @owner_of: whose a parent is
+ *
+ * Return: 0, also on a kernel without tracepoints, where only who is added is known; or a negative errno.
+ */
+int qgpu_heirs_init(qgpu_owner_fn owner_of)
+{
+	int ret;
+
+	owner_fn = owner_of;
+	for_each_kernel_tracepoint(find_tracepoint, NULL);
+	if (!qgpu_heirs_inherit()) {
+		pr_warn("qwamos_gpu: no tracepoints: a VM's process that leaves its cgroup is not known as the VM's any more\n");
+		tp_fork = NULL;
+		tp_exit = NULL;
+		return 0;
+	}
+	ret = tracepoint_probe_register(tp_exit, on_exit, NULL);
+	if (ret)
+		return ret;
+	ret = tracepoint_probe_register(tp_fork, on_fork, NULL);
+	if (ret) {
+		tracepoint_probe_unregister(tp_exit, on_exit, NULL);
+		tracepoint_synchronize_unregister();
+	}
+	return ret;
+}
+
+/** qgpu_heirs_exit() - no owner is left */
+void qgpu_heirs_exit(void)
+{
+	if (qgpu_heirs_inherit()) {
+		tracepoint_probe_unregister(tp_fork, on_fork, NULL);
+		tracepoint_probe_unregister(tp_exit, on_exit, NULL);
+		tracepoint_synchronize_unregister();
+	}
+	rcu_barrier();
+	WARN_ON(!hash_empty(heirs));
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Whose is this process? The processes that joined a VM, and all that descend from them or from a process in a VM's cgroup, wherever they move: a VMM that runs
+ * as root may leave its cgroup, but not its family.
+ */
+#ifndef QWAMOS_GPU_HEIRS_H
+#define QWAMOS_GPU_HEIRS_H
+
+#include <linux/types.h>
+
+struct pid;
+struct task_struct;
+
+/* Whose is a process that is about to have a child? Called under RCU. */
+typedef void *(*qgpu_owner_fn)(struct task_struct *p);
+
+int qgpu_heirs_init(qgpu_owner_fn owner_of);
+void qgpu_heirs_exit(void);
+bool qgpu_heirs_inherit(void);
+int qgpu_heirs_add(struct pid *pid, void *owner, gfp_t gfp);
+void *qgpu_heirs_owner(struct pid *pid);
+void qgpu_heirs_forget(void *owner);
+
+#endif /* QWAMOS_GPU_HEIRS_H */

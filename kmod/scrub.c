@@ -20,9 +20,11 @@
  * Only display-class devices are looked up. AMD and NVIDIA: their VRAM aperture as their open drivers use it; not tried on real hardware here, and the read
  * back tells if the memory does not answer.
  */
-static const struct scrub_kind {
+struct scrub_kind {
 	u32 vendor, device, bars, level;
-} kinds[] = {
+};
+
+static const struct scrub_kind kinds[] = {
 	{ 0x1234, 0x1111, BIT(0), QWAMOS_GPU_SCRUB_FULL },		/* QEMU std VGA, secondary-vga, bochs-display */
 	{ 0x1013, 0x00b8, BIT(0), QWAMOS_GPU_SCRUB_FULL },		/* Cirrus */
 	{ 0x1af4, 0x1050, 0, QWAMOS_GPU_SCRUB_NA },			/* virtio-gpu: its BARs are registers */

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "config/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "config/schema.h"
+#include "config/values.h"
+#include "kmod/policy.h"
+#include "util/mem.h"
+
+#define PATH_LEN	512
+
+static void defaults(struct qconfig *c)
+{
+	struct utsname host;
+
+	memset(c, 0, sizeof(*c));
+	c->machine = !uname(&host) && !strcmp(host.machine, "aarch64") ? QMACHINE_VIRT : QMACHINE_Q35;
+	c->gic_version = 3;
+	c->cores = 1;
+	c->memory_mib = 512;
+	c->level = QWAMOS_GPU_LEVEL_MEDIUM;
+	c->vram_limit_mib = -1;
+	c->compute_share = -1;
+	c->priority = 50;
+	c->allow_vulkan = -1;
+	c->allow_compute = -1;
+	c->fallback = 1;
+}
+
+static const struct qkey *find_key(const char *path)
+{
+	const struct qkey *k;
+
+	for (k = qkeys; k->path; k++)
+		if (!strcmp(k->path, path))
+			return k;
+	return NULL;
+}
+
+/* Something that says no to its key: then nothing is asked for that we might fail to do. */
+static bool says_no(const struct qnode *n)
+{
+	static const char *const words[] = { "", "false", "no", "off", "none", "null", "~", NULL };
+	int i;
+
+	if (n->type == QNODE_MAP && qtree_child(n, "enabled"))
+		return says_no(qtree_child(n, "enabled"));
+	if (n->type != QNODE_SCALAR)
+		return !n->child;
+	for (i = 0; words[i]; i++)
+		if (!strcasecmp(n->value, words[i]))
+			return true;
+	return false;
+}
+
+/* All keys of a section of ours, for an error that says what is accepted. */
+static void add_unknown(struct qdiags *d, const struct qnode *n, const char *path, const char *section)
+{
+	char accepted[512] = "";
+	size_t len = strlen(section), at = 0;
+	const struct qkey *k;
+
+	for (k = qkeys; k->path; k++)
+		if (!strncmp(k->path, section, len) && k->path[len] == '.' && at < sizeof(accepted))
+			at += snprintf(accepted + at, sizeof(accepted) - at, "%s%s", at ? ", " : "", k->path + len + 1);
+	qdiag_add(d, QDIAG_ERROR, n->at, path, "no such key; accepted in %s: %s", section, accepted);
+}
+
+static void walk(const struct qnode *map, const char *section, struct qconfig *c, struct qdiags *d)
+{
+	const struct qnode *n;
+	const struct qkey *k;
+	char path[PATH_LEN];
+
+	for (n = map->child; n; n = n->next) {
+		if (snprintf(path, sizeof(path), "%s%s%s", section, section[0] ? "." : "", n->key) >= (int)sizeof(path)) {
+			qdiag_add(d, QDIAG_ERROR, n->at, section, "a key of more than %d characters", PATH_LEN - 1);
+			continue;
+		}
+		k = find_key(path);
+		if (k) {
+			qvalue_read(k, n, c, d);
+		} else if (qkey_is_known(path)) {
+			continue;
+		} else if (!strcmp(path, "security") && n->type == QNODE_MAP) {
+			/* A warning for each of its keys. */
+			walk(n, path, c, d);
+		} else if (qkey_is_security(path)) {
+			if (!says_no(n))
+				qdiag_add(d, QDIAG_WARNING, n->at, path, "not carried out: nothing is protected by it");
+		} else if (qkey_is_section(path)) {
+			if (n->type == QNODE_MAP)
+				walk(n, path, c, d);
+			else if (!says_no(n))
+				qdiag_add(d, QDIAG_ERROR, n->value_at, path, "%s found; accepted: a map of keys",
+					  n->type == QNODE_SEQ ? "a list" : "a word");
+		} else if (!strcmp(section, "gpu")) {
+			add_unknown(d, n, path, section);
+		} else {
+			qdiag_add(d, QDIAG_NOTE, n->at, path, "not a key of ours; passed over");
+		}
+	}
+}
+
+static struct qmark place(const struct qnode *root, const char *section, const char *key)
+{
+	const struct qnode *n = qtree_child(root, section);
+
+	if (n && key)
+		n = qtree_child(n, key);
+	return n ? n->value_at : (struct qmark){ 0 };
+}
+
+static void note_places(const struct qnode *root, struct qconfig *c)
+{
+	const struct qnode *disk = qtree_child(qtree_child(qtree_child(root, "hardware"), "disk"), "primary");
+
+	c->at.gpu = place(root, "gpu", NULL);
+	c->at.access = place(root, "gpu", "access_mode");
+	c->at.level = place(root, "gpu", "trust_level");
+	c->at.net = place(root, "network", "mode");
+	c->at.kernel = place(root, "boot", "kernel");
+	c->at.initrd = place(root, "boot", "initrd");
+	c->at.disk = disk ? place(disk, "path", NULL) : place(root, "storage", "disk_image");
+}
+
+/* Keys may narrow what the level allows, and never widen it. */
+static void check_gpu(const struct qnode *root, const struct qconfig *c, struct qdiags *d)
+{
+	const struct qgpu_level *l = qgpu_level(c->level);
+	const struct qnode *gpu = qtree_child(root, "gpu");
+
+	if (c->vram_limit_mib > (int)l->vram_mib)
+		qdiag_add(d, QDIAG_ERROR, qtree_child(gpu, "vram_limit_mb")->value_at, "gpu.vram_limit_mb",
+			  "'%d' found; the level %s allows %u", c->vram_limit_mib, l->name, l->vram_mib);
+	if (c->compute_share > (int)l->compute_percent)
+		qdiag_add(d, QDIAG_ERROR, qtree_child(gpu, "compute_share_percent")->value_at, "gpu.compute_share_percent",
+			  "'%d' found; the level %s allows %u", c->compute_share, l->name, l->compute_percent);
+	if (c->allow_vulkan == 1 && l->vulkan == QGPU_VULKAN_NONE)
+		qdiag_add(d, QDIAG_ERROR, qtree_child(gpu, "allow_vulkan")->value_at, "gpu.allow_vulkan",
+			  "'true' found; the level %s allows no Vulkan", l->name);
+	if (c->allow_compute == 1 && !(l->ops & 1U << QWAMOS_GPU_OP_COMPUTE_SHADER))
+		qdiag_add(d, QDIAG_ERROR, qtree_child(gpu, "allow_compute")->value_at, "gpu.allow_compute",
+			  "'true' found; the level %s allows no compute", l->name);
+	if (c->gpu_enabled && c->access == QACCESS_PASSTHROUGH && !(l->ops & 1U << QWAMOS_GPU_OP_PASSTHROUGH))
+		qdiag_add(d, QDIAG_WARNING, c->at.access, "gpu.access_mode", "passthrough is not allowed at the level %s, only at system", l->name);
+}
+
+int qconfig_load(const char *file, struct qconfig *c, struct qdiags *d)
+{
+	struct qnode *root;
+	struct qerr err;
+
+	defaults(c);
+	memset(d, 0, sizeof(*d));
+	d->file = qmem_strdup(file);
+	if (qtree_read(file, &root, &err)) {
+		struct qmark at = { 0 };
+		size_t len = strlen(file);
+		const char *text = err.msg;
+		int skip = 0;
+
+		/* The reader's text begins with the place. */
+		if (!strncmp(text, file, len) && sscanf(text + len, ":%u:%u: %n", &at.line, &at.col, &skip) >= 2 && skip)
+			text += len + skip;
+		else if (!strncmp(text, file, len) && !strncmp(text + len, ": ", 2))
+			text += len + 2;
+		qdiag_add(d, QDIAG_ERROR, at, "", "%s", text);
+		return -EINVAL;
+	}
+	walk(root, "", c, d);
+	note_places(root, c);
+	c->gpu = qtree_child(root, "gpu");
+	if (!c->name && !qdiags_count(d, QDIAG_ERROR))
+		qdiag_add(d, QDIAG_ERROR, (struct qmark){ 0 }, "vm.name", "missing");
+	check_gpu(root, c, d);
+	qtree_free(root);
+	return qdiags_count(d, QDIAG_ERROR) ? -EINVAL : 0;
+}
+
+static void check_file(const char *path, const char *key, struct qmark at, struct qdiags *d)
+{
+	if (path && access(path, R_OK))
+		qdiag_add(d, QDIAG_ERROR, at, key, "%s: %s", path, strerror(errno));
+}
+
+int qconfig_startable(const struct qconfig *c, struct qdiags *d)
+{
+	static const char *const accesses[] = { "virtio", "passthrough", "software", "none" };
+	size_t before = qdiags_count(d, QDIAG_ERROR);
+
+	if (!c->gpu || !c->gpu_enabled)
+		qdiag_add(d, QDIAG_ERROR, c->at.gpu, "gpu.enabled", "VMs without a GPU of their own can't be started yet: only "
+			  "'enabled: true' with 'access_mode: passthrough'");
+	else if (c->access != QACCESS_PASSTHROUGH)
+		qdiag_add(d, QDIAG_ERROR, c->at.access, "gpu.access_mode", "'%s' can't be started yet: only passthrough", accesses[c->access]);
+	if (c->net != QNET_AIRGAPPED)
+		qdiag_add(d, QDIAG_ERROR, c->at.net, "network.mode", "VMs with a network can't be started yet: only airgapped");
+	else if (c->net_device && strcmp(c->net_device, "none"))
+		qdiag_add(d, QDIAG_WARNING, c->at.net, "network.device", "'%s' is not there in an airgapped VM", c->net_device);
+	check_file(c->kernel, "boot.kernel", c->at.kernel, d);
+	check_file(c->initrd, "boot.initrd", c->at.initrd, d);
+	check_file(c->disk, "hardware.disk.primary.path", c->at.disk, d);
+	return qdiags_count(d, QDIAG_ERROR) > before ? -EINVAL : 0;
+}
+
+static void free_list(struct qconfig_list *list)
+{
+	size_t i;
+
+	for (i = 0; i < list->n; i++)
+		free(list->v[i].text);
+	free(list->v);
+	list->v = NULL;
+	list->n = 0;
+}
+
+void qconfig_free(struct qconfig *c)
+{
+	char **texts[] = { &c->name, &c->type, &c->description, &c->cpu_model, &c->disk, &c->disk_format, &c->disk_cache, &c->graphics,
+			   &c->kernel, &c->initrd, &c->cmdline, &c->net_device };
+	size_t i;
+
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		free(*texts[i]);
+		*texts[i] = NULL;
+	}
+	free_list(&c->cpu_features);
+	free_list(&c->devices);
+	free_list(&c->extra_args);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A VM's config.yaml. qconfig_load() reads the file, in both of the schemas in use, and says of each key that it does not carry out so;
+ * qconfig_startable() tells what a start can't do yet. What is asked of the GPU is held against the table of trust levels.
+ */
+#ifndef QWAMOS_CONFIG_CONFIG_H
+#define QWAMOS_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/diag.h"
+#include "config/tree.h"
+
+/** enum qconfig_machine - machine.type */
+enum qconfig_machine {
+	QMACHINE_Q35,
+	QMACHINE_VIRT,
+};
+
+/** enum qconfig_accel - machine.accel */
+enum qconfig_accel {
+	QACCEL_TCG,
+	QACCEL_KVM,
+};
+
+/** enum qconfig_access - gpu.access_mode */
+enum qconfig_access {
+	QACCESS_VIRTIO,
+	QACCESS_PASSTHROUGH,
+	QACCESS_SOFTWARE,
+	QACCESS_NONE,
+};
+
+/** enum qconfig_net - network.mode */
+enum qconfig_net {
+	QNET_AIRGAPPED,
+	QNET_NAT,
+	QNET_BRIDGE,
+	QNET_ISOLATED,
+};
+
+/**
+ * struct qconfig_word - one word of a list, and where it stands
+ * @text: it
+ * @at: its place
+ */
+struct qconfig_word {
+	char *text;
+	struct qmark at;
+};
+
+/**
+ * struct qconfig_list - a list of words
+ * @v: they
+ * @n: their number
+ */
+struct qconfig_list {
+	struct qconfig_word *v;
+	size_t n;
+};
+
+/**
+ * struct qconfig - a VM; what the file does not say is NULL, 0 or the default of its line
+ * @name: vm.name
+ * @type: vm.type
+ * @description: vm.description
+ * @machine: machine.type; the default is what fits this computer
+ * @gic_version: machine.gic_version (3)
+ * @accel: machine.accel (tcg)
+ * @cpu_model: hardware.cpu.model
+ * @cpu_features: hardware.cpu.features
+ * @cores: hardware.cpu.cores or resources.cpus (1)
+ * @memory_mib: hardware.memory.size or resources.ram, in MiB (512)
+ * @disk: hardware.disk.primary.path or storage.disk_image
+ * @disk_format: hardware.disk.primary.format
+ * @disk_cache: hardware.disk.primary.cache
+ * @graphics: hardware.graphics.type
+ * @kernel: boot.kernel
+ * @initrd: boot.initrd
+ * @cmdline: boot.cmdline
+ * @net: network.mode (airgapped)
+ * @net_device: network.device
+ * @gpu: there is a gpu section
+ * @gpu_enabled: gpu.enabled (false)
+ * @access: gpu.access_mode (virtio)
+ * @level: gpu.trust_level (medium), &enum qwamos_gpu_level
+ * @vram_limit_mib: gpu.vram_limit_mb; -1: the level's
+ * @compute_share: gpu.compute_share_percent; -1: the level's
+ * @priority: gpu.priority (50)
+ * @allow_vulkan: gpu.allow_vulkan; -1: the level's
+ * @allow_compute: gpu.allow_compute; -1: the level's
+ * @devices: gpu.device: full addresses; none: look for one
+ * @fallback: gpu.fallback (true)
+ * @extra_args: qemu_extra_args
+ * @at: places of what qconfig_startable() speaks of
+ */
+struct qconfig {
+	char *name;
+	char *type;
+	char *description;
+	int machine;
+	int gic_version;
+	int accel;
+	char *cpu_model;
+	struct qconfig_list cpu_features;
+	int cores;
+	int memory_mib;
+	char *disk;
+	char *disk_format;
+	char *disk_cache;
+	char *graphics;
+	char *kernel;
+	char *initrd;
+	char *cmdline;
+	int net;
+	char *net_device;
+	bool gpu;
+	int gpu_enabled;
+	int access;
+	int level;
+	int vram_limit_mib;
+	int compute_share;
+	int priority;
+	int allow_vulkan;
+	int allow_compute;
+	struct qconfig_list devices;
+	int fallback;
+	struct qconfig_list extra_args;
+	struct {
+		struct qmark gpu;
+		struct qmark access;
+		struct qmark level;
+		struct qmark net;
+		struct qmark disk;
+		struct qmark kernel;
+		struct qmark initrd;
+	} at;
+};
+
+/**
+ * qconfig_load() - read a config
+ * @file: its path
+ * @c: out; qconfig_free() it, also after a failure
+ * @d: out: what there is to say; qdiags_free() it
+ *
+ * Return: 0, or -EINVAL: there are errors among what there is to say.
+ */
+int qconfig_load(const char *file, struct qconfig *c, struct qdiags *d);
+
+/**
+ * qconfig_startable() - whether `qwamos-vm start` can do what is asked; adds to @d what it can't, files that are missing among it
+ *
+ * Return: 0 or -EINVAL
+ */
+int qconfig_startable(const struct qconfig *c, struct qdiags *d);
+
+/** qconfig_free() - free what @c points to */
+void qconfig_free(struct qconfig *c);
+
+#endif

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "config/schema.h"
+
+#include <string.h>
+
+static const char *const machines[] = { "q35", "virt", NULL };
+static const char *const accels[] = { "tcg", "kvm", NULL };
+static const char *const accesses[] = { "virtio", "passthrough", "software", "none", NULL };
+static const char *const nets[] = { "airgapped", "nat", "bridge", "isolated", NULL };
+
+#define KEY(p, t, field, ...)	{ .path = (p), .type = (t), .offset = offsetof(struct qconfig, field), ##__VA_ARGS__ }
+#define ANY_INT		0x7fffffff
+
+const struct qkey qkeys[] = {
+	KEY("vm.name", QKEY_NAME, name),
+	KEY("vm.type", QKEY_TEXT, type),
+	KEY("vm.description", QKEY_TEXT, description),
+	KEY("machine.type", QKEY_WORD, machine, .words = machines),
+	KEY("machine.gic_version", QKEY_INT, gic_version, .min = 2, .max = 4),
+	KEY("machine.accel", QKEY_WORD, accel, .words = accels),
+	KEY("hardware.cpu.cores", QKEY_INT, cores, .min = 1, .max = 512),
+	KEY("hardware.cpu.model", QKEY_TEXT, cpu_model),
+	KEY("hardware.cpu.features", QKEY_LIST, cpu_features),
+	KEY("hardware.memory.size", QKEY_MIB, memory_mib, .min = 16, .max = 1 << 24),
+	KEY("hardware.disk.primary.path", QKEY_TEXT, disk),
+	KEY("hardware.disk.primary.format", QKEY_TEXT, disk_format),
+	KEY("hardware.disk.primary.cache", QKEY_TEXT, disk_cache),
+	KEY("hardware.graphics.type", QKEY_TEXT, graphics),
+	KEY("resources.cpus", QKEY_INT, cores, .min = 1, .max = 512),
+	KEY("resources.ram", QKEY_MIB, memory_mib, .min = 16, .max = 1 << 24),
+	KEY("storage.disk_image", QKEY_TEXT, disk),
+	KEY("boot.kernel", QKEY_TEXT, kernel),
+	KEY("boot.initrd", QKEY_TEXT, initrd),
+	KEY("boot.cmdline", QKEY_TEXT, cmdline),
+	KEY("network.mode", QKEY_WORD, net, .words = nets),
+	KEY("network.device", QKEY_TEXT, net_device),
+	KEY("gpu.enabled", QKEY_BOOL, gpu_enabled),
+	KEY("gpu.access_mode", QKEY_WORD, access, .words = accesses),
+	KEY("gpu.trust_level", QKEY_LEVEL, level),
+	KEY("gpu.vram_limit_mb", QKEY_INT, vram_limit_mib, .min = 0, .max = ANY_INT),
+	KEY("gpu.compute_share_percent", QKEY_INT, compute_share, .min = 1, .max = 100),
+	KEY("gpu.priority", QKEY_INT, priority, .min = 0, .max = 100),
+	KEY("gpu.allow_vulkan", QKEY_BOOL, allow_vulkan),
+	KEY("gpu.allow_compute", QKEY_BOOL, allow_compute),
+	KEY("gpu.device", QKEY_ADDRS, devices),
+	KEY("gpu.fallback", QKEY_BOOL, fallback),
+	KEY("qemu_extra_args", QKEY_LIST, extra_args),
+	{ .path = NULL }
+};
+
+/* security.seccomp: QEMU is always started with its sandbox on. */
+static const char *const known[] = {
+	"autostart", "priority", "role", "depends_on", "tools", "services", "hardware.graphics.acceleration", "hardware.disk.primary.size",
+	"resources.disk", "security.seccomp", NULL,
+};
+
+/* Names whose like protects something, wherever they stand. */
+static const char *const security[] = {
+	"security", "firewall", "encryption", "encrypted", "storage_encryption", "apparmor", "selinux", "seccomp", "memory_wipe", "network_policy",
+	"proxy", "tor", "airgap", "isolation_level", "qr_auth", "secure_boot", "sandbox", NULL,
+};
+
+bool qkey_is_section(const char *path)
+{
+	const struct qkey *k;
+	size_t len = strlen(path);
+
+	for (k = qkeys; k->path; k++)
+		if (!strncmp(k->path, path, len) && k->path[len] == '.')
+			return true;
+	return false;
+}
+
+bool qkey_is_known(const char *path)
+{
+	const char *const *k;
+
+	for (k = known; *k; k++)
+		if (!strcmp(path, *k))
+			return true;
+	return false;
+}
+
+/* Is one of the path's words in the list? */
+bool qkey_is_security(const char *path)
+{
+	const char *const *k;
+	const char *word;
+	size_t len;
+
+	for (word = path; word; word = word[len] ? word + len + 1 : NULL) {
+		len = strcspn(word, ".");
+		for (k = security; *k; k++)
+			if (strlen(*k) == len && !strncmp(word, *k, len))
+				return true;
+	}
+	return false;
+}

@@ -4,7 +4,7 @@
 import re
 import threading
 
-POINT = re.compile(r"^(not )?ok\b\s*(\d+)?\s*(?:-\s*)?([^#]*?)\s*(?:#\s*(.*))?$")
+POINT = re.compile(r"^(not )?ok(?![^\s])\s*(\d+)?\s*(?:-\s*)?([^#]*?)\s*(?:#\s*(.*))?$")
 PLAN = re.compile(r"^1\.\.(\d+)(?:\s*#\s*SKIP\s*(.*))?", re.I)
 SKIP = re.compile(r"SKIP\b\S*\s*(.*)", re.I)
 

@@ -221,8 +221,8 @@ static void write_record(struct qgpu_chain *c, const struct qwamos_gpu_audit_rec
 static bool same_kind(const struct qwamos_gpu_audit_record *a, const struct qwamos_gpu_audit_record *b)
 {
 	return a->event == b->event && a->operation == b->operation && a->reason == b->reason && a->result == b->result &&
-	       a->device_id == b->device_id && a->uid == b->uid &&
-	       (a->event != QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED || a->asked == b->asked);
+	       a->device_id == b->device_id && a->uid == b->uid && a->level == b->level &&
+	       ((a->event != QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED && a->event != QWAMOS_GPU_EV_CALL_REFUSED) || a->asked == b->asked);
 }
 
 /* Turn what waits in a fold into a record. Called with the chain's lock held. */
@@ -233,45 +233,60 @@ static void flush_fold(struct qgpu_chain *c, struct qgpu_fold *f)
 	f->rec.count = 0;
 }
 
-/* Count a repeat in its fold: true; or make a fold for what comes after a first: false. Called with c->lock held. */
+/* The fold of @rec's kind; or one that a new kind may have, with *@fresh set; or NULL: all are younger than a second. Called with c->lock held. */
+static struct qgpu_fold *find_fold(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec, bool *fresh)
+{
+	struct qgpu_fold *f, *old = NULL;
+	u32 i;
+
+	*fresh = true;
+	for (i = 0; i < c->n_folds; i++) {
+		f = &c->folds[i];
+		if (same_kind(&f->rec, rec)) {
+			*fresh = rec->time_ns - f->start_ns > FOLD_NS;
+			return f;
+		}
+		if (rec->time_ns - f->start_ns > FOLD_NS)
+			old = f;
+	}
+	return c->n_folds < QGPU_AUDIT_FOLDS ? &c->folds[c->n_folds++] : old;
+}
+
+/*
+ * What becomes of an event: a record, or a repeat that is counted. A chain writes at most QGPU_AUDIT_FOLDS kinds of refusals a second; more are counted as lost, so
+ * that no variety of wrong calls pushes a VM's own trail out in no time. Events that are no refusal are always written. Called with c->lock held.
+ */
 static bool fold(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec)
 {
-	struct qgpu_fold *f, *oldest = NULL;
-	u32 i;
+	struct qgpu_fold *f;
+	bool fresh;
 
 	if (!c->folds)
 		c->folds = kcalloc(QGPU_AUDIT_FOLDS, sizeof(*c->folds), GFP_NOWAIT | __GFP_NOWARN);
 	if (!c->folds)
 		return false;
-	for (i = 0; i < c->n_folds; i++) {
-		f = &c->folds[i];
-		if (same_kind(&f->rec, rec)) {
-			if (rec->time_ns - f->start_ns > FOLD_NS) {
-				oldest = f;
-				break;
-			}
-			if (!f->rec.count)
-				f->rec.time_ns = rec->time_ns;
-			f->rec.last_ns = rec->last_ns;
-			f->rec.asked = rec->asked;
-			f->rec.used = rec->used;
-			f->rec.limit = rec->limit;
-			f->rec.pid = rec->pid;
-			memcpy(f->rec.comm, rec->comm, sizeof(rec->comm));
-			f->rec.count++;
-			return true;
-		}
-		if (!oldest || f->start_ns < oldest->start_ns)
-			oldest = f;
+	f = find_fold(c, rec, &fresh);
+	if (!f) {
+		c->lost += rec->result != 0;
+		return rec->result != 0;
 	}
-	if (i == c->n_folds && c->n_folds < QGPU_AUDIT_FOLDS)
-		oldest = &c->folds[c->n_folds++];
-	else
-		flush_fold(c, oldest);
-	oldest->rec = *rec;
-	oldest->rec.count = 0;
-	oldest->start_ns = rec->time_ns;
-	return false;
+	if (fresh) {
+		flush_fold(c, f);
+		f->rec = *rec;
+		f->rec.count = 0;
+		f->start_ns = rec->time_ns;
+		return false;
+	}
+	if (!f->rec.count)
+		f->rec.time_ns = rec->time_ns;
+	f->rec.last_ns = rec->last_ns;
+	f->rec.asked = rec->asked;
+	f->rec.used = rec->used;
+	f->rec.limit = rec->limit;
+	f->rec.pid = rec->pid;
+	memcpy(f->rec.comm, rec->comm, sizeof(rec->comm));
+	f->rec.count++;
+	return true;
 }
 
 /**

@@ -16,7 +16,7 @@
 #include <linux/qwamos_gpu.h>
 
 #define QGPU_AUDIT_PER_PAGE	14	/* records in a page, beside its list head */
-#define QGPU_AUDIT_FOLDS	8	/* kinds of events that a chain folds at the same time */
+#define QGPU_AUDIT_FOLDS	16	/* kinds of events that a chain folds at the same time */
 
 /**
  * struct qgpu_event - what a caller tells the audit log
@@ -112,6 +112,7 @@ struct qgpu_audit_page {
  * @after: order
  * @event: only this event; 0: all
  * @count: most records
+ * @flush: with the repeats of the last second; not for a VM itself, which could turn each repeat into a record by reading
  */
 struct qgpu_audit_filter {
 	bool all;
@@ -120,6 +121,7 @@ struct qgpu_audit_filter {
 	u64 after;
 	u32 event;
 	u32 count;
+	bool flush;
 };
 
 /* For the reader in audit_read.c. */

@@ -70,7 +70,7 @@ static void add_rec(void *arg, const struct qwamos_gpu_audit_record *rec)
  * @out: out: array to kvfree(), NULL if there are none
  * @lost: out: how many records of the chains looked at were evicted or never written
  *
- * Everything written before the call is sealed first. Return: number of records, or -ENOMEM.
+ * Every record written before the call is sealed first. Return: number of records, or -ENOMEM.
  */
 long qgpu_audit_read(const struct qgpu_audit_filter *f, struct qwamos_gpu_audit_record **out, u64 *lost)
 {
@@ -86,7 +86,7 @@ long qgpu_audit_read(const struct qgpu_audit_filter *f, struct qwamos_gpu_audit_
 	list_for_each_entry(c, &qgpu_chains, node) {
 		if (!f->all && c->id != f->chain)
 			continue;
-		qgpu_audit_seal_chain(c, true);
+		qgpu_audit_seal_chain(c, f->flush);
 		o.room += (size_t)c->n_pages * QGPU_AUDIT_PER_PAGE;
 		*lost += c->lost;
 	}

@@ -229,7 +229,8 @@ static int do_audit_read(struct qgpu_call *call)
 {
 	struct qwamos_gpu_audit_read *a = &call->arg->audit_read;
 	bool chain = a->hdr.flags & QWAMOS_GPU_AUDIT_F_CHAIN, after = a->hdr.flags & QWAMOS_GPU_AUDIT_F_AFTER;
-	struct qgpu_audit_filter f = { .all = !chain, .chain = a->chain, .newest = !after, .after = a->after, .event = a->event, .count = a->count };
+	struct qgpu_audit_filter f = { .all = !chain, .chain = a->chain, .newest = !after, .after = a->after, .event = a->event, .count = a->count,
+				       .flush = call->f->kind != QGPU_FILE_USE };
 	struct qwamos_gpu_audit_record *v;
 	char __user *p = u64_to_user_ptr(a->records);
 	size_t both;

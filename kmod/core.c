@@ -210,6 +210,7 @@ struct qgpu_dev *qwamos_gpu_dev_bound(struct pci_dev *pdev, struct module *drive
 	qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_BOUND, 0, 0);
 	qgpu_clean_start(d, 1);
 	mutex_unlock(&qgpu_reg_lock);
+	qgpu_clean_retry(pdev);
 	qgpu_dev_changed();
 	return d;
 }

@@ -161,6 +161,7 @@ void qgpu_reset_set_drop(struct qgpu_reset_set *s);
 u32 qgpu_reset_methods(struct pci_dev *pdev, struct qgpu_reset_set *s);
 u32 qgpu_reset_possible(struct qgpu_dev *d, struct qgpu_reset_set *s, u32 methods, u64 owner, bool *busy);
 void qgpu_clean_start(struct qgpu_dev *d, unsigned long delay);
+void qgpu_clean_retry(struct pci_dev *pdev);
 void qgpu_clean_work_fn(struct work_struct *work);
 
 /* scrub.c */

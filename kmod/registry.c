@@ -226,16 +226,22 @@ static void dev_driven(struct device *dev)
 /* Runs under the device lock, but for ADD and REMOVED. */
 static int bus_event(struct notifier_block *nb, unsigned long action, void *data)
 {
+	struct device *dev = data;
+
 	switch (action) {
 	case BUS_NOTIFY_ADD_DEVICE:
-		dev_add(data, false);
+		dev_add(dev, false);
 		break;
 	case BUS_NOTIFY_REMOVED_DEVICE:
-		dev_remove(data);
+		dev_remove(dev);
 		break;
 	case BUS_NOTIFY_BOUND_DRIVER:
+		dev_driven(dev);
+		break;
 	case BUS_NOTIFY_UNBOUND_DRIVER:
-		dev_driven(data);
+		dev_driven(dev);
+		if (dev_is_pci(dev))
+			qgpu_clean_retry(to_pci_dev(dev));
 		break;
 	}
 	return NOTIFY_DONE;

@@ -154,6 +154,28 @@ void qgpu_clean_start(struct qgpu_dev *d, unsigned long delay)
 	queue_delayed_work(qgpu_wq, &d->clean_work, delay);
 }
 
+/**
+ * qgpu_clean_retry() - a function has changed hands: clean again what could not be cleaned because of it
+ * @pdev: the function that our driver has got, or another driver has left
+ *
+ * Called without the registry lock.
+ */
+void qgpu_clean_retry(struct pci_dev *pdev)
+{
+	struct qgpu_reset_set *s = qgpu_reset_set_gather(pdev);
+	struct qgpu_dev *m;
+	size_t i;
+
+	mutex_lock(&qgpu_reg_lock);
+	for (i = 0; s && i < s->n; i++) {
+		m = qgpu_dev_lookup(s->dev[i]);
+		if (m && s->dev[i] != &pdev->dev && m->bound && m->trouble && !m->cleaning && !qgpu_dev_owner(m))
+			qgpu_clean_start(m, 1);
+	}
+	mutex_unlock(&qgpu_reg_lock);
+	qgpu_reset_set_drop(s);
+}
+
 /* Mark the members of a reset as running or not. Called with the registry lock held. */
 static void set_running(struct qgpu_dev *d, struct qgpu_reset_set *s, bool whole, bool on)
 {

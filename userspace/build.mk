@@ -24,11 +24,16 @@ CFLAGS ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wold-style-definition -Wpointer-arith -Wwrite-strings -Wvla -Wundef \
 	-Wformat=2 -Wimplicit-fallthrough -Wno-unused-parameter -Wno-missing-field-initializers \
+	-Wno-format-truncation \
 	-Werror=implicit-function-declaration -Werror=incompatible-pointer-types \
 	-Werror=int-conversion -Werror=return-type -Werror=format-security \
 	-Werror=uninitialized
 HARDENING := -fstack-protector-strong -fPIC -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 INCLUDES := -I. -Iuapi -Iuserspace
+lacking := $(strip $(foreach p,$(PACKAGES),$(shell pkg-config --exists $(p) || echo $(p))))
+ifneq ($(lacking),)
+$(error the libraries $(lacking) are not installed (or pkg-config is not): run 'make deps')
+endif
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS := $(shell pkg-config --libs $(PACKAGES))
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DQWAMOS_VERSION='"$(VERSION)"' $(INCLUDES) \

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Tests in C, a part of userspace/build.mk: each file of tests/unit and tests/guest is a
 # program; tests/lib belongs to all of them. A file whose name contains "layout" is
-# also built for 32 bit, as NAME-32, without any library.
+# also built for 32 bit, as NAME-32, without any library; those of compat_src with tests/lib.
 
 TESTS := $(OUT)/tests
 CC32 ?= i686-linux-gnu-gcc
@@ -15,9 +15,12 @@ test_bin = $(patsubst tests/%.c,$(TESTS)/%,$(1))
 unit_bin := $(call test_bin,$(unit_src))
 guest_bin := $(call test_bin,$(guest_src))
 layout_bin := $(addsuffix -32,$(call test_bin,$(layout_src)))
+# What 32-bit callers get from a 64-bit kernel.
+compat_src := $(filter tests/guest/uapi_invalid.c,$(guest_src))
+compat_bin := $(addsuffix -32,$(call test_bin,$(compat_src)))
 
 .PHONY: tests
-tests: userspace $(unit_bin) $(guest_bin) $(layout_bin)
+tests: userspace $(unit_bin) $(guest_bin) $(layout_bin) $(compat_bin)
 
 $(call objects,$(unit_src) $(guest_src) $(sort $(wildcard tests/lib/*.c))): \
 	ALL_CFLAGS += $(TEST_CFLAGS)
@@ -33,3 +36,9 @@ $(layout_bin): $(TESTS)/%-32: tests/%.c $(wildcard uapi/linux/*.h) $(OBJ)/flags
 	@echo "  CC32    $<"
 	$(Q)$(CC32) -std=gnu11 -D_GNU_SOURCE $(INCLUDES) $(TEST_CFLAGS) $(WARNINGS) $(CFLAGS) \
 		$(if $(WERROR),-Werror) -static -o $@ $<
+
+$(compat_bin): $(TESTS)/%-32: tests/%.c $(wildcard tests/lib/*.[ch] uapi/linux/*.h) $(OBJ)/flags
+	@mkdir -p $(@D)
+	@echo "  CC32    $<"
+	$(Q)$(CC32) -std=gnu11 -D_GNU_SOURCE $(INCLUDES) $(TEST_CFLAGS) $(WARNINGS) $(CFLAGS) \
+		$(if $(WERROR),-Werror) -static -o $@ $< $(wildcard tests/lib/*.c)

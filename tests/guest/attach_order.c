@@ -98,14 +98,14 @@ TEST_F(attach, scrub)
 	struct qwamos_gpu_device d;
 
 	ASSERT_EQ(0, qt_device(self->ctl, "vga-a", &d));
-	EXPECT_EQ(QWAMOS_GPU_SCRUB_BAR, d.scrub);
-	refused(_metadata, self, &self->vm, d.device_id, QWAMOS_GPU_SCRUB_FULL, -EACCES, QWAMOS_GPU_REASON_SCRUB, d.device_id);
+	/* All of this one's memory is in its BAR. */
+	EXPECT_EQ(QWAMOS_GPU_SCRUB_FULL, d.scrub);
 	refused(_metadata, self, &self->vm, d.device_id, QWAMOS_GPU_SCRUB_NA, -EACCES, QWAMOS_GPU_REASON_SCRUB, d.device_id);
 	/* What was reached satisfies what is less. */
 	EXPECT_EQ(0, qt_attach(self->vm.manage, d.device_id, QWAMOS_GPU_SCRUB_NONE, NULL));
 	EXPECT_EQ(0, qt_detach(self->vm.manage, d.device_id, 0));
 	ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-a", QWAMOS_GPU_DEV_FREE, 10000));
-	EXPECT_EQ(0, qt_attach(self->vm.manage, d.device_id, QWAMOS_GPU_SCRUB_BAR, NULL));
+	EXPECT_EQ(0, qt_attach(self->vm.manage, d.device_id, QWAMOS_GPU_SCRUB_FULL, NULL));
 }
 
 /* A GPU without memory of its own has nothing to leak. */
@@ -139,7 +139,7 @@ TEST_F(attach, no_reset_and_quarantine)
 	EXPECT_EQ(0, d.reset_methods);
 	REFUSED(id, -EACCES, NO_RESET, id);
 	/* NO_RESET before SCRUB. */
-	refused(_metadata, self, &self->vm, id, QWAMOS_GPU_SCRUB_FULL, -EACCES, QWAMOS_GPU_REASON_NO_RESET, id);
+	refused(_metadata, self, &self->vm, id, QWAMOS_GPU_SCRUB_NA, -EACCES, QWAMOS_GPU_REASON_NO_RESET, id);
 
 	mark = qt_audit_mark(self->ctl);
 	ASSERT_EQ(0, qt_release(self->ctl, id, QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS));
@@ -167,7 +167,7 @@ quarantined:
 	EXPECT_EQ(QWAMOS_GPU_DEV_F_VM_DIRT, d.flags & QWAMOS_GPU_DEV_F_VM_DIRT);
 	/* QUARANTINED before NO_RESET and SCRUB. */
 	REFUSED(id, -EACCES, QUARANTINED, id);
-	refused(_metadata, self, &self->vm, id, QWAMOS_GPU_SCRUB_FULL, -EACCES, QWAMOS_GPU_REASON_QUARANTINED, id);
+	refused(_metadata, self, &self->vm, id, QWAMOS_GPU_SCRUB_NA, -EACCES, QWAMOS_GPU_REASON_QUARANTINED, id);
 	/* It survives a rebind. */
 	ASSERT_EQ(0, qt_theirs(self->ctl, "noreset", NULL));
 	ASSERT_EQ(0, qt_ours(self->ctl, "noreset", NULL));
@@ -191,7 +191,7 @@ TEST_F(attach, resetting)
 	ASSERT_EQ(0, qt_detach(self->vm.manage, id, 0));
 	REFUSED(id, -EBUSY, RESETTING, id);
 	/* RESETTING before SCRUB. */
-	refused(_metadata, self, &self->vm, id, QWAMOS_GPU_SCRUB_FULL, -EBUSY, QWAMOS_GPU_REASON_RESETTING, id);
+	refused(_metadata, self, &self->vm, id, QWAMOS_GPU_SCRUB_NA, -EBUSY, QWAMOS_GPU_REASON_RESETTING, id);
 	EXPECT_EQ(-EBUSY, qt_release(self->ctl, id, QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS));
 	EXPECT_EQ(QWAMOS_GPU_REASON_RESETTING, qt_reason);
 	ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-a", QWAMOS_GPU_DEV_FREE, 10000));
@@ -207,7 +207,7 @@ TEST_F(attach, owner)
 	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
 	ASSERT_EQ(0, qt_attach(self->other.manage, id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 	REFUSED(id, -EBUSY, OTHER_OWNER, id);
-	refused(_metadata, self, &self->vm, id, QWAMOS_GPU_SCRUB_FULL, -EBUSY, QWAMOS_GPU_REASON_OTHER_OWNER, id);
+	refused(_metadata, self, &self->vm, id, QWAMOS_GPU_SCRUB_NA, -EBUSY, QWAMOS_GPU_REASON_OTHER_OWNER, id);
 	refused(_metadata, self, &self->other, id, QWAMOS_GPU_SCRUB_DEFAULT, -EBUSY, QWAMOS_GPU_REASON_ALREADY_ATTACHED, id);
 	EXPECT_EQ(-EACCES, qt_detach(self->vm.manage, id, 0));
 	EXPECT_EQ(QWAMOS_GPU_REASON_NOT_ATTACHED, qt_reason);
@@ -216,7 +216,7 @@ TEST_F(attach, owner)
 	/* Not by another member of the group either. */
 	ASSERT_EQ(0, qt_ours(self->ctl, "pair-vga", "pair-edu", NULL));
 	ASSERT_EQ(0, qt_attach(self->other.manage, id_of(self, "pair-vga"), QWAMOS_GPU_SCRUB_DEFAULT, NULL));
-	REFUSED(id_of(self, "pair-edu"), -EBUSY, OTHER_OWNER, id_of(self, "pair-edu"));
+	REFUSED(id_of(self, "pair-edu"), -EBUSY, OTHER_OWNER, id_of(self, "pair-vga"));
 }
 
 /* A member of the group is on another driver: its native one, or the stock vfio-pci. */
@@ -231,7 +231,7 @@ TEST_F(attach, stranger)
 	edu = id_of(self, "pair-edu");
 	REFUSED(vga, -EBUSY, GROUP_STRANGER, edu);
 	/* GROUP_STRANGER before SCRUB; NOT_BOUND before GROUP_STRANGER. */
-	refused(_metadata, self, &self->vm, vga, QWAMOS_GPU_SCRUB_FULL, -EBUSY, QWAMOS_GPU_REASON_GROUP_STRANGER, edu);
+	refused(_metadata, self, &self->vm, vga, QWAMOS_GPU_SCRUB_NA, -EBUSY, QWAMOS_GPU_REASON_GROUP_STRANGER, edu);
 	REFUSED(edu, -ENODEV, NOT_BOUND, edu);
 	/* One without a driver is no stranger. */
 	ASSERT_EQ(0, qt_bind(qt_addr("pair-edu"), ""));
@@ -260,7 +260,7 @@ TEST_F(attach, not_bound)
 	id = id_of(self, "vga-a");
 	REFUSED(id, -ENODEV, NOT_BOUND, id);
 	/* NOT_BOUND before SCRUB, and before NO_RESET: the boot VGA has none. */
-	refused(_metadata, self, &self->vm, id, QWAMOS_GPU_SCRUB_FULL, -ENODEV, QWAMOS_GPU_REASON_NOT_BOUND, id);
+	refused(_metadata, self, &self->vm, id, QWAMOS_GPU_SCRUB_NA, -ENODEV, QWAMOS_GPU_REASON_NOT_BOUND, id);
 	id = id_of(self, "boot");
 	ASSERT_NE(0, id);
 	REFUSED(id, -ENODEV, NOT_BOUND, id);

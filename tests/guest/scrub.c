@@ -150,14 +150,14 @@ TEST_F_TIMEOUT(scrub, nothing_is_left, 60)
 	}
 	ASSERT_EQ(0, qt_wait_state(self->ctl, variant->device, QWAMOS_GPU_DEV_FREE, 15000));
 	ASSERT_EQ(0, qt_device(self->ctl, variant->device, &d));
-	EXPECT_EQ(QWAMOS_GPU_SCRUB_BAR, d.scrub);
+	EXPECT_EQ(QWAMOS_GPU_SCRUB_FULL, d.scrub);
 	EXPECT_EQ(0, d.flags & (QWAMOS_GPU_DEV_F_DIRTY | QWAMOS_GPU_DEV_F_VM_DIRT));
 	EXPECT_EQ(1, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_DEVICE_RESET, .result = QT_DONE,
 							    .device = qt_addr(variant->device)), NULL));
 	ASSERT_EQ(1, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_DEVICE_SCRUBBED, .result = QT_DONE,
 							    .device = qt_addr(variant->device)), &rec));
 	EXPECT_LE((__u64)variant->size, rec.used);
-	EXPECT_EQ(QWAMOS_GPU_SCRUB_BAR, rec.limit);
+	EXPECT_EQ(QWAMOS_GPU_SCRUB_FULL, rec.limit);
 
 	ASSERT_EQ(0, qt_attach(self->b.manage, self->id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 	snprintf(self->vmm_b.data, QT_SHARED, "%s", qt_addr(variant->device));

@@ -197,13 +197,16 @@ TEST_F(life, membership)
 
 	ASSERT_EQ(0, qt_vmm(&self->vm, &self->a, &use));
 	ASSERT_EQ(0, qt_clone(&self->a, &child, 0));
+	/* The child is no member, but it stands in the VM's cgroup: there it can't join, and elsewhere neither. */
+	EXPECT_EQ(-EBUSY, qt_do(&child, qt_do_join, use, 0));
+	EXPECT_EQ(QWAMOS_GPU_REASON_ALREADY_JOINED, *(__u32 *)child.data);
 	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, QWAMOS_GPU_CREATE_F_NO_CGROUP));
-	/* Were it a member it could not join another VM. */
 	use2 = qt_give_fd(&child, self->other.use);
-	EXPECT_EQ(0, qt_do(&child, qt_do_join, use2, 0));
-	qt_end(&child);
-	EXPECT_LT(0, qt_audit_wait(self->ctl, 0, QT_WANT(QWAMOS_GPU_EV_VM_DESTROYED, .chain = self->other.id,
-							  .reason = QWAMOS_GPU_REASON_LEADER_EXITED), NULL, SOON));
+	EXPECT_EQ(-EBUSY, qt_do(&child, qt_do_join, use2, 0));
+	EXPECT_EQ(QWAMOS_GPU_REASON_JOINED_ELSEWHERE, *(__u32 *)child.data);
+	/* And its end is not the VM's. */
+	qt_kill(&child);
+	EXPECT_EQ(0, polled(self->vm.use, 200));
 
 	qt_start(&self->a, do_exec, 0, 0);
 	EXPECT_EQ(QT_DEAD, qt_wait(&self->a, SOON));
@@ -443,16 +446,27 @@ TEST_F(life, poll_control)
 	struct qwamos_gpu_device devices[64];
 	int ctl2 = qt_open_control();
 
+	int i;
+
 	ASSERT_LE(0, ctl2);
-	ASSERT_LT(0, qt_list_devices(self->ctl, devices, 64));
+	/* The last word of an earlier reset may still come. */
+	for (i = 0; i < 10; i++) {
+		ASSERT_LT(0, qt_list_devices(self->ctl, devices, 64));
+		if (!polled(self->ctl, 200))
+			break;
+	}
 	ASSERT_LT(0, qt_list_devices(ctl2, devices, 64));
 	EXPECT_EQ(0, polled(self->ctl, 0));
 	ASSERT_EQ(0, qt_theirs(self->ctl, "bochs", NULL));
 	ASSERT_EQ(0, qt_ours(ctl2, "bochs", NULL));
 	EXPECT_EQ(POLLIN, polled(self->ctl, SOON));
 	EXPECT_EQ(POLLIN, polled(self->ctl, 0)) TH_LOG("it stays until LIST_DEVICES");
-	ASSERT_LT(0, qt_list_devices(self->ctl, devices, 64));
-	EXPECT_EQ(0, polled(self->ctl, 0));
+	for (i = 0; i < 10; i++) {
+		ASSERT_LT(0, qt_list_devices(self->ctl, devices, 64));
+		if (!polled(self->ctl, 200))
+			break;
+	}
+	EXPECT_GT(10, i) TH_LOG("there is always something new");
 	close(ctl2);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -144,7 +145,7 @@ static void serve(int sock, void *data)
 		case CLONE:
 			r.result = do_clone(fd, m.x);
 			if (!r.result) {
-				dup2(fd, sock);
+				dup3(fd, sock, O_CLOEXEC);
 				close(fd);
 				data = shared + m.y * QT_SHARED;
 				continue;
@@ -195,7 +196,7 @@ int qt_spawn(struct qt_actor *a, const char *cgroup)
 	if (!pid) {
 		/* No fd of the test: what an actor holds, it was given. */
 		if (pair[1] != 3)
-			dup2(pair[1], 3);
+			dup3(pair[1], 3, O_CLOEXEC);
 		close_range(4, ~0U, 0);
 		if (cgroup && qt_cgroup_enter(cgroup))
 			_exit(99);

@@ -10,6 +10,8 @@
 #include "lab.h"
 
 #define MANY	4096
+/* Records that a test's failure tells. */
+#define TOLD	30
 
 static int read_records(int fd, struct qwamos_gpu_audit_read *r, struct qwamos_gpu_audit_record *recs, unsigned int max)
 {
@@ -74,9 +76,12 @@ static long find(int ctl, __u64 mark, const struct qt_audit_want *want, struct q
 
 	if (!recs)
 		return -ENOMEM;
-	n = qt_audit_read(ctl, mark, recs, MANY);
+	if (want->chain)
+		n = qt_audit_chain(ctl, want->chain == QT_HOST ? 0 : want->chain, recs, MANY);
+	else
+		n = qt_audit_read(ctl, mark, recs, MANY);
 	for (i = 0; i < n; i++) {
-		if (!matches(&recs[i], want))
+		if (recs[i].order <= mark || !matches(&recs[i], want))
 			continue;
 		if (!found && rec)
 			*rec = recs[i];
@@ -85,7 +90,7 @@ static long find(int ctl, __u64 mark, const struct qt_audit_want *want, struct q
 	if (!found && !quiet) {
 		fprintf(stderr, "# no record of event %u reason %u result %d chain %lld pid %u asked %llu %s among:\n", want->event,
 			want->reason, want->result, want->chain, want->pid, want->asked, want->device ? want->device : "");
-		for (i = 0; i < n; i++)
+		for (i = n > TOLD ? n - TOLD : 0; i < n; i++)
 			tell(&recs[i]);
 	}
 	free(recs);

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The audit log: numbering, order, filters, who reads what, folding, and that neither death nor noise erases a trail. Hashes: audit_chain.sh. */
+#include <fcntl.h>
+#include <time.h>
+
+#include "kselftest_harness.h"
+#include "audit.h"
+#include "call.h"
+#include "vm.h"
+
+#define MANY	2048
+
+static struct qwamos_gpu_audit_record recs[MANY];
+
+FIXTURE(audit)
+{
+	int ctl;
+	struct qt_vm vm;
+	struct qt_vm other;
+};
+
+FIXTURE_SETUP(audit)
+{
+	self->ctl = qt_open_control();
+	ASSERT_LE(0, self->ctl);
+	ASSERT_EQ(0, qt_settle(self->ctl, 20000));
+	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_LOW, 0));
+	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_MEDIUM, 0));
+}
+
+FIXTURE_TEARDOWN(audit)
+{
+	qt_vm_end(&self->vm);
+	qt_vm_end(&self->other);
+}
+
+/* One AUDIT_READ with every filter at hand; return: records, or -errno. */
+static int read_some(int fd, __u32 flags, __u64 chain, __u64 after, __u32 event, __u32 max, __u64 *lost)
+{
+	struct qwamos_gpu_audit_read r = {
+		.hdr = QT_HDR(r, flags), .records = (unsigned long)recs, .record_size = sizeof(recs[0]), .count = max, .chain = chain,
+		.after = after, .event = event, .out_lost = QT_P64,
+	};
+	int ret = qt_call(fd, QWAMOS_GPU_AUDIT_READ, &r, sizeof(r), QT_NONE);
+
+	if (lost)
+		*lost = r.out_lost;
+	return ret ? ret : (int)r.count;
+}
+
+/* A refusal of no consequence, in the log of the VM. */
+static void refused(struct qt_vm *vm)
+{
+	qt_attach(vm->manage, 1, QWAMOS_GPU_SCRUB_DEFAULT, NULL);
+}
+
+TEST_F(audit, chain)
+{
+	struct timespec now;
+	int n, i;
+
+	refused(&self->vm);
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, self->vm.id, 0, 0, MANY, NULL);
+	ASSERT_EQ(3, n);
+	EXPECT_EQ(QWAMOS_GPU_EV_VM_CREATED, recs[0].event);
+	EXPECT_EQ(QWAMOS_GPU_EV_POLICY_CREATED, recs[1].event);
+	EXPECT_EQ(QWAMOS_GPU_EV_OPERATION_DENIED, recs[2].event);
+	for (i = 0; i < n; i++) {
+		EXPECT_EQ(self->vm.id, recs[i].chain);
+		EXPECT_EQ((__u64)i + 1, recs[i].seq);
+		EXPECT_STREQ(self->vm.name, recs[i].vm_name);
+		EXPECT_EQ((__u32)getpid(), recs[i].pid);
+		EXPECT_EQ(0, recs[i].uid);
+		EXPECT_EQ(0, recs[i].flags);
+		EXPECT_EQ(1, recs[i].count);
+		EXPECT_STREQ("audit_basic", recs[i].comm);
+		EXPECT_LE(recs[i].time_ns, recs[i].last_ns);
+		EXPECT_GE(now.tv_sec * 1000000000ULL + now.tv_nsec, recs[i].last_ns);
+		if (i) {
+			EXPECT_LT(recs[i - 1].order, recs[i].order);
+			EXPECT_LE(recs[i - 1].time_ns, recs[i].time_ns);
+		}
+	}
+	EXPECT_EQ(QWAMOS_GPU_REASON_LEVEL, recs[2].reason);
+	EXPECT_EQ(-EACCES, recs[2].result);
+	EXPECT_EQ(QWAMOS_GPU_OP_PASSTHROUGH, recs[2].operation);
+	EXPECT_EQ(QWAMOS_GPU_LEVEL_LOW, recs[2].level);
+}
+
+/* Over everything: order strictly increases, and each chain has no gap. */
+TEST_F(audit, order)
+{
+	static __u64 seq[4096];
+	__u64 after = 0, first = 0;
+	int n, i, all = 0;
+
+	for (i = 0; i < 300; i++) {
+		refused(i & 1 ? &self->vm : &self->other);
+		if (i % 10 == 0)
+			qt_audit_mark(self->ctl);
+	}
+	for (;;) {
+		n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER, 0, after, 0, 16, NULL);
+		ASSERT_LE(0, n);
+		if (!n)
+			break;
+		for (i = 0; i < n; i++, all++) {
+			ASSERT_LT(after, recs[i].order);
+			after = recs[i].order;
+			if (!first)
+				first = after;
+			ASSERT_GT(4096, recs[i].chain);
+			if (seq[recs[i].chain])
+				ASSERT_EQ(seq[recs[i].chain] + 1, recs[i].seq) TH_LOG("chain %llu", recs[i].chain);
+			seq[recs[i].chain] = recs[i].seq;
+		}
+	}
+	EXPECT_EQ((__u64)all, after - first + 1) TH_LOG("orders are missing");
+}
+
+TEST_F(audit, filters)
+{
+	__u64 mark = qt_audit_mark(self->ctl);
+	int n, i;
+
+	refused(&self->vm);
+	refused(&self->other);
+	ASSERT_EQ(0, qt_set_level(self->vm.manage, QWAMOS_GPU_LEVEL_HIGH));
+	ASSERT_EQ(3, read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER, 0, mark, 0, MANY, NULL));
+	ASSERT_EQ(2, read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER, 0, mark, QWAMOS_GPU_EV_OPERATION_DENIED, MANY, NULL));
+	EXPECT_EQ(QWAMOS_GPU_EV_OPERATION_DENIED, recs[0].event);
+	EXPECT_EQ(QWAMOS_GPU_EV_OPERATION_DENIED, recs[1].event);
+	ASSERT_EQ(1, read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER | QWAMOS_GPU_AUDIT_F_CHAIN, self->other.id, mark,
+			       QWAMOS_GPU_EV_OPERATION_DENIED, MANY, NULL));
+	EXPECT_EQ(self->other.id, recs[0].chain);
+	/* The first so many behind a place; or the newest. */
+	ASSERT_EQ(2, read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER, 0, mark, 0, 2, NULL));
+	EXPECT_EQ(mark + 1, recs[0].order);
+	EXPECT_EQ(mark + 2, recs[1].order);
+	ASSERT_EQ(2, read_some(self->ctl, 0, 0, 0, 0, 2, NULL));
+	EXPECT_EQ(mark + 2, recs[0].order);
+	EXPECT_EQ(mark + 3, recs[1].order);
+	EXPECT_EQ(0, read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER, 0, mark + 3, 0, MANY, NULL));
+	EXPECT_EQ(0, read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, ~0ULL, 0, 0, MANY, NULL)) TH_LOG("a chain that never was");
+	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, 0, 0, 0, MANY, NULL);
+	ASSERT_LE(0, n);
+	for (i = 0; i < n; i++) {
+		EXPECT_EQ(0, recs[i].chain);
+		EXPECT_STREQ("", recs[i].vm_name);
+	}
+}
+
+/* An array of larger records is filled with zeros; no record is written beyond what there is. */
+TEST_F(audit, larger_records)
+{
+	static unsigned char buf[8 * (sizeof(recs[0]) + 32)];
+	struct qwamos_gpu_audit_read r = {
+		.hdr = QT_HDR(r, QWAMOS_GPU_AUDIT_F_CHAIN), .records = (unsigned long)buf, .record_size = sizeof(recs[0]) + 32, .count = 8,
+		.chain = self->vm.id, .out_lost = QT_P64,
+	};
+	size_t i, k;
+
+	memset(buf, QT_POISON, sizeof(buf));
+	ASSERT_EQ(0, qt_call(self->ctl, QWAMOS_GPU_AUDIT_READ, &r, sizeof(r), QT_NONE));
+	ASSERT_EQ(2, r.count);
+	EXPECT_EQ(0, r.out_lost);
+	for (i = 0; i < 2; i++)
+		for (k = 0; k < 32; k++)
+			EXPECT_EQ(0, buf[i * r.record_size + sizeof(recs[0]) + k]);
+	for (k = 2 * r.record_size; k < sizeof(buf); k++)
+		ASSERT_EQ(QT_POISON, buf[k]);
+}
+
+/* A VM's fds read its own chain and no other. */
+TEST_F(audit, own_chain_only)
+{
+	const int fds[] = { self->vm.use, self->vm.manage };
+	size_t k;
+	int n, i;
+
+	refused(&self->other);
+	for (k = 0; k < ARRAY_SIZE(fds); k++) {
+		n = read_some(fds[k], 0, 0, 0, 0, MANY, NULL);
+		ASSERT_LE(2, n);
+		for (i = 0; i < n; i++)
+			EXPECT_EQ(self->vm.id, recs[i].chain);
+		n = read_some(fds[k], QWAMOS_GPU_AUDIT_F_AFTER, 0, 0, 0, MANY, NULL);
+		for (i = 0; i < n; i++)
+			EXPECT_EQ(self->vm.id, recs[i].chain);
+		EXPECT_EQ(n, read_some(fds[k], QWAMOS_GPU_AUDIT_F_CHAIN, self->vm.id, 0, 0, MANY, NULL));
+		EXPECT_EQ(-EINVAL, read_some(fds[k], QWAMOS_GPU_AUDIT_F_CHAIN, self->other.id, 0, 0, MANY, NULL));
+		EXPECT_EQ(-EINVAL, read_some(fds[k], QWAMOS_GPU_AUDIT_F_CHAIN, 0, 0, 0, MANY, NULL));
+	}
+}
+
+/* The first at once, the rest counted; a second of quiet ends the count. */
+TEST_F(audit, folding)
+{
+	__u64 mark = qt_audit_mark(self->ctl), total = 0, first, last;
+	struct timespec now;
+	int n, i;
+
+	for (i = 0; i < 500; i++)
+		refused(&self->vm);
+	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER, 0, mark, 0, MANY, NULL);
+	ASSERT_LE(2, n);
+	EXPECT_GE(8, n);
+	EXPECT_EQ(1, recs[0].count);
+	first = recs[0].time_ns;
+	last = first;
+	for (i = 0; i < n; i++) {
+		EXPECT_EQ(QWAMOS_GPU_EV_OPERATION_DENIED, recs[i].event);
+		EXPECT_LE(last, recs[i].time_ns);
+		EXPECT_LE(recs[i].time_ns, recs[i].last_ns);
+		last = recs[i].last_ns;
+		total += recs[i].count;
+	}
+	EXPECT_EQ(500, total) TH_LOG("no refusal is lost in the counting");
+	EXPECT_LT(first, last);
+
+	/* Without a reader, a fold is sealed after a second. */
+	mark = qt_audit_mark(self->ctl);
+	refused(&self->vm);
+	refused(&self->vm);
+	qt_sleep_ms(2500);
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER, 0, mark, 0, MANY, NULL);
+	ASSERT_LT(0, n);
+	for (i = 0, total = 0; i < n; i++)
+		total += recs[i].count;
+	EXPECT_EQ(2, total);
+}
+
+/* What differs in what it says is not one record. */
+TEST_F(audit, no_false_folding)
+{
+	__u64 mark;
+	int n;
+
+	ASSERT_EQ(0, qt_set_level(self->vm.manage, QWAMOS_GPU_LEVEL_LOW));
+	mark = qt_audit_mark(self->ctl);
+	refused(&self->vm);
+	ASSERT_EQ(0, qt_set_level(self->vm.manage, QWAMOS_GPU_LEVEL_MEDIUM));
+	refused(&self->vm);
+	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER, 0, mark, QWAMOS_GPU_EV_OPERATION_DENIED, MANY, NULL);
+	ASSERT_EQ(2, n);
+	EXPECT_EQ(QWAMOS_GPU_LEVEL_LOW, recs[0].level);
+	EXPECT_EQ(QWAMOS_GPU_LEVEL_MEDIUM, recs[1].level);
+	mark = qt_audit_mark(self->ctl);
+	EXPECT_EQ(-EACCES, qt_set_level(self->vm.use, 0));
+	EXPECT_EQ(-EACCES, qt_destroy(self->vm.use));
+	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER, 0, mark, QWAMOS_GPU_EV_CALL_REFUSED, MANY, NULL);
+	ASSERT_EQ(2, n) TH_LOG("two calls refused are told as one");
+	EXPECT_EQ(QWAMOS_GPU_CMD_SET_POLICY, recs[0].asked);
+	EXPECT_EQ(QWAMOS_GPU_CMD_DESTROY, recs[1].asked);
+}
+
+/* One VM's flood pushes out no record of another, nor of the host. */
+TEST_F(audit, flood)
+{
+	__u64 lost, lost_host;
+	int i, n;
+
+	read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, 0, 0, 0, MANY, &lost_host);
+	/* The reader, who may, opens every fold: the worst there is. */
+	for (i = 0; i < 1500; i++) {
+		refused(&self->other);
+		read_some(self->other.manage, 0, 0, 0, 0, 1, NULL);
+	}
+	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, self->vm.id, 0, 0, MANY, &lost);
+	EXPECT_EQ(2, n);
+	EXPECT_EQ(0, lost);
+	read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, 0, 0, 0, MANY, &lost);
+	EXPECT_EQ(lost_host, lost);
+	/* What it lost itself is counted, and at least 1000 are there. */
+	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, self->other.id, 0, 0, MANY, &lost);
+	EXPECT_LE(1000, n);
+	EXPECT_EQ(recs[0].seq - 1, lost);
+	for (i = 1; i < n; i++)
+		ASSERT_EQ(recs[i - 1].seq + 1, recs[i].seq);
+}
+
+/* A VMM with its use fd can't push its own trail out of the log. */
+TEST_F_TIMEOUT(audit, own_flood, 60)
+{
+	__u64 lost;
+	int i, n;
+
+	for (i = 0; i < 3000; i++) {
+		qt_destroy(self->vm.use);
+		read_some(self->vm.use, 0, 0, 0, 0, 1, NULL);
+	}
+	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, self->vm.id, 0, 0, MANY, &lost);
+	ASSERT_LT(0, n);
+	EXPECT_EQ(0, lost);
+	EXPECT_EQ(1, recs[0].seq);
+	EXPECT_EQ(QWAMOS_GPU_EV_VM_CREATED, recs[0].event);
+}
+
+/* A dead VM's records stay; a chain is never used again. */
+TEST_F(audit, after_death)
+{
+	__u64 id = self->vm.id;
+	char name[QWAMOS_GPU_NAME_LEN];
+	int n;
+
+	memcpy(name, self->vm.name, sizeof(name));
+	qt_vm_end(&self->vm);
+	ASSERT_EQ(0, qt_audit_wait(self->ctl, 0, QT_WANT(QWAMOS_GPU_EV_VM_DESTROYED, .chain = id), NULL, 5000) != 1);
+	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, id, 0, 0, MANY, NULL);
+	ASSERT_LE(3, n);
+	EXPECT_EQ(QWAMOS_GPU_EV_VM_CREATED, recs[0].event);
+	EXPECT_EQ(QWAMOS_GPU_EV_VM_DESTROYED, recs[n - 1].event) TH_LOG("event %u", recs[n - 1].event);
+	EXPECT_STREQ(name, recs[n - 1].vm_name);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A device is asked back: a VMM that gives it back goes on living, one that does not is ended in time, and the host's PCI hot-plug waits no longer
+ * than the timeout and 5 s. What a VM left in a device is not forgotten when the device goes and comes back.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <linux/vfio.h>
+
+#include "kselftest_harness.h"
+#include "audit.h"
+#include "call.h"
+#include "vfio.h"
+#include "vm.h"
+
+#define TIMEOUT_S	3
+#define SOON		10000
+/* The bound that the contract gives: the timeout, and 5 s for killing, closing and resetting. */
+#define BOUND_MS	((TIMEOUT_S + 5) * 1000)
+
+static struct qt_vfio v = { -1, -1, -1, NULL };
+static void *bar;
+static size_t bar_size;
+
+static long do_open(long x, long y, void *data)
+{
+	int ret = qt_vfio_open(&v, data);
+
+	ret = ret ? ret : qt_vfio_enable(v.device);
+	if (ret)
+		return ret;
+	bar = qt_vfio_map_bar(v.device, VFIO_PCI_BAR0_REGION_INDEX, &bar_size);
+	return bar ? 0 : -errno;
+}
+
+static long do_close(long x, long y, void *data)
+{
+	munmap(bar, bar_size);
+	qt_vfio_close(&v);
+	return 0;
+}
+
+/* Wait for the request and give the device back. */
+static long do_give_back(long x, long y, void *data)
+{
+	int fd = eventfd(0, EFD_CLOEXEC), ret;
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	ret = qt_vfio_on_request(v.device, fd);
+	if (ret)
+		return ret;
+	if (poll(&p, 1, 20000) != 1)
+		return -ETIMEDOUT;
+	return do_close(0, 0, NULL);
+}
+
+/* What blocks is done by actors. Each returns the milliseconds that it took, or -errno. */
+static long took(long long since, int ret)
+{
+	return ret ? ret : (long)(qt_now_ms() - since);
+}
+
+static long do_remove(long x, long y, void *data)
+{
+	long long since = qt_now_ms();
+
+	return took(since, qt_remove(data));
+}
+
+static long do_rescan(long x, long y, void *data)
+{
+	long long since = qt_now_ms();
+
+	return took(since, qt_rescan());
+}
+
+static long do_unbind(long x, long y, void *data)
+{
+	long long since = qt_now_ms();
+
+	return took(since, qt_bind(data, ""));
+}
+
+static long do_unplug(long x, long y, void *data)
+{
+	long long since = qt_now_ms();
+
+	return took(since, -qt_run(false, (const char *const[]){ "lab-qmp", "del", data, NULL }));
+}
+
+FIXTURE(revoke)
+{
+	int ctl;
+	long old_timeout;
+	const char *addr;
+	__u64 id;
+	struct qt_vm vm;
+	struct qt_actor vmm;
+	struct qt_actor blocked;
+	struct qt_actor rescan;
+};
+
+FIXTURE_SETUP(revoke)
+{
+	self->ctl = qt_open_control();
+	ASSERT_LE(0, self->ctl);
+	ASSERT_EQ(0, qt_settle(self->ctl, 20000));
+	self->old_timeout = qt_param("qwamos_gpu", "revoke_timeout_s");
+	ASSERT_EQ(0, qt_set_param("qwamos_gpu", "revoke_timeout_s", TIMEOUT_S));
+	self->addr = qt_addr("vga-b");
+	if (!qt_exists(self->addr))
+		qt_rescan();
+	ASSERT_EQ(0, qt_ours(self->ctl, "vga-b", NULL));
+	self->id = qt_id(self->ctl, "vga-b");
+	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
+	ASSERT_EQ(0, qt_attach(self->vm.manage, self->id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+	ASSERT_EQ(0, qt_vmm(&self->vm, &self->vmm, NULL));
+	snprintf(self->vmm.data, QT_SHARED, "%s", self->addr);
+	ASSERT_EQ(0, qt_do(&self->vmm, do_open, 0, 0));
+	ASSERT_EQ(0, qt_spawn(&self->blocked, NULL));
+	snprintf(self->blocked.data, QT_SHARED, "%s", self->addr);
+	ASSERT_EQ(0, qt_spawn(&self->rescan, NULL));
+}
+
+FIXTURE_TEARDOWN(revoke)
+{
+	qt_end(&self->vmm);
+	qt_vm_end(&self->vm);
+	qt_end(&self->blocked);
+	qt_end(&self->rescan);
+	qt_set_param("qwamos_gpu", "revoke_timeout_s", self->old_timeout);
+	if (!qt_exists(self->addr))
+		qt_rescan();
+}
+
+static short polled(int fd, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLPRI };
+
+	return poll(&p, 1, ms) < 0 ? -1 : p.revents;
+}
+
+/* The device is asked back and the VM told of it; @started: when. */
+static void expect_asked(struct __test_metadata *_metadata, FIXTURE_DATA(revoke) *self)
+{
+	struct qwamos_gpu_device d;
+	struct qwamos_gpu_vm vm;
+
+	EXPECT_EQ(POLLPRI, polled(self->vm.manage, 2500));
+	ASSERT_EQ(0, qt_vm_info(self->vm.use, &vm));
+	EXPECT_EQ(QWAMOS_GPU_VM_F_REVOKING, vm.flags & QWAMOS_GPU_VM_F_REVOKING);
+	ASSERT_EQ(0, qt_device_at(self->ctl, self->addr, &d));
+	EXPECT_EQ(QWAMOS_GPU_DEV_F_REVOKING, d.flags & QWAMOS_GPU_DEV_F_REVOKING);
+	EXPECT_EQ(1, qt_audit_find(self->ctl, 0, QT_WANT(QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED, .chain = self->vm.id, .device = self->addr),
+				   NULL));
+}
+
+static void expect_revoked(struct __test_metadata *_metadata, FIXTURE_DATA(revoke) *self)
+{
+	EXPECT_EQ(0, qt_died(self->vmm.pid, 1000));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, 0, QT_WANT(QWAMOS_GPU_EV_DEVICE_REVOKED, .chain = self->vm.id, .device = self->addr), NULL));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, 0, QT_WANT(QWAMOS_GPU_EV_VM_DESTROYED, .chain = self->vm.id,
+							 .reason = QWAMOS_GPU_REASON_REVOKED), NULL));
+	EXPECT_EQ(0, qt_settle(self->ctl, SOON));
+}
+
+/* After all that, the device can be had again, and what the VM left in it is gone. */
+static void expect_usable(struct __test_metadata *_metadata, FIXTURE_DATA(revoke) *self)
+{
+	struct qwamos_gpu_device d;
+	struct qt_vm next;
+
+	ASSERT_EQ(0, qt_ours(self->ctl, "vga-b", NULL));
+	ASSERT_EQ(0, qt_device_at(self->ctl, self->addr, &d));
+	EXPECT_EQ(QWAMOS_GPU_DEV_FREE, d.state);
+	EXPECT_EQ(0, d.flags & (QWAMOS_GPU_DEV_F_DIRTY | QWAMOS_GPU_DEV_F_VM_DIRT | QWAMOS_GPU_DEV_F_REVOKING));
+	ASSERT_EQ(0, qt_vm_new(&next, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
+	EXPECT_EQ(0, qt_attach(next.manage, d.device_id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+	qt_vm_end(&next);
+	EXPECT_EQ(0, qt_wait_state(self->ctl, "vga-b", QWAMOS_GPU_DEV_FREE, SOON));
+}
+
+/* sysfs "remove", and a rescan that is stuck behind it. */
+TEST_F_TIMEOUT(revoke, ignored_while_removed, 60)
+{
+	long remove, rescan;
+
+	ASSERT_EQ(0, qt_start(&self->blocked, do_remove, 0, 0));
+	expect_asked(_metadata, self);
+	ASSERT_EQ(0, qt_start(&self->rescan, do_rescan, 0, 0));
+	EXPECT_EQ(QT_LATE, qt_wait(&self->blocked, 500)) TH_LOG("the removal does not wait for the VMM: nothing is tested here");
+	/* The host runs on meanwhile. */
+	EXPECT_EQ(0, qt_ours(self->ctl, "bochs", NULL));
+	remove = qt_wait(&self->blocked, 30000);
+	rescan = qt_wait(&self->rescan, 30000);
+	EXPECT_LE((TIMEOUT_S - 1) * 1000, remove);
+	EXPECT_GE(BOUND_MS, remove);
+	EXPECT_LE(0, rescan);
+	EXPECT_GE(BOUND_MS, rescan);
+	TH_LOG("remove %ld ms, rescan %ld ms", remove, rescan);
+	expect_revoked(_metadata, self);
+	ASSERT_LE(0, qt_do(&self->rescan, do_rescan, 0, 0));
+	ASSERT_TRUE(qt_exists(self->addr));
+	expect_usable(_metadata, self);
+}
+
+/* device_del from outside of the guest: the hot-plug controller asks. */
+TEST_F_TIMEOUT(revoke, ignored_while_unplugged, 90)
+{
+	long unplug;
+
+	snprintf(self->blocked.data, QT_SHARED, "vga-b");
+	ASSERT_EQ(0, qt_start(&self->blocked, do_unplug, 0, 0));
+	/* The controller waits 5 s for a second press of the button. */
+	EXPECT_EQ(POLLPRI, polled(self->vm.manage, 12000));
+	unplug = qt_do(&self->rescan, do_rescan, 0, 0);
+	EXPECT_LE(0, unplug);
+	EXPECT_GE(BOUND_MS, unplug);
+	unplug = qt_wait(&self->blocked, 40000);
+	EXPECT_LE(0, unplug);
+	EXPECT_GE(6000 + BOUND_MS, unplug);
+	expect_revoked(_metadata, self);
+	EXPECT_FALSE(qt_exists(self->addr));
+	EXPECT_EQ(-ENOENT, qt_state(self->ctl, "vga-b"));
+	/* And plugged in again. */
+	ASSERT_EQ(0, qt_run(true, (const char *const[]){ "lab-qmp", "add", "vga-b", NULL }));
+	for (unplug = 0; unplug < 200 && !qt_exists(self->addr); unplug++)
+		qt_sleep_ms(100);
+	ASSERT_TRUE(qt_exists(self->addr));
+	/* The native driver is on its way. */
+	qt_sleep_ms(1000);
+	expect_usable(_metadata, self);
+}
+
+TEST_F_TIMEOUT(revoke, ignored_while_unbound, 60)
+{
+	long unbind;
+
+	ASSERT_EQ(0, qt_start(&self->blocked, do_unbind, 0, 0));
+	expect_asked(_metadata, self);
+	unbind = qt_wait(&self->blocked, 30000);
+	EXPECT_LE((TIMEOUT_S - 1) * 1000, unbind);
+	EXPECT_GE(BOUND_MS, unbind);
+	expect_revoked(_metadata, self);
+	expect_usable(_metadata, self);
+}
+
+/* The children of such a VMM are no reason to wait longer. */
+TEST_F_TIMEOUT(revoke, ignored_by_children, 60)
+{
+	struct qt_actor daemon;
+	long remove;
+
+	ASSERT_EQ(0, qt_clone(&self->vmm, &daemon, QT_CLONE_DAEMON));
+	ASSERT_EQ(0, qt_start(&self->blocked, do_remove, 0, 0));
+	remove = qt_wait(&self->blocked, 30000);
+	EXPECT_LE((TIMEOUT_S - 1) * 1000, remove);
+	EXPECT_GE(BOUND_MS, remove);
+	EXPECT_EQ(0, qt_died(daemon.pid, 1000));
+	expect_revoked(_metadata, self);
+	ASSERT_LE(0, qt_do(&self->rescan, do_rescan, 0, 0));
+	expect_usable(_metadata, self);
+}
+
+/* Who gives it back lives on. */
+TEST_F_TIMEOUT(revoke, obeyed, 60)
+{
+	struct qwamos_gpu_vm vm;
+	long remove;
+
+	ASSERT_EQ(0, qt_start(&self->vmm, do_give_back, 0, 0));
+	qt_sleep_ms(200);
+	remove = qt_do(&self->blocked, do_remove, 0, 0);
+	EXPECT_LE(0, remove);
+	EXPECT_GE(TIMEOUT_S * 1000, remove);
+	EXPECT_EQ(0, qt_wait(&self->vmm, 1000));
+	qt_sleep_ms(TIMEOUT_S * 1000);
+	EXPECT_TRUE(qt_alive(self->vmm.pid));
+	ASSERT_EQ(0, qt_vm_info(self->vm.use, &vm));
+	EXPECT_EQ(QWAMOS_GPU_VM_LIVE, vm.state);
+	EXPECT_EQ(0, vm.devices);
+	EXPECT_EQ(0, vm.flags & QWAMOS_GPU_VM_F_REVOKING);
+	EXPECT_EQ(0, polled(self->vm.manage, 0));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, 0, QT_WANT(QWAMOS_GPU_EV_DEVICE_DETACHED, .chain = self->vm.id, .device = self->addr), NULL));
+	ASSERT_LE(0, qt_do(&self->rescan, do_rescan, 0, 0));
+	expect_usable(_metadata, self);
+}
+
+/* Removed with a VM's data in it, it is still dirty when it comes back, whichever driver gets it then. */
+TEST_F_TIMEOUT(revoke, dirt_is_remembered, 60)
+{
+	struct qwamos_gpu_device d;
+	__u64 old = self->id;
+
+	ASSERT_EQ(0, qt_do(&self->vmm, do_close, 0, 0));
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-b", QWAMOS_GPU_DEV_ATTACHED, SOON));
+	ASSERT_LE(0, qt_do(&self->blocked, do_remove, 0, 0));
+	EXPECT_EQ(-ENOENT, qt_state(self->ctl, "vga-b"));
+	EXPECT_EQ(-ENODEV, qt_attach(self->vm.manage, old, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+	EXPECT_EQ(QWAMOS_GPU_REASON_NO_DEVICE, qt_reason);
+	ASSERT_LE(0, qt_do(&self->rescan, do_rescan, 0, 0));
+	ASSERT_EQ(0, qt_device_at(self->ctl, self->addr, &d));
+	EXPECT_LT(old, d.device_id) TH_LOG("ids are never reused");
+	EXPECT_EQ(QWAMOS_GPU_DEV_F_DIRTY | QWAMOS_GPU_DEV_F_VM_DIRT, d.flags & (QWAMOS_GPU_DEV_F_DIRTY | QWAMOS_GPU_DEV_F_VM_DIRT));
+	EXPECT_EQ(QWAMOS_GPU_DEV_UNBOUND, d.state);
+	expect_usable(_metadata, self);
+}
+
+/* So is a quarantine. noreset is on the root bus and in nobody's way. */
+TEST_F_TIMEOUT(revoke, quarantine_is_remembered, 60)
+{
+	struct qwamos_gpu_device d;
+	int state;
+
+	qt_end(&self->vmm);
+	ASSERT_EQ(0, qt_ours(self->ctl, "noreset", NULL));
+	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
+	state = qt_state(self->ctl, "noreset");
+	if (state != QWAMOS_GPU_DEV_QUARANTINED) {
+		ASSERT_EQ(0, qt_release(self->ctl, qt_id(self->ctl, "noreset"), QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS));
+		ASSERT_EQ(0, qt_attach(self->vm.manage, qt_id(self->ctl, "noreset"), QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+		ASSERT_EQ(0, qt_detach(self->vm.manage, qt_id(self->ctl, "noreset"), 0));
+		ASSERT_EQ(0, qt_wait_state(self->ctl, "noreset", QWAMOS_GPU_DEV_QUARANTINED, SOON));
+	}
+	ASSERT_EQ(0, qt_remove(qt_addr("noreset")));
+	ASSERT_EQ(0, qt_rescan());
+	ASSERT_EQ(0, qt_device(self->ctl, "noreset", &d));
+	EXPECT_EQ(QWAMOS_GPU_DEV_QUARANTINED, d.state);
+	EXPECT_EQ(QWAMOS_GPU_DEV_F_VM_DIRT, d.flags & QWAMOS_GPU_DEV_F_VM_DIRT);
+	EXPECT_NE(0, d.quarantine_reason);
+	ASSERT_EQ(0, qt_ours(self->ctl, "noreset", NULL));
+	EXPECT_EQ(QWAMOS_GPU_DEV_QUARANTINED, qt_state(self->ctl, "noreset"));
+	EXPECT_EQ(-EACCES, qt_attach(self->vm.manage, qt_id(self->ctl, "noreset"), QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+	EXPECT_EQ(QWAMOS_GPU_REASON_QUARANTINED, qt_reason);
+	/* Taken off our driver, too. */
+	ASSERT_EQ(0, qt_theirs(self->ctl, "noreset", NULL));
+	EXPECT_EQ(QWAMOS_GPU_DEV_QUARANTINED, qt_state(self->ctl, "noreset"));
+}
+
+/* The modules can't be taken away under a VM, used or not. */
+TEST_F(revoke, no_rmmod_while_attached)
+{
+	static const char *const modules[] = { "qwamos_vfio_pci", "qwamos_gpu" };
+	int round, i;
+
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < 2; i++) {
+			errno = 0;
+			EXPECT_EQ(-1, syscall(SYS_delete_module, modules[i], O_NONBLOCK));
+			EXPECT_EQ(EWOULDBLOCK, errno) TH_LOG("%s, device %s", modules[i], round ? "attached" : "open");
+		}
+		ASSERT_EQ(0, qt_do(&self->vmm, round ? NULL : do_close, 0, 0));
+	}
+	EXPECT_EQ(QWAMOS_GPU_DEV_ATTACHED, qt_state(self->ctl, "vga-b"));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* qwamos-vm start */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd/qwamos-vm.h"
+#include "config/config.h"
+#include "lib/libqwamos-gpu.h"
+#include "qemu/args.h"
+#include "qemu/qmp.h"
+#include "util/json.h"
+#include "util/mem.h"
+#include "vfio/vfio.h"
+#include "vm/pick.h"
+#include "vm/vm.h"
+
+/* What QEMU needs beside the guest's memory to be locked for VFIO, in bytes; what libvirt gives, too. */
+#define MEMLOCK_EXTRA	(1ULL << 30)
+/* How long QEMU may take to quit, in ms. */
+#define QUIT_MS		5000
+
+struct start {
+	bool dry_run;
+	bool json;
+	bool strict;
+	bool yes;
+	int grace_s;
+	const char *serial;
+	struct qconfig config;
+	struct qdiags diags;
+	char path[PATH_MAX];			/* of the config */
+	const char **devices;			/* as asked for, in full */
+	size_t n_devices;
+	char picked[QPCI_ADDR_LEN];
+	char (*endpoints)[QPCI_ADDR_LEN];	/* all that comes with them */
+	size_t n_endpoints;
+	struct qmp *qmp;
+	struct qvm vm;
+	enum { RUNNING, POWERDOWN, QUIT, KILLED } stage;
+	int64_t deadline;
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+/* Reads the config; return: 0 or an exit status. */
+static int load(struct start *s, const char *file)
+{
+	size_t i;
+	int bad;
+
+	if (!realpath(file, s->path))
+		return vm_fail("%s: %s", file, strerror(errno));
+	bad = qconfig_load(file, &s->config, &s->diags);
+	if (!bad)
+		bad = qconfig_startable(&s->config, &s->diags) | qemu_extra_check(&s->config, &s->diags);
+	for (i = 0; i < s->diags.n; i++) {
+		char *line = qdiag_format(&s->diags, &s->diags.list[i]);
+
+		fprintf(stderr, "%s\n", line);
+		free(line);
+	}
+	if (bad)
+		return vm_fail("%s can't be started", s->config.name ? s->config.name : file);
+	if (s->strict && qdiags_count(&s->diags, QDIAG_WARNING))
+		return vm_fail("%s is not started: --strict turns warnings into errors", s->config.name);
+	return 0;
+}
+
+static int find_devices(struct start *s)
+{
+	struct qconfig_list *l = &s->config.devices;
+	struct qerr err;
+	size_t i;
+
+	s->devices = qmem_calloc(l->n + 1, sizeof(*s->devices));
+	for (i = 0; i < l->n; i++)
+		s->devices[i] = l->v[i].text;
+	s->n_devices = l->n;
+	if (!l->n) {
+		if (qvm_pick_gpu(s->picked, &err))
+			return vm_fail("%s", err.msg);
+		s->devices[0] = s->picked;
+		s->n_devices = 1;
+	}
+	if (qvm_endpoints(s->devices, s->n_devices, &s->endpoints, &s->n_endpoints, &err))
+		return vm_fail("%s", err.msg);
+	return 0;
+}
+
+static void build(struct start *s, int qmp_fd, struct qemu_args *a)
+{
+	const char **addrs = qmem_calloc(s->n_endpoints + 1, sizeof(*addrs));
+	struct qemu_host h = { .devices = addrs, .n_devices = s->n_endpoints, .qmp_fd = qmp_fd, .serial = s->serial };
+	size_t i;
+
+	for (i = 0; i < s->n_endpoints; i++)
+		addrs[i] = s->endpoints[i];
+	qemu_args_build(&s->config, &h, a);
+	free(addrs);
+}
+
+static struct json_object *plan_json(const struct start *s, const struct qemu_args *a, struct json_object *bind)
+{
+	struct json_object *o = qjson_obj(), *list;
+	size_t i;
+
+	qjson_add_str(o, "name", s->config.name);
+	qjson_add_str(o, "config", s->path);
+	qjson_add_str(o, "level", qgpu_level_name(s->config.level));
+	list = qjson_add(o, "devices", qjson_arr());
+	for (i = 0; i < s->n_endpoints; i++)
+		qjson_push_str(list, s->endpoints[i]);
+	qjson_add(o, "bind", json_object_get(bind));
+	list = qjson_add(o, "qemu", qjson_arr());
+	for (i = 0; i < a->n; i++)
+		qjson_push_str(list, a->v[i]);
+	return o;
+}
+
+static void plan_print(const struct start *s, const struct qemu_args *a, struct json_object *bind)
+{
+	struct json_object *steps = qjson_get(bind, "steps");
+	char *text = qemu_args_text(a);
+	size_t i;
+
+	printf("VM %s, level %s, would get:", s->config.name, qgpu_level_name(s->config.level));
+	for (i = 0; i < s->n_endpoints; i++)
+		printf(" %s", s->endpoints[i]);
+	puts(qjson_len(steps) ? "\nto bind:" : "\nnothing to bind");
+	for (i = 0; i < qjson_len(steps); i++)
+		printf("  %s\n", qjson_get_str(qjson_at(steps, i), "text"));
+	printf("to run:\n  %s\n", text);
+	free(text);
+}
+
+static int dry_run(struct start *s)
+{
+	const struct qvfio_opts o = { .flags = QVFIO_F_DRY_RUN | (s->yes ? QVFIO_F_YES : 0) };
+	struct json_object *doc;
+	struct qvfio_result r;
+	struct qemu_args a;
+	int ret = 0;
+
+	/* Some number, for the socket is made only when it is started. */
+	build(s, 3, &a);
+	qvfio_bind(s->devices, s->n_devices, &o, &r);
+	if (s->json) {
+		doc = plan_json(s, &a, r.doc);
+		ret = qjson_print(stdout, doc) ? EXIT_FAILED : 0;
+		json_object_put(doc);
+	} else {
+		plan_print(s, &a, r.doc);
+	}
+	if (r.outcome != QVFIO_OK)
+		ret = vm_fail("it could not be bound: %s", r.err.msg);
+	qvfio_result_free(&r);
+	qemu_args_free(&a);
+	return fflush(stdout) ? EXIT_FAILED : ret;
+}
+
+static bool on_qmp(void *arg)
+{
+	struct start *s = arg;
+	bool was_ready = qmp_ready(s->qmp);
+	int ret = qmp_read(s->qmp, NULL, NULL);
+
+	if (!was_ready && qmp_ready(s->qmp))
+		fprintf(stderr, "qwamos-vm: VM %s runs\n", s->config.name);
+	return !ret;
+}
+
+/* One stage further towards the end of QEMU. */
+static void press(struct start *s)
+{
+	if (s->stage == RUNNING) {
+		s->stage = POWERDOWN;
+		s->deadline = now_ms() + s->grace_s * 1000LL;
+		fprintf(stderr, "qwamos-vm: asking VM %s to power off\n", s->config.name);
+		if (!qmp_send(s->qmp, "system_powerdown"))
+			return;
+	}
+	if (s->stage == POWERDOWN) {
+		s->stage = QUIT;
+		s->deadline = now_ms() + QUIT_MS;
+		fprintf(stderr, "qwamos-vm: switching VM %s off\n", s->config.name);
+		if (!qmp_send(s->qmp, "quit"))
+			return;
+	}
+	if (s->stage == QUIT) {
+		s->stage = KILLED;
+		fprintf(stderr, "qwamos-vm: killing VM %s\n", s->config.name);
+		/* The kernel kills all of the VM's cgroup. */
+		qgpu_destroy(s->vm.manage, NULL);
+	}
+}
+
+static bool on_signal(void *arg, int signo)
+{
+	struct start *s = arg;
+
+	if (signo != SIGTERM && signo != SIGINT && signo != SIGHUP && signo != SIGQUIT)
+		return false;
+	if (signo == SIGQUIT && s->stage == RUNNING)
+		s->stage = POWERDOWN;
+	press(s);
+	return true;
+}
+
+static void tick(void *arg)
+{
+	struct start *s = arg;
+
+	if (s->stage != RUNNING && s->stage != KILLED && now_ms() > s->deadline)
+		press(s);
+}
+
+static int spawn(struct start *s, struct qerr *err)
+{
+	struct qvm_program p = { .n_keep = 1, .memlock = ((rlim_t)s->config.memory_mib << 20) + MEMLOCK_EXTRA };
+	struct qemu_args a;
+	int fd, ret;
+
+	ret = qmp_pair(&s->qmp, &fd, err);
+	if (ret)
+		return ret;
+	build(s, fd, &a);
+	p.argv = a.v;
+	p.keep = &fd;
+	ret = qvm_spawn(&s->vm, &p, err);
+	if (ret == -ENOENT)
+		qerr_set(err, ENOENT, "%s is not installed, or not on PATH", a.v[0]);
+	close(fd);
+	qemu_args_free(&a);
+	return ret;
+}
+
+static int run(struct start *s)
+{
+	struct qvm_opts o = {
+		.name = s->config.name, .level = s->config.level, .devices = s->devices, .n_devices = s->n_devices, .config = s->path,
+		.flags = s->yes ? QVM_F_YES : 0, .say = vm_say,
+	};
+	struct qvm_watch w = { .arg = s, .on_fd = on_qmp, .on_signal = on_signal, .tick = tick, .tick_ms = 500 };
+	struct qerr err = { 0 }, end_err = { 0 };
+	int ret, status = EXIT_FAILED;
+
+	qvm_signals();
+	ret = qvm_setup(&s->vm, &o, &err);
+	if (!ret)
+		ret = spawn(s, &err);
+	if (!ret) {
+		w.fd = qmp_fd(s->qmp);
+		ret = qvm_wait(&s->vm, &w, &status, &err);
+	}
+	if (ret)
+		vm_fail("%s", err.msg);
+	else if (status > 128 && s->stage == RUNNING)
+		vm_fail("the QEMU of VM %s was killed by signal %d", s->config.name, status - 128);
+	else if (status && s->stage == RUNNING)
+		vm_fail("the QEMU of VM %s ended with status %d", s->config.name, status);
+	qmp_close(s->qmp);
+	if (qvm_end(&s->vm, &end_err)) {
+		vm_fail("%s", end_err.msg);
+		if (!status)
+			status = EXIT_FAILED;
+	} else if (!ret) {
+		fprintf(stderr, "qwamos-vm: VM %s is over\n", s->config.name);
+	}
+	return status;
+}
+
+/* Return: 0, or an exit status. */
+static int parse(int argc, char **argv, struct start *s)
+{
+	static const struct option options[] = {
+		{ "dry-run", no_argument, NULL, 'd' },	    { "json", no_argument, NULL, 'j' },
+		{ "strict", no_argument, NULL, 's' },	    { "yes", no_argument, NULL, 'y' },
+		{ "serial", required_argument, NULL, 'f' }, { "grace", required_argument, NULL, 'g' },
+		{ "foreground", no_argument, NULL, 'F' },   { 0 },
+	};
+	char *end;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 'd':
+			s->dry_run = true;
+			break;
+		case 'j':
+			s->json = true;
+			break;
+		case 's':
+			s->strict = true;
+			break;
+		case 'y':
+			s->yes = true;
+			break;
+		case 'f':
+			s->serial = optarg;
+			break;
+		case 'g':
+			errno = 0;
+			s->grace_s = strtol(optarg, &end, 10);
+			if (errno || end == optarg || *end || s->grace_s < 0 || s->grace_s > 3600)
+				return vm_use("--grace: '%s' found, 0 to 3600 accepted", optarg);
+			break;
+		case 'F':
+			break;
+		default:
+			return EXIT_USAGE;
+		}
+	}
+	if (argc - optind != 1)
+		return vm_use("start takes one CONFIG");
+	if (s->json && !s->dry_run)
+		return vm_use("--json is for --dry-run");
+	return 0;
+}
+
+int vm_start(int argc, char **argv)
+{
+	struct start s = { .grace_s = 30 };
+	int ret;
+
+	ret = parse(argc, argv, &s);
+	if (!ret)
+		ret = load(&s, argv[optind]);
+	if (!ret)
+		ret = find_devices(&s);
+	if (!ret)
+		ret = s.dry_run ? dry_run(&s) : run(&s);
+	free(s.devices);
+	free(s.endpoints);
+	qconfig_free(&s.config);
+	qdiags_free(&s.diags);
+	return ret;
+}

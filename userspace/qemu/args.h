@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* QEMU's command line for a VM. */
+#ifndef QWAMOS_QEMU_ARGS_H
+#define QWAMOS_QEMU_ARGS_H
+
+#include <stddef.h>
+
+#include "config/config.h"
+#include "config/diag.h"
+#include "util/err.h"
+
+/**
+ * struct qemu_args - a command line; free with qemu_args_free()
+ * @v: its words, NULL at the end; @v[0] is the program
+ * @n: their number, without the NULL
+ */
+struct qemu_args {
+	char **v;
+	size_t n;
+};
+
+/**
+ * struct qemu_host - what the command line needs of this computer
+ * @program: the QEMU to run; NULL: qemu-system-x86_64 or -aarch64, after the machine
+ * @devices: addresses of all endpoints that the VM gets, in order
+ * @n_devices: their number
+ * @qmp_fd: an inherited socket for QMP, -1: none
+ * @serial: file that the serial console is written to; NULL: stdin and stdout
+ */
+struct qemu_host {
+	const char *program;
+	const char *const *devices;
+	size_t n_devices;
+	int qmp_fd;
+	const char *serial;
+};
+
+/** qemu_program() - the QEMU for a machine, looked up on PATH when it is run */
+const char *qemu_program(const struct qconfig *c);
+
+/**
+ * qemu_args_build() - the whole command line
+ * @c: the VM
+ * @h: the host
+ * @a: out; qemu_args_free() it
+ *
+ * Pure: @c's qemu_extra_args must have passed qemu_extra_check().
+ */
+void qemu_args_build(const struct qconfig *c, const struct qemu_host *h, struct qemu_args *a);
+
+/**
+ * qemu_extra_check() - whether qemu_extra_args may be passed on
+ * @c: the VM
+ * @d: gets an error for each argument that would add a GPU, a VFIO device or a display, undo the sandbox or the network's absence, or
+ *     take over what other keys say; a note for each that has no effect
+ *
+ * Return: 0 or -EINVAL
+ */
+int qemu_extra_check(const struct qconfig *c, struct qdiags *d);
+
+/**
+ * qemu_extra_ignored() - how many words from @i on change nothing, because every VM is started so; they are left out
+ *
+ * Return: 0, 1 or 2
+ */
+size_t qemu_extra_ignored(const struct qconfig_list *l, size_t i);
+
+/** qemu_args_text() - the command line as a shell would take it; return: a string to free() */
+char *qemu_args_text(const struct qemu_args *a);
+
+/** qemu_args_free() - free what @a points to */
+void qemu_args_free(struct qemu_args *a);
+
+#endif

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "qemu/qmp.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "util/json.h"
+#include "util/mem.h"
+
+#define MAX_MESSAGE	(1 << 20)
+#define MAX_WAITING	8
+
+struct qmp {
+	int fd;
+	bool greeted;
+	bool ready;
+	char *waiting[MAX_WAITING];	/* commands from before QEMU was ready */
+	size_t n_waiting;
+	char *text;			/* a line that has not ended yet */
+	size_t len;
+	char *error;
+};
+
+int qmp_pair(struct qmp **q, int *qemu_fd, struct qerr *e)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
+		return qerr_sys(e, errno, "socketpair");
+	*q = qmem_calloc(1, sizeof(**q));
+	(*q)->fd = fds[0];
+	*qemu_fd = fds[1];
+	return 0;
+}
+
+int qmp_fd(const struct qmp *q)
+{
+	return q->fd;
+}
+
+static int send_now(struct qmp *q, const char *command)
+{
+	char *text = qmem_printf("{\"execute\": \"%s\"}\n", command);
+	size_t len = strlen(text);
+	ssize_t n;
+
+	/* The socket takes far more than these few bytes; if it does not, QEMU does not read. */
+	n = send(q->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	free(text);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == len ? 0 : -EAGAIN;
+}
+
+int qmp_send(struct qmp *q, const char *command)
+{
+	if (q->ready)
+		return send_now(q, command);
+	if (q->n_waiting == MAX_WAITING)
+		return -EAGAIN;
+	q->waiting[q->n_waiting++] = qmem_strdup(command);
+	return 0;
+}
+
+static int got_ready(struct qmp *q)
+{
+	int ret = 0;
+	size_t i;
+
+	q->ready = true;
+	for (i = 0; i < q->n_waiting; i++) {
+		if (!ret)
+			ret = send_now(q, q->waiting[i]);
+		free(q->waiting[i]);
+	}
+	q->n_waiting = 0;
+	return ret;
+}
+
+static int message(struct qmp *q, struct json_object *m, void (*on_event)(void *, const char *, struct json_object *), void *arg)
+{
+	const char *event = qjson_get_str(m, "event");
+	const char *desc;
+
+	if (qjson_get(m, "QMP")) {
+		if (q->greeted)
+			return -EBADMSG;
+		q->greeted = true;
+		return send_now(q, "qmp_capabilities");
+	}
+	if (!q->greeted)
+		return -EBADMSG;
+	if (event) {
+		if (on_event)
+			on_event(arg, event, m);
+		return 0;
+	}
+	desc = qjson_get_str(qjson_get(m, "error"), "desc");
+	if (desc) {
+		free(q->error);
+		q->error = qmem_strdup(desc);
+		return 0;
+	}
+	return q->ready ? 0 : got_ready(q);
+}
+
+static int line(struct qmp *q, const char *text, void (*on_event)(void *, const char *, struct json_object *), void *arg)
+{
+	struct json_object *m;
+	int ret;
+
+	if (!text[strspn(text, " \r\t")])
+		return 0;
+	m = json_tokener_parse(text);
+	if (!json_object_is_type(m, json_type_object)) {
+		json_object_put(m);
+		return -EBADMSG;
+	}
+	ret = message(q, m, on_event, arg);
+	json_object_put(m);
+	return ret;
+}
+
+/* QEMU writes each message as one line. */
+int qmp_read(struct qmp *q, void (*on_event)(void *arg, const char *name, struct json_object *event), void *arg)
+{
+	char buf[4096];
+	ssize_t n, i;
+	int ret = 0;
+
+	n = recv(q->fd, buf, sizeof(buf), MSG_DONTWAIT);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	if (!n)
+		return -EPIPE;
+	for (i = 0; i < n && !ret; i++) {
+		if (!(q->len & (q->len - 1)))
+			q->text = qmem_realloc(q->text, q->len ? 2 * q->len : 1, 1);
+		q->text[q->len] = buf[i] == '\n' ? '\0' : buf[i];
+		if (++q->len > MAX_MESSAGE)
+			return -EBADMSG;
+		if (buf[i] == '\n') {
+			q->len = 0;
+			ret = line(q, q->text, on_event, arg);
+			free(q->text);
+			q->text = NULL;
+		}
+	}
+	return ret;
+}
+
+bool qmp_ready(const struct qmp *q)
+{
+	return q->ready;
+}
+
+const char *qmp_error(const struct qmp *q)
+{
+	return q->error;
+}
+
+void qmp_close(struct qmp *q)
+{
+	size_t i;
+
+	if (!q)
+		return;
+	close(q->fd);
+	for (i = 0; i < q->n_waiting; i++)
+		free(q->waiting[i]);
+	free(q->text);
+	free(q->error);
+	free(q);
+}

@@ -212,7 +212,8 @@ void print_status(struct json_object *doc)
 	}
 }
 
-static void print_findings(const struct json_object *list)
+/* What is in the way is complained of elsewhere (error); here is the rest. */
+static void print_findings(const struct json_object *list, bool refused)
 {
 	const struct json_object *f;
 	const char *severity;
@@ -221,9 +222,10 @@ static void print_findings(const struct json_object *list)
 	for (i = 0; i < qjson_len(list); i++) {
 		f = qjson_at(list, i);
 		severity = str(f, "severity", "");
+		if (!strcmp(severity, "refusal") || (refused && !strcmp(severity, "question")))
+			continue;
 		printf("%s: %s\n", severity, str(f, "text", ""));
-		/* What a refusal asks for is said where it is complained of. */
-		if (qjson_get_str(f, "remedy") && strcmp(severity, "refusal"))
+		if (qjson_get_str(f, "remedy"))
 			printf("  -> %s\n", qjson_get_str(f, "remedy"));
 	}
 }
@@ -235,7 +237,7 @@ void print_run(struct json_object *doc)
 	bool refused = !strcmp(str(doc, "outcome", ""), "refused");
 	size_t i;
 
-	print_findings(qjson_get(doc, "findings"));
+	print_findings(qjson_get(doc, "findings"), refused);
 	if (refused)
 		return;
 	if (!qjson_len(list) && !qjson_get_str(doc, "error"))

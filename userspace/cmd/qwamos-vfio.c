@@ -125,17 +125,18 @@ static int cmd_list(const struct args *a)
 {
 	struct json_object *doc;
 	struct qerr e;
+	int err = qvfio_list(&a->o, &doc, &e);
 
-	return show(a, qvfio_list(&a->o, &doc, &e), doc, &e, print_list);
+	return show(a, err, doc, &e, print_list);
 }
 
 static int cmd_status(const struct args *a)
 {
 	struct json_object *doc;
 	struct qerr e;
+	int err = qvfio_status(a->n ? a->addrs[0] : NULL, &a->o, &doc, &e);
 
-	return show(a, qvfio_status(a->n ? a->addrs[0] : NULL, &a->o, &doc, &e), doc, &e,
-		    print_status);
+	return show(a, err, doc, &e, print_status);
 }
 
 /* What was done stays done, and its status is told, even if nobody could read of it. */

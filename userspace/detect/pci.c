@@ -175,23 +175,78 @@ static bool near_gpu(const struct qpci_dev *d, const struct qpci_dev *all, size_
 	return false;
 }
 
-/* The groups' members, by the groups' own lists: one directory for each group with a GPU, instead of one link for each device. */
-static void read_members(const char *sys, int group, struct qpci_dev *all, size_t n)
+/* Calls @fn for each device of a group, by the group's own list: one directory, instead of one link for each device of the machine. */
+static void for_members(const char *sys, int group, void (*fn)(void *arg, const char *addr), void *arg)
 {
 	char *path = qmem_printf("%s/kernel/iommu_groups/%d/devices", sys, group);
 	struct dirent *de;
-	size_t i;
 	DIR *dir;
 
 	dir = opendir(path);
 	free(path);
-	if (!dir)
-		return;
-	while ((de = readdir(dir)))
-		for (i = 0; i < n; i++)
-			if (!strcmp(all[i].addr, de->d_name))
-				all[i].group = group;
-	closedir(dir);
+	while (dir && (de = readdir(dir)))
+		if (de->d_name[0] != '.')
+			fn(arg, de->d_name);
+	if (dir)
+		closedir(dir);
+}
+
+struct bus {
+	const char *sys;
+	int fd;
+	int group;
+	struct qpci_dev *all;
+	size_t n;
+};
+
+static void mark_member(void *arg, const char *addr)
+{
+	struct bus *b = arg;
+	size_t i;
+
+	for (i = 0; i < b->n; i++)
+		if (!strcmp(b->all[i].addr, addr))
+			b->all[i].group = b->group;
+}
+
+static void add_device(void *arg, const char *addr)
+{
+	struct bus *b = arg;
+	struct qpci_dev d;
+	size_t i;
+
+	for (i = 0; i < b->n; i++)
+		if (!strcmp(b->all[i].addr, addr))
+			return;
+	if (read_uevent(b->fd, addr, &d))
+		*QMEM_GROW(b->all, b->n) = d;
+}
+
+/* Only some devices, and what goes with them. */
+static void add_near(struct bus *b, const char *addr)
+{
+	char other[QPCI_ADDR_LEN];
+	size_t len = strlen(addr), i, n;
+	int dev, group;
+
+	add_device(b, addr);
+	for (i = 0; i < 8; i++) {
+		memcpy(other, addr, len + 1);
+		other[len - 1] = '0' + i;
+		if (qfile_exists(b->fd, other))
+			add_device(b, other);
+	}
+	n = b->n;
+	for (i = 0; i < n; i++) {
+		if (!qpci_same_slot(b->all[i].addr, addr))
+			continue;
+		dev = openat(b->fd, b->all[i].addr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		group = dev < 0 ? -1 : read_group(dev);
+		if (dev >= 0)
+			close(dev);
+		if (group >= 0)
+			for_members(b->sys, group, add_device, b);
+	}
 }
 
 static bool read_iommu(const char *sys)
@@ -211,14 +266,16 @@ static bool read_iommu(const char *sys)
 	return found;
 }
 
-int qpci_gather(const char *sys, struct qpci_list *l, struct qerr *e)
+int qpci_gather(const char *sys, const char (*only)[QPCI_ADDR_LEN], size_t n_only,
+		struct qpci_list *l, struct qerr *e)
 {
-	struct qpci_dev *all = NULL, d;
 	char *path = qmem_printf("%s/bus/pci/devices", sys);
+	struct bus b = { .sys = sys };
 	struct dirent *de;
-	size_t i, n = 0;
-	DIR *dir;
+	struct qpci_dev *d;
 	int err = 0;
+	size_t i;
+	DIR *dir;
 
 	memset(l, 0, sizeof(*l));
 	dir = opendir(path);
@@ -227,28 +284,33 @@ int qpci_gather(const char *sys, struct qpci_list *l, struct qerr *e)
 	free(path);
 	if (!dir)
 		return err;
-	while ((de = readdir(dir)))
-		if (de->d_name[0] != '.' && read_uevent(dirfd(dir), de->d_name, &d))
-			*QMEM_GROW(all, n) = d;
-	if (n)
-		qsort(all, n, sizeof(*all), by_addr);
-	for (i = 0; i < n; i++)
-		if (all[i].kind == QPCI_GPU)
-			read_details(dirfd(dir), &all[i]);
-	for (i = 0; i < n; i++)
-		if (all[i].kind == QPCI_GPU && all[i].group >= 0)
-			read_members(sys, all[i].group, all, n);
-	for (i = 0; i < n; i++) {
-		if (!near_gpu(&all[i], all, n)) {
-			memcpy(*QMEM_GROW(l->others, l->n_others), all[i].addr, QPCI_ADDR_LEN);
+	b.fd = dirfd(dir);
+	for (i = 0; i < n_only && only; i++)
+		add_near(&b, only[i]);
+	while (!only && (de = readdir(dir)))
+		if (de->d_name[0] != '.')
+			add_device(&b, de->d_name);
+	if (b.n)
+		qsort(b.all, b.n, sizeof(*b.all), by_addr);
+	for (d = b.all; d < b.all + b.n; d++)
+		if (d->kind == QPCI_GPU)
+			read_details(b.fd, d);
+	for (d = b.all; d < b.all + b.n; d++) {
+		b.group = d->group;
+		if (d->kind == QPCI_GPU && b.group >= 0)
+			for_members(sys, b.group, mark_member, &b);
+	}
+	for (d = b.all; d < b.all + b.n; d++) {
+		if (!near_gpu(d, b.all, b.n)) {
+			memcpy(*QMEM_GROW(l->others, l->n_others), d->addr, QPCI_ADDR_LEN);
 			continue;
 		}
-		if (all[i].kind != QPCI_GPU)
-			read_details(dirfd(dir), &all[i]);
-		*QMEM_GROW(l->devs, l->n) = all[i];
+		if (d->kind != QPCI_GPU)
+			read_details(b.fd, d);
+		*QMEM_GROW(l->devs, l->n) = *d;
 	}
 	closedir(dir);
-	free(all);
+	free(b.all);
 	l->iommu = read_iommu(sys);
 	return 0;
 }

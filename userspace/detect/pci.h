@@ -81,14 +81,17 @@ struct qpci_list {
 /**
  * qpci_gather() - look at the bus
  * @sys: where sysfs is, "/sys"
+ * @only: full addresses: look only at these devices and at those that share their slots and IOMMU groups; NULL: at all
+ * @n_only: their number
  * @l: out
  * @e: error, may be NULL
  *
- * Devices that vanish meanwhile are left out. A machine without PCI has an empty list.
+ * Devices that vanish meanwhile are left out. With @only, what is neither a GPU nor near one is still told in @others. A machine without PCI has an empty list.
  *
  * Return: 0 or a negative errno
  */
-int qpci_gather(const char *sys, struct qpci_list *l, struct qerr *e);
+int qpci_gather(const char *sys, const char (*only)[QPCI_ADDR_LEN], size_t n_only,
+		struct qpci_list *l, struct qerr *e);
 
 /** qpci_list_free() - free what @l points to */
 void qpci_list_free(struct qpci_list *l);
@@ -112,7 +115,7 @@ bool qpci_parse_addr(const char *text, char addr[QPCI_ADDR_LEN]);
 /** struct qpci_names - an open database of names */
 struct qpci_names;
 
-/** qpci_names_open() - open it (pci.ids, through libpci); it is read at the first look-up */
+/** qpci_names_open() - open it (pci.ids, through libpci); it is read at the first look-up. Without libpci nothing has a name */
 struct qpci_names *qpci_names_open(void);
 /** qpci_names_close() - close it; @names may be NULL */
 void qpci_names_close(struct qpci_names *names);

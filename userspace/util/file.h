@@ -12,7 +12,7 @@
 #include "util/err.h"
 
 /**
- * qfile_read() - read a small file
+ * qfile_read() - read a small file, such as an attribute in sysfs, with one read(2)
  * @dirfd: directory that @path is relative to, or AT_FDCWD
  * @path: the file
  * @buf: out: its text, NUL-terminated, without newlines at its end; "" on failure

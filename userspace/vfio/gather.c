@@ -138,6 +138,37 @@ static void gather_console(struct qvfio_state *st, bool firmware)
 	}
 }
 
+/*
+ * The PCI devices: of a run on some addresses only these and what goes with them, unless one of them is no GPU (the refusal names those that
+ * are) or a run was broken off (which may have touched others).
+ */
+static int gather_pci(const char *dir, const char *const *addrs, size_t n, struct qpci_list *l,
+		      struct qerr *e)
+{
+	char (*only)[QPCI_ADDR_LEN] = NULL;
+	size_t i, n_only = 0;
+	struct qpci_dev *d;
+	bool all = !addrs;
+	int err;
+
+	for (i = 0; i < n && !all; i++)
+		all = !qpci_parse_addr(addrs[i], *QMEM_GROW(only, n_only));
+	if (!all && !qjournal_found(dir)) {
+		err = qpci_gather(SYS, (const char (*)[QPCI_ADDR_LEN])only, n_only, l, e);
+		for (i = 0; i < n_only && !err; i++) {
+			d = qpci_find(l, only[i]);
+			all |= !d || d->kind != QPCI_GPU;
+		}
+		if (err || !all) {
+			free(only);
+			return err;
+		}
+		qpci_list_free(l);
+	}
+	free(only);
+	return qpci_gather(SYS, NULL, 0, l, e);
+}
+
 int qgather(const char *dir, unsigned int flags, const char *const *addrs, size_t n,
 	    struct qvfio_state *st, struct qerr *e)
 {
@@ -147,7 +178,7 @@ int qgather(const char *dir, unsigned int flags, const char *const *addrs, size_
 	int err;
 
 	memset(st, 0, sizeof(*st));
-	err = qpci_gather(SYS, &st->pci, e);
+	err = gather_pci(dir, addrs, n, &st->pci, e);
 	if (!err)
 		err = qplat_gather(SYS, &st->platform, e);
 	if (!err)

@@ -16,8 +16,8 @@
  * qgather() - look at the machine
  * @dir: state directory
  * @flags: QGATHER_*
- * @addrs: with QGATHER_HOLDERS: only for these devices and those that share slot or group with them; NULL: for all. Names as typed; what is no
- *         address is passed over
+ * @addrs: look only at these devices and those that share slot or group with them, as far as that is enough for a plan; NULL: at all. As
+ *         typed
  * @n: their number
  * @st: out: qstate_free() it
  * @e: error, may be NULL

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -25,11 +26,11 @@ struct search {
 	struct owned *nodes;
 	size_t n;
 	pid_t pid;
-	char comm[32];
 };
 
 static void found(struct search *s, const struct owned *o, const char *how)
 {
+	char comm[32];
 	struct qholder *h;
 	size_t i;
 
@@ -39,7 +40,8 @@ static void found(struct search *s, const struct owned *o, const char *how)
 			return;
 	h = QMEM_GROW(o->dev->holders, o->dev->n_holders);
 	h->pid = s->pid;
-	memcpy(h->comm, s->comm, sizeof(h->comm));
+	snprintf(comm, sizeof(comm), "/proc/%d/comm", (int)s->pid);
+	qfile_read(AT_FDCWD, comm, h->comm, sizeof(h->comm));
 	snprintf(h->node, sizeof(h->node), "/dev/%s%s", o->node.name, how);
 }
 
@@ -103,12 +105,17 @@ static void search_maps(struct search *s, int proc)
 
 static void search_process(struct search *s, int procs, const char *pid)
 {
-	int proc = openat(procs, pid, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char exe[32], any;
+	int proc;
 
+	/* A kernel thread has no program: most of /proc is passed over by this one call. */
+	snprintf(exe, sizeof(exe), "%s/exe", pid);
+	if (readlinkat(procs, exe, &any, 1) < 0 && errno == ENOENT)
+		return;
+	proc = openat(procs, pid, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (proc < 0)
 		return;
 	s->pid = atoi(pid);
-	qfile_read(proc, "comm", s->comm, sizeof(s->comm));
 	search_fds(s, proc);
 	search_maps(s, proc);
 	close(proc);
@@ -120,6 +127,7 @@ void qholders_gather(struct qvfio_dev *devs, size_t n, const bool *which)
 	struct qnode *nodes;
 	struct dirent *de;
 	size_t i, k, count;
+	pid_t self = getpid();
 	DIR *dir;
 
 	for (i = 0; i < n; i++) {
@@ -136,7 +144,7 @@ void qholders_gather(struct qvfio_dev *devs, size_t n, const bool *which)
 	}
 	dir = s.n ? opendir("/proc") : NULL;
 	while (dir && (de = readdir(dir)))
-		if (isdigit((unsigned char)de->d_name[0]) && atoi(de->d_name) != getpid())
+		if (isdigit((unsigned char)de->d_name[0]) && atoi(de->d_name) != self)
 			search_process(&s, dirfd(dir), de->d_name);
 	if (dir)
 		closedir(dir);

@@ -241,6 +241,15 @@ void qjournal_leave(struct qjournal *j)
 	j->fd = -1;
 }
 
+bool qjournal_found(const char *dir)
+{
+	char *path = in_dir(dir, "journal/run");
+	bool found = qfile_exists(AT_FDCWD, path);
+
+	free(path);
+	return found;
+}
+
 /* Is some process at work, so that the run is not broken off? */
 static bool locked(const char *dir, pid_t *pid)
 {

@@ -58,6 +58,9 @@ int qjournal_end(struct qjournal *j, const struct qvfio_state *st, const struct 
 /** qjournal_leave() - close the journal and let it stand: something is half done */
 void qjournal_leave(struct qjournal *j);
 
+/** qjournal_found() - is there a run, at work or broken off? */
+bool qjournal_found(const char *dir);
+
 /**
  * qjournal_load() - put records and a broken-off run into @st, whose devices have been gathered
  * @dir: state directory

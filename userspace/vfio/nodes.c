@@ -42,14 +42,14 @@ static void walk(int dir, unsigned int depth, struct qnode **nodes, size_t *n)
 	DIR *d;
 	int sub;
 
-	if (depth && read_node(dir, &node))
-		*QMEM_GROW(*nodes, *n) = node;
 	d = fdopendir(dir);
 	if (!d) {
 		close(dir);
 		return;
 	}
 	while ((de = readdir(d))) {
+		if (depth && !strcmp(de->d_name, "dev") && read_node(dir, &node))
+			*QMEM_GROW(*nodes, *n) = node;
 		if (de->d_type != DT_DIR || de->d_name[0] == '.' || !strcmp(de->d_name, "power") ||
 		    !strcmp(de->d_name, "msi_irqs") || depth == MAX_DEPTH)
 			continue;

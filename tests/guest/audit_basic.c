@@ -111,8 +111,9 @@ TEST_F(audit, order)
 			if (!first)
 				first = after;
 			ASSERT_GT(4096, recs[i].chain);
-			if (seq[recs[i].chain])
+			if (seq[recs[i].chain]) {
 				ASSERT_EQ(seq[recs[i].chain] + 1, recs[i].seq) TH_LOG("chain %llu", recs[i].chain);
+			}
 			seq[recs[i].chain] = recs[i].seq;
 		}
 	}
@@ -166,10 +167,12 @@ TEST_F(audit, larger_records)
 	ASSERT_EQ(2, r.count);
 	EXPECT_EQ(0, r.out_lost);
 	for (i = 0; i < 2; i++)
-		for (k = 0; k < 32; k++)
+		for (k = 0; k < 32; k++) {
 			EXPECT_EQ(0, buf[i * r.record_size + sizeof(recs[0]) + k]);
-	for (k = 2 * r.record_size; k < sizeof(buf); k++)
+		}
+	for (k = 2 * r.record_size; k < sizeof(buf); k++) {
 		ASSERT_EQ(QT_POISON, buf[k]);
+	}
 }
 
 /* A VM's fds read its own chain and no other. */
@@ -183,11 +186,13 @@ TEST_F(audit, own_chain_only)
 	for (k = 0; k < ARRAY_SIZE(fds); k++) {
 		n = read_some(fds[k], 0, 0, 0, 0, MANY, NULL);
 		ASSERT_LE(2, n);
-		for (i = 0; i < n; i++)
+		for (i = 0; i < n; i++) {
 			EXPECT_EQ(self->vm.id, recs[i].chain);
+		}
 		n = read_some(fds[k], QWAMOS_GPU_AUDIT_F_AFTER, 0, 0, 0, MANY, NULL);
-		for (i = 0; i < n; i++)
+		for (i = 0; i < n; i++) {
 			EXPECT_EQ(self->vm.id, recs[i].chain);
+		}
 		EXPECT_EQ(n, read_some(fds[k], QWAMOS_GPU_AUDIT_F_CHAIN, self->vm.id, 0, 0, MANY, NULL));
 		EXPECT_EQ(-EINVAL, read_some(fds[k], QWAMOS_GPU_AUDIT_F_CHAIN, self->other.id, 0, 0, MANY, NULL));
 		EXPECT_EQ(-EINVAL, read_some(fds[k], QWAMOS_GPU_AUDIT_F_CHAIN, 0, 0, 0, MANY, NULL));
@@ -277,8 +282,9 @@ TEST_F(audit, flood)
 	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, self->other.id, 0, 0, MANY, &lost);
 	EXPECT_LE(1000, n);
 	EXPECT_EQ(recs[0].seq - 1, lost);
-	for (i = 1; i < n; i++)
+	for (i = 1; i < n; i++) {
 		ASSERT_EQ(recs[i - 1].seq + 1, recs[i].seq);
+	}
 }
 
 /* A VMM with its use fd can't push its own trail out of the log. */

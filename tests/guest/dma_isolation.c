@@ -147,8 +147,9 @@ TEST_F(dma, host_memory)
 	if (at >= 1ULL << 28)
 		TH_LOG("page at %#llx: beyond what edu reaches, told all the same", at);
 	EXPECT_EQ(0, qt_do(&self->vmm, do_write_to, at, 0));
-	for (i = 0; i < SIZE; i++)
+	for (i = 0; i < SIZE; i++) {
 		ASSERT_EQ(VICTIM, page[i]);
+	}
 }
 
 /* What was unmapped is out of reach from then on. */

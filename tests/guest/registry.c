@@ -111,14 +111,17 @@ TEST_F(registry, as_sysfs_says)
 		EXPECT_EQ(QWAMOS_GPU_DEV_F_IOMMU, d->flags & QWAMOS_GPU_DEV_F_IOMMU);
 		EXPECT_EQ(0, d->flags & (QWAMOS_GPU_DEV_F_VF | QWAMOS_GPU_DEV_F_REVOKING | QWAMOS_GPU_DEV_F_UNSAFE_MSI));
 		EXPECT_EQ(attribute(d->bus_name, "boot_vga") == 1, !!(d->flags & QWAMOS_GPU_DEV_F_BOOT_VGA)) TH_LOG("%s", d->bus_name);
-		if (d->state != QWAMOS_GPU_DEV_QUARANTINED)
+		if (d->state != QWAMOS_GPU_DEV_QUARANTINED) {
 			EXPECT_EQ(strcmp(driver, QT_OURS) ? QWAMOS_GPU_DEV_UNBOUND : QWAMOS_GPU_DEV_FREE, d->state)
 				TH_LOG("%s on %s is in state %u", d->bus_name, driver, d->state);
+		}
 		EXPECT_EQ(0, d->owner_vm_id);
-		for (k = 0; k < 4; k++)
+		for (k = 0; k < 4; k++) {
 			EXPECT_EQ(0, d->__reserved[k]);
-		for (k = 0; k < i; k++)
+		}
+		for (k = 0; k < i; k++) {
 			EXPECT_NE(d->device_id, self->d[k].device_id);
+		}
 		EXPECT_NE(0, d->device_id);
 	}
 }

@@ -91,8 +91,9 @@ static void expect_same(struct __test_metadata *_metadata, const struct counts *
 	int i;
 
 	ASSERT_EQ(a->n, b->n);
-	for (i = 0; i < a->n; i++)
+	for (i = 0; i < a->n; i++) {
 		EXPECT_EQ(a->slabs[i], b->slabs[i]) TH_LOG("objects in %s", a->names[i]);
+	}
 	EXPECT_EQ(a->core_refs, b->core_refs);
 	EXPECT_EQ(a->vfio_refs, b->vfio_refs);
 	EXPECT_EQ(a->groups, b->groups);
@@ -157,8 +158,9 @@ TEST_F_TIMEOUT(rounds, nothing_is_left, 240)
 
 	ASSERT_EQ(0, qt_ours(self->ctl, "bochs", "virtio", "vga-a", NULL));
 	/* Once for all that is made at the first use. */
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, one(self->ctl, gpus[i], i));
+	}
 	ASSERT_EQ(0, qt_settle(self->ctl, 20000));
 	qt_sleep_ms(200);
 	count(&before);
@@ -166,8 +168,9 @@ TEST_F_TIMEOUT(rounds, nothing_is_left, 240)
 	EXPECT_LT(0, before.core_refs);
 	ASSERT_EQ(0, qt_device(self->ctl, "bochs", &d));
 	generation = d.generation;
-	for (i = 0; i < ROUNDS; i++)
+	for (i = 0; i < ROUNDS; i++) {
 		ASSERT_EQ(0, one(self->ctl, gpus[i % 8 == 7 ? 2 : i % 8 == 3], i)) TH_LOG("round %d", i);
+	}
 	ASSERT_EQ(0, qt_settle(self->ctl, 20000));
 	qt_sleep_ms(200);
 	count(&after);
@@ -227,8 +230,9 @@ TEST_F_TIMEOUT(rounds, with_qemu, 240)
 	ASSERT_EQ(0, qt_settle(self->ctl, 20000));
 	qt_sleep_ms(200);
 	count(&before);
-	for (i = 0; i < QEMU_ROUNDS; i++)
+	for (i = 0; i < QEMU_ROUNDS; i++) {
 		ASSERT_EQ(0, one_with_qemu(self->ctl, i & 1 ? "virtio" : "bochs")) TH_LOG("round %d", i);
+	}
 	ASSERT_EQ(0, qt_settle(self->ctl, 20000));
 	qt_sleep_ms(200);
 	count(&after);

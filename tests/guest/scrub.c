@@ -90,8 +90,9 @@ FIXTURE_SETUP(scrub)
 	ASSERT_LE(0, self->ctl);
 	ASSERT_EQ(0, qt_settle(self->ctl, 20000));
 	ASSERT_EQ(0, qt_ours(self->ctl, variant->device, NULL));
-	if (!strcmp(variant->device, "pair-vga"))
+	if (!strcmp(variant->device, "pair-vga")) {
 		ASSERT_EQ(0, qt_ours(self->ctl, "pair-edu", NULL));
+	}
 	self->id = qt_id(self->ctl, variant->device);
 	ASSERT_EQ(0, qt_vm_new(&self->a, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
 	ASSERT_EQ(0, qt_vm_new(&self->b, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));

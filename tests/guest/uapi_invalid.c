@@ -451,8 +451,9 @@ TEST_F(call, read_only)
 	EXPECT_EQ(EFAULT, errno);
 	EXPECT_EQ(0, memcmp(page, a, variant->size));
 	EXPECT_EQ(fds, count_fds());
-	if (n >= 0)
+	if (n >= 0) {
 		EXPECT_EQ(n, qt_list_vms(self->ctl, vms, LIST_ROOM));
+	}
 }
 
 TEST_F(call, wrong_fd)

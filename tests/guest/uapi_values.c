@@ -365,8 +365,9 @@ TEST_F(values, list_arrays)
 		memset(buf, QT_POISON, sizeof(buf));
 		EXPECT_EQ(0, list(self->ctl, cmd, buf, size + 24, &count));
 		for (n = 0; n < all; n++)
-			for (k = 0; k < 24; k++)
+			for (k = 0; k < 24; k++) {
 				EXPECT_EQ(0, buf[n * (size + 24) + size + k]);
+			}
 		EXPECT_EQ(QT_POISON, buf[all * (size + 24)]);
 		for (k = 0; k < ARRAY_SIZE(short_sizes); k++) {
 			count = 60;

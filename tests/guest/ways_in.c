@@ -212,8 +212,9 @@ TEST_F(ways, owner)
 		long ret = qt_do(&self->vmm, do_op, op, fd);
 
 		EXPECT_NE(-EACCES, ret) TH_LOG("%s", ops[op].name);
-		if (op == GET_INFO || op == REGION_INFO || op == RESET || op == HOT_RESET_INFO || op >= READ)
+		if (op == GET_INFO || op == REGION_INFO || op == RESET || op == HOT_RESET_INFO || op >= READ) {
 			EXPECT_EQ(0, ret) TH_LOG("%s", ops[op].name);
+		}
 	}
 	/* Closed it is not given away. */
 	ASSERT_EQ(0, qt_do(&self->vmm, do_close, 0, 0));
@@ -363,8 +364,9 @@ TEST_F(ways, repeats_are_folded)
 	int i;
 
 	ASSERT_EQ(0, qt_spawn(&self->stranger, NULL));
-	for (i = 0; i < 50; i++)
+	for (i = 0; i < 50; i++) {
 		EXPECT_EQ(-EACCES, try_open(&self->stranger, self->addr));
+	}
 	EXPECT_EQ(50, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED, .device = self->addr), &rec));
 	/* The first at once, the rest in a record or two (a second may pass while they come). */
 	EXPECT_EQ(1, rec.count);

@@ -31,7 +31,7 @@ struct answer {
 };
 
 static unsigned char *shared;
-static int next_actor;
+static bool taken[ACTORS];
 
 __attribute__((constructor)) static void setup(void)
 {
@@ -167,14 +167,18 @@ static void serve(int sock, void *data)
 static int wire(struct qt_actor *a, int pair[2])
 {
 	static struct qt_actor none;
+	int i;
 
 	*a = none;
 	a->sock = -1;
-	if (next_actor >= ACTORS)
+	for (i = 0; i < ACTORS && taken[i]; i++)
+		;
+	if (i == ACTORS)
 		return -ENFILE;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return -errno;
-	a->data = shared + next_actor++ * QT_SHARED;
+	taken[i] = true;
+	a->data = shared + i * QT_SHARED;
 	memset(a->data, 0, QT_SHARED);
 	return 0;
 }
@@ -346,6 +350,7 @@ void qt_end(struct qt_actor *a)
 		return;
 	close(a->sock);
 	qt_died(a->pid, 5000);
+	taken[((unsigned char *)a->data - shared) / QT_SHARED] = false;
 	a->pid = 0;
 	a->sock = -1;
 }

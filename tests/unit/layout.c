@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Where every field of the uAPI lies, the same for 64-bit and 32-bit callers: built for both, and
+ * does not compile if anything has moved.
+ */
+#include <stddef.h>
+#include <stdio.h>
+#include <linux/qwamos_gpu.h>
+
+#define SIZE(type, size)                                                                           \
+	_Static_assert(sizeof(struct qwamos_gpu_##type) == (size), "size of " #type)
+#define AT(type, field, at, size)                                                                  \
+	_Static_assert(offsetof(struct qwamos_gpu_##type, field) == (at), #type "." #field);       \
+	_Static_assert(sizeof(((struct qwamos_gpu_##type *)0)->field) == (size), #type "." #field)
+
+SIZE(attach, 56);
+AT(attach, hdr, 0, 16);
+AT(attach, device_id, 16, 8);
+AT(attach, scrub, 24, 4);
+AT(attach, out_iommu_group, 28, 4);
+AT(attach, out_device_id, 32, 8);
+AT(attach, out_generation, 40, 8);
+AT(attach, out_devices, 48, 4);
+AT(attach, __reserved, 52, 4);
+
+SIZE(audit_read, 64);
+AT(audit_read, hdr, 0, 16);
+AT(audit_read, records, 16, 8);
+AT(audit_read, record_size, 24, 4);
+AT(audit_read, count, 28, 4);
+AT(audit_read, chain, 32, 8);
+AT(audit_read, after, 40, 8);
+AT(audit_read, event, 48, 4);
+AT(audit_read, __reserved, 52, 4);
+AT(audit_read, out_lost, 56, 8);
+
+SIZE(audit_record, 288);
+AT(audit_record, chain, 0, 8);
+AT(audit_record, seq, 8, 8);
+AT(audit_record, order, 16, 8);
+AT(audit_record, time_ns, 24, 8);
+AT(audit_record, last_ns, 32, 8);
+AT(audit_record, count, 40, 8);
+AT(audit_record, device_id, 48, 8);
+AT(audit_record, asked, 56, 8);
+AT(audit_record, used, 64, 8);
+AT(audit_record, limit, 72, 8);
+AT(audit_record, event, 80, 4);
+AT(audit_record, operation, 84, 4);
+AT(audit_record, reason, 88, 4);
+AT(audit_record, result, 92, 4);
+AT(audit_record, level, 96, 4);
+AT(audit_record, pid, 100, 4);
+AT(audit_record, uid, 104, 4);
+AT(audit_record, flags, 108, 4);
+AT(audit_record, vm_name, 112, 64);
+AT(audit_record, device_name, 176, 32);
+AT(audit_record, comm, 208, 16);
+AT(audit_record, __reserved, 224, 32);
+AT(audit_record, hash, 256, 32);
+
+SIZE(create, 104);
+AT(create, hdr, 0, 16);
+AT(create, cgroup_fd, 16, 4);
+AT(create, __reserved, 20, 4);
+AT(create, name, 24, 64);
+AT(create, out_vm_id, 88, 8);
+AT(create, out_manage_fd, 96, 4);
+AT(create, out_use_fd, 100, 4);
+
+SIZE(destroy, 16);
+AT(destroy, hdr, 0, 16);
+
+SIZE(detach, 24);
+AT(detach, hdr, 0, 16);
+AT(detach, device_id, 16, 8);
+
+SIZE(device, 176);
+AT(device, device_id, 0, 8);
+AT(device, owner_vm_id, 8, 8);
+AT(device, generation, 16, 8);
+AT(device, state, 24, 4);
+AT(device, bus, 28, 4);
+AT(device, flags, 32, 4);
+AT(device, iommu_group, 36, 4);
+AT(device, vendor, 40, 4);
+AT(device, device, 44, 4);
+AT(device, subvendor, 48, 4);
+AT(device, subdevice, 52, 4);
+AT(device, class_code, 56, 4);
+AT(device, reset_methods, 60, 4);
+AT(device, reset_set, 64, 4);
+AT(device, scrub, 68, 4);
+AT(device, scrub_best, 72, 4);
+AT(device, quarantine_reason, 76, 4);
+AT(device, bus_name, 80, 32);
+AT(device, driver, 112, 32);
+AT(device, __reserved, 144, 32);
+
+SIZE(get_info, 56);
+AT(get_info, hdr, 0, 16);
+AT(get_info, out_version, 16, 4);
+AT(get_info, out_levels, 20, 4);
+AT(get_info, out_caps, 24, 8);
+AT(get_info, out_instance, 32, 16);
+AT(get_info, out_revoke_timeout_s, 48, 4);
+AT(get_info, out_audit_records, 52, 4);
+
+SIZE(hdr, 16);
+AT(hdr, size, 0, 4);
+AT(hdr, flags, 4, 4);
+AT(hdr, out_reason, 8, 4);
+AT(hdr, __reserved, 12, 4);
+
+SIZE(join, 16);
+AT(join, hdr, 0, 16);
+
+SIZE(list, 32);
+AT(list, hdr, 0, 16);
+AT(list, entries, 16, 8);
+AT(list, entry_size, 24, 4);
+AT(list, count, 28, 4);
+
+SIZE(new_use, 24);
+AT(new_use, hdr, 0, 16);
+AT(new_use, out_fd, 16, 4);
+AT(new_use, __reserved, 20, 4);
+
+SIZE(open, 104);
+AT(open, hdr, 0, 16);
+AT(open, vm_id, 16, 8);
+AT(open, name, 24, 64);
+AT(open, right, 88, 4);
+AT(open, out_fd, 92, 4);
+AT(open, out_vm_id, 96, 8);
+
+SIZE(release, 24);
+AT(release, hdr, 0, 16);
+AT(release, device_id, 16, 8);
+
+SIZE(set_policy, 24);
+AT(set_policy, hdr, 0, 16);
+AT(set_policy, mask, 16, 4);
+AT(set_policy, level, 20, 4);
+
+SIZE(vm, 120);
+AT(vm, vm_id, 0, 8);
+AT(vm, created_ns, 8, 8);
+AT(vm, denied, 16, 8);
+AT(vm, name, 24, 64);
+AT(vm, level, 88, 4);
+AT(vm, state, 92, 4);
+AT(vm, end_reason, 96, 4);
+AT(vm, devices, 100, 4);
+AT(vm, devices_open, 104, 4);
+AT(vm, joined_pid, 108, 4);
+AT(vm, flags, 112, 4);
+AT(vm, __reserved, 116, 4);
+
+SIZE(vm_info, 136);
+AT(vm_info, hdr, 0, 16);
+AT(vm_info, out_vm, 16, 120);
+
+/* The numbers, too: they carry no size, for the structs do. */
+_Static_assert(QWAMOS_GPU_ATTACH == 0xb913, "QWAMOS_GPU_ATTACH");
+_Static_assert(QWAMOS_GPU_AUDIT_READ == 0xb906, "QWAMOS_GPU_AUDIT_READ");
+_Static_assert(QWAMOS_GPU_CREATE == 0xb901, "QWAMOS_GPU_CREATE");
+_Static_assert(QWAMOS_GPU_DESTROY == 0xb912, "QWAMOS_GPU_DESTROY");
+_Static_assert(QWAMOS_GPU_DETACH == 0xb914, "QWAMOS_GPU_DETACH");
+_Static_assert(QWAMOS_GPU_GET_INFO == 0xb900, "QWAMOS_GPU_GET_INFO");
+_Static_assert(QWAMOS_GPU_JOIN == 0xb911, "QWAMOS_GPU_JOIN");
+_Static_assert(QWAMOS_GPU_LIST_DEVICES == 0xb904, "QWAMOS_GPU_LIST_DEVICES");
+_Static_assert(QWAMOS_GPU_LIST_VMS == 0xb903, "QWAMOS_GPU_LIST_VMS");
+_Static_assert(QWAMOS_GPU_NEW_USE == 0xb916, "QWAMOS_GPU_NEW_USE");
+_Static_assert(QWAMOS_GPU_OPEN == 0xb902, "QWAMOS_GPU_OPEN");
+_Static_assert(QWAMOS_GPU_RELEASE == 0xb905, "QWAMOS_GPU_RELEASE");
+_Static_assert(QWAMOS_GPU_SET_POLICY == 0xb910, "QWAMOS_GPU_SET_POLICY");
+_Static_assert(QWAMOS_GPU_VM_INFO == 0xb915, "QWAMOS_GPU_VM_INFO");
+
+/* The head comes first everywhere, and sizes are multiples of 8. */
+#define HEAD(type)                                                                                 \
+	_Static_assert(offsetof(struct qwamos_gpu_##type, hdr) == 0 &&                             \
+			       sizeof(struct qwamos_gpu_##type) % 8 == 0,                          \
+		       #type)
+
+HEAD(attach);
+HEAD(audit_read);
+HEAD(create);
+HEAD(destroy);
+HEAD(detach);
+HEAD(get_info);
+HEAD(join);
+HEAD(list);
+HEAD(new_use);
+HEAD(open);
+HEAD(release);
+HEAD(set_policy);
+HEAD(vm_info);
+
+int main(void)
+{
+	printf("TAP version 13\n1..1\n");
+	printf("ok 1 - all structs lie where they should, pointers of %zu bit\n", sizeof(void *) * 8);
+	return 0;
+}

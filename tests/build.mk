@@ -40,5 +40,5 @@ $(layout_bin): $(TESTS)/%-32: tests/%.c $(wildcard uapi/linux/*.h) $(OBJ)/flags
 $(compat_bin): $(TESTS)/%-32: tests/%.c $(wildcard tests/lib/*.[ch] uapi/linux/*.h) $(OBJ)/flags
 	@mkdir -p $(@D)
 	@echo "  CC32    $<"
-	$(Q)$(CC32) -std=gnu11 -D_GNU_SOURCE $(INCLUDES) $(TEST_CFLAGS) $(WARNINGS) $(CFLAGS) \
+	$(Q)$(CC32) -std=gnu11 -D_GNU_SOURCE $(INCLUDES) $(WARNINGS) $(TEST_CFLAGS) $(CFLAGS) \
 		$(if $(WERROR),-Werror) -static -o $@ $< $(wildcard tests/lib/*.c)

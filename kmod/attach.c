@@ -6,9 +6,9 @@
 #include "policy.h"
 #include "reap.h"
 
-#define END_ROUND_MS	10	/* between two rounds of an ending */
-#define END_SLOW_MS	200	/* once it takes long */
-#define END_FAST_ROUNDS	200
+#define END_ROUND_MS	10 /* between two rounds of an ending */
+#define END_SLOW_MS	200 /* once it takes long */
+#define END_FAST_ROUNDS 200
 
 /**
  * struct look - what ATTACH gathers before it takes locks, one for each member of the group
@@ -70,10 +70,12 @@ static bool group_has_gpu(struct qgpu_group *g)
 }
 
 /*
- * The checks from the owner on, each over the whole group before the next. Members without a driver are taken, but there is nothing to check of their state: nobody
- * can open them, and our driver cleans them when it gets them. Called with the VM lock and the registry lock held.
+ * The checks from the owner on, each over the whole group before the next. Members without a driver
+ * are taken, but there is nothing to check of their state: nobody can open them, and our driver
+ * cleans them when it gets them. Called with the VM lock and the registry lock held.
  */
-static int check_members(struct qgpu_vm *vm, struct look *l, size_t n, u32 demanded, u64 *culprit, u32 *reason)
+static int check_members(struct qgpu_vm *vm, struct look *l, size_t n, u32 demanded, u64 *culprit,
+			 u32 *reason)
 {
 	struct qgpu_vm *owner;
 	struct qgpu_dev *d;
@@ -84,7 +86,8 @@ static int check_members(struct qgpu_vm *vm, struct look *l, size_t n, u32 deman
 		d = qgpu_dev_lookup(l[i].dev);
 		owner = d ? qgpu_dev_owner(d) : NULL;
 		if (owner == vm)
-			return refuse(d, culprit, reason, QWAMOS_GPU_REASON_ALREADY_ATTACHED, -EBUSY);
+			return refuse(d, culprit, reason, QWAMOS_GPU_REASON_ALREADY_ATTACHED,
+				      -EBUSY);
 		if (owner && qgpu_vm_live(owner))
 			return refuse(d, culprit, reason, QWAMOS_GPU_REASON_OTHER_OWNER, -EBUSY);
 	}
@@ -113,7 +116,10 @@ static int check_members(struct qgpu_vm *vm, struct look *l, size_t n, u32 deman
 	return 0;
 }
 
-/* Keep our driver's module for every member that is on it, or for none: it may be on its way out. Called with the registry lock held. */
+/*
+ * Keep our driver's module for every member that is on it, or for none: it may be on its way out.
+ * Called with the registry lock held.
+ */
 static bool hold_modules(struct qgpu_group *g)
 {
 	struct qgpu_dev *d;
@@ -195,11 +201,13 @@ int qgpu_attach(struct qgpu_vm *vm, struct qwamos_gpu_attach *arg, u32 *reason)
 	qgpu_vm_lock();
 	mutex_lock(&qgpu_reg_lock);
 	if (!qgpu_vm_live(vm)) {
-		ret = refuse(NULL, &arg->out_device_id, reason, QWAMOS_GPU_REASON_VM_ENDED, -ENODEV);
+		ret = refuse(NULL, &arg->out_device_id, reason, QWAMOS_GPU_REASON_VM_ENDED,
+			     -ENODEV);
 		goto out_unlock;
 	}
 	if (!vm->cgrp) {
-		ret = refuse(NULL, &arg->out_device_id, reason, QWAMOS_GPU_REASON_NO_CGROUP, -EACCES);
+		ret = refuse(NULL, &arg->out_device_id, reason, QWAMOS_GPU_REASON_NO_CGROUP,
+			     -EACCES);
 		goto out_unlock;
 	}
 	why = qgpu_policy_check(vm->level, QWAMOS_GPU_OP_PASSTHROUGH);
@@ -208,7 +216,8 @@ int qgpu_attach(struct qgpu_vm *vm, struct qwamos_gpu_attach *arg, u32 *reason)
 		goto out_unlock;
 	}
 	if (!d || d->gone || (!d->gpu && !(g && group_has_gpu(g)))) {
-		ret = refuse(NULL, &arg->out_device_id, reason, QWAMOS_GPU_REASON_NO_DEVICE, -ENODEV);
+		ret = refuse(NULL, &arg->out_device_id, reason, QWAMOS_GPU_REASON_NO_DEVICE,
+			     -ENODEV);
 		goto out_unlock;
 	}
 	if (!g || !qgpu_dev_has_iommu(d->dev)) {
@@ -222,7 +231,8 @@ int qgpu_attach(struct qgpu_vm *vm, struct qwamos_gpu_attach *arg, u32 *reason)
 	stranger = qgpu_group_stranger(g);
 	if (stranger) {
 		sd = qgpu_dev_lookup(stranger);
-		ret = refuse(sd, &arg->out_device_id, reason, QWAMOS_GPU_REASON_GROUP_STRANGER, -EBUSY);
+		ret = refuse(sd, &arg->out_device_id, reason, QWAMOS_GPU_REASON_GROUP_STRANGER,
+			     -EBUSY);
 		goto out_unlock;
 	}
 	ret = check_members(vm, l, g->n, demanded, &arg->out_device_id, reason);
@@ -249,7 +259,10 @@ out:
 	return ret;
 }
 
-/* Take a device from its VM and have it cleaned. Called with the registry lock held; it is not open. */
+/*
+ * Take a device from its VM and have it cleaned. Called with the registry lock held; it is not
+ * open.
+ */
 static void give_back(struct qgpu_dev *d, u32 reason)
 {
 	qgpu_dev_leave(d, reason);
@@ -257,7 +270,10 @@ static void give_back(struct qgpu_dev *d, u32 reason)
 		qgpu_clean_start(d, 0);
 }
 
-/* The devices of a group: is one open, and take them back if @take. Called with the registry lock held. */
+/*
+ * The devices of a group: is one open, and take them back if @take. Called with the registry lock
+ * held.
+ */
 static bool group_open(struct qgpu_vm *vm, struct qgpu_group *g, bool take)
 {
 	struct qgpu_dev *d;
@@ -386,7 +402,13 @@ int qgpu_release(u64 device_id, u32 *reason)
 	return ret;
 }
 
-/** qgpu_attached_fits() - would a level allow the devices that a VM holds? Called with the VM lock held. */
+/**
+ * qgpu_attached_fits() - would a level allow the devices that a VM holds?
+ * @vm: the VM
+ * @level: &enum qwamos_gpu_level
+ *
+ * Called with the VM lock held.
+ */
 bool qgpu_attached_fits(struct qgpu_vm *vm, u32 level)
 {
 	return !READ_ONCE(vm->devices) || !qgpu_policy_check(level, QWAMOS_GPU_OP_PASSTHROUGH);
@@ -416,20 +438,25 @@ static u32 take_back(struct qgpu_vm *vm)
  * qgpu_end_work_fn() - end a VM: kill its processes, take its devices back
  * @work: &qgpu_vm.end_work
  *
- * Runs again and again until no process is left and no device is open. A process that does not die holds what it has; nobody else gets that meanwhile.
+ * Runs again and again until no process is left and no device is open. A process that does not die
+ * holds what it has; nobody else gets that meanwhile.
  */
 void qgpu_end_work_fn(struct work_struct *work)
 {
 	struct qgpu_vm *vm = container_of(to_delayed_work(work), struct qgpu_vm, end_work);
-	struct qgpu_event ev = { .event = QWAMOS_GPU_EV_VM_KILLED, .level = READ_ONCE(vm->level), .reason = vm->end_reason };
+	struct qgpu_event ev = { .event = QWAMOS_GPU_EV_VM_KILLED,
+				 .level = READ_ONCE(vm->level),
+				 .reason = vm->end_reason };
 	u32 alive = vm->cgrp ? qgpu_reap(vm->cgrp, vm, &vm->killed) : 0;
 
 	if (alive || take_back(vm)) {
 		if (++vm->tries == END_FAST_ROUNDS * 2)
 			pr_warn("qwamos_gpu: VM %s does not end: %s\n", vm->name,
-				alive ? "a process does not die" : "a process outside its cgroup holds its device");
+				alive ? "a process does not die"
+				      : "a process outside its cgroup holds its device");
 		queue_delayed_work(qgpu_wq, &vm->end_work,
-				   msecs_to_jiffies(vm->tries < END_FAST_ROUNDS ? END_ROUND_MS : END_SLOW_MS));
+				   msecs_to_jiffies(vm->tries < END_FAST_ROUNDS ? END_ROUND_MS
+										: END_SLOW_MS));
 		return;
 	}
 	if (vm->killed) {

@@ -11,18 +11,22 @@
 #include <crypto/sha2.h>
 #include "audit.h"
 
-#define HASHED_BYTES	offsetof(struct qwamos_gpu_audit_record, hash)
-#define FOLD_NS		NSEC_PER_SEC
+#define HASHED_BYTES offsetof(struct qwamos_gpu_audit_record, hash)
+#define FOLD_NS	     NSEC_PER_SEC
 
 static unsigned int audit_records = 1024;
 module_param(audit_records, uint, 0444);
-MODULE_PARM_DESC(audit_records, "audit records kept for each VM and for the host, at least 1000 (default 1024)");
+MODULE_PARM_DESC(audit_records,
+		 "audit records kept for each VM and for the host, at least 1000 (default 1024)");
 
 static unsigned int audit_pool_pages = 4096;
 module_param(audit_pool_pages, uint, 0444);
 MODULE_PARM_DESC(audit_pool_pages, "pages for audit records of all VMs together (default 4096)");
 
-/* Guards qgpu_chains and serializes sealing and reading; taken before any chain's lock, never on the path of an ioctl that audits. */
+/*
+ * Guards qgpu_chains and serializes sealing and reading; taken before any chain's lock, never on
+ * the path of an ioctl that audits.
+ */
 DEFINE_MUTEX(qgpu_audit_mutex);
 LIST_HEAD(qgpu_chains);
 
@@ -34,7 +38,7 @@ static LIST_HEAD(seal_list);
 static atomic_t pool_used = ATOMIC_INIT(0);
 
 static struct qgpu_chain *host;
-static u64 last_order;		/* guarded by qgpu_audit_mutex */
+static u64 last_order; /* guarded by qgpu_audit_mutex */
 static uuid_t instance;
 
 static void seal_work_fn(struct work_struct *work);
@@ -106,7 +110,10 @@ void qgpu_chain_end(struct qgpu_chain *c)
 	c->folds = NULL;
 	c->n_folds = 0;
 	spin_unlock(&c->lock);
-	/* Dead chains stand in the order of their deaths behind one another: the first in the list dies first. */
+	/*
+	 * Dead chains stand in the order of their deaths behind one another: the first in the list
+	 * dies first.
+	 */
 	list_move_tail(&c->node, &qgpu_chains);
 	mutex_unlock(&qgpu_audit_mutex);
 }
@@ -127,7 +134,8 @@ static void want_seal(struct qgpu_chain *c, unsigned long delay)
 /* Take the oldest page out of a chain if all of it is sealed. Called with c->lock held. */
 static struct qgpu_audit_page *take_oldest(struct qgpu_chain *c)
 {
-	struct qgpu_audit_page *p = list_first_entry_or_null(&c->pages, struct qgpu_audit_page, node);
+	struct qgpu_audit_page *p =
+		list_first_entry_or_null(&c->pages, struct qgpu_audit_page, node);
 	u32 n;
 
 	lockdep_assert_held(&c->lock);
@@ -145,7 +153,10 @@ static struct qgpu_audit_page *take_oldest(struct qgpu_chain *c)
 	return p;
 }
 
-/* Give back pages of dead chains, and those chains when they are empty, until the pool is a sixteenth free. Called with the mutex held. */
+/*
+ * Give back pages of dead chains, and those chains when they are empty, until the pool is a
+ * sixteenth free. Called with the mutex held.
+ */
 static void evict_dead(void)
 {
 	struct qgpu_chain *c, *n;
@@ -175,8 +186,9 @@ static void evict_dead(void)
 }
 
 /*
- * Room for one more record: in the youngest page, in a new one, or in the chain's own oldest. The last page of the pool is never taken by a chain that
- * has one already, so that every chain can write. Called with c->lock held; may be called from where one can't sleep.
+ * Room for one more record: in the youngest page, in a new one, or in the chain's own oldest. The
+ * last page of the pool is never taken by a chain that has one already, so that every chain can
+ * write. Called with c->lock held; may be called from where one can't sleep.
  */
 static struct qwamos_gpu_audit_record *room(struct qgpu_chain *c)
 {
@@ -218,11 +230,15 @@ static void write_record(struct qgpu_chain *c, const struct qwamos_gpu_audit_rec
 	c->tail_used++;
 }
 
-static bool same_kind(const struct qwamos_gpu_audit_record *a, const struct qwamos_gpu_audit_record *b)
+static bool same_kind(const struct qwamos_gpu_audit_record *a,
+		      const struct qwamos_gpu_audit_record *b)
 {
-	return a->event == b->event && a->operation == b->operation && a->reason == b->reason && a->result == b->result &&
-	       a->device_id == b->device_id && a->uid == b->uid && a->level == b->level &&
-	       ((a->event != QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED && a->event != QWAMOS_GPU_EV_CALL_REFUSED) || a->asked == b->asked);
+	return a->event == b->event && a->operation == b->operation && a->reason == b->reason &&
+	       a->result == b->result && a->device_id == b->device_id && a->uid == b->uid &&
+	       a->level == b->level &&
+	       ((a->event != QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED &&
+		 a->event != QWAMOS_GPU_EV_CALL_REFUSED) ||
+		a->asked == b->asked);
 }
 
 /* Turn what waits in a fold into a record. Called with the chain's lock held. */
@@ -233,8 +249,12 @@ static void flush_fold(struct qgpu_chain *c, struct qgpu_fold *f)
 	f->rec.count = 0;
 }
 
-/* The fold of @rec's kind; or one that a new kind may have, with *@fresh set; or NULL: all are younger than a second. Called with c->lock held. */
-static struct qgpu_fold *find_fold(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec, bool *fresh)
+/*
+ * The fold of @rec's kind; or one that a new kind may have, with *@fresh set; or NULL: all are
+ * younger than a second. Called with c->lock held.
+ */
+static struct qgpu_fold *find_fold(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec,
+				   bool *fresh)
 {
 	struct qgpu_fold *f, *old = NULL;
 	u32 i;
@@ -253,8 +273,10 @@ static struct qgpu_fold *find_fold(struct qgpu_chain *c, const struct qwamos_gpu
 }
 
 /*
- * What becomes of an event: a record, or a repeat that is counted. A chain writes at most QGPU_AUDIT_FOLDS kinds of refusals a second; more are counted as lost, so
- * that no variety of wrong calls pushes a VM's own trail out in no time. Events that are no refusal are always written. Called with c->lock held.
+ * What becomes of an event: a record, or a repeat that is counted. A chain writes at most
+ * QGPU_AUDIT_FOLDS kinds of refusals a second; more are counted as lost, so that no variety of
+ * wrong calls pushes a VM's own trail out in no time. Events that are no refusal are always
+ * written. Called with c->lock held.
  */
 static bool fold(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec)
 {
@@ -294,13 +316,22 @@ static bool fold(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec
  * @c: the VM's chain, or NULL for the host's
  * @ev: the event
  *
- * Does not sleep. The caller's process, user and command are the current task's; a kernel thread's are zero.
+ * Does not sleep. The caller's process, user and command are the current task's; a kernel thread's
+ * are zero.
  */
 void qgpu_audit(struct qgpu_chain *c, const struct qgpu_event *ev)
 {
 	struct qwamos_gpu_audit_record rec = {
-		.count = 1, .device_id = ev->device_id, .asked = ev->asked, .used = ev->used, .limit = ev->limit,
-		.event = ev->event, .operation = ev->op, .reason = ev->reason, .result = ev->result, .level = ev->level,
+		.count = 1,
+		.device_id = ev->device_id,
+		.asked = ev->asked,
+		.used = ev->used,
+		.limit = ev->limit,
+		.event = ev->event,
+		.operation = ev->op,
+		.reason = ev->reason,
+		.result = ev->result,
+		.level = ev->level,
 	};
 	bool folded;
 
@@ -340,8 +371,8 @@ static struct qwamos_gpu_audit_record *find_seq(struct qgpu_chain *c, u64 seq)
  * @c: the chain
  * @flush: first turn every fold into a record; else only those older than a second
  *
- * Called with qgpu_audit_mutex held. Pages with unsealed records are not reused, so the record stays where it is while its hash is computed with the
- * chain unlocked.
+ * Called with qgpu_audit_mutex held. Pages with unsealed records are not reused, so the record
+ * stays where it is while its hash is computed with the chain unlocked.
  */
 void qgpu_audit_seal_chain(struct qgpu_chain *c, bool flush)
 {
@@ -427,7 +458,8 @@ static void seal_work_fn(struct work_struct *work)
  */
 int qgpu_audit_init(void)
 {
-	if (audit_records < 1000 || audit_records > 1 << 20 || audit_pool_pages < 128 || audit_pool_pages > 1 << 20) {
+	if (audit_records < 1000 || audit_records > 1 << 20 || audit_pool_pages < 128 ||
+	    audit_pool_pages > 1 << 20) {
 		pr_err("audit_records must be 1000 to 1048576, audit_pool_pages 128 to 1048576\n");
 		return -EINVAL;
 	}

@@ -2,9 +2,10 @@
 /*
  * Audit: chains of records, one for each VM and one for the host, in one bounded pool of pages.
  *
- * An event becomes a record at once if it is the first of its kind in its chain; repeats within a second are folded into a count, which
- * becomes a record when the second is over or somebody reads. A record gets its number when it is written and its hash when it is
- * sealed, by a work item or a reader, never on the path of the caller. Only sealed records can be read.
+ * An event becomes a record at once if it is the first of its kind in its chain; repeats within a
+ * second are folded into a count, which becomes a record when the second is over or somebody reads.
+ * A record gets its number when it is written and its hash when it is sealed, by a work item or a
+ * reader, never on the path of the caller. Only sealed records can be read.
  */
 #ifndef QWAMOS_GPU_AUDIT_H
 #define QWAMOS_GPU_AUDIT_H
@@ -15,8 +16,8 @@
 #include <linux/types.h>
 #include <linux/qwamos_gpu.h>
 
-#define QGPU_AUDIT_PER_PAGE	14	/* records in a page, beside its list head */
-#define QGPU_AUDIT_FOLDS	16	/* kinds of events that a chain folds at the same time */
+#define QGPU_AUDIT_PER_PAGE 14 /* records in a page, beside its list head */
+#define QGPU_AUDIT_FOLDS    16 /* kinds of events that a chain folds at the same time */
 
 /**
  * struct qgpu_event - what a caller tells the audit log
@@ -112,7 +113,8 @@ struct qgpu_audit_page {
  * @after: order
  * @event: only this event; 0: all
  * @count: most records
- * @flush: with the repeats of the last second; not for a VM itself, which could turn each repeat into a record by reading
+ * @flush: with the repeats of the last second; not for a VM itself, which could turn each repeat
+ *     into a record by reading
  */
 struct qgpu_audit_filter {
 	bool all;
@@ -136,6 +138,7 @@ u32 qgpu_audit_capacity(void);
 struct qgpu_chain *qgpu_chain_new(u64 id, const char *name);
 void qgpu_chain_end(struct qgpu_chain *c);
 void qgpu_audit(struct qgpu_chain *c, const struct qgpu_event *ev);
-long qgpu_audit_read(const struct qgpu_audit_filter *f, struct qwamos_gpu_audit_record **out, u64 *lost);
+long qgpu_audit_read(const struct qgpu_audit_filter *f, struct qwamos_gpu_audit_record **out,
+		     u64 *lost);
 
 #endif /* QWAMOS_GPU_AUDIT_H */

@@ -21,7 +21,10 @@ static int cmp_rec(const void *a, const void *b)
 
 typedef void (*visit_fn)(void *arg, const struct qwamos_gpu_audit_record *rec);
 
-/* Show every sealed record of @c that passes @f. Called with the audit mutex held, which keeps sealed pages of other chains alone but not this one's: hence c->lock. */
+/*
+ * Show every sealed record of @c that passes @f. Called with the audit mutex held, which keeps
+ * sealed pages of other chains alone but not this one's: hence c->lock.
+ */
 static void visit(struct qgpu_chain *c, const struct qgpu_audit_filter *f, visit_fn fn, void *arg)
 {
 	struct qgpu_audit_page *p;
@@ -31,7 +34,8 @@ static void visit(struct qgpu_chain *c, const struct qgpu_audit_filter *f, visit
 	list_for_each_entry(p, &c->pages, node) {
 		n = list_is_last(&p->node, &c->pages) ? c->tail_used : QGPU_AUDIT_PER_PAGE;
 		for (i = 0; i < n && p->rec[i].seq <= c->sealed; i++)
-			if ((!f->event || p->rec[i].event == f->event) && (f->newest || p->rec[i].order > f->after))
+			if ((!f->event || p->rec[i].event == f->event) &&
+			    (f->newest || p->rec[i].order > f->after))
 				fn(arg, &p->rec[i]);
 	}
 	spin_unlock(&c->lock);
@@ -72,7 +76,8 @@ static void add_rec(void *arg, const struct qwamos_gpu_audit_record *rec)
  *
  * Every record written before the call is sealed first. Return: number of records, or -ENOMEM.
  */
-long qgpu_audit_read(const struct qgpu_audit_filter *f, struct qwamos_gpu_audit_record **out, u64 *lost)
+long qgpu_audit_read(const struct qgpu_audit_filter *f, struct qwamos_gpu_audit_record **out,
+		     u64 *lost)
 {
 	struct orders o = {};
 	struct window w = {};

@@ -13,7 +13,7 @@
 #include "policy.h"
 #include "vm.h"
 
-#define AUDIT_MAX	65536
+#define AUDIT_MAX 65536
 
 static int do_get_info(struct qgpu_call *call)
 {
@@ -21,14 +21,18 @@ static int do_get_info(struct qgpu_call *call)
 
 	a->out_version = QWAMOS_GPU_VERSION;
 	a->out_levels = QGPU_LEVELS;
-	a->out_caps = QWAMOS_GPU_CAP_PASSTHROUGH | QWAMOS_GPU_CAP_AUDIT | (qgpu_heirs_inherit() ? QWAMOS_GPU_CAP_HEIRS : 0);
+	a->out_caps = QWAMOS_GPU_CAP_PASSTHROUGH | QWAMOS_GPU_CAP_AUDIT |
+		      (qgpu_heirs_inherit() ? QWAMOS_GPU_CAP_HEIRS : 0);
 	memcpy(a->out_instance, qgpu_audit_instance(), sizeof(a->out_instance));
 	a->out_revoke_timeout_s = READ_ONCE(qgpu_revoke_timeout_s);
 	a->out_audit_records = qgpu_audit_capacity();
 	return 0;
 }
 
-/* The cgroup of a VM to be: not the root, and not one that the caller stands in, since all below it dies with the VM. */
+/*
+ * The cgroup of a VM to be: not the root, and not one that the caller stands in, since all below it
+ * dies with the VM.
+ */
 static struct cgroup *cgroup_of(struct qwamos_gpu_create *a)
 {
 	struct cgroup *cgrp;
@@ -146,7 +150,8 @@ static int do_open(struct qgpu_call *call)
 	if (!vm)
 		return -ENOENT;
 	a->out_vm_id = vm->id;
-	ret = give_fd(call, vm, a->right == QWAMOS_GPU_RIGHT_USE ? QGPU_FILE_USE : QGPU_FILE_MANAGE, &a->out_fd);
+	ret = give_fd(call, vm, a->right == QWAMOS_GPU_RIGHT_USE ? QGPU_FILE_USE : QGPU_FILE_MANAGE,
+		      &a->out_fd);
 	qgpu_vm_put(vm);
 	return ret;
 }
@@ -169,7 +174,8 @@ static int write_list(struct qgpu_call *call, const void *v, size_t n, size_t ks
 	if (a->count < n)
 		return put_user((u32)n, &ua->count) ? -EFAULT : -EMSGSIZE;
 	for (i = 0; i < n; i++, p += a->entry_size)
-		if (copy_to_user(p, v + i * ksize, both) || clear_user(p + both, a->entry_size - both))
+		if (copy_to_user(p, v + i * ksize, both) ||
+		    clear_user(p + both, a->entry_size - both))
 			return -EFAULT;
 	a->count = n;
 	return 0;
@@ -228,16 +234,23 @@ static int do_release(struct qgpu_call *call)
 static int do_audit_read(struct qgpu_call *call)
 {
 	struct qwamos_gpu_audit_read *a = &call->arg->audit_read;
-	bool chain = a->hdr.flags & QWAMOS_GPU_AUDIT_F_CHAIN, after = a->hdr.flags & QWAMOS_GPU_AUDIT_F_AFTER;
-	struct qgpu_audit_filter f = { .all = !chain, .chain = a->chain, .newest = !after, .after = a->after, .event = a->event, .count = a->count,
+	bool chain = a->hdr.flags & QWAMOS_GPU_AUDIT_F_CHAIN,
+	     after = a->hdr.flags & QWAMOS_GPU_AUDIT_F_AFTER;
+	struct qgpu_audit_filter f = { .all = !chain,
+				       .chain = a->chain,
+				       .newest = !after,
+				       .after = a->after,
+				       .event = a->event,
+				       .count = a->count,
 				       .flush = call->f->kind != QGPU_FILE_USE };
 	struct qwamos_gpu_audit_record *v;
 	char __user *p = u64_to_user_ptr(a->records);
 	size_t both;
 	long n, i;
 
-	if (a->__reserved || !a->count || a->count > AUDIT_MAX || a->record_size < sizeof(*v) || a->record_size > PAGE_SIZE ||
-	    a->record_size & 7 || (!chain && a->chain) || (!after && a->after))
+	if (a->__reserved || !a->count || a->count > AUDIT_MAX || a->record_size < sizeof(*v) ||
+	    a->record_size > PAGE_SIZE || a->record_size & 7 || (!chain && a->chain) ||
+	    (!after && a->after))
 		return -EINVAL;
 	if (a->event >= QWAMOS_GPU_EV_COUNT)
 		return -EOPNOTSUPP;
@@ -305,7 +318,8 @@ static int do_detach(struct qgpu_call *call)
 	struct qwamos_gpu_detach *a = &call->arg->detach;
 
 	call->device_id = a->device_id;
-	return qgpu_detach(call->f->vm, a->device_id, a->hdr.flags & QWAMOS_GPU_DETACH_F_KILL, &call->reason);
+	return qgpu_detach(call->f->vm, a->device_id, a->hdr.flags & QWAMOS_GPU_DETACH_F_KILL,
+			   &call->reason);
 }
 
 static int do_vm_info(struct qgpu_call *call)
@@ -314,31 +328,39 @@ static int do_vm_info(struct qgpu_call *call)
 	return 0;
 }
 
-#define VM_FILES	(QGPU_FILE_MANAGE | QGPU_FILE_USE)
-#define ALL_FILES	(QGPU_FILE_CONTROL | VM_FILES)
+#define VM_FILES  (QGPU_FILE_MANAGE | QGPU_FILE_USE)
+#define ALL_FILES (QGPU_FILE_CONTROL | VM_FILES)
 
 /* @last: the last field of the struct's first version. */
-#define CALL(nr, type, last, _flags, _kinds, _manager, _handler, ...)					\
-	[QWAMOS_GPU_CMD_##nr] = {									\
-		.size = sizeof(struct type), .min_size = offsetofend(struct type, last),		\
-		.flags = _flags, .kinds = _kinds, .manager = _manager, .handler = _handler, __VA_ARGS__	\
-	}
+#define CALL(nr, type, last, _flags, _kinds, _manager, _handler, ...)         \
+	[QWAMOS_GPU_CMD_##nr] = { .size = sizeof(struct type),                \
+				  .min_size = offsetofend(struct type, last), \
+				  .flags = _flags,                            \
+				  .kinds = _kinds,                            \
+				  .manager = _manager,                        \
+				  .handler = _handler,                        \
+				  __VA_ARGS__ }
 
 static const struct qgpu_call_desc calls[] = {
 	CALL(GET_INFO, qwamos_gpu_get_info, out_audit_records, 0, ALL_FILES, false, do_get_info),
-	CALL(CREATE, qwamos_gpu_create, out_use_fd, QWAMOS_GPU_CREATE_F_END_ON_CLOSE | QWAMOS_GPU_CREATE_F_NO_CGROUP,
-	     QGPU_FILE_CONTROL, true, do_create),
+	CALL(CREATE, qwamos_gpu_create, out_use_fd,
+	     QWAMOS_GPU_CREATE_F_END_ON_CLOSE | QWAMOS_GPU_CREATE_F_NO_CGROUP, QGPU_FILE_CONTROL,
+	     true, do_create),
 	CALL(OPEN, qwamos_gpu_open, out_vm_id, 0, QGPU_FILE_CONTROL, true, do_open),
 	CALL(LIST_VMS, qwamos_gpu_list, count, 0, QGPU_FILE_CONTROL, true, do_list_vms),
 	CALL(LIST_DEVICES, qwamos_gpu_list, count, 0, QGPU_FILE_CONTROL, false, do_list_devices),
-	CALL(RELEASE, qwamos_gpu_release, device_id, QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS, QGPU_FILE_CONTROL, true, do_release),
-	CALL(AUDIT_READ, qwamos_gpu_audit_read, out_lost, QWAMOS_GPU_AUDIT_F_CHAIN | QWAMOS_GPU_AUDIT_F_AFTER, ALL_FILES, true, do_audit_read),
+	CALL(RELEASE, qwamos_gpu_release, device_id, QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS,
+	     QGPU_FILE_CONTROL, true, do_release),
+	CALL(AUDIT_READ, qwamos_gpu_audit_read, out_lost,
+	     QWAMOS_GPU_AUDIT_F_CHAIN | QWAMOS_GPU_AUDIT_F_AFTER, ALL_FILES, true, do_audit_read),
 	CALL(SET_POLICY, qwamos_gpu_set_policy, level, 0, QGPU_FILE_MANAGE, true, do_set_policy),
 	CALL(JOIN, qwamos_gpu_join, hdr, 0, QGPU_FILE_USE, false, do_join),
 	CALL(DESTROY, qwamos_gpu_destroy, hdr, 0, QGPU_FILE_MANAGE, true, do_destroy),
-	CALL(ATTACH, qwamos_gpu_attach, __reserved, 0, QGPU_FILE_MANAGE, true, do_attach, .op = QWAMOS_GPU_OP_PASSTHROUGH,
+	CALL(ATTACH, qwamos_gpu_attach, __reserved, 0, QGPU_FILE_MANAGE, true, do_attach,
+	     .op = QWAMOS_GPU_OP_PASSTHROUGH,
 	     .also = offsetof(struct qwamos_gpu_attach, out_device_id)),
-	CALL(DETACH, qwamos_gpu_detach, device_id, QWAMOS_GPU_DETACH_F_KILL, QGPU_FILE_MANAGE, true, do_detach),
+	CALL(DETACH, qwamos_gpu_detach, device_id, QWAMOS_GPU_DETACH_F_KILL, QGPU_FILE_MANAGE, true,
+	     do_detach),
 	CALL(VM_INFO, qwamos_gpu_vm_info, out_vm, 0, VM_FILES, false, do_vm_info),
 	CALL(NEW_USE, qwamos_gpu_new_use, __reserved, 0, QGPU_FILE_USE, false, do_new_use),
 };

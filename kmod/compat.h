@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Every difference between the kernels that we build for (6.1 to 6.12) stands here and nowhere else. */
+/*
+ * Every difference between the kernels that we build for (6.1 to 6.12) stands here and nowhere
+ * else.
+ */
 #ifndef QWAMOS_GPU_COMPAT_H
 #define QWAMOS_GPU_COMPAT_H
 
@@ -9,8 +12,8 @@
 #include <linux/vfio.h>
 
 /*
- * pdev->reset_methods[] holds indices into a table of drivers/pci/pci.c that has no public names. Their order has been the same since 5.15;
- * later kernels append.
+ * pdev->reset_methods[] holds indices into a table of drivers/pci/pci.c that has no public names.
+ * Their order has been the same since 5.15; later kernels append.
  */
 enum qgpu_pci_reset {
 	QGPU_PCI_RESET_DEVICE_SPECIFIC = 1,
@@ -33,19 +36,19 @@ static inline bool qgpu_isolated_msi(struct device *dev, struct iommu_group *gro
 
 /* iommufd ops of a VFIO driver: bind and attach came with 6.2, detach with 6.6. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
-#define QGPU_VFIO_HAS_IOMMUFD	1
+#define QGPU_VFIO_HAS_IOMMUFD 1
 #endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
-#define QGPU_VFIO_HAS_DETACH	1
+#define QGPU_VFIO_HAS_DETACH 1
 #endif
 
 /* Namespace names became strings in 6.13. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
-#define QGPU_EXPORT(sym)	EXPORT_SYMBOL_NS_GPL(sym, "QWAMOS_GPU")
-#define QGPU_IMPORT()		MODULE_IMPORT_NS("QWAMOS_GPU")
+#define QGPU_EXPORT(sym) EXPORT_SYMBOL_NS_GPL(sym, "QWAMOS_GPU")
+#define QGPU_IMPORT()	 MODULE_IMPORT_NS("QWAMOS_GPU")
 #else
-#define QGPU_EXPORT(sym)	EXPORT_SYMBOL_NS_GPL(sym, QWAMOS_GPU)
-#define QGPU_IMPORT()		MODULE_IMPORT_NS(QWAMOS_GPU)
+#define QGPU_EXPORT(sym) EXPORT_SYMBOL_NS_GPL(sym, QWAMOS_GPU)
+#define QGPU_IMPORT()	 MODULE_IMPORT_NS(QWAMOS_GPU)
 #endif
 
 #endif /* QWAMOS_GPU_COMPAT_H */

@@ -5,14 +5,21 @@
 #include "core.h"
 #include "device.h"
 
-/* A way in was refused: in the log of the VM whose process tried, or, if it is no VM's, in the host's. */
+/*
+ * A way in was refused: in the log of the VM whose process tried, or, if it is no VM's, in the
+ * host's.
+ */
 static int refuse(struct qgpu_dev *d, u32 way, u32 reason)
 {
 	struct qgpu_vm *vm = qgpu_vm_of_current();
 	struct qgpu_event ev = {
-		.event = QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED, .reason = reason, .result = -EACCES,
+		.event = QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED,
+		.reason = reason,
+		.result = -EACCES,
 		.level = vm ? READ_ONCE(vm->level) : QWAMOS_GPU_LEVEL_NONE,
-		.device_id = d->id, .device_name = dev_name(d->dev), .asked = way,
+		.device_id = d->id,
+		.device_name = dev_name(d->dev),
+		.asked = way,
 	};
 
 	qgpu_audit(vm ? vm->chain : NULL, &ev);
@@ -46,7 +53,8 @@ static u32 why_not(struct qgpu_dev *d)
  * @d: the device
  * @way: &enum qwamos_gpu_way, for the log
  *
- * A device has an owner for as long as it is open, so the owner now is the owner at the open. Return: 0 or -EACCES.
+ * A device has an owner for as long as it is open, so the owner now is the owner at the open.
+ * Return: 0 or -EACCES.
  */
 int qwamos_gpu_dev_may(struct qgpu_dev *d, u32 way)
 {
@@ -138,7 +146,8 @@ QGPU_EXPORT(qwamos_gpu_dev_opened);
  * qwamos_gpu_dev_closed() - the last fd of the device is closed
  * @d: the device
  *
- * The device stays its VM's. A VM that has ended gives it back in its end work, which looks again until the device is closed.
+ * The device stays its VM's. A VM that has ended gives it back in its end work, which looks again
+ * until the device is closed.
  */
 void qwamos_gpu_dev_closed(struct qgpu_dev *d)
 {
@@ -179,7 +188,9 @@ void qwamos_gpu_dev_request(struct qgpu_dev *d)
 		WRITE_ONCE(vm->revoking, vm->revoking + 1);
 		qgpu_dev_audit(vm->chain, d, QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED, 0, 0);
 		wake_up_all(&vm->wq);
-		queue_delayed_work(qgpu_wq, &d->revoke_work, (unsigned long)min(READ_ONCE(qgpu_revoke_timeout_s), 86400U) * HZ);
+		queue_delayed_work(qgpu_wq, &d->revoke_work,
+				   (unsigned long)min(READ_ONCE(qgpu_revoke_timeout_s), 86400U) *
+					   HZ);
 	}
 	mutex_unlock(&qgpu_reg_lock);
 	qgpu_dev_changed();
@@ -191,8 +202,8 @@ QGPU_EXPORT(qwamos_gpu_dev_request);
  * @pdev: the device, locked
  * @driver: the driver's module
  *
- * It is reset and scrubbed, as whoever had it before left it, as soon as its lock is free. Return: the device, with a reference, or NULL if it is not
- * registered.
+ * It is reset and scrubbed, as whoever had it before left it, as soon as its lock is free. Return:
+ * the device, with a reference, or NULL if it is not registered.
  */
 struct qgpu_dev *qwamos_gpu_dev_bound(struct pci_dev *pdev, struct module *driver)
 {
@@ -230,7 +241,8 @@ static bool idle(struct qgpu_dev *d)
  * qwamos_gpu_dev_unbound() - our driver is leaving a device
  * @d: the device, locked and closed; the reference of qwamos_gpu_dev_bound() is put
  *
- * Waits for a reset or scrub under way: it only tries the device's lock, which the caller holds, so it ends.
+ * Waits for a reset or scrub under way: it only tries the device's lock, which the caller holds, so
+ * it ends.
  */
 void qwamos_gpu_dev_unbound(struct qgpu_dev *d)
 {

@@ -9,7 +9,8 @@
 
 unsigned int qgpu_revoke_timeout_s = 30;
 module_param_named(revoke_timeout_s, qgpu_revoke_timeout_s, uint, 0644);
-MODULE_PARM_DESC(revoke_timeout_s, "seconds that a VM has to give back a device that is asked for, before it is ended (default 30)");
+MODULE_PARM_DESC(revoke_timeout_s,
+		 "seconds that a VM has to give back a device that is asked for (default 30)");
 
 /* Called with the registry lock held. */
 static u32 state_of(struct qgpu_dev *d)
@@ -70,7 +71,10 @@ void qgpu_dev_tell(struct qgpu_dev *d, struct qwamos_gpu_device *out)
 		if (!qgpu_isolated_msi(d->dev, ig))
 			out->flags |= QWAMOS_GPU_DEV_F_UNSAFE_MSI;
 	}
-	/* A driver leaves its devices before its module does, and a module is freed after a grace period. */
+	/*
+	 * A driver leaves its devices before its module does, and a module is freed after a grace
+	 * period.
+	 */
 	rcu_read_lock();
 	drv = READ_ONCE(d->dev->driver);
 	if (drv)
@@ -108,7 +112,8 @@ static bool same_slot(const struct qgpu_dev *a, const struct qgpu_dev *b)
 		return false;
 	x = to_pci_dev(a->dev);
 	y = to_pci_dev(b->dev);
-	return x->bus == y->bus && PCI_SLOT(x->devfn) == PCI_SLOT(y->devfn) && !pci_is_root_bus(x->bus);
+	return x->bus == y->bus && PCI_SLOT(x->devfn) == PCI_SLOT(y->devfn) &&
+	       !pci_is_root_bus(x->bus);
 }
 
 /* Is this one a GPU, or in the slot or IOMMU group of one? */
@@ -119,7 +124,8 @@ static bool listed(struct qgpu_dev **v, u32 *group, size_t n, size_t i)
 	if (v[i]->gpu)
 		return true;
 	for (j = 0; j < n; j++)
-		if (v[j]->gpu && (same_slot(v[i], v[j]) || (group[i] != ~0U && group[i] == group[j])))
+		if (v[j]->gpu &&
+		    (same_slot(v[i], v[j]) || (group[i] != ~0U && group[i] == group[j])))
 			return true;
 	return false;
 }
@@ -186,12 +192,14 @@ void qgpu_revoke_work_fn(struct work_struct *work)
 	if (d->revoking && d->opens) {
 		vm = qgpu_dev_owner(d);
 		qgpu_vm_get(vm);
-		qgpu_dev_audit(vm->chain, d, QWAMOS_GPU_EV_DEVICE_REVOKED, QWAMOS_GPU_REASON_REVOKED, 0);
+		qgpu_dev_audit(vm->chain, d, QWAMOS_GPU_EV_DEVICE_REVOKED,
+			       QWAMOS_GPU_REASON_REVOKED, 0);
 	}
 	mutex_unlock(&qgpu_reg_lock);
 	if (!vm)
 		return;
-	dev_warn(d->dev, "qwamos_gpu: VM %s has not given this device back in %u s, ending it\n", vm->name, qgpu_revoke_timeout_s);
+	dev_warn(d->dev, "qwamos_gpu: VM %s has not given this device back in %u s, ending it\n",
+		 vm->name, qgpu_revoke_timeout_s);
 	qgpu_vm_end(vm, QWAMOS_GPU_REASON_REVOKED);
 	qgpu_vm_put(vm);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Devices: the registry of PCI endpoints and platform GPUs, who owns them, and their reset and scrub.
+ * Devices: the registry of PCI endpoints and platform GPUs, who owns them, and their reset and
+ * scrub.
  *
- * The registry lock is a leaf: it is never held across a device lock, an IOMMU group's lock, a PCI bus walk, a reset, a scrub or a flush. What
- * needs those is gathered first, without it, and looked at again under it.
+ * The registry lock is a leaf: it is never held across a device lock, an IOMMU group's lock, a PCI
+ * bus walk, a reset, a scrub or a flush. What needs those is gathered first, without it, and looked
+ * at again under it.
  */
 #ifndef QWAMOS_GPU_DEVICE_H
 #define QWAMOS_GPU_DEVICE_H
@@ -38,7 +40,8 @@ enum qgpu_dirt {
  * @dev: the device, with a reference; constant
  * @gpu: display or accelerator class, or platform GPU; constant
  * @boot_vga: firmware's console; constant
- * @owner: the VM that has it, with a reference; written under the registry lock, read under RCU as well
+ * @owner: the VM that has it, with a reference; written under the registry lock, read under RCU as
+ *     well
  * @last_owner: id of the last VM that had it, 0: none
  * @generation: counts owners
  * @bound: on our driver
@@ -108,7 +111,8 @@ static inline struct qgpu_vm *qgpu_dev_owner(struct qgpu_dev *d)
 	return rcu_dereference_protected(d->owner, lockdep_is_held(&qgpu_reg_lock));
 }
 
-void qgpu_dev_audit(struct qgpu_chain *chain, const struct qgpu_dev *d, u32 event, u32 reason, int result);
+void qgpu_dev_audit(struct qgpu_chain *chain, const struct qgpu_dev *d, u32 event, u32 reason,
+		    int result);
 void qgpu_dev_leave(struct qgpu_dev *d, u32 reason);
 
 /* platform.c */
@@ -116,7 +120,8 @@ bool qgpu_platform_is_gpu(struct device *dev);
 
 /* memory.c: what is known of devices that are not there */
 int qgpu_memory_keep(struct pci_dev *pdev, u32 dirt, u32 trouble, bool quarantined, u64 last_owner);
-bool qgpu_memory_take(struct pci_dev *pdev, u32 *dirt, u32 *trouble, bool *quarantined, u64 *last_owner);
+bool qgpu_memory_take(struct pci_dev *pdev, u32 *dirt, u32 *trouble, bool *quarantined,
+		      u64 *last_owner);
 void qgpu_memory_exit(void);
 
 /* group.c */
@@ -141,7 +146,8 @@ struct device *qgpu_group_stranger(struct qgpu_group *g);
 /* reset.c */
 
 /**
- * struct qgpu_reset_set - all functions that one bus or slot reset touches, as they were a moment ago
+ * struct qgpu_reset_set - all functions that one bus or slot reset touches, as they were a moment
+ * ago
  * @id: the same for all of them
  * @works: such a reset exists
  * @alone: nothing else is on the bus, not even a bridge
@@ -159,7 +165,8 @@ struct qgpu_reset_set {
 struct qgpu_reset_set *qgpu_reset_set_gather(struct pci_dev *pdev);
 void qgpu_reset_set_drop(struct qgpu_reset_set *s);
 u32 qgpu_reset_methods(struct pci_dev *pdev, struct qgpu_reset_set *s);
-u32 qgpu_reset_possible(struct qgpu_dev *d, struct qgpu_reset_set *s, u32 methods, u64 owner, bool *busy);
+u32 qgpu_reset_possible(struct qgpu_dev *d, struct qgpu_reset_set *s, u32 methods, u64 owner,
+			bool *busy);
 void qgpu_clean_start(struct qgpu_dev *d, unsigned long delay);
 void qgpu_clean_retry(struct pci_dev *pdev);
 void qgpu_clean_work_fn(struct work_struct *work);

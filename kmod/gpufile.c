@@ -114,7 +114,9 @@ struct file *qgpu_file_new(struct qgpu_vm *vm, u32 kind, bool holds, bool end_on
 	f->vm = vm;
 	f->holds = holds;
 	f->end_on_close = end_on_close;
-	file = anon_inode_getfile(kind == QGPU_FILE_USE ? "[qwamos-gpu-use]" : "[qwamos-gpu-manage]", &vm_fops, f, O_RDWR | O_CLOEXEC);
+	file = anon_inode_getfile(kind == QGPU_FILE_USE ? "[qwamos-gpu-use]"
+							: "[qwamos-gpu-manage]",
+				  &vm_fops, f, O_RDWR | O_CLOEXEC);
 	if (IS_ERR(file)) {
 		file_free(f);
 		return file;
@@ -127,7 +129,8 @@ struct file *qgpu_file_new(struct qgpu_vm *vm, u32 kind, bool holds, bool end_on
 
 int qgpu_file_init(void)
 {
-	file_cache = kmem_cache_create("qwamos_gpu_file", sizeof(struct qgpu_file), 0, SLAB_ACCOUNT, NULL);
+	file_cache = kmem_cache_create("qwamos_gpu_file", sizeof(struct qgpu_file), 0, SLAB_ACCOUNT,
+				       NULL);
 	return file_cache ? 0 : -ENOMEM;
 }
 

@@ -9,9 +9,9 @@
 struct qgpu_vm;
 
 /* Kinds of files; bits, so that a call can say which it is for. */
-#define QGPU_FILE_CONTROL	1U
-#define QGPU_FILE_MANAGE	2U
-#define QGPU_FILE_USE		4U
+#define QGPU_FILE_CONTROL 1U
+#define QGPU_FILE_MANAGE  2U
+#define QGPU_FILE_USE	  4U
 
 /**
  * struct qgpu_file - an open file

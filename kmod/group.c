@@ -68,7 +68,7 @@ struct qgpu_group *qgpu_group_gather(struct device *dev)
 		ga.g->id = iommu_group_id(ig);
 		ret = iommu_group_for_each_dev(ig, &ga, gather_one);
 		if (ret)
-			qgpu_group_drop(ga.g);	/* it grew meanwhile */
+			qgpu_group_drop(ga.g); /* it grew meanwhile */
 	} while (ret);
 	iommu_group_put(ig);
 	return ga.g;
@@ -78,7 +78,8 @@ struct qgpu_group *qgpu_group_gather(struct device *dev)
  * qgpu_dev_has_iommu() - can an IOMMU keep the device to its owner's memory?
  * @dev: the device
  *
- * A group is not enough (no-IOMMU mode fakes one), a translating default domain is not needed (VFIO brings its own).
+ * A group is not enough (no-IOMMU mode fakes one), a translating default domain is not needed (VFIO
+ * brings its own).
  */
 bool qgpu_dev_has_iommu(struct device *dev)
 {
@@ -89,8 +90,9 @@ bool qgpu_dev_has_iommu(struct device *dev)
  * qgpu_group_stranger() - the member that makes a group not viable
  * @g: the group
  *
- * Called with the registry lock held. A member may be without a driver or on ours. Drivers may change at once after; VFIO keeps host drivers off a group that
- * is open, and every open asks again. Return: the member, or NULL.
+ * Called with the registry lock held. A member may be without a driver or on ours. Drivers may
+ * change at once after; VFIO keeps host drivers off a group that is open, and every open asks
+ * again. Return: the member, or NULL.
  */
 struct device *qgpu_group_stranger(struct qgpu_group *g)
 {

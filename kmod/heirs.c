@@ -22,7 +22,7 @@ struct heir {
 };
 
 static DEFINE_HASHTABLE(heirs, 10);
-static DEFINE_SPINLOCK(heirs_lock);	/* guards the table's writers; a leaf */
+static DEFINE_SPINLOCK(heirs_lock); /* guards the table's writers; a leaf */
 static qgpu_owner_fn owner_fn;
 static struct tracepoint *tp_fork, *tp_exit;
 
@@ -103,7 +103,10 @@ void qgpu_heirs_forget(void *owner)
 	spin_unlock(&heirs_lock);
 }
 
-/* A child is born, not yet running. One that could not be entered is killed before it can do anything. */
+/*
+ * A child is born, not yet running. One that could not be entered is killed before it can do
+ * anything.
+ */
 static void on_fork(void *unused, struct task_struct *parent, struct task_struct *child)
 {
 	void *owner;
@@ -117,7 +120,10 @@ static void on_fork(void *unused, struct task_struct *parent, struct task_struct
 	rcu_read_unlock();
 }
 
-/* A thread ends; with the last one of its group the group is done: no instruction of it runs any more. */
+/*
+ * A thread ends; with the last one of its group the group is done: no instruction of it runs any
+ * more.
+ */
 static void on_exit(void *unused, struct task_struct *p)
 {
 	struct heir *h;
@@ -154,7 +160,8 @@ bool qgpu_heirs_inherit(void)
  * qgpu_heirs_init() - follow births and deaths
  * @owner_of: whose a parent is
  *
- * Return: 0, also on a kernel without tracepoints, where only who is added is known; or a negative errno.
+ * Return: 0, also on a kernel without tracepoints, where only who is added is known; or a negative
+ * errno.
  */
 int qgpu_heirs_init(qgpu_owner_fn owner_of)
 {
@@ -163,7 +170,7 @@ int qgpu_heirs_init(qgpu_owner_fn owner_of)
 	owner_fn = owner_of;
 	for_each_kernel_tracepoint(find_tracepoint, NULL);
 	if (!qgpu_heirs_inherit()) {
-		pr_warn("qwamos_gpu: no tracepoints: a VM's process that leaves its cgroup is not known as the VM's any more\n");
+		pr_warn("qwamos_gpu: no tracepoints: who leaves a VM's cgroup is lost\n");
 		tp_fork = NULL;
 		tp_exit = NULL;
 		return 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Whose is this process? The processes that joined a VM, and all that descend from them or from a process in a VM's cgroup, wherever they move: a VMM that runs
- * as root may leave its cgroup, but not its family.
+ * Whose is this process? The processes that joined a VM, and all that descend from them or from a
+ * process in a VM's cgroup, wherever they move: a VMM that runs as root may leave its cgroup, but
+ * not its family.
  */
 #ifndef QWAMOS_GPU_HEIRS_H
 #define QWAMOS_GPU_HEIRS_H

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The one way of every call: read once, check the form, check the right, do it, answer, audit. The calls themselves are in calls.c. */
+/*
+ * The one way of every call: read once, check the form, check the right, do it, answer, audit. The
+ * calls themselves are in calls.c.
+ */
 #include <linux/capability.h>
 #include <linux/uaccess.h>
 #include "device.h"
@@ -10,7 +13,8 @@
  * qgpu_call_answer() - write the whole answer
  * @call: the call
  *
- * For handlers that must know that the answer has arrived before they install an fd. Return: 0 or -EFAULT.
+ * For handlers that must know that the answer has arrived before they install an fd. Return: 0 or
+ * -EFAULT.
  */
 int qgpu_call_answer(struct qgpu_call *call)
 {
@@ -36,7 +40,7 @@ static int read_arg(struct qgpu_call *call, const struct qgpu_call_desc *desc)
 		return ret;
 	call->usize = size;
 	call->ksize = desc->size;
-	call->arg->hdr.size = size;	/* the first reading counts */
+	call->arg->hdr.size = size; /* the first reading counts */
 	if (call->arg->hdr.__reserved)
 		return -EINVAL;
 	if (call->arg->hdr.flags & ~desc->flags)
@@ -74,21 +78,27 @@ static int check_right(struct qgpu_call *call, const struct qgpu_call_desc *desc
 }
 
 /*
- * A refusal is in the log of the VM that the caller is part of, else of the VM that the file is of, else of the host. A refusal of what a policy decides on is
- * a denied operation.
+ * A refusal is in the log of the VM that the caller is part of, else of the VM that the file is of,
+ * else of the host. A refusal of what a policy decides on is a denied operation.
  */
-static void audit_refusal(struct qgpu_call *call, const struct qgpu_call_desc *desc, unsigned int nr, int ret)
+static void audit_refusal(struct qgpu_call *call, const struct qgpu_call_desc *desc,
+			  unsigned int nr, int ret)
 {
 	struct qgpu_vm *mine = qgpu_vm_of_current();
 	struct qgpu_vm *vm = mine ?: call->f->vm;
 	struct qgpu_dev *d = call->device_id ? qgpu_dev_by_id(call->device_id) : NULL;
-	bool right = call->reason == QWAMOS_GPU_REASON_WRONG_FD || call->reason == QWAMOS_GPU_REASON_VM_MEMBER ||
+	bool right = call->reason == QWAMOS_GPU_REASON_WRONG_FD ||
+		     call->reason == QWAMOS_GPU_REASON_VM_MEMBER ||
 		     call->reason == QWAMOS_GPU_REASON_NOT_CAPABLE;
 	struct qgpu_event ev = {
-		.event = desc->op && !right ? QWAMOS_GPU_EV_OPERATION_DENIED : QWAMOS_GPU_EV_CALL_REFUSED,
-		.op = desc->op, .reason = call->reason, .result = ret,
+		.event = desc->op && !right ? QWAMOS_GPU_EV_OPERATION_DENIED
+					    : QWAMOS_GPU_EV_CALL_REFUSED,
+		.op = desc->op,
+		.reason = call->reason,
+		.result = ret,
 		.level = vm ? READ_ONCE(vm->level) : QWAMOS_GPU_LEVEL_NONE,
-		.device_id = call->device_id, .device_name = d ? dev_name(d->dev) : NULL,
+		.device_id = call->device_id,
+		.device_name = d ? dev_name(d->dev) : NULL,
 	};
 
 	if (ev.event == QWAMOS_GPU_EV_CALL_REFUSED)
@@ -123,7 +133,9 @@ static int answer_refusal(struct qgpu_call *call, const struct qgpu_call_desc *d
 long qgpu_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 {
 	union qgpu_arg arg = {};
-	struct qgpu_call call = { .f = file->private_data, .uarg = (void __user *)uarg, .arg = &arg };
+	struct qgpu_call call = { .f = file->private_data,
+				  .uarg = (void __user *)uarg,
+				  .arg = &arg };
 	const struct qgpu_call_desc *desc;
 	unsigned int nr = _IOC_NR(cmd);
 	u64 also = 0;

@@ -7,9 +7,7 @@
 #include <linux/qwamos_gpu.h>
 #include "gpufile.h"
 
-/**
- * union qgpu_arg - the kernel's copy of an argument; user memory is read once, before anything is decided
- */
+/* The kernel's copy of an argument: user memory is read once, before anything is decided. */
 union qgpu_arg {
 	struct qwamos_gpu_hdr hdr;
 	struct qwamos_gpu_get_info get_info;
@@ -55,7 +53,8 @@ struct qgpu_call {
  * @min_size: sizeof() its struct in the first version
  * @flags: flags that it knows
  * @kinds: QGPU_FILE_* that it is for
- * @manager: on a control fd too: only for CAP_SYS_ADMIN outside every VM; on a manage fd that always holds
+ * @manager: on a control fd too: only for CAP_SYS_ADMIN outside every VM; on a manage fd that
+ *     always holds
  * @op: &enum qwamos_gpu_op that a refusal is a denial of
  * @also: offset of the u64 that is "out, also on refusal", 0: none
  * @handler: does it; returns 0, or a negative errno, with call->reason set if it is a refusal

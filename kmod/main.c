@@ -12,7 +12,7 @@ static struct miscdevice control = {
 	.minor = MISC_DYNAMIC_MINOR,
 	.name = "qwamos_gpu",
 	.fops = &qgpu_control_fops,
-	.mode = 0600,	/* the udev rule gives it to root:qwamos 0660 */
+	.mode = 0600, /* the udev rule gives it to root:qwamos 0660 */
 };
 
 static int __init qgpu_init(void)
@@ -47,7 +47,10 @@ err_audit:
 	return ret;
 }
 
-/* No file is open, every VM is over and the VFIO driver is gone: each of them holds a reference to this module. */
+/*
+ * No file is open, every VM is over and the VFIO driver is gone: each of them holds a reference to
+ * this module.
+ */
 static void __exit qgpu_exit(void)
 {
 	misc_deregister(&control);

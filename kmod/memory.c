@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is known of devices that are not there: a GPU that is removed with a VM's data in it is still dirty when it comes back. Kept by place and identity.
+ * What is known of devices that are not there: a GPU that is removed with a VM's data in it is
+ * still dirty when it comes back. Kept by place and identity.
  */
 #include <linux/slab.h>
 #include "device.h"
@@ -15,7 +16,7 @@ struct memory {
 	u64 last_owner;
 };
 
-static LIST_HEAD(memories);	/* guarded by the registry lock */
+static LIST_HEAD(memories); /* guarded by the registry lock */
 
 static struct memory *find(struct pci_dev *pdev)
 {
@@ -23,9 +24,10 @@ static struct memory *find(struct pci_dev *pdev)
 
 	lockdep_assert_held(&qgpu_reg_lock);
 	list_for_each_entry(m, &memories, node)
-		if (m->domain == pci_domain_nr(pdev->bus) && m->bus == pdev->bus->number && m->devfn == pdev->devfn &&
-		    m->vendor == pdev->vendor && m->device == pdev->device &&
-		    m->subvendor == pdev->subsystem_vendor && m->subdevice == pdev->subsystem_device)
+		if (m->domain == pci_domain_nr(pdev->bus) && m->bus == pdev->bus->number &&
+		    m->devfn == pdev->devfn && m->vendor == pdev->vendor &&
+		    m->device == pdev->device && m->subvendor == pdev->subsystem_vendor &&
+		    m->subdevice == pdev->subsystem_device)
 			return m;
 	return NULL;
 }
@@ -74,7 +76,8 @@ int qgpu_memory_keep(struct pci_dev *pdev, u32 dirt, u32 trouble, bool quarantin
  *
  * Called with the registry lock held. Return: something was.
  */
-bool qgpu_memory_take(struct pci_dev *pdev, u32 *dirt, u32 *trouble, bool *quarantined, u64 *last_owner)
+bool qgpu_memory_take(struct pci_dev *pdev, u32 *dirt, u32 *trouble, bool *quarantined,
+		      u64 *last_owner)
 {
 	struct memory *m = find(pdev);
 

@@ -5,6 +5,6 @@
 
 #include <linux/atomic.h>
 
-extern atomic_t qgpu_objects;	/* VMs, devices and open files */
+extern atomic_t qgpu_objects; /* VMs, devices and open files */
 
 #endif /* QWAMOS_GPU_OBJECTS_H */

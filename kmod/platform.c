@@ -5,8 +5,9 @@
 #include <linux/string.h>
 #include "device.h"
 
-static const char * const gpu_compatibles[] = {
-	"arm,mali-", "qcom,adreno", "img,img-", "img,powervr", "brcm,bcm2711-v3d", "brcm,bcm2712-v3d", "vivante,gc",
+static const char *const gpu_compatibles[] = {
+	"arm,mali-",	    "qcom,adreno",	"img,img-",   "img,powervr",
+	"brcm,bcm2711-v3d", "brcm,bcm2712-v3d", "vivante,gc",
 };
 
 /** qgpu_platform_is_gpu() - does the device tree say that this platform device is a GPU? */
@@ -18,9 +19,8 @@ bool qgpu_platform_is_gpu(struct device *dev)
 
 	if (dev->bus != &platform_bus_type || !dev->of_node)
 		return false;
-	of_property_for_each_string(dev->of_node, "compatible", prop, s)
-		for (i = 0; i < ARRAY_SIZE(gpu_compatibles); i++)
-			if (strstarts(s, gpu_compatibles[i]))
-				return true;
+	of_property_for_each_string(dev->of_node, "compatible", prop,
+				    s) for (i = 0; i < ARRAY_SIZE(gpu_compatibles);
+					    i++) if (strstarts(s, gpu_compatibles[i])) return true;
 	return false;
 }

@@ -2,13 +2,13 @@
 /* Trust levels: see policy.h. */
 #include "policy.h"
 
-#define OP(name)	(1U << QWAMOS_GPU_OP_##name)
+#define OP(name) (1U << QWAMOS_GPU_OP_##name)
 
-#define OPS_UNTRUSTED	OP(RENDERING_2D)
-#define OPS_LOW		(OPS_UNTRUSTED | OP(RENDERING_3D) | OP(VIDEO_DECODE))
-#define OPS_MEDIUM	(OPS_LOW | OP(COMPUTE_SHADER) | OP(VULKAN_COMPUTE) | OP(VIDEO_ENCODE))
-#define OPS_HIGH	OPS_MEDIUM
-#define OPS_SYSTEM	(OPS_HIGH | OP(PASSTHROUGH))
+#define OPS_UNTRUSTED OP(RENDERING_2D)
+#define OPS_LOW	      (OPS_UNTRUSTED | OP(RENDERING_3D) | OP(VIDEO_DECODE))
+#define OPS_MEDIUM    (OPS_LOW | OP(COMPUTE_SHADER) | OP(VULKAN_COMPUTE) | OP(VIDEO_ENCODE))
+#define OPS_HIGH      OPS_MEDIUM
+#define OPS_SYSTEM    (OPS_HIGH | OP(PASSTHROUGH))
 
 static const struct qgpu_level qgpu_levels[QGPU_LEVELS] = {
 	[QWAMOS_GPU_LEVEL_UNTRUSTED] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR LGPL-2.1-or-later */
 /*
- * Trust levels: the one table of what each allows. Pure: no allocation, no lock, no kernel service; linked into the module and into
- * userspace alike.
+ * Trust levels: the one table of what each allows. Pure: no allocation, no lock, no kernel service;
+ * linked into the module and into userspace alike.
  */
 #ifndef QWAMOS_GPU_POLICY_H
 #define QWAMOS_GPU_POLICY_H
@@ -9,8 +9,8 @@
 #include <linux/types.h>
 #include <linux/qwamos_gpu.h>
 
-#define QGPU_LEVELS	5
-#define QGPU_OPS	8	/* one more than the highest enum qwamos_gpu_op */
+#define QGPU_LEVELS 5
+#define QGPU_OPS    8 /* one more than the highest enum qwamos_gpu_op */
 
 /**
  * enum qgpu_vulkan - what a level may do with Vulkan

@@ -14,8 +14,10 @@
  * @owner: and every process that is this one's (heirs.h), wherever it stands
  * @killed: incremented for each process that was not being killed before
  *
- * Goes by threads: a process whose first thread has ended may have others that hold its fds. A thread that has not reached its exit state may still hold
- * files and mappings, so it counts as alive. Processes forked meanwhile are found by the next call: a process with SIGKILL pending can't fork.
+ * Goes by threads: a process whose first thread has ended may have others that hold its fds. A
+ * thread that has not reached its exit state may still hold files and mappings, so it counts as
+ * alive. Processes forked meanwhile are found by the next call: a process with SIGKILL pending
+ * can't fork.
  *
  * Return: number of threads still alive; 0: none is left, and all their files are closed.
  */
@@ -28,7 +30,8 @@ unsigned int qgpu_reap(struct cgroup *cgrp, void *owner, unsigned int *killed)
 	for_each_process_thread(p, t) {
 		if (t->flags & PF_KTHREAD || is_global_init(t) || READ_ONCE(t->exit_state))
 			continue;
-		if (qgpu_heirs_owner(task_tgid(t)) != owner && !task_under_cgroup_hierarchy(t, cgrp))
+		if (qgpu_heirs_owner(task_tgid(t)) != owner &&
+		    !task_under_cgroup_hierarchy(t, cgrp))
 			continue;
 		alive++;
 		if (t->signal->flags & SIGNAL_GROUP_EXIT)

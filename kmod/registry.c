@@ -6,12 +6,15 @@
 #include "device.h"
 #include "objects.h"
 
-/* Guards the registry and what struct qgpu_dev says; a leaf, taken after the VM lock where both are needed. */
+/*
+ * Guards the registry and what struct qgpu_dev says; a leaf, taken after the VM lock where both are
+ * needed.
+ */
 DEFINE_MUTEX(qgpu_reg_lock);
 LIST_HEAD(qgpu_devs);
 DECLARE_WAIT_QUEUE_HEAD(qgpu_registry_wq);
 
-static u64 last_id;		/* guarded by the registry lock */
+static u64 last_id; /* guarded by the registry lock */
 static atomic64_t events = ATOMIC64_INIT(1);
 static struct kmem_cache *dev_cache;
 
@@ -102,11 +105,16 @@ struct qgpu_dev *qgpu_dev_by_id(u64 id)
  * @reason: &enum qwamos_gpu_reason
  * @result: 0 or a negative errno
  */
-void qgpu_dev_audit(struct qgpu_chain *chain, const struct qgpu_dev *d, u32 event, u32 reason, int result)
+void qgpu_dev_audit(struct qgpu_chain *chain, const struct qgpu_dev *d, u32 event, u32 reason,
+		    int result)
 {
 	struct qgpu_event ev = {
-		.event = event, .reason = reason, .result = result, .level = QWAMOS_GPU_LEVEL_NONE,
-		.device_id = d->id, .device_name = dev_name(d->dev),
+		.event = event,
+		.reason = reason,
+		.result = result,
+		.level = QWAMOS_GPU_LEVEL_NONE,
+		.device_id = d->id,
+		.device_name = dev_name(d->dev),
 	};
 
 	qgpu_audit(chain, &ev);
@@ -114,7 +122,8 @@ void qgpu_dev_audit(struct qgpu_chain *chain, const struct qgpu_dev *d, u32 even
 
 static bool is_gpu_class(u32 class)
 {
-	return class >> 16 == PCI_BASE_CLASS_DISPLAY || class >> 16 == 0x12;	/* 0x12: processing accelerators */
+	return class >> 16 == PCI_BASE_CLASS_DISPLAY ||
+	       class >> 16 == 0x12; /* 0x12: processing accelerators */
 }
 
 static void dev_add(struct device *dev, bool quiet)
@@ -160,7 +169,8 @@ static void dev_add(struct device *dev, bool quiet)
  * @d: the device, owned and not open
  * @reason: why (&enum qwamos_gpu_reason)
  *
- * Called with the registry lock held. What it holds for its owner is given back; the cleaning is the caller's to start.
+ * Called with the registry lock held. What it holds for its owner is given back; the cleaning is
+ * the caller's to start.
  */
 void qgpu_dev_leave(struct qgpu_dev *d, u32 reason)
 {
@@ -196,12 +206,14 @@ static void dev_remove(struct device *dev)
 	d->gone = true;
 	d->cleaning = false;
 	if (d->bus == QWAMOS_GPU_BUS_PCI && d->dirt == QGPU_DIRT_VM &&
-	    qgpu_memory_keep(to_pci_dev(dev), d->dirt, d->trouble, d->quarantined, qgpu_dev_owner(d) ? qgpu_dev_owner(d)->id : d->last_owner))
+	    qgpu_memory_keep(to_pci_dev(dev), d->dirt, d->trouble, d->quarantined,
+			     qgpu_dev_owner(d) ? qgpu_dev_owner(d)->id : d->last_owner))
 		dev_err(dev, "qwamos_gpu: no memory to remember that this device is dirty\n");
 	if (qgpu_dev_owner(d))
 		qgpu_dev_leave(d, QWAMOS_GPU_REASON_DEVICE_GONE);
 	if (d->gpu)
-		qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_REMOVED, QWAMOS_GPU_REASON_DEVICE_GONE, 0);
+		qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_REMOVED, QWAMOS_GPU_REASON_DEVICE_GONE,
+			       0);
 	mutex_unlock(&qgpu_reg_lock);
 	cancel_delayed_work_sync(&d->clean_work);
 	cancel_delayed_work_sync(&d->revoke_work);

@@ -2,8 +2,9 @@
 /*
  * Reset sets, and the work that resets and scrubs a device.
  *
- * The unit of reset is all that one bus or slot reset touches. A function with a reset of its own is reset alone; else the whole set is, if it is in one
- * VM's hands or in nobody's and on our driver or on none. A set that spans two owners is never reset as a whole.
+ * The unit of reset is all that one bus or slot reset touches. A function with a reset of its own
+ * is reset alone; else the whole set is, if it is in one VM's hands or in nobody's and on our
+ * driver or on none. A set that spans two owners is never reset as a whole.
  */
 #include <linux/delay.h>
 #include <linux/pm_runtime.h>
@@ -11,11 +12,12 @@
 #include "compat.h"
 #include "device.h"
 
-#define RETRY_MS	20
-#define RETRIES		1500	/* 30 s: longer than any host driver holds a device lock in earnest */
+#define RETRY_MS 20
+#define RETRIES	 1500 /* 30 s: longer than any host driver holds a device lock in earnest */
 
-#define OWN_RESETS	(QWAMOS_GPU_RESET_DEVICE_SPECIFIC | QWAMOS_GPU_RESET_ACPI | QWAMOS_GPU_RESET_FLR | QWAMOS_GPU_RESET_AF_FLR | \
-			 QWAMOS_GPU_RESET_PM | QWAMOS_GPU_RESET_BUS)
+#define OWN_RESETS                                                                         \
+	(QWAMOS_GPU_RESET_DEVICE_SPECIFIC | QWAMOS_GPU_RESET_ACPI | QWAMOS_GPU_RESET_FLR | \
+	 QWAMOS_GPU_RESET_AF_FLR | QWAMOS_GPU_RESET_PM | QWAMOS_GPU_RESET_BUS)
 
 struct walk {
 	struct qgpu_reset_set *s;
@@ -50,7 +52,8 @@ void qgpu_reset_set_drop(struct qgpu_reset_set *s)
  * qgpu_reset_set_gather() - all functions that a bus or slot reset of a device touches
  * @pdev: the device
  *
- * Takes the PCI bus semaphore. Return: the set, NULL if there is no such reset (root bus, virtual function) or no memory.
+ * Takes the PCI bus semaphore. Return: the set, NULL if there is no such reset (root bus, virtual
+ * function) or no memory.
  */
 struct qgpu_reset_set *qgpu_reset_set_gather(struct pci_dev *pdev)
 {
@@ -68,7 +71,7 @@ struct qgpu_reset_set *qgpu_reset_set_gather(struct pci_dev *pdev)
 		pci_walk_bus(pdev->bus, walk_one, &w);
 		if (w.s->n <= w.room)
 			break;
-		w.s->n = w.room;	/* it grew meanwhile */
+		w.s->n = w.room; /* it grew meanwhile */
 		qgpu_reset_set_drop(w.s);
 	}
 	w.s->id = (u32)pci_domain_nr(pdev->bus) << 8 | pdev->bus->number;
@@ -82,7 +85,8 @@ struct qgpu_reset_set *qgpu_reset_set_gather(struct pci_dev *pdev)
  * @pdev: the device
  * @s: its reset set, or NULL
  *
- * What sysfs reset_method calls "bus" was probed once and is wrong as soon as the bus is shared. Return: QWAMOS_GPU_RESET_*.
+ * What sysfs reset_method calls "bus" was probed once and is wrong as soon as the bus is shared.
+ * Return: QWAMOS_GPU_RESET_*.
  */
 u32 qgpu_reset_methods(struct pci_dev *pdev, struct qgpu_reset_set *s)
 {
@@ -114,7 +118,8 @@ u32 qgpu_reset_methods(struct pci_dev *pdev, struct qgpu_reset_set *s)
  *
  * Called with the registry lock held. Return: those of @methods that may be used.
  */
-u32 qgpu_reset_possible(struct qgpu_dev *d, struct qgpu_reset_set *s, u32 methods, u64 owner, bool *busy)
+u32 qgpu_reset_possible(struct qgpu_dev *d, struct qgpu_reset_set *s, u32 methods, u64 owner,
+			bool *busy)
 {
 	struct qgpu_vm *vm;
 	struct qgpu_dev *m;
@@ -155,7 +160,8 @@ void qgpu_clean_start(struct qgpu_dev *d, unsigned long delay)
 }
 
 /**
- * qgpu_clean_retry() - a function has changed hands: clean again what could not be cleaned because of it
+ * qgpu_clean_retry() - a function has changed hands: clean again what could not be cleaned because
+ * of it
  * @pdev: the function that our driver has got, or another driver has left
  *
  * Called without the registry lock.
@@ -169,7 +175,8 @@ void qgpu_clean_retry(struct pci_dev *pdev)
 	mutex_lock(&qgpu_reg_lock);
 	for (i = 0; s && i < s->n; i++) {
 		m = qgpu_dev_lookup(s->dev[i]);
-		if (m && s->dev[i] != &pdev->dev && m->bound && m->trouble && !m->cleaning && !qgpu_dev_owner(m))
+		if (m && s->dev[i] != &pdev->dev && m->bound && m->trouble && !m->cleaning &&
+		    !qgpu_dev_owner(m))
 			qgpu_clean_start(m, 1);
 	}
 	mutex_unlock(&qgpu_reg_lock);
@@ -245,8 +252,10 @@ static void finish(struct qgpu_dev *d, u32 trouble, u32 reached)
 static u32 scrub_one(struct qgpu_dev *d, u32 *reached)
 {
 	struct qgpu_event ev = {
-		.event = QWAMOS_GPU_EV_DEVICE_SCRUBBED, .level = QWAMOS_GPU_LEVEL_NONE,
-		.device_id = d->id, .device_name = dev_name(d->dev),
+		.event = QWAMOS_GPU_EV_DEVICE_SCRUBBED,
+		.level = QWAMOS_GPU_LEVEL_NONE,
+		.device_id = d->id,
+		.device_name = dev_name(d->dev),
 	};
 	int ret = qgpu_scrub(to_pci_dev(d->dev), reached, &ev.used);
 
@@ -289,8 +298,9 @@ static void finish_others(struct qgpu_dev *d, struct qgpu_reset_set *s)
  * qgpu_clean_work_fn() - reset and scrub one device, with the rest of its reset set if need be
  * @work: &qgpu_dev.clean_work
  *
- * The registry lock is dropped over the reset; @running keeps our driver on the device meanwhile (its remove waits), and a device that is cleaning can't be
- * opened or attached. Device locks are only tried: an unbind that waits for a VMM may hold one for long.
+ * The registry lock is dropped over the reset; @running keeps our driver on the device meanwhile
+ * (its remove waits), and a device that is cleaning can't be opened or attached. Device locks are
+ * only tried: an unbind that waits for a VMM may hold one for long.
  */
 void qgpu_clean_work_fn(struct work_struct *work)
 {
@@ -319,7 +329,9 @@ void qgpu_clean_work_fn(struct work_struct *work)
 
 	ret = power_up(d, s, whole);
 	if (!ret) {
-		ret = whole || !(can & ~QWAMOS_GPU_RESET_BUS & OWN_RESETS) ? pci_reset_bus(pdev) : pci_try_reset_function(pdev);
+		ret = whole || !(can & ~QWAMOS_GPU_RESET_BUS & OWN_RESETS)
+			      ? pci_reset_bus(pdev)
+			      : pci_try_reset_function(pdev);
 		if (!ret) {
 			qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_RESET, 0, 0);
 			trouble = scrub_one(d, &reached);

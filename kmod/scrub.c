@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Wiping what a VM left in a GPU's memory. A reset does not do it. Which BARs are memory stands in a table, since a prefetchable BAR may as well be registers.
- * What was written is read back, so that memory which does not answer after a reset is a failure and not a success.
+ * Wiping what a VM left in a GPU's memory. A reset does not do it. Which BARs are memory stands in
+ * a table, since a prefetchable BAR may as well be registers. What was written is read back, so
+ * that memory which does not answer after a reset is a failure and not a success.
  */
 #include <linux/io.h>
 #include <linux/pci.h>
 #include <linux/sched.h>
 #include "device.h"
 
-#define CHUNK		(1UL << 20)	/* bytes wiped between two chances to be scheduled */
+#define CHUNK (1UL << 20) /* bytes wiped between two chances to be scheduled */
 
 /**
  * struct scrub_kind - how to wipe one kind of device
@@ -17,19 +18,21 @@
  * @bars: bit n: BAR n is memory
  * @level: what wiping them reaches (&enum qwamos_gpu_scrub)
  *
- * Only display-class devices are looked up. AMD and NVIDIA: their VRAM aperture as their open drivers use it; not tried on real hardware here, and the read
- * back tells if the memory does not answer.
+ * Only display-class devices are looked up. AMD and NVIDIA: their VRAM aperture as their open
+ * drivers use it; not tried on real hardware here, and the read back tells if the memory does not
+ * answer.
  */
 struct scrub_kind {
 	u32 vendor, device, bars, level;
 };
 
 static const struct scrub_kind kinds[] = {
-	{ 0x1234, 0x1111, BIT(0), QWAMOS_GPU_SCRUB_FULL },		/* QEMU std VGA, secondary-vga, bochs-display */
-	{ 0x1013, 0x00b8, BIT(0), QWAMOS_GPU_SCRUB_FULL },		/* Cirrus */
-	{ 0x1af4, 0x1050, 0, QWAMOS_GPU_SCRUB_NA },			/* virtio-gpu: its BARs are registers */
-	{ 0x1002, PCI_ANY_ID, BIT(0), QWAMOS_GPU_SCRUB_BAR },		/* AMD */
-	{ 0x10de, PCI_ANY_ID, BIT(1), QWAMOS_GPU_SCRUB_BAR },		/* NVIDIA */
+	{ 0x1234, 0x1111, BIT(0),
+	  QWAMOS_GPU_SCRUB_FULL }, /* QEMU std VGA, secondary-vga, bochs-display */
+	{ 0x1013, 0x00b8, BIT(0), QWAMOS_GPU_SCRUB_FULL }, /* Cirrus */
+	{ 0x1af4, 0x1050, 0, QWAMOS_GPU_SCRUB_NA }, /* virtio-gpu: its BARs are registers */
+	{ 0x1002, PCI_ANY_ID, BIT(0), QWAMOS_GPU_SCRUB_BAR }, /* AMD */
+	{ 0x10de, PCI_ANY_ID, BIT(1), QWAMOS_GPU_SCRUB_BAR }, /* NVIDIA */
 };
 
 static const struct scrub_kind *kind_of(struct pci_dev *pdev)
@@ -37,7 +40,8 @@ static const struct scrub_kind *kind_of(struct pci_dev *pdev)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (kinds[i].vendor == pdev->vendor && (kinds[i].device == PCI_ANY_ID || kinds[i].device == pdev->device))
+		if (kinds[i].vendor == pdev->vendor &&
+		    (kinds[i].device == PCI_ANY_ID || kinds[i].device == pdev->device))
 			return &kinds[i];
 	return NULL;
 }
@@ -63,7 +67,10 @@ static int wipe(void __iomem *p, size_t n)
 {
 	size_t off;
 
-	/* Does it hold a value at all? A BAR that nobody answers behind would pass the test for zero. */
+	/*
+	 * Does it hold a value at all? A BAR that nobody answers behind would pass the test for
+	 * zero.
+	 */
 	writel(0x5a17c0de, p);
 	if (readl(p) != 0x5a17c0de)
 		return -EIO;
@@ -80,7 +87,8 @@ static int wipe(void __iomem *p, size_t n)
 /* Wipe one BAR, mapped piece by piece: a BAR may be many GiB. */
 static int wipe_bar(struct pci_dev *pdev, int bar, u64 *bytes)
 {
-	resource_size_t start = pci_resource_start(pdev, bar), len = pci_resource_len(pdev, bar), off, n;
+	resource_size_t start = pci_resource_start(pdev, bar), len = pci_resource_len(pdev, bar),
+			off, n;
 	void __iomem *p;
 	int ret;
 
@@ -106,7 +114,8 @@ static int wipe_bar(struct pci_dev *pdev, int bar, u64 *bytes)
  * @reached: out: &enum qwamos_gpu_scrub
  * @bytes: out: bytes wiped
  *
- * Return: 0, also if nothing is known how to do (@reached tells); -EIO if the memory does not hold what is written, -ENXIO, -ENOMEM.
+ * Return: 0, also if nothing is known how to do (@reached tells); -EIO if the memory does not hold
+ * what is written, -ENXIO, -ENOMEM.
  */
 int qgpu_scrub(struct pci_dev *pdev, u32 *reached, u64 *bytes)
 {

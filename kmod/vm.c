@@ -14,7 +14,10 @@
 #include "reap.h"
 #include "vm.h"
 
-/* Guards the list, the tables' writers, and what struct qgpu_vm says. Taken before the registry lock; nothing sleeps for long under it. */
+/*
+ * Guards the list, the tables' writers, and what struct qgpu_vm says. Taken before the registry
+ * lock; nothing sleeps for long under it.
+ */
 static DEFINE_MUTEX(vms_lock);
 static LIST_HEAD(vms);
 static u64 last_id;
@@ -50,7 +53,9 @@ void qgpu_vm_unlock(void)
  */
 void qgpu_vm_audit(struct qgpu_vm *vm, u32 event, u32 reason, int result)
 {
-	struct qgpu_event ev = { .event = event, .reason = reason, .result = result, .level = READ_ONCE(vm->level) };
+	struct qgpu_event ev = {
+		.event = event, .reason = reason, .result = result, .level = READ_ONCE(vm->level)
+	};
 
 	qgpu_audit(vm->chain, &ev);
 }
@@ -64,8 +69,9 @@ bool qgpu_name_ok(const char *name)
 	if (!n || n == QWAMOS_GPU_NAME_LEN)
 		return false;
 	for (i = 0; i < n; i++)
-		if (!(name[i] >= 'a' && name[i] <= 'z') && !(name[i] >= 'A' && name[i] <= 'Z') && !(name[i] >= '0' && name[i] <= '9') &&
-		    name[i] != '_' && name[i] != '.' && name[i] != '-')
+		if (!(name[i] >= 'a' && name[i] <= 'z') && !(name[i] >= 'A' && name[i] <= 'Z') &&
+		    !(name[i] >= '0' && name[i] <= '9') && name[i] != '_' && name[i] != '.' &&
+		    name[i] != '-')
 			return false;
 	return true;
 }
@@ -105,7 +111,10 @@ void qgpu_vm_unhold(struct qgpu_vm *vm)
 		qgpu_vm_end(vm, QWAMOS_GPU_REASON_LAST_CLOSED);
 }
 
-/* The VM, live or ending, that owns @cgrp or one above it. Called under RCU or the VM lock; no reference is taken. */
+/*
+ * The VM, live or ending, that owns @cgrp or one above it. Called under RCU or the VM lock; no
+ * reference is taken.
+ */
 static struct qgpu_vm *vm_of_cgroup(struct cgroup *cgrp)
 {
 	struct qgpu_vm *vm;
@@ -114,14 +123,18 @@ static struct qgpu_vm *vm_of_cgroup(struct cgroup *cgrp)
 
 	for (level = cgrp->level; level > 0; level--) {
 		c = cgroup_ancestor(cgrp, level);
-		hash_for_each_possible_rcu(cgroups, vm, cgroup_node, (unsigned long)c, lockdep_is_held(&vms_lock))
+		hash_for_each_possible_rcu(cgroups, vm, cgroup_node, (unsigned long)c,
+					   lockdep_is_held(&vms_lock))
 			if (vm->cgrp == c)
 				return vm;
 	}
 	return NULL;
 }
 
-/* The VM that a process belongs to: by itself, by descent, or by its cgroup. Called under RCU; no reference is taken. */
+/*
+ * The VM that a process belongs to: by itself, by descent, or by its cgroup. Called under RCU; no
+ * reference is taken.
+ */
 static void *vm_of_task(struct task_struct *p)
 {
 	void *vm = qgpu_heirs_owner(task_tgid(p));
@@ -130,7 +143,8 @@ static void *vm_of_task(struct task_struct *p)
 }
 
 /**
- * qgpu_vm_of_current() - the VM that the current process has joined, descends from, or in whose cgroup it stands
+ * qgpu_vm_of_current() - the VM that the current process has joined, descends from, or in whose
+ * cgroup it stands
  *
  * Return: the VM, live or ending, with a reference; NULL: it is no VM's.
  */
@@ -153,7 +167,8 @@ static struct qgpu_vm *find_live(u64 id, const char *name)
 
 	lockdep_assert_held(&vms_lock);
 	list_for_each_entry(vm, &vms, node)
-		if (vm->state == QWAMOS_GPU_VM_LIVE && (id ? vm->id == id : !strcmp(vm->name, name)))
+		if (vm->state == QWAMOS_GPU_VM_LIVE &&
+		    (id ? vm->id == id : !strcmp(vm->name, name)))
 			return vm;
 	return NULL;
 }
@@ -188,7 +203,9 @@ static void leader_work_fn(struct work_struct *work)
 		queue_delayed_work(qgpu_wq, &vm->leader_work, HZ / 50);
 }
 
-/* A thread of the leader's group ended, maybe not the last. Called with the wait queue's lock held. */
+/*
+ * A thread of the leader's group ended, maybe not the last. Called with the wait queue's lock held.
+ */
 static int leader_wake(wait_queue_entry_t *entry, unsigned int mode, int sync, void *key)
 {
 	struct qgpu_vm *vm = container_of(entry, struct qgpu_vm, leader_wait);
@@ -214,12 +231,14 @@ static bool cgroup_taken(struct cgroup *cgrp)
  * qgpu_vm_create() - a new VM without a policy
  * @name: its name, checked by the caller
  * @cgrp: its cgroup, or NULL; the VM takes over the reference if the call succeeds
- * @end_fn: the work that takes everything back when the VM has ended, with &qgpu_vm.end_work; it must call qgpu_vm_over() at last
+ * @end_fn: the work that takes everything back when the VM has ended, with &qgpu_vm.end_work; it
+ *     must call qgpu_vm_over() at last
  * @reason: out: why a refusal
  *
  * Return: the VM with one reference and one hold, or -EEXIST, -EBUSY (CGROUP_IN_USE), -ENOMEM.
  */
-struct qgpu_vm *qgpu_vm_create(const char *name, struct cgroup *cgrp, work_func_t end_fn, u32 *reason)
+struct qgpu_vm *qgpu_vm_create(const char *name, struct cgroup *cgrp, work_func_t end_fn,
+			       u32 *reason)
 {
 	struct qgpu_vm *vm = kmem_cache_zalloc(vm_cache, GFP_KERNEL_ACCOUNT);
 	int ret = -EEXIST;
@@ -276,7 +295,8 @@ err:
  *
  * Return: 0, -ENODEV (VM_ENDED) or -EBUSY (IN_USE).
  */
-int qgpu_vm_set_level(struct qgpu_vm *vm, u32 level, bool (*fits)(struct qgpu_vm *vm, u32 level), u32 *reason)
+int qgpu_vm_set_level(struct qgpu_vm *vm, u32 level, bool (*fits)(struct qgpu_vm *vm, u32 level),
+		      u32 *reason)
 {
 	bool first = false;
 	int ret = 0;
@@ -294,11 +314,16 @@ int qgpu_vm_set_level(struct qgpu_vm *vm, u32 level, bool (*fits)(struct qgpu_vm
 	}
 	mutex_unlock(&vms_lock);
 	if (!ret)
-		qgpu_vm_audit(vm, first ? QWAMOS_GPU_EV_POLICY_CREATED : QWAMOS_GPU_EV_POLICY_CHANGED, 0, 0);
+		qgpu_vm_audit(vm,
+			      first ? QWAMOS_GPU_EV_POLICY_CREATED : QWAMOS_GPU_EV_POLICY_CHANGED,
+			      0, 0);
 	return ret;
 }
 
-/* Has the current process joined another VM, or does it descend from who has? It may descend from one of this VM's cgroup. */
+/*
+ * Has the current process joined another VM, or does it descend from who has? It may descend from
+ * one of this VM's cgroup.
+ */
 static bool joined_elsewhere(struct qgpu_vm *vm)
 {
 	struct qgpu_vm *other;
@@ -343,7 +368,8 @@ static int become_leader(struct qgpu_vm *vm)
  * @vm: the VM
  * @reason: out: why a refusal
  *
- * Return: 0, -ENODEV (VM_ENDED), -EBUSY (ALREADY_JOINED, JOINED_ELSEWHERE), -EACCES (NOT_IN_CGROUP) or -ENOMEM.
+ * Return: 0, -ENODEV (VM_ENDED), -EBUSY (ALREADY_JOINED, JOINED_ELSEWHERE), -EACCES (NOT_IN_CGROUP)
+ * or -ENOMEM.
  */
 int qgpu_vm_join(struct qgpu_vm *vm, u32 *reason)
 {
@@ -387,7 +413,7 @@ void qgpu_vm_end(struct qgpu_vm *vm, u32 reason)
 	}
 	WRITE_ONCE(vm->end_reason, reason);
 	WRITE_ONCE(vm->state, QWAMOS_GPU_VM_ENDING);
-	qgpu_vm_get(vm);	/* qgpu_vm_over() puts it */
+	qgpu_vm_get(vm); /* qgpu_vm_over() puts it */
 	mutex_unlock(&vms_lock);
 	qgpu_vm_audit(vm, QWAMOS_GPU_EV_VM_DESTROYED, reason, 0);
 	wake_up_all(&vm->wq);
@@ -439,7 +465,8 @@ void qgpu_vm_tell(struct qgpu_vm *vm, struct qwamos_gpu_vm *out)
 	out->devices = READ_ONCE(vm->devices);
 	out->devices_open = READ_ONCE(vm->devices_open);
 	out->joined_pid = pid_vnr(READ_ONCE(vm->leader));
-	out->flags = (READ_ONCE(vm->revoking) ? QWAMOS_GPU_VM_F_REVOKING : 0) | (vm->cgrp ? QWAMOS_GPU_VM_F_CGROUP : 0);
+	out->flags = (READ_ONCE(vm->revoking) ? QWAMOS_GPU_VM_F_REVOKING : 0) |
+		     (vm->cgrp ? QWAMOS_GPU_VM_F_CGROUP : 0);
 }
 
 /**
@@ -475,7 +502,8 @@ int qgpu_vm_init(void)
 {
 	int ret = -ENOMEM;
 
-	vm_cache = kmem_cache_create("qwamos_gpu_vm", sizeof(struct qgpu_vm), 0, SLAB_ACCOUNT, NULL);
+	vm_cache =
+		kmem_cache_create("qwamos_gpu_vm", sizeof(struct qgpu_vm), 0, SLAB_ACCOUNT, NULL);
 	if (!vm_cache)
 		return ret;
 	qgpu_wq = alloc_workqueue("qwamos_gpu", WQ_UNBOUND | WQ_FREEZABLE, 0);

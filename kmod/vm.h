@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The VM object: its name, policy, members and life. It knows nothing of devices; who ends a VM gives it the work that takes them back.
+ * The VM object: its name, policy, members and life. It knows nothing of devices; who ends a VM
+ * gives it the work that takes them back.
  */
 #ifndef QWAMOS_GPU_VM_H
 #define QWAMOS_GPU_VM_H
@@ -31,7 +32,8 @@ struct pid;
  * @end_reason: &enum qwamos_gpu_reason; written once, under the VM lock
  * @level: &enum qwamos_gpu_level; written under the VM lock
  * @cgrp: its cgroup, or NULL; constant
- * @leader: the thread group that joined, or NULL; written once, under the VM lock; the reference is kept until the VM is freed
+ * @leader: the thread group that joined, or NULL; written once, under the VM lock; the reference is
+ *     kept until the VM is freed
  * @leader_wait: on @leader's wait_pidfd
  * @leader_work: has @leader ended?
  * @end_work: takes everything back once the VM has ended
@@ -79,10 +81,12 @@ void qgpu_vm_exit(void);
 void qgpu_vm_lock(void);
 void qgpu_vm_unlock(void);
 
-struct qgpu_vm *qgpu_vm_create(const char *name, struct cgroup *cgrp, work_func_t end_fn, u32 *reason);
+struct qgpu_vm *qgpu_vm_create(const char *name, struct cgroup *cgrp, work_func_t end_fn,
+			       u32 *reason);
 struct qgpu_vm *qgpu_vm_find(u64 id, const char *name);
 struct qgpu_vm *qgpu_vm_of_current(void);
-int qgpu_vm_set_level(struct qgpu_vm *vm, u32 level, bool (*fits)(struct qgpu_vm *vm, u32 level), u32 *reason);
+int qgpu_vm_set_level(struct qgpu_vm *vm, u32 level, bool (*fits)(struct qgpu_vm *vm, u32 level),
+		      u32 *reason);
 int qgpu_vm_join(struct qgpu_vm *vm, u32 *reason);
 void qgpu_vm_end(struct qgpu_vm *vm, u32 reason);
 void qgpu_vm_over(struct qgpu_vm *vm);

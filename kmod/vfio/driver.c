@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * qwamos_vfio_pci: a VFIO driver on vfio-pci-core that asks the core at every way in, not only at the first open: a device fd, and the group fd that makes one, can be
- * inherited and passed on, but only the process that has joined the owner VM can do anything with them.
+ * qwamos_vfio_pci: a VFIO driver on vfio-pci-core that asks the core at every way in, not only at
+ * the first open: a device fd, and the group fd that makes one, can be inherited and passed on, but
+ * only the process that has joined the owner VM can do anything with them.
  *
- * Not ours to check: group and container fds themselves, mappings that a fork inherits, and resourceN in sysfs.
+ * Not ours to check: group and container fds themselves, mappings that a fork inherits, and
+ * resourceN in sysfs.
  */
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -42,14 +44,20 @@ static int qvfio_open_device(struct vfio_device *vdev)
 	return 0;
 }
 
-/* vfio-pci-core resets as far as it can; the core resets and scrubs when the device leaves the VM, whatever needs_reset says. */
+/*
+ * vfio-pci-core resets as far as it can; the core resets and scrubs when the device leaves the VM,
+ * whatever needs_reset says.
+ */
 static void qvfio_close_device(struct vfio_device *vdev)
 {
 	vfio_pci_core_close_device(vdev);
 	qwamos_gpu_dev_closed(qvfio(vdev)->gpu);
 }
 
-/* Runs in the caller's context at each VFIO_GROUP_GET_DEVICE_FD; only a hit is anybody's business. A negative value reaches the caller. */
+/*
+ * Runs in the caller's context at each VFIO_GROUP_GET_DEVICE_FD; only a hit is anybody's business.
+ * A negative value reaches the caller.
+ */
 static int qvfio_match(struct vfio_device *vdev, char *buf)
 {
 	int ret = vfio_pci_core_match(vdev, buf);
@@ -80,7 +88,8 @@ static ssize_t qvfio_read(struct vfio_device *vdev, char __user *buf, size_t cou
 	return ret ?: vfio_pci_core_read(vdev, buf, count, ppos);
 }
 
-static ssize_t qvfio_write(struct vfio_device *vdev, const char __user *buf, size_t count, loff_t *ppos)
+static ssize_t qvfio_write(struct vfio_device *vdev, const char __user *buf, size_t count,
+			   loff_t *ppos)
 {
 	int ret = qwamos_gpu_dev_may(qvfio(vdev)->gpu, QWAMOS_GPU_WAY_WRITE);
 
@@ -110,7 +119,10 @@ static int qvfio_attach_ioas(struct vfio_device *vdev, u32 *pt_id)
 #endif
 
 #ifdef QGPU_VFIO_HAS_DETACH
-/* Only the ioctl comes here (a close unbinds instead), and can't be told that it failed: an outsider's detach is audited and does nothing. */
+/*
+ * Only the ioctl comes here (a close unbinds instead), and can't be told that it failed: an
+ * outsider's detach is audited and does nothing.
+ */
 static void qvfio_detach_ioas(struct vfio_device *vdev)
 {
 	if (!qwamos_gpu_dev_may(qvfio(vdev)->gpu, QWAMOS_GPU_WAY_DETACH_IOAS))
@@ -172,13 +184,13 @@ static void qvfio_remove(struct pci_dev *pdev)
 	struct vfio_pci_core_device *core = dev_get_drvdata(&pdev->dev);
 	struct qvfio_dev *q = container_of(core, struct qvfio_dev, core);
 
-	vfio_pci_core_unregister_device(core);	/* waits until it is closed */
+	vfio_pci_core_unregister_device(core); /* waits until it is closed */
 	qwamos_gpu_dev_unbound(q->gpu);
 	vfio_put_device(&core->vdev);
 }
 
 static const struct pci_device_id qvfio_ids[] = {
-	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(PCI_ANY_ID, PCI_ANY_ID) },	/* by driver_override only */
+	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(PCI_ANY_ID, PCI_ANY_ID) }, /* by driver_override only */
 	{}
 };
 MODULE_DEVICE_TABLE(pci, qvfio_ids);

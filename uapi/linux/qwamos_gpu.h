@@ -2,14 +2,16 @@
 /*
  * qwamos-gpu: which virtual machine may do what with which GPU.
  *
- * /dev/qwamos_gpu is the control device. A virtual machine (VM) is an object behind file descriptors: a *manage* fd sets its policy and
- * gives it GPUs, a *use* fd is what a VM monitor (VMM) gets. No call turns a use fd into a manage fd.
+ * /dev/qwamos_gpu is the control device. A virtual machine (VM) is an object behind file
+ * descriptors: a *manage* fd sets its policy and gives it GPUs, a *use* fd is what a VM monitor
+ * (VMM) gets. No call turns a use fd into a manage fd.
  *
  * General rules, the same for every call:
  *
- * - Every argument struct begins with &struct qwamos_gpu_hdr. @size is the caller's sizeof(); the kernel accepts shorter structs of older
- *   headers (down to the first version's size) and longer ones of newer headers if everything it does not know is zero. What a shorter
- *   struct does not hold is neither read nor written.
+ * - Every argument struct begins with &struct qwamos_gpu_hdr. @size is the caller's sizeof(); the
+ *   kernel accepts shorter structs of older headers (down to the first version's size) and longer
+ *   ones of newer headers if everything it does not know is zero. What a shorter struct does not
+ *   hold is neither read nor written.
  * - Reserved fields and unknown flags must be zero. Fields named out_* are ignored on input.
  * - Structs have the same layout for 32-bit and 64-bit callers; pointers are __aligned_u64.
  *
@@ -18,18 +20,21 @@
  *   0            done.
  *   -ENOTTY      no such ioctl.
  *   -EFAULT      the argument, or memory that it points to, can't be read or written.
- *   -EINVAL      malformed: size too small, reserved field not zero, a name or number out of its range.
+ *   -EINVAL      malformed: size too small, reserved field not zero, a name or number out of its
+ *                range.
  *   -E2BIG       a longer struct whose unknown tail is not zero, or @size above one page.
  *   -EOPNOTSUPP  a flag, enum value or mask bit that this kernel does not know.
  *   -EBADF       an fd in the argument is not open, or not of the kind asked for.
  *   -ENOENT      no VM of that id or name.
  *   -EEXIST      a live VM has that name.
- *   -EMSGSIZE    the array is too short; the count field tells the length needed, nothing else is written.
+ *   -EMSGSIZE    the array is too short; the count field tells the length needed, nothing else is
+ *                written.
  *   -ENOMEM, -EMFILE, -ENFILE   as everywhere.
  *   -EINTR       interrupted while waiting (DETACH with F_KILL); the detachment goes on.
  *
- * and the *refusals*: @out_reason then holds one of &enum qwamos_gpu_reason, the fields marked "out, also on refusal" are written, no other
- * field and no state is changed, and the refusal is in the audit log:
+ * and the *refusals*: @out_reason then holds one of &enum qwamos_gpu_reason, the fields marked
+ * "out, also on refusal" are written, no other field and no state is changed, and the refusal is in
+ * the audit log:
  *
  *   -EACCES      the caller's right, the policy or the device's condition does not allow it.
  *   -EBUSY       not now: somebody else, or a reset, has it.
@@ -37,7 +42,8 @@
  *   -EAGAIN      a rate is exceeded.
  *   -ENODEV      no such device, the device is not on our driver, or this fd's VM has ended.
  *
- * Any other error writes nothing, and is not in the audit log. On success @out_reason is QWAMOS_GPU_REASON_NONE.
+ * Any other error writes nothing, and is not in the audit log. On success @out_reason is
+ * QWAMOS_GPU_REASON_NONE.
  */
 #ifndef _UAPI_LINUX_QWAMOS_GPU_H
 #define _UAPI_LINUX_QWAMOS_GPU_H
@@ -45,14 +51,17 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define QWAMOS_GPU_DEVICE	"/dev/qwamos_gpu"
-#define QWAMOS_GPU_MAGIC	0xB9
-#define QWAMOS_GPU_VERSION	1
+#define QWAMOS_GPU_DEVICE  "/dev/qwamos_gpu"
+#define QWAMOS_GPU_MAGIC   0xB9
+#define QWAMOS_GPU_VERSION 1
 
 /** QWAMOS_GPU_NAME_LEN - room for a VM's name with its NUL: 1 to 63 bytes of [A-Za-z0-9_.-] */
-#define QWAMOS_GPU_NAME_LEN	64
-/** QWAMOS_GPU_BUSNAME_LEN - room for a device's name on its bus ("0000:01:00.0") or a driver's name, with the NUL */
-#define QWAMOS_GPU_BUSNAME_LEN	32
+#define QWAMOS_GPU_NAME_LEN 64
+/**
+ * QWAMOS_GPU_BUSNAME_LEN - room for a device's name on its bus ("0000:01:00.0") or a driver's name,
+ * with the NUL
+ */
+#define QWAMOS_GPU_BUSNAME_LEN 32
 
 /* Numbers are never reused. */
 enum qwamos_gpu_cmd {
@@ -113,7 +122,8 @@ enum qwamos_gpu_op {
 };
 
 /**
- * enum qwamos_gpu_reason - why something was refused; append-only, the same numbers in ioctls, audit records and netlink messages
+ * enum qwamos_gpu_reason - why something was refused; append-only, the same numbers in ioctls,
+ * audit records and netlink messages
  * @QWAMOS_GPU_REASON_NONE: nothing was refused
  * @QWAMOS_GPU_REASON_NO_POLICY: the VM has no policy yet (-EACCES)
  * @QWAMOS_GPU_REASON_LEVEL: the VM's trust level does not allow the operation (-EACCES)
@@ -125,20 +135,24 @@ enum qwamos_gpu_op {
  * @QWAMOS_GPU_REASON_NO_IOMMU: no IOMMU keeps the device to the VM's memory (-EACCES)
  * @QWAMOS_GPU_REASON_QUOTA: a quota is used up
  * @QWAMOS_GPU_REASON_QUEUES: no more Vulkan queues
- * @QWAMOS_GPU_REASON_QUARANTINED: the device could not be reset and scrubbed after the last VM (-EACCES)
+ * @QWAMOS_GPU_REASON_QUARANTINED: the device could not be reset and scrubbed after the last VM
+ *     (-EACCES)
  * @QWAMOS_GPU_REASON_WRONG_FD: this call is not for this kind of fd (-EACCES)
- * @QWAMOS_GPU_REASON_NOT_CAPABLE: the caller lacks CAP_SYS_ADMIN in the initial user namespace (-EACCES)
- * @QWAMOS_GPU_REASON_VM_MEMBER: the caller has joined a VM, stands in a VM's cgroup or descends from one who does, so it manages
- *                               none (-EACCES)
+ * @QWAMOS_GPU_REASON_NOT_CAPABLE: the caller lacks CAP_SYS_ADMIN in the initial user namespace
+ *     (-EACCES)
+ * @QWAMOS_GPU_REASON_VM_MEMBER: the caller has joined a VM, stands in a VM's cgroup or descends
+ *     from one who does, so it manages none (-EACCES)
  * @QWAMOS_GPU_REASON_VM_ENDED: the VM behind this fd has ended (-ENODEV)
- * @QWAMOS_GPU_REASON_NO_DEVICE: no such device, or it is not a GPU nor in the group of one (-ENODEV)
+ * @QWAMOS_GPU_REASON_NO_DEVICE: no such device, or it is not a GPU nor in the group of one
+ *     (-ENODEV)
  * @QWAMOS_GPU_REASON_NOT_BOUND: the device is not bound to qwamos_vfio_pci (-ENODEV)
  * @QWAMOS_GPU_REASON_GROUP_STRANGER: a member of the IOMMU group is on another driver (-EBUSY)
  * @QWAMOS_GPU_REASON_OTHER_OWNER: a member of the IOMMU group belongs to another VM (-EBUSY)
  * @QWAMOS_GPU_REASON_ALREADY_ATTACHED: this VM has it already (-EBUSY)
  * @QWAMOS_GPU_REASON_RESETTING: a member of the group is being reset and scrubbed (-EBUSY)
  * @QWAMOS_GPU_REASON_NO_RESET: a member of the group can't be reset (-EACCES)
- * @QWAMOS_GPU_REASON_SCRUB: a member of the group could not be scrubbed as far as demanded (-EACCES)
+ * @QWAMOS_GPU_REASON_SCRUB: a member of the group could not be scrubbed as far as demanded
+ *     (-EACCES)
  * @QWAMOS_GPU_REASON_ALREADY_JOINED: a process has joined this VM already (-EBUSY)
  * @QWAMOS_GPU_REASON_JOINED_ELSEWHERE: this process has joined a VM already (-EBUSY)
  * @QWAMOS_GPU_REASON_NOT_IN_CGROUP: who joins must stand in the VM's cgroup (-EACCES)
@@ -156,7 +170,8 @@ enum qwamos_gpu_op {
  * @QWAMOS_GPU_REASON_DEVICE_GONE: the device was removed
  * @QWAMOS_GPU_REASON_RESET_FAILED: the reset did not work
  * @QWAMOS_GPU_REASON_SCRUB_FAILED: the scrub did not work
- * @QWAMOS_GPU_REASON_NOTHING_TO_RELEASE: the device is neither in quarantine nor without a reset (-EACCES)
+ * @QWAMOS_GPU_REASON_NOTHING_TO_RELEASE: the device is neither in quarantine nor without a reset
+ *     (-EACCES)
  * @QWAMOS_GPU_REASON_COUNT: not a reason; the number of those that this header knows
  */
 enum qwamos_gpu_reason {
@@ -220,9 +235,9 @@ struct qwamos_gpu_hdr {
 };
 
 /* Capability bits of GET_INFO. */
-#define QWAMOS_GPU_CAP_PASSTHROUGH	(1ULL << 0)	/* ATTACH, through qwamos_vfio_pci */
-#define QWAMOS_GPU_CAP_AUDIT		(1ULL << 1)	/* AUDIT_READ */
-#define QWAMOS_GPU_CAP_HEIRS		(1ULL << 2)	/* a VM's processes stay its own when they leave its cgroup */
+#define QWAMOS_GPU_CAP_PASSTHROUGH (1ULL << 0) /* ATTACH, through qwamos_vfio_pci */
+#define QWAMOS_GPU_CAP_AUDIT	   (1ULL << 1) /* AUDIT_READ */
+#define QWAMOS_GPU_CAP_HEIRS	   (1ULL << 2) /* a VM's processes stay its own anywhere */
 
 /**
  * struct qwamos_gpu_get_info - GET_INFO: what this kernel module is (any fd)
@@ -230,7 +245,8 @@ struct qwamos_gpu_hdr {
  * @out_version: QWAMOS_GPU_VERSION of the module
  * @out_levels: number of trust levels
  * @out_caps: QWAMOS_GPU_CAP_* bits
- * @out_instance: random id of this load of the module; ids of VMs and devices mean something only within one instance
+ * @out_instance: random id of this load of the module; ids of VMs and devices mean something only
+ *     within one instance
  * @out_revoke_timeout_s: seconds that a VMM has to give back a device that is asked for
  * @out_audit_records: records that are kept for each active VM
  */
@@ -246,23 +262,25 @@ struct qwamos_gpu_get_info {
 #define QWAMOS_GPU_GET_INFO _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_GET_INFO)
 
 /* CREATE: end the VM when the manage fd that CREATE returns is closed for the last time. */
-#define QWAMOS_GPU_CREATE_F_END_ON_CLOSE	(1U << 0)
+#define QWAMOS_GPU_CREATE_F_END_ON_CLOSE (1U << 0)
 /* CREATE: the VM has no cgroup (@cgroup_fd must be -1); such a VM can't be given a device. */
-#define QWAMOS_GPU_CREATE_F_NO_CGROUP		(1U << 1)
+#define QWAMOS_GPU_CREATE_F_NO_CGROUP (1U << 1)
 
 /**
- * struct qwamos_gpu_create - CREATE: a new VM, without a policy (control fd; CAP_SYS_ADMIN, not a VM's member)
+ * struct qwamos_gpu_create - CREATE: a new VM, without a policy (control fd; CAP_SYS_ADMIN, not a
+ * VM's member)
  * @hdr: head; QWAMOS_GPU_CREATE_F_*
- * @cgroup_fd: in: an open directory of the cgroup (v2) whose processes are the VM; every process below it is killed when the VM ends. Not the
- *             root, and not one that the caller stands in (-EINVAL); not another VM's, nor above or below one (-EBUSY)
+ * @cgroup_fd: in: an open directory of the cgroup (v2) whose processes are the VM; every process
+ *     below it is killed when the VM ends. Not the root, and not one that the caller stands in
+ *     (-EINVAL); not another VM's, nor above or below one (-EBUSY)
  * @__reserved: must be 0
  * @name: in: NUL-terminated, unique among live VMs
  * @out_vm_id: out: never reused while the module is loaded
  * @out_manage_fd: out: close-on-exec
  * @out_use_fd: out: close-on-exec
  *
- * The VM lives as long as a use fd, this manage fd or an open device of it; it also ends by DESTROY, when the process that joined it ends,
- * and when a device is revoked.
+ * The VM lives as long as a use fd, this manage fd or an open device of it; it also ends by
+ * DESTROY, when the process that joined it ends, and when a device is revoked.
  */
 struct qwamos_gpu_create {
 	struct qwamos_gpu_hdr hdr;
@@ -277,7 +295,8 @@ struct qwamos_gpu_create {
 
 /**
  * enum qwamos_gpu_right - what an fd of a VM is good for
- * @QWAMOS_GPU_RIGHT_MANAGE: SET_POLICY, ATTACH, DETACH, DESTROY, VM_INFO, AUDIT_READ; does not keep the VM alive unless CREATE returned it
+ * @QWAMOS_GPU_RIGHT_MANAGE: SET_POLICY, ATTACH, DETACH, DESTROY, VM_INFO, AUDIT_READ; does not keep
+ *     the VM alive unless CREATE returned it
  * @QWAMOS_GPU_RIGHT_USE: JOIN, VM_INFO, NEW_USE, AUDIT_READ
  */
 enum qwamos_gpu_right {
@@ -286,7 +305,8 @@ enum qwamos_gpu_right {
 };
 
 /**
- * struct qwamos_gpu_open - OPEN: a further fd of a live VM (control fd; CAP_SYS_ADMIN, not a VM's member)
+ * struct qwamos_gpu_open - OPEN: a further fd of a live VM (control fd; CAP_SYS_ADMIN, not a VM's
+ * member)
  * @hdr: head; no flags
  * @vm_id: in: the VM; 0: the one called @name
  * @name: in: NUL-terminated; all zero if @vm_id is given
@@ -307,7 +327,8 @@ struct qwamos_gpu_open {
 /**
  * enum qwamos_gpu_vm_state - a VM's life
  * @QWAMOS_GPU_VM_LIVE: alive
- * @QWAMOS_GPU_VM_ENDING: ended; its processes are being killed and its devices reset. Its name is free again
+ * @QWAMOS_GPU_VM_ENDING: ended; its processes are being killed and its devices reset. Its name is
+ *     free again
  */
 enum qwamos_gpu_vm_state {
 	QWAMOS_GPU_VM_LIVE = 1,
@@ -325,7 +346,8 @@ enum qwamos_gpu_vm_state {
  * @end_reason: why it ended (&enum qwamos_gpu_reason), 0 while it is alive
  * @devices: devices that it holds, companions included
  * @devices_open: those of them that are open
- * @joined_pid: the thread group that joined it, in the caller's pid namespace; 0: none, or not to be seen from there
+ * @joined_pid: the thread group that joined it, in the caller's pid namespace; 0: none, or not to
+ *     be seen from there
  * @flags: QWAMOS_GPU_VM_F_*
  * @__reserved: 0
  */
@@ -343,22 +365,26 @@ struct qwamos_gpu_vm {
 	__u32 flags;
 	__u32 __reserved;
 };
-/* A device of this VM was asked back (hot-unplug, unbind); the VM is ended if it does not give it back in time. */
-#define QWAMOS_GPU_VM_F_REVOKING	(1U << 0)
+/*
+ * A device of this VM was asked back (hot-unplug, unbind); the VM is ended if it does not give it
+ * back in time.
+ */
+#define QWAMOS_GPU_VM_F_REVOKING (1U << 0)
 /* The VM has a cgroup. */
-#define QWAMOS_GPU_VM_F_CGROUP		(1U << 1)
+#define QWAMOS_GPU_VM_F_CGROUP (1U << 1)
 
 /**
- * struct qwamos_gpu_list - LIST_VMS: &struct qwamos_gpu_vm (control fd; CAP_SYS_ADMIN, not a VM's member); LIST_DEVICES: &struct
+ * struct qwamos_gpu_list - LIST_VMS: &struct qwamos_gpu_vm (control fd; CAP_SYS_ADMIN, not a VM's
+ * member); LIST_DEVICES: &struct
  *                          qwamos_gpu_device (control fd)
  * @hdr: head; no flags
  * @entries: in: where the array goes; may be 0 if @count is 0
- * @entry_size: in: sizeof() of an entry as the caller knows it, at least the first version's; what a longer one holds beyond the kernel's is
- *              set to 0
+ * @entry_size: in: sizeof() of an entry as the caller knows it, at least the first version's; what
+ *     a longer one holds beyond the kernel's is set to 0
  * @count: in: entries that there is room for; out: entries written, or, with -EMSGSIZE, needed
  *
- * LIST_DEVICES lists GPUs and their companions. poll() on the control fd says POLLIN when a device, its driver, owner or state has changed
- * since the last LIST_DEVICES on that fd.
+ * LIST_DEVICES lists GPUs and their companions. poll() on the control fd says POLLIN when a device,
+ * its driver, owner or state has changed since the last LIST_DEVICES on that fd.
  */
 struct qwamos_gpu_list {
 	struct qwamos_gpu_hdr hdr;
@@ -366,7 +392,7 @@ struct qwamos_gpu_list {
 	__u32 entry_size;
 	__u32 count;
 };
-#define QWAMOS_GPU_LIST_VMS _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_LIST_VMS)
+#define QWAMOS_GPU_LIST_VMS	_IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_LIST_VMS)
 #define QWAMOS_GPU_LIST_DEVICES _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_LIST_DEVICES)
 
 /**
@@ -376,7 +402,8 @@ struct qwamos_gpu_list {
  * @QWAMOS_GPU_DEV_ATTACHED: a VM has it
  * @QWAMOS_GPU_DEV_OPEN: a VM has it open
  * @QWAMOS_GPU_DEV_RESETTING: being reset and scrubbed, or waiting for it
- * @QWAMOS_GPU_DEV_QUARANTINED: could not be reset or scrubbed after a VM; nobody gets it before a RELEASE
+ * @QWAMOS_GPU_DEV_QUARANTINED: could not be reset or scrubbed after a VM; nobody gets it before a
+ *     RELEASE
  * @QWAMOS_GPU_DEV_GONE: removed (only in audit records)
  */
 enum qwamos_gpu_device_state {
@@ -402,7 +429,8 @@ enum qwamos_gpu_bus {
 /**
  * enum qwamos_gpu_scrub - how far what a VM left in a device is wiped; a higher number is better
  * @QWAMOS_GPU_SCRUB_DEFAULT: in ATTACH only: demand QWAMOS_GPU_SCRUB_BAR
- * @QWAMOS_GPU_SCRUB_NONE: not at all: the device has memory of its own and no way is known to wipe it
+ * @QWAMOS_GPU_SCRUB_NONE: not at all: the device has memory of its own and no way is known to wipe
+ *     it
  * @QWAMOS_GPU_SCRUB_BAR: all memory that can be reached through its BARs
  * @QWAMOS_GPU_SCRUB_FULL: all memory of the device
  * @QWAMOS_GPU_SCRUB_NA: it has no memory of its own that outlives a reset
@@ -416,27 +444,29 @@ enum qwamos_gpu_scrub {
 };
 
 /* Device flags. */
-#define QWAMOS_GPU_DEV_F_GPU		(1U << 0)	/* display or accelerator class */
-#define QWAMOS_GPU_DEV_F_COMPANION	(1U << 1)	/* no GPU, but in the slot or IOMMU group of one */
-#define QWAMOS_GPU_DEV_F_IOMMU		(1U << 2)	/* an IOMMU can keep it to its owner's memory */
-#define QWAMOS_GPU_DEV_F_VIABLE		(1U << 3)	/* no member of its group is on another driver than ours */
-#define QWAMOS_GPU_DEV_F_DIRTY		(1U << 4)	/* used since it was last reset and scrubbed */
-#define QWAMOS_GPU_DEV_F_VM_DIRT	(1U << 5)	/* and by a VM */
-#define QWAMOS_GPU_DEV_F_VF		(1U << 6)	/* SR-IOV virtual function */
-#define QWAMOS_GPU_DEV_F_BOOT_VGA	(1U << 7)	/* firmware's console */
-#define QWAMOS_GPU_DEV_F_CAN_RESET	(1U << 8)	/* by itself, or its whole reset set may be reset now */
-#define QWAMOS_GPU_DEV_F_ACCEPTED	(1U << 9)	/* RELEASEd: its leftovers are accepted for the next ATTACH */
-#define QWAMOS_GPU_DEV_F_REVOKING	(1U << 10)	/* asked back from its VM */
-#define QWAMOS_GPU_DEV_F_UNSAFE_MSI	(1U << 11)	/* the IOMMU does not isolate interrupts: a VM can send them to the host */
+#define QWAMOS_GPU_DEV_F_GPU	    (1U << 0) /* display or accelerator class */
+#define QWAMOS_GPU_DEV_F_COMPANION  (1U << 1) /* no GPU, but in the slot or IOMMU group of one */
+#define QWAMOS_GPU_DEV_F_IOMMU	    (1U << 2) /* an IOMMU can keep it to its owner's memory */
+#define QWAMOS_GPU_DEV_F_VIABLE	    (1U << 3) /* no member of its group is a stranger */
+#define QWAMOS_GPU_DEV_F_DIRTY	    (1U << 4) /* used since it was last reset and scrubbed */
+#define QWAMOS_GPU_DEV_F_VM_DIRT    (1U << 5) /* and by a VM */
+#define QWAMOS_GPU_DEV_F_VF	    (1U << 6) /* SR-IOV virtual function */
+#define QWAMOS_GPU_DEV_F_BOOT_VGA   (1U << 7) /* firmware's console */
+#define QWAMOS_GPU_DEV_F_CAN_RESET  (1U << 8) /* by itself, or with its whole reset set, now */
+#define QWAMOS_GPU_DEV_F_ACCEPTED   (1U << 9) /* leftovers accepted (RELEASE) for the next ATTACH */
+#define QWAMOS_GPU_DEV_F_REVOKING   (1U << 10) /* asked back from its VM */
+#define QWAMOS_GPU_DEV_F_UNSAFE_MSI (1U << 11) /* its interrupts are not isolated from the host */
 
-/* Ways to reset a function (bits of reset_methods, after the kernel's names in sysfs reset_method). */
-#define QWAMOS_GPU_RESET_DEVICE_SPECIFIC	(1U << 0)
-#define QWAMOS_GPU_RESET_ACPI			(1U << 1)
-#define QWAMOS_GPU_RESET_FLR			(1U << 2)
-#define QWAMOS_GPU_RESET_AF_FLR			(1U << 3)
-#define QWAMOS_GPU_RESET_PM			(1U << 4)
-#define QWAMOS_GPU_RESET_BUS			(1U << 5)	/* this function is alone on its bus */
-#define QWAMOS_GPU_RESET_SET			(1U << 6)	/* the whole reset set at once */
+/*
+ * Ways to reset a function (bits of reset_methods, after the kernel's names in sysfs reset_method).
+ */
+#define QWAMOS_GPU_RESET_DEVICE_SPECIFIC (1U << 0)
+#define QWAMOS_GPU_RESET_ACPI		 (1U << 1)
+#define QWAMOS_GPU_RESET_FLR		 (1U << 2)
+#define QWAMOS_GPU_RESET_AF_FLR		 (1U << 3)
+#define QWAMOS_GPU_RESET_PM		 (1U << 4)
+#define QWAMOS_GPU_RESET_BUS		 (1U << 5) /* this function is alone on its bus */
+#define QWAMOS_GPU_RESET_SET		 (1U << 6) /* the whole reset set at once */
 
 /**
  * struct qwamos_gpu_device - one device, as LIST_DEVICES tells it
@@ -454,7 +484,8 @@ enum qwamos_gpu_scrub {
  * @class_code: PCI class, 24 bits
  * @reset_methods: QWAMOS_GPU_RESET_*
  * @reset_set: the same number for all devices that a bus or slot reset of one touches; 0: none
- * @scrub: &enum qwamos_gpu_scrub that the last reset and scrub reached; QWAMOS_GPU_SCRUB_DEFAULT: not done yet
+ * @scrub: &enum qwamos_gpu_scrub that the last reset and scrub reached; QWAMOS_GPU_SCRUB_DEFAULT:
+ *     not done yet
  * @scrub_best: the most that is known how to do for this kind
  * @quarantine_reason: &enum qwamos_gpu_reason
  * @bus_name: name on its bus ("0000:01:00.0")
@@ -484,16 +515,21 @@ struct qwamos_gpu_device {
 	__aligned_u64 __reserved[4];
 };
 
-/* RELEASE: the caller accepts that the next VM may see what the last one left. Without this flag: -EINVAL. */
-#define QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS	(1U << 0)
+/*
+ * RELEASE: the caller accepts that the next VM may see what the last one left. Without this flag:
+ * -EINVAL.
+ */
+#define QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS (1U << 0)
 
 /**
- * struct qwamos_gpu_release - RELEASE: take a device out of quarantine (control fd; CAP_SYS_ADMIN, not a VM's member)
+ * struct qwamos_gpu_release - RELEASE: take a device out of quarantine (control fd; CAP_SYS_ADMIN,
+ * not a VM's member)
  * @hdr: head; QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS
  * @device_id: in: the device
  *
- * Also lets a device that can't be reset through one ATTACH. The next ATTACH uses it up. Refused with NOTHING_TO_RELEASE (-EACCES) where nothing
- * stands in the way, with RESETTING (-EBUSY) or OTHER_OWNER (-EBUSY) while it is being reset or is a VM's.
+ * Also lets a device that can't be reset through one ATTACH. The next ATTACH uses it up. Refused
+ * with NOTHING_TO_RELEASE (-EACCES) where nothing stands in the way, with RESETTING (-EBUSY) or
+ * OTHER_OWNER (-EBUSY) while it is being reset or is a VM's.
  */
 struct qwamos_gpu_release {
 	struct qwamos_gpu_hdr hdr;
@@ -507,7 +543,8 @@ struct qwamos_gpu_release {
  * @QWAMOS_GPU_EV_POLICY_CREATED: a VM got its policy
  * @QWAMOS_GPU_EV_POLICY_CHANGED: a VM's policy was changed
  * @QWAMOS_GPU_EV_OPERATION_ALLOWED: an operation was allowed
- * @QWAMOS_GPU_EV_OPERATION_DENIED: an operation was refused; a refused ATTACH is operation passthrough
+ * @QWAMOS_GPU_EV_OPERATION_DENIED: an operation was refused; a refused ATTACH is operation
+ *     passthrough
  * @QWAMOS_GPU_EV_OPERATION_RATE_LIMITED: an operation came too soon
  * @QWAMOS_GPU_EV_VRAM_QUOTA_EXCEEDED: a charge did not fit
  * @QWAMOS_GPU_EV_COMPUTE_QUOTA_EXCEEDED: a cap or guarantee did not fit
@@ -516,7 +553,8 @@ struct qwamos_gpu_release {
  * @QWAMOS_GPU_EV_VM_DESTROYED: VM ended; the reason tells why
  * @QWAMOS_GPU_EV_VM_JOINED: a process joined a VM
  * @QWAMOS_GPU_EV_VM_KILLED: the processes in a VM's cgroup were killed; asked = how many
- * @QWAMOS_GPU_EV_CALL_REFUSED: a call was refused to this caller (wrong fd, no capability, a VM's member, ...); asked = the ioctl's number
+ * @QWAMOS_GPU_EV_CALL_REFUSED: a call was refused to this caller (wrong fd, no capability, a VM's
+ *     member, ...); asked = the ioctl's number
  * @QWAMOS_GPU_EV_DEVICE_ADDED: a device appeared
  * @QWAMOS_GPU_EV_DEVICE_REMOVED: a device disappeared
  * @QWAMOS_GPU_EV_DEVICE_BOUND: a device was bound to our driver
@@ -525,9 +563,11 @@ struct qwamos_gpu_release {
  * @QWAMOS_GPU_EV_DEVICE_DETACHED: a device left its VM
  * @QWAMOS_GPU_EV_DEVICE_OPENED: a VM opened its device
  * @QWAMOS_GPU_EV_DEVICE_CLOSED: a VM closed its device
- * @QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED: a VFIO way to a device was refused; asked = &enum qwamos_gpu_way
+ * @QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED: a VFIO way to a device was refused; asked = &enum
+ *     qwamos_gpu_way
  * @QWAMOS_GPU_EV_DEVICE_RESET: a device was reset
- * @QWAMOS_GPU_EV_DEVICE_SCRUBBED: a device was scrubbed; used = bytes, limit = &enum qwamos_gpu_scrub reached
+ * @QWAMOS_GPU_EV_DEVICE_SCRUBBED: a device was scrubbed; used = bytes, limit = &enum
+ *     qwamos_gpu_scrub reached
  * @QWAMOS_GPU_EV_DEVICE_FAILED: a reset or scrub failed
  * @QWAMOS_GPU_EV_DEVICE_QUARANTINED: a device is in quarantine
  * @QWAMOS_GPU_EV_DEVICE_RELEASED: a manager accepted a device's leftovers
@@ -621,7 +661,8 @@ enum qwamos_gpu_way {
  * @device_name: the device's name on its bus, "": none
  * @comm: the caller's command name; not necessarily NUL-terminated
  * @__reserved: 0
- * @hash: SHA-256 over the hash of the record before it in its chain (the genesis hash for the first) and the bytes of this record before @hash
+ * @hash: SHA-256 over the hash of the record before it in its chain (the genesis hash for the
+ *     first) and the bytes of this record before @hash
  */
 struct qwamos_gpu_audit_record {
 	__aligned_u64 chain;
@@ -650,12 +691,15 @@ struct qwamos_gpu_audit_record {
 };
 
 /* AUDIT_READ: of the chain @chain only (0: the host's). */
-#define QWAMOS_GPU_AUDIT_F_CHAIN	(1U << 0)
-/* AUDIT_READ: the first @count records whose order is above @after, instead of the newest @count. */
-#define QWAMOS_GPU_AUDIT_F_AFTER	(1U << 1)
+#define QWAMOS_GPU_AUDIT_F_CHAIN (1U << 0)
+/*
+ * AUDIT_READ: the first @count records whose order is above @after, instead of the newest @count.
+ */
+#define QWAMOS_GPU_AUDIT_F_AFTER (1U << 1)
 
 /**
- * struct qwamos_gpu_audit_read - AUDIT_READ: records in the order of their sealing (control fd: all, CAP_SYS_ADMIN and not a VM's member; VM fd: its
+ * struct qwamos_gpu_audit_read - AUDIT_READ: records in the order of their sealing (control fd:
+ * all, CAP_SYS_ADMIN and not a VM's member; VM fd: its
  *                                own chain only)
  * @hdr: head; QWAMOS_GPU_AUDIT_F_*
  * @records: in: where the array goes
@@ -681,12 +725,13 @@ struct qwamos_gpu_audit_read {
 #define QWAMOS_GPU_AUDIT_READ _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_AUDIT_READ)
 
 /* SET_POLICY: @level is given. */
-#define QWAMOS_GPU_POLICY_LEVEL		(1U << 0)
+#define QWAMOS_GPU_POLICY_LEVEL (1U << 0)
 
 /**
  * struct qwamos_gpu_set_policy - SET_POLICY: give a VM its policy, or change it (manage fd)
  * @hdr: head; no flags
- * @mask: in: which fields are given (QWAMOS_GPU_POLICY_*); the first call must give the level (-EINVAL)
+ * @mask: in: which fields are given (QWAMOS_GPU_POLICY_*); the first call must give the level
+ *     (-EINVAL)
  * @level: in: &enum qwamos_gpu_level
  *
  * A level that would not allow what the VM holds is refused with IN_USE (-EBUSY).
@@ -702,8 +747,8 @@ struct qwamos_gpu_set_policy {
  * struct qwamos_gpu_join - JOIN: make the calling process (thread group) the VM's (use fd)
  * @hdr: head; no flags
  *
- * Once for each VM, one VM for each process. The process must stand in the VM's cgroup, if the VM has one. Membership outlives execve() and is not
- * inherited by fork().
+ * Once for each VM, one VM for each process. The process must stand in the VM's cgroup, if the VM
+ * has one. Membership outlives execve() and is not inherited by fork().
  */
 struct qwamos_gpu_join {
 	struct qwamos_gpu_hdr hdr;
@@ -714,7 +759,8 @@ struct qwamos_gpu_join {
  * struct qwamos_gpu_destroy - DESTROY: end the VM now (manage fd)
  * @hdr: head; no flags
  *
- * Later calls on any fd of it are -ENODEV with VM_ENDED, its name is free, its processes are killed, its devices are RESETTING until they are done.
+ * Later calls on any fd of it are -ENODEV with VM_ENDED, its name is free, its processes are
+ * killed, its devices are RESETTING until they are done.
  */
 struct qwamos_gpu_destroy {
 	struct qwamos_gpu_hdr hdr;
@@ -722,18 +768,23 @@ struct qwamos_gpu_destroy {
 #define QWAMOS_GPU_DESTROY _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_DESTROY)
 
 /**
- * struct qwamos_gpu_attach - ATTACH: give the VM a GPU, with every endpoint of its IOMMU group (manage fd)
+ * struct qwamos_gpu_attach - ATTACH: give the VM a GPU, with every endpoint of its IOMMU group
+ * (manage fd)
  * @hdr: head; no flags
  * @device_id: in: the GPU, from LIST_DEVICES
- * @scrub: in: &enum qwamos_gpu_scrub that is demanded of every endpoint; the default is QWAMOS_GPU_SCRUB_BAR; NA always passes
+ * @scrub: in: &enum qwamos_gpu_scrub that is demanded of every endpoint; the default is
+ *     QWAMOS_GPU_SCRUB_BAR; NA always passes
  * @out_iommu_group: out: the number of the group
- * @out_device_id: out, also on refusal: on success @device_id; else the device that stood in the way, 0: none in particular
+ * @out_device_id: out, also on refusal: on success @device_id; else the device that stood in the
+ *     way, 0: none in particular
  * @out_generation: out: the device's new generation
  * @out_devices: out: how many endpoints the VM got
  * @__reserved: must be 0
  *
- * Checks are made, and reasons given, in this order: the right (WRONG_FD, VM_MEMBER, NOT_CAPABLE), VM_ENDED, NO_CGROUP, the level (NO_POLICY, LEVEL),
- * NO_DEVICE, NO_IOMMU, NOT_BOUND, GROUP_STRANGER, the owner (ALREADY_ATTACHED, OTHER_OWNER), RESETTING, QUARANTINED, NO_RESET, SCRUB.
+ * Checks are made, and reasons given, in this order: the right (WRONG_FD, VM_MEMBER, NOT_CAPABLE),
+ * VM_ENDED, NO_CGROUP, the level (NO_POLICY, LEVEL), NO_DEVICE, NO_IOMMU, NOT_BOUND,
+ * GROUP_STRANGER, the owner (ALREADY_ATTACHED, OTHER_OWNER), RESETTING, QUARANTINED, NO_RESET,
+ * SCRUB.
  */
 struct qwamos_gpu_attach {
 	struct qwamos_gpu_hdr hdr;
@@ -747,15 +798,20 @@ struct qwamos_gpu_attach {
 };
 #define QWAMOS_GPU_ATTACH _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_ATTACH)
 
-/* DETACH: if the device is open, end the VM (its processes are killed) and wait until the device has left it. */
-#define QWAMOS_GPU_DETACH_F_KILL	(1U << 0)
+/*
+ * DETACH: if the device is open, end the VM (its processes are killed) and wait until the device
+ * has left it.
+ */
+#define QWAMOS_GPU_DETACH_F_KILL (1U << 0)
 
 /**
- * struct qwamos_gpu_detach - DETACH: take a device, and its whole IOMMU group, from the VM (manage fd)
+ * struct qwamos_gpu_detach - DETACH: take a device, and its whole IOMMU group, from the VM (manage
+ * fd)
  * @hdr: head; QWAMOS_GPU_DETACH_F_KILL
  * @device_id: in: the device
  *
- * NOT_ATTACHED (-EACCES) if the VM does not have it, DEVICE_OPEN (-EBUSY) if an endpoint of the group is open and F_KILL is not given.
+ * NOT_ATTACHED (-EACCES) if the VM does not have it, DEVICE_OPEN (-EBUSY) if an endpoint of the
+ * group is open and F_KILL is not given.
  */
 struct qwamos_gpu_detach {
 	struct qwamos_gpu_hdr hdr;
@@ -768,7 +824,8 @@ struct qwamos_gpu_detach {
  * @hdr: head; no flags
  * @out_vm: out
  *
- * poll() on a VM's fd says POLLHUP once the VM has ended, and, on a manage fd, POLLPRI while a device of it is being revoked.
+ * poll() on a VM's fd says POLLHUP once the VM has ended, and, on a manage fd, POLLPRI while a
+ * device of it is being revoked.
  */
 struct qwamos_gpu_vm_info {
 	struct qwamos_gpu_hdr hdr;

@@ -84,19 +84,23 @@ check-build:
 	+@tools/build/check
 
 install: userspace
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR) $(DESTDIR)$(INCLUDEDIR)/linux
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/linux
 	install -m 755 build/bin/* $(DESTDIR)$(BINDIR)
 	install -m 755 build/lib/libqwamos-gpu.so.0 $(DESTDIR)$(LIBDIR)
 	ln -sf libqwamos-gpu.so.0 $(DESTDIR)$(LIBDIR)/libqwamos-gpu.so
 	install -m 644 build/lib/libqwamos-gpu.a $(DESTDIR)$(LIBDIR)
 	install -m 644 uapi/linux/qwamos_gpu.h $(DESTDIR)$(INCLUDEDIR)/linux
+	install -m 644 userspace/lib/libqwamos-gpu.h $(DESTDIR)$(INCLUDEDIR)
+	sed 's#@LIBDIR@#$(LIBDIR)#; s#@INCLUDEDIR@#$(INCLUDEDIR)#; s#@VERSION@#$(shell cat VERSION)#' \
+		userspace/install/libqwamos-gpu.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libqwamos-gpu.pc
 	@tools/build/install-system install "$(DESTDIR)" "$(BINDIR)" "$(UDEVDIR)" "$(SYSUSERSDIR)" "$(UNITDIR)"
 	$(if $(DESTDIR),,ldconfig)
 
 uninstall:
 	for p in qwamos-gpu qwamos-vfio qwamos-vm; do rm -f $(DESTDIR)$(BINDIR)/$$p; done
 	rm -f $(DESTDIR)$(LIBDIR)/libqwamos-gpu.so.0 $(DESTDIR)$(LIBDIR)/libqwamos-gpu.so \
-		$(DESTDIR)$(LIBDIR)/libqwamos-gpu.a $(DESTDIR)$(INCLUDEDIR)/linux/qwamos_gpu.h
+		$(DESTDIR)$(LIBDIR)/libqwamos-gpu.a $(DESTDIR)$(LIBDIR)/pkgconfig/libqwamos-gpu.pc \
+		$(DESTDIR)$(INCLUDEDIR)/linux/qwamos_gpu.h $(DESTDIR)$(INCLUDEDIR)/libqwamos-gpu.h
 	@tools/build/install-system uninstall "$(DESTDIR)" "$(BINDIR)" "$(UDEVDIR)" "$(SYSUSERSDIR)" "$(UNITDIR)"
 
 clean:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The library and the programs. One make for all folders, run from the top of the tree:
-#   util and lib        libqwamos-gpu, static and shared
+#   lib, and util       libqwamos-gpu, static and shared
 #   detect ... vm       one archive for the programs
 #   cmd/PROGRAM*.c      a program; the other files of cmd belong to all of them
 
@@ -41,7 +41,8 @@ ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DQWAMOS_VERSION='"$(VERSION)"' $(INCLUDE
 ALL_LDFLAGS := -Wl,-z,relro,-z,now $(LDFLAGS)
 
 objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
-lib_src := $(sort $(wildcard userspace/util/*.c userspace/lib/*.c)) $(CORES)
+util_src := $(sort $(wildcard userspace/util/*.c))
+lib_src := $(sort $(wildcard userspace/lib/*.c)) $(CORES)
 room_src := $(sort $(foreach r,$(ROOMS),$(wildcard userspace/$(r)/*.c)))
 cmd_src := $(sort $(wildcard userspace/cmd/*.c))
 program_src = userspace/cmd/$(1).c $(filter userspace/cmd/$(1)-%.c,$(cmd_src))
@@ -65,13 +66,13 @@ $(OBJ)/%.o: %.c $(OBJ)/flags
 # Other flags, other objects; and an archive forgets a file that has been removed.
 $(OBJ)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(subst ','\'',$(CC) $(ALL_CFLAGS) $(lib_src) $(room_src) $(shared_src))' | \
+	@echo '$(subst ','\'',$(CC) $(ALL_CFLAGS) $(util_src) $(lib_src) $(room_src) $(shared_src))' | \
 		cmp -s - $@ || \
-		echo '$(subst ','\'',$(CC) $(ALL_CFLAGS) $(lib_src) $(room_src) $(shared_src))' >$@
+		echo '$(subst ','\'',$(CC) $(ALL_CFLAGS) $(util_src) $(lib_src) $(room_src) $(shared_src))' >$@
 .PHONY: FORCE
 FORCE:
 
-$(STATIC): $(call objects,$(lib_src)) $(OBJ)/flags
+$(STATIC): $(call objects,$(lib_src) $(util_src)) $(OBJ)/flags
 	@mkdir -p $(@D)
 	@echo "  AR      $@"
 	@rm -f $@
@@ -82,11 +83,16 @@ $(COMMON): $(call objects,$(room_src) $(shared_src)) $(OBJ)/flags
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $(filter %.o,$^)
 
-$(SHARED): $(call objects,$(lib_src)) $(MAP)
+# Of util only what it needs.
+$(OBJ)/util.a: $(call objects,$(util_src)) $(OBJ)/flags
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $(filter %.o,$^)
+
+$(SHARED): $(call objects,$(lib_src)) $(OBJ)/util.a $(MAP)
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	$(Q)$(CC) -shared -Wl,-soname,$(SONAME) $(if $(MAP),-Wl$(comma)--version-script=$(MAP)) \
-		$(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--as-needed $(PKG_LIBS)
+		$(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^) -Wl,--as-needed $(PKG_LIBS)
 	$(Q)ln -sf $(SONAME) $(LIB)/libqwamos-gpu.so
 comma := ,
 

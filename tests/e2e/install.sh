@@ -24,7 +24,7 @@ check()
 	fi
 }
 
-echo "1..20"
+echo "1..21"
 $make install "DESTDIR=$dir/root" PREFIX=/usr >"$dir/out" 2>&1
 check "make install" [ $? = 0 ]
 for f in bin/qwamos-gpu bin/qwamos-vfio bin/qwamos-vm lib/libqwamos-gpu.so.0 \
@@ -37,10 +37,17 @@ check "the device's group and mode" grep -q 'GROUP="qwamos", MODE="0660"' "$rule
 check "the group is made" grep -q '^g qwamos ' "$dir/root/usr/lib/sysusers.d/qwamos-gpu.conf"
 check "no place is left open in rules and units" \
 	[ -z "$(grep -rl '@BINDIR@' "$dir/root/usr/lib")" ]
-echo '#include <linux/qwamos_gpu.h>
-int main(void) { struct qwamos_gpu_get_info i = { .size = sizeof(i) }; return i.size == 0; }' >"$dir/x.c"
-gcc -I"$dir/root/usr/include" -o "$dir/x" "$dir/x.c" >"$dir/out" 2>&1
-check "the installed header compiles alone" "$dir/x"
+echo '#include <libqwamos-gpu.h>
+int main(void) { return !qgpu_level_name(QWAMOS_GPU_LEVEL_LOW); }' >"$dir/x.c"
+# pkg-config puts the folder before the paths of the file.
+flags=$(PKG_CONFIG_LIBDIR=$dir/root/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$dir/root \
+	PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 PKG_CONFIG_ALLOW_SYSTEM_LIBS=1 \
+	pkg-config --cflags --libs libqwamos-gpu)
+# shellcheck disable=SC2086
+gcc -o "$dir/x" "$dir/x.c" $flags >"$dir/out" 2>&1
+check "a program is built with what was installed" env "LD_LIBRARY_PATH=$dir/root/usr/lib" "$dir/x"
+check "the library shows its own functions only" \
+	[ -z "$(nm -D --defined-only "$dir/root/usr/lib/libqwamos-gpu.so.0" | awk '$2 == "T"' | grep -v ' qgpu_')" ]
 
 $make uninstall "DESTDIR=$dir/root" PREFIX=/usr >"$dir/out" 2>&1
 check "make uninstall" [ $? = 0 ]

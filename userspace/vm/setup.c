@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kmod/policy.h"
 #include "lib/libqwamos-gpu.h"
 #include "util/mem.h"
 #include "vfio/vfio.h"
@@ -96,7 +97,8 @@ static int refused(struct qvm *vm, const char *addr, const struct qwamos_gpu_att
 
 	if (!reason)
 		return qerr_sys(e, -ret, "%s can't be given to VM %s", addr, vm->opts.name);
-	if (req->out_device_id && !find_device(vm->ctl, NULL, req->out_device_id, &dev)) {
+	if (req->out_device_id && !find_device(vm->ctl, NULL, req->out_device_id, &dev) &&
+	    (strcmp(dev.bus_name, addr) || reason == QWAMOS_GPU_REASON_OTHER_OWNER)) {
 		if (dev.owner_vm_id && dev.owner_vm_id != vm->id)
 			vm_name(vm->ctl, dev.owner_vm_id, name);
 		snprintf(way, sizeof(way), " [in the way: %s, driver %s, %s%s%s]", dev.bus_name, dev.driver[0] ? dev.driver : "none",
@@ -130,6 +132,19 @@ static int bind(struct qvm *vm, const char *addr, struct qerr *e)
 	return ret;
 }
 
+/*
+ * Whether to bind before asking the kernel. Not if it is going to refuse anyway: nothing is touched then, and the reason is the kernel's. A
+ * device that no driver has probed yet may have no IOMMU group for that alone.
+ */
+static bool bind_first(const struct qvm *vm, const struct qwamos_gpu_device *dev)
+{
+	if (vm->opts.flags & QVM_F_NO_BIND || qgpu_policy_check(vm->opts.level, QWAMOS_GPU_OP_PASSTHROUGH))
+		return false;
+	if (dev->driver[0] && !(dev->flags & QWAMOS_GPU_DEV_F_IOMMU))
+		return false;
+	return dev->state == QWAMOS_GPU_DEV_UNBOUND || !(dev->flags & QWAMOS_GPU_DEV_F_VIABLE);
+}
+
 /* Waits until something in the registry has changed; the poll is on the change since find_device() has last looked. */
 static void wait_for_change(struct qvm *vm)
 {
@@ -157,20 +172,19 @@ static int attach(struct qvm *vm, const char *addr, struct qerr *e)
 			return qerr_sys(e, -ret, "listing devices");
 		if (dev.owner_vm_id == vm->id && dev.state != QWAMOS_GPU_DEV_RESETTING)
 			return 0;	/* came with another one's group */
-		memset(&req, 0, sizeof(req));
-		req.device_id = dev.device_id;
-		req.scrub = vm->opts.scrub;
-		ret = qgpu_attach(vm->manage, &req, &reason);
-		if (!ret)
-			break;
-		if ((reason == QWAMOS_GPU_REASON_NOT_BOUND || reason == QWAMOS_GPU_REASON_GROUP_STRANGER) && !bound &&
-		    !(vm->opts.flags & QVM_F_NO_BIND)) {
+		if (!bound && bind_first(vm, &dev)) {
 			ret = bind(vm, addr, e);
 			if (ret)
 				return ret;
 			bound = true;
 			continue;
 		}
+		memset(&req, 0, sizeof(req));
+		req.device_id = dev.device_id;
+		req.scrub = vm->opts.scrub;
+		ret = qgpu_attach(vm->manage, &req, &reason);
+		if (!ret)
+			break;
 		if (reason != QWAMOS_GPU_REASON_RESETTING || qvm_now_ms() > until)
 			return refused(vm, addr, &req, reason, ret, e);
 		if (!told)

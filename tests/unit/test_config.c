@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* config.yaml: real ones load, each wrong one is told with its place, and nothing is passed over in silence. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include <linux/qwamos_gpu.h>
+
+#include "config/config.h"
+#include "util/mem.h"
+
+#define DATA	"tests/data/vm-configs/"
+
+struct loaded {
+	char file[64];
+	struct qconfig c;
+	struct qdiags d;
+	int ret;
+};
+
+static struct loaded load_file(const char *file)
+{
+	struct loaded l = { 0 };
+
+	memset(&l.c, 0xcc, sizeof(l.c));
+	memset(&l.d, 0xcc, sizeof(l.d));
+	l.ret = qconfig_load(file, &l.c, &l.d);
+	return l;
+}
+
+static struct loaded load_bytes(const char *text, size_t len)
+{
+	char file[] = "/tmp/test_config.XXXXXX";
+	struct loaded l;
+	int fd;
+
+	fd = mkstemp(file);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, len), len);
+	close(fd);
+	l = load_file(file);
+	unlink(file);
+	return l;
+}
+
+static struct loaded load_text(const char *text)
+{
+	return load_bytes(text, strlen(text));
+}
+
+static void unload(struct loaded *l)
+{
+	qconfig_free(&l->c);
+	qdiags_free(&l->d);
+}
+
+/* The first one of a kind; its key, place and text must be these. */
+static void assert_diag(const struct loaded *l, enum qdiag_kind kind, const char *key, unsigned int line, unsigned int col, const char *part)
+{
+	const struct qdiag *one;
+	char *text;
+	size_t i;
+
+	for (i = 0; i < l->d.n; i++) {
+		one = &l->d.list[i];
+		if (one->kind != kind || strcmp(one->key, key))
+			continue;
+		text = qdiag_format(&l->d, one);
+		if (one->at.line != line || one->at.col != col || !strstr(one->text, part))
+			fail_msg("expected %u:%u and '%s': %s", line, col, part, text);
+		free(text);
+		return;
+	}
+	fail_msg("nothing is said about %s", key);
+}
+
+/* A config with one error, and that one only. */
+static void assert_error(const char *text, const char *key, unsigned int line, unsigned int col, const char *part)
+{
+	struct loaded l = load_text(text);
+
+	assert_int_equal(l.ret, -EINVAL);
+	assert_int_equal(qdiags_count(&l.d, QDIAG_ERROR), 1);
+	assert_diag(&l, QDIAG_ERROR, key, line, col, part);
+	unload(&l);
+}
+
+static void real_configs(void **state)
+{
+	static const struct {
+		const char *file;
+		const char *name;
+		int machine, cores, memory, net;
+	} real[] = {
+		{ DATA "android-vm.yaml", "android-vm", QMACHINE_VIRT, 4, 4096, QNET_NAT },
+		{ DATA "gateway-1.yaml", "gateway-1", -1, 2, 1024, QNET_BRIDGE },
+		{ DATA "kali-vm.yaml", "kali-vm", QMACHINE_VIRT, 2, 2048, QNET_ISOLATED },
+		{ DATA "test-gpu-vm.yaml", "test-gpu-vm", QMACHINE_VIRT, 2, 512, QNET_NAT },
+		{ DATA "vault-vm.yaml", "vault-vm", QMACHINE_VIRT, 1, 512, QNET_AIRGAPPED },
+		{ DATA "whonix-vm.yaml", "whonix-vm", QMACHINE_VIRT, 2, 1024, QNET_ISOLATED },
+	};
+	struct loaded l;
+	size_t i;
+
+	for (i = 0; i < sizeof(real) / sizeof(real[0]); i++) {
+		l = load_file(real[i].file);
+		assert_int_equal(l.ret, 0);
+		assert_int_equal(qdiags_count(&l.d, QDIAG_ERROR), 0);
+		assert_string_equal(l.c.name, real[i].name);
+		if (real[i].machine >= 0)
+			assert_int_equal(l.c.machine, real[i].machine);
+		assert_int_equal(l.c.cores, real[i].cores);
+		assert_int_equal(l.c.memory_mib, real[i].memory);
+		assert_int_equal(l.c.net, real[i].net);
+		unload(&l);
+	}
+}
+
+static void gpu_section_of_a_real_one(void **state)
+{
+	struct loaded l = load_file(DATA "test-gpu-vm.yaml");
+
+	assert_true(l.c.gpu);
+	assert_int_equal(l.c.gpu_enabled, 1);
+	assert_int_equal(l.c.access, QACCESS_VIRTIO);
+	/* Existing files have no trust_level. */
+	assert_int_equal(l.c.level, QWAMOS_GPU_LEVEL_MEDIUM);
+	assert_int_equal(l.c.vram_limit_mib, 512);
+	assert_int_equal(l.c.priority, 75);
+	assert_int_equal(l.c.allow_vulkan, 1);
+	assert_int_equal(l.c.allow_compute, 0);
+	assert_int_equal(l.c.compute_share, -1);
+	assert_int_equal(l.c.fallback, 1);
+	assert_int_equal(l.c.devices.n, 0);
+	unload(&l);
+	l = load_file(DATA "vault-vm.yaml");
+	assert_false(l.c.gpu);
+	assert_int_equal(l.c.gpu_enabled, 0);
+	unload(&l);
+}
+
+static void security_is_never_silent(void **state)
+{
+	struct loaded l = load_file(DATA "vault-vm.yaml");
+
+	assert_diag(&l, QDIAG_WARNING, "hardware.disk.primary.encryption", 25, 7, "not carried out");
+	assert_diag(&l, QDIAG_WARNING, "network.firewall", 46, 3, "not carried out");
+	assert_diag(&l, QDIAG_WARNING, "security.apparmor", 64, 3, "not carried out");
+	assert_diag(&l, QDIAG_WARNING, "security.airgap", 67, 3, "not carried out");
+	assert_diag(&l, QDIAG_NOTE, "wallets", 103, 1, "not a key of ours");
+	unload(&l);
+	/* What is switched off asks for nothing. */
+	l = load_text("vm: {name: a}\nsecurity: {apparmor: false, firewall: {enabled: no}, memory_wipe: off}\nstorage: {encrypted: false}\n");
+	assert_int_equal(l.ret, 0);
+	assert_int_equal(qdiags_count(&l.d, QDIAG_WARNING), 0);
+	unload(&l);
+	l = load_text("vm: {name: a}\nmemory_wipe: true\n");
+	assert_diag(&l, QDIAG_WARNING, "memory_wipe", 2, 1, "not carried out");
+	unload(&l);
+}
+
+static void passthrough(void **state)
+{
+	struct loaded l = load_text("vm:\n  name: a\ngpu:\n  enabled: true\n  access_mode: passthrough\n  trust_level: SYSTEM\n"
+				    "  device: [01:00.0, \"0000:02:00.1\"]\n  fallback: no\nqemu_extra_args: [\"-rtc\", base=utc]\n");
+
+	assert_int_equal(l.ret, 0);
+	assert_int_equal(l.d.n, 0);
+	assert_int_equal(l.c.access, QACCESS_PASSTHROUGH);
+	assert_int_equal(l.c.level, QWAMOS_GPU_LEVEL_SYSTEM);
+	assert_int_equal(l.c.devices.n, 2);
+	assert_string_equal(l.c.devices.v[0].text, "0000:01:00.0");
+	assert_string_equal(l.c.devices.v[1].text, "0000:02:00.1");
+	assert_int_equal(l.c.fallback, 0);
+	assert_int_equal(l.c.extra_args.n, 2);
+	assert_int_equal(l.c.extra_args.v[1].at.line, 9);
+	assert_int_equal(l.c.extra_args.v[1].at.col, 27);
+	assert_int_equal(qconfig_startable(&l.c, &l.d), 0);
+	unload(&l);
+	/* At a level that has no passthrough, a word about it. */
+	l = load_text("vm: {name: a}\ngpu:\n  enabled: true\n  access_mode: passthrough\n");
+	assert_int_equal(l.ret, 0);
+	assert_diag(&l, QDIAG_WARNING, "gpu.access_mode", 4, 16, "only at system");
+	unload(&l);
+}
+
+static void one_device_without_a_list(void **state)
+{
+	struct loaded l = load_text("vm: {name: a}\ngpu:\n  device: 0000:0a:1f.7\n");
+
+	assert_int_equal(l.ret, 0);
+	assert_int_equal(l.c.devices.n, 1);
+	assert_string_equal(l.c.devices.v[0].text, "0000:0a:1f.7");
+	unload(&l);
+}
+
+static void wrong_values(void **state)
+{
+	assert_error("vm: {name: a}\ngpu:\n  access_mode: pasthrough\n", "gpu.access_mode", 3, 16,
+		     "'pasthrough' found; accepted: virtio, passthrough, software, none");
+	assert_error("vm: {name: a}\ngpu:\n  enabled: maybe\n", "gpu.enabled", 3, 12, "'maybe' found; accepted: true, false");
+	assert_error("vm: {name: a}\ngpu:\n  enabled: \"true\"\n", "gpu.enabled", 3, 12, "accepted: true, false");
+	assert_error("vm: {name: a}\ngpu:\n  trust_level: root\n", "gpu.trust_level", 3, 16, "untrusted, low, medium, high, system");
+	assert_error("vm: {name: a}\ngpu:\n  priority: 101\n", "gpu.priority", 3, 13, "'101' found; accepted: a whole number from 0 to 100");
+	assert_error("vm: {name: a}\ngpu:\n  priority: -1\n", "gpu.priority", 3, 13, "from 0 to 100");
+	assert_error("vm: {name: a}\ngpu:\n  priority: 5x\n", "gpu.priority", 3, 13, "'5x' found");
+	assert_error("vm: {name: a}\ngpu:\n  priority: 99999999999999999999\n", "gpu.priority", 3, 13, "from 0 to 100");
+	assert_error("vm: {name: a}\ngpu:\n  priority: [1]\n", "gpu.priority", 3, 13, "a list found");
+	assert_error("vm: {name: a}\ngpu:\n  device: gpu0\n", "gpu.device", 3, 11, "a PCI address");
+	assert_error("vm: {name: a}\ngpu:\n  device: [01:00.0, 01:00.9]\n", "gpu.device", 3, 21, "'01:00.9' found");
+	assert_error("vm: {name: a}\ngpu:\n  vram_limit: 5\n", "gpu.vram_limit", 3, 3, "accepted in gpu: enabled, access_mode");
+	assert_error("vm: {name: a}\ngpu: on\n", "gpu", 2, 6, "accepted: a map of keys");
+	assert_error("vm: {name: a}\nmachine: {type: pc}\n", "machine.type", 2, 17, "'pc' found; accepted: q35, virt");
+	assert_error("vm: {name: a}\nhardware: {cpu: {cores: 0}}\n", "hardware.cpu.cores", 2, 25, "from 1 to 512");
+	assert_error("vm: {name: a}\nhardware: {memory: {size: 8}}\n", "hardware.memory.size", 2, 27, "a size in MiB");
+	assert_error("vm: {name: a}\nresources: {ram: 1X}\n", "resources.ram", 2, 18, "K, M, G or T");
+	assert_error("vm: {name: a}\nnetwork: {mode: none}\n", "network.mode", 2, 17, "accepted: airgapped, nat, bridge, isolated");
+	assert_error("vm: {name: a}\nqemu_extra_args: -nographic\n", "qemu_extra_args", 2, 18, "accepted: a list");
+	assert_error("vm: {name: a}\nqemu_extra_args: [{a: b}]\n", "qemu_extra_args", 2, 19, "a list of words");
+}
+
+static void names(void **state)
+{
+	assert_error("vm: {type: linux}\n", "vm.name", 0, 0, "missing");
+	assert_error("vm: {name: a/b}\n", "vm.name", 1, 12, "'a/b' found");
+	assert_error("vm: {name: ..}\n", "vm.name", 1, 12, "'..' found");
+	assert_error("vm: {name: .}\n", "vm.name", 1, 12, "'.' found");
+	assert_error("vm:\n  name: 1234567890123456789012345678901234567890123456789012345678901234\n", "vm.name", 2, 9, "1 to 63");
+}
+
+/* Keys narrow what the level allows, and never widen it. */
+static void widening(void **state)
+{
+	assert_error("vm: {name: a}\ngpu:\n  vram_limit_mb: 513\n", "gpu.vram_limit_mb", 3, 18, "'513' found; the level medium allows 512");
+	assert_error("vm: {name: a}\ngpu:\n  trust_level: untrusted\n  vram_limit_mb: 129\n", "gpu.vram_limit_mb", 4, 18,
+		     "the level untrusted allows 128");
+	assert_error("vm: {name: a}\ngpu:\n  compute_share_percent: 51\n", "gpu.compute_share_percent", 3, 26, "allows 50");
+	assert_error("vm: {name: a}\ngpu:\n  trust_level: untrusted\n  allow_vulkan: true\n", "gpu.allow_vulkan", 4, 17, "allows no Vulkan");
+	assert_error("vm: {name: a}\ngpu:\n  trust_level: low\n  allow_compute: true\n", "gpu.allow_compute", 4, 18, "allows no compute");
+}
+
+static void not_yaml(void **state)
+{
+	static const char nul[] = "vm: {name: \"a\\0b\"}\n";
+
+	assert_error("vm: {name: a\n", "", 2, 1, "did not find");
+	assert_error("", "", 1, 1, "empty");
+	assert_error("- a\n", "", 1, 1, "must begin with a key");
+	assert_error("vm: {name: a}\nvm: {name: b}\n", "", 2, 1, "'vm' stands here a second time");
+	assert_error("vm: &x {name: a}\ngpu: *x\n", "", 1, 5, "anchors, aliases and tags");
+	assert_error("vm: {name: !!str a}\n", "", 1, 12, "anchors, aliases and tags");
+	assert_error("vm: {name: a}\n---\nvm: {name: b}\n", "", 2, 1, "a second document");
+	assert_error("? [a]\n: b\n", "", 1, 3, "a key must be one word");
+	assert_error(nul, "", 1, 12, "NUL");
+	assert_error("a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n", "", 1, 36, "32 levels");
+	assert_error("vm: {name: \xff}\n", "", 0, 0, "UTF-8");
+}
+
+static void no_file(void **state)
+{
+	struct loaded l = load_file("/nonexistent/config.yaml");
+
+	assert_int_equal(l.ret, -EINVAL);
+	assert_int_equal(l.d.n, 1);
+	assert_string_equal(l.d.list[0].text, "No such file or directory");
+	unload(&l);
+}
+
+static void sizes(void **state)
+{
+	static const struct {
+		const char *text;
+		int mib;
+	} good[] = { { "512", 512 }, { "1G", 1024 }, { "2g", 2048 }, { "1024M", 1024 }, { "65536K", 64 }, { "1GiB", 1024 }, { "16T", 1 << 24 } };
+	struct loaded l;
+	char text[64];
+	size_t i;
+
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		snprintf(text, sizeof(text), "vm: {name: a}\nresources: {ram: %s}\n", good[i].text);
+		l = load_text(text);
+		assert_int_equal(l.ret, 0);
+		assert_int_equal(l.c.memory_mib, good[i].mib);
+		unload(&l);
+	}
+}
+
+static void not_startable(void **state)
+{
+	struct loaded l = load_file(DATA "test-gpu-vm.yaml");
+
+	assert_int_equal(qconfig_startable(&l.c, &l.d), -EINVAL);
+	assert_diag(&l, QDIAG_ERROR, "gpu.access_mode", 27, 16, "'virtio' can't be started yet: only passthrough");
+	assert_diag(&l, QDIAG_ERROR, "network.mode", 34, 9, "can't be started yet: only airgapped");
+	assert_diag(&l, QDIAG_ERROR, "boot.kernel", 43, 11, "No such file");
+	assert_diag(&l, QDIAG_ERROR, "boot.initrd", 44, 11, "No such file");
+	assert_diag(&l, QDIAG_ERROR, "hardware.disk.primary.path", 19, 13, "No such file");
+	unload(&l);
+	l = load_file(DATA "vault-vm.yaml");
+	assert_int_equal(qconfig_startable(&l.c, &l.d), -EINVAL);
+	assert_diag(&l, QDIAG_ERROR, "gpu.enabled", 0, 0, "can't be started yet");
+	unload(&l);
+}
+
+static void null_is_absent(void **state)
+{
+	struct loaded l = load_text("vm: {name: a}\ngpu:\n  priority:\n  device: ~\n  trust_level: null\n");
+
+	assert_int_equal(l.ret, 0);
+	assert_int_equal(l.c.priority, 50);
+	assert_int_equal(l.c.devices.n, 0);
+	assert_int_equal(l.c.level, QWAMOS_GPU_LEVEL_MEDIUM);
+	unload(&l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(real_configs), cmocka_unit_test(gpu_section_of_a_real_one), cmocka_unit_test(security_is_never_silent),
+		cmocka_unit_test(passthrough), cmocka_unit_test(one_device_without_a_list), cmocka_unit_test(wrong_values),
+		cmocka_unit_test(names), cmocka_unit_test(widening), cmocka_unit_test(not_yaml), cmocka_unit_test(no_file),
+		cmocka_unit_test(sizes), cmocka_unit_test(not_startable), cmocka_unit_test(null_is_absent),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* QEMU's command line, and what a config may add to it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "qemu/args.h"
+#include "util/mem.h"
+
+static struct qconfig small(void)
+{
+	return (struct qconfig){ .name = (char *)"a", .machine = QMACHINE_Q35, .gic_version = 3, .cores = 1, .memory_mib = 256 };
+}
+
+static char *line(const struct qconfig *c, const char *const *devices, size_t n)
+{
+	struct qemu_host h = { .devices = devices, .n_devices = n, .qmp_fd = 5 };
+	struct qemu_args a;
+	char *text;
+
+	qemu_args_build(c, &h, &a);
+	assert_null(a.v[a.n]);
+	text = qemu_args_text(&a);
+	qemu_args_free(&a);
+	return text;
+}
+
+static void assert_has(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("'%s' is missing in: %s", part, text);
+}
+
+static void assert_lacks(const char *text, const char *part)
+{
+	if (strstr(text, part))
+		fail_msg("'%s' is in: %s", part, text);
+}
+
+static void whole_line(void **state)
+{
+	static const char *const devices[] = { "0000:01:00.0" };
+	struct qconfig c = small();
+	char *text;
+
+	c.kernel = (char *)"/boot/it's here";
+	c.cmdline = (char *)"console=ttyS0 quiet";
+	text = line(&c, devices, 1);
+	assert_string_equal(text,
+		"qemu-system-x86_64 -nodefaults -no-user-config -name guest=a "
+		"-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny "
+		"-machine q35 -accel tcg -cpu max -smp 1 -m 256 -display none -vga none -nic none "
+		"-chardev stdio,id=serial0,signal=off -serial chardev:serial0 "
+		"-chardev socket,id=qmp0,fd=5 -mon chardev=qmp0,mode=control "
+		"-kernel '/boot/it'\\''s here' -append 'console=ttyS0 quiet' "
+		"-device pcie-root-port,id=gpu-port1,chassis=1,slot=1 "
+		"-device vfio-pci,host=0000:01:00.0,id=gpu0,bus=gpu-port1,addr=00.0");
+	free(text);
+}
+
+/* Functions of one slot stay together; other slots get ports of their own. */
+static void groups(void **state)
+{
+	static const char *const devices[] = { "0000:01:00.0", "0000:01:00.1", "0000:01:00.3", "0000:02:00.0", "0001:02:00.0" };
+	struct qconfig c = small();
+	char *text = line(&c, devices, 5);
+
+	assert_has(text, "vfio-pci,host=0000:01:00.0,id=gpu0,bus=gpu-port1,addr=00.0,multifunction=on ");
+	assert_has(text, "vfio-pci,host=0000:01:00.1,id=gpu1,bus=gpu-port1,addr=00.1 ");
+	assert_has(text, "vfio-pci,host=0000:01:00.3,id=gpu2,bus=gpu-port1,addr=00.2 ");
+	assert_has(text, "vfio-pci,host=0000:02:00.0,id=gpu3,bus=gpu-port2,addr=00.0 ");
+	assert_has(text, "vfio-pci,host=0001:02:00.0,id=gpu4,bus=gpu-port3,addr=00.0");
+	assert_has(text, "id=gpu-port3,chassis=3,slot=3");
+	assert_lacks(text, "gpu-port4");
+	free(text);
+}
+
+static void machines(void **state)
+{
+	struct qconfig_word features[] = { { .text = (char *)"neon" }, { .text = (char *)"ssse3" } };
+	struct qconfig c = small();
+	char *text;
+
+	c.machine = QMACHINE_VIRT;
+	c.cpu_model = (char *)"cortex-a57";
+	c.cpu_features = (struct qconfig_list){ features, 2 };
+	text = line(&c, NULL, 0);
+	assert_has(text, "qemu-system-aarch64 -nodefaults");
+	assert_has(text, "-machine virt,gic-version=3 ");
+	assert_has(text, "-cpu cortex-a57 ");
+	free(text);
+	c.machine = QMACHINE_Q35;
+	c.cpu_model = NULL;
+	c.accel = QACCEL_KVM;
+	text = line(&c, NULL, 0);
+	assert_has(text, "-accel kvm -cpu host,+neon,+ssse3 ");
+	free(text);
+}
+
+/* A comma in a value of the config can't begin an option of QEMU's. */
+static void commas(void **state)
+{
+	struct qemu_host h = { .qmp_fd = -1, .serial = "/tmp/a,b" };
+	struct qconfig c = small();
+	struct qemu_args a;
+	char *text;
+
+	c.disk = (char *)"/vms/a,readonly=on";
+	c.disk_format = (char *)"raw,x=y";
+	c.cpu_model = (char *)"max,x";
+	qemu_args_build(&c, &h, &a);
+	text = qemu_args_text(&a);
+	assert_has(text, "file=/vms/a,,readonly=on,format=raw,,x=y ");
+	assert_has(text, "-cpu max,,x ");
+	assert_has(text, "file,id=serial0,path=/tmp/a,,b ");
+	assert_lacks(text, "qmp0");
+	free(text);
+	qemu_args_free(&a);
+}
+
+/* Checks qemu_extra_args given as words, and returns how many errors; @d: out, or NULL. */
+static size_t check(const char *const *words, size_t n, struct qdiags *out)
+{
+	struct qconfig_word *v = qmem_calloc(n + 1, sizeof(*v));
+	struct qdiags d = { .file = qmem_strdup("f") };
+	struct qconfig c = small();
+	size_t i, errors;
+	int ret;
+
+	for (i = 0; i < n; i++)
+		v[i] = (struct qconfig_word){ (char *)words[i], { 1, i + 1 } };
+	c.extra_args = (struct qconfig_list){ v, n };
+	ret = qemu_extra_check(&c, &d);
+	errors = qdiags_count(&d, QDIAG_ERROR);
+	assert_int_equal(ret, errors ? -EINVAL : 0);
+	free(v);
+	if (out)
+		*out = d;
+	else
+		qdiags_free(&d);
+	return errors;
+}
+
+#define CHECK(...)	check((const char *const[]){ __VA_ARGS__ }, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *), NULL)
+
+static void extra_refused(void **state)
+{
+	assert_int_equal(CHECK("-vga", "std"), 1);
+	assert_int_equal(CHECK("--vga", "std"), 1);
+	assert_int_equal(CHECK("-display", "gtk"), 1);
+	assert_int_equal(CHECK("-vnc", ":0"), 1);
+	assert_int_equal(CHECK("-sandbox", "off"), 1);
+	assert_int_equal(CHECK("-daemonize"), 1);
+	assert_int_equal(CHECK("-readconfig", "x"), 1);
+	assert_int_equal(CHECK("-qmp", "stdio"), 1);
+	assert_int_equal(CHECK("-gdb", "tcp::1"), 1);
+	assert_int_equal(CHECK("-s"), 1);
+	assert_int_equal(CHECK("-nic", "user"), 1);
+	assert_int_equal(CHECK("-machine", "pc"), 1);
+	assert_int_equal(CHECK("-device", "vfio-pci,host=01:00.0"), 1);
+	assert_int_equal(CHECK("-device", "VFIO-PCI,host=01:00.0"), 1);
+	assert_int_equal(CHECK("-device", "id=x,driver=vfio-pci,host=01:00.0"), 1);
+	assert_int_equal(CHECK("-device", "usb-tablet,driver=vfio-pci"), 1);
+	assert_int_equal(CHECK("-device", "{\"id\": \"x\", \"driver\": \"virtio-gpu-pci\"}"), 1);
+	assert_int_equal(CHECK("-device", "{\"id\": \"x\""), 1);
+	assert_int_equal(CHECK("-device", "qxl"), 1);
+	assert_int_equal(CHECK("-device", "secondary-vga"), 1);
+	assert_int_equal(CHECK("-device", "virtio-net-pci"), 1);
+	assert_int_equal(CHECK("-device", ""), 1);
+	assert_int_equal(CHECK("-monitor", "stdio"), 1);
+	assert_int_equal(CHECK("-parallel", "mon:vc"), 1);
+	assert_int_equal(CHECK("disk.img"), 1);
+	/* An option that this program does not know may take no value. */
+	assert_int_equal(CHECK("-new-option", "-vga", "std"), 1);
+	assert_int_equal(CHECK("-usb", "-device", "ramfb"), 1);
+	assert_int_equal(CHECK("-vga", "std", "-sandbox", "off"), 2);
+}
+
+static void extra_passed(void **state)
+{
+	assert_int_equal(CHECK("-rtc", "base=utc"), 0);
+	assert_int_equal(CHECK("-device", "usb-ehci,id=usb"), 0);
+	assert_int_equal(CHECK("-nographic", "-device", "usb-ehci,id=usb"), 0);
+	assert_int_equal(CHECK("-icount", "shift=3,sleep=off"), 0);
+	assert_int_equal(CHECK("-device", "{\"driver\": \"usb-tablet\"}"), 0);
+}
+
+static void extra_told(void **state)
+{
+	static const char *const words[] = { "-usb", "-nographic", "-device", "qxl", "-serial", "mon:stdio" };
+	struct qdiags d;
+
+	assert_int_equal(check(words, 6, &d), 1);
+	assert_int_equal(d.n, 3);
+	assert_int_equal(d.list[0].kind, QDIAG_NOTE);
+	assert_int_equal(d.list[0].at.col, 2);
+	assert_int_equal(d.list[1].kind, QDIAG_ERROR);
+	assert_int_equal(d.list[1].at.col, 4);
+	assert_string_equal(d.list[1].key, "qemu_extra_args");
+	assert_non_null(strstr(d.list[1].text, "'qxl' found; not accepted, for it adds a GPU"));
+	assert_int_equal(d.list[2].kind, QDIAG_NOTE);
+	assert_int_equal(d.list[2].at.col, 5);
+	qdiags_free(&d);
+}
+
+/* In order, without what changes nothing. */
+static void extra_in_line(void **state)
+{
+	struct qconfig_word v[] = { { .text = (char *)"-nographic" }, { .text = (char *)"-rtc" }, { .text = (char *)"base=utc" },
+				    { .text = (char *)"-serial" }, { .text = (char *)"mon:stdio" }, { .text = (char *)"-usb" } };
+	struct qconfig c = small();
+	char *text;
+
+	c.extra_args = (struct qconfig_list){ v, 6 };
+	text = line(&c, NULL, 0);
+	assert_has(text, "mode=control -rtc base=utc -usb");
+	assert_lacks(text, "nographic");
+	assert_lacks(text, "mon:stdio");
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(whole_line), cmocka_unit_test(groups), cmocka_unit_test(machines), cmocka_unit_test(commas),
+		cmocka_unit_test(extra_refused), cmocka_unit_test(extra_passed), cmocka_unit_test(extra_told), cmocka_unit_test(extra_in_line),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("qemu_args", tests, NULL, NULL);
+}

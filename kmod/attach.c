@@ -43,6 +43,11 @@ static struct look *looks_gather(struct qgpu_group *g)
 		if (!dev_is_pci(g->dev[i]))
 			continue;
 		l[i].set = qgpu_reset_set_gather(to_pci_dev(g->dev[i]));
+		if (IS_ERR(l[i].set)) {
+			l[i].set = NULL;
+			looks_drop(l, g->n);
+			return NULL;
+		}
 		l[i].methods = qgpu_reset_methods(to_pci_dev(g->dev[i]), l[i].set);
 	}
 	return l;
@@ -146,7 +151,7 @@ err:
 }
 
 /* Called with the VM lock and the registry lock held. */
-static u32 take_members(struct qgpu_vm *vm, struct qgpu_group *g)
+static u32 take_members(struct qgpu_vm *vm, struct qgpu_group *g, u32 demanded)
 {
 	struct qgpu_dev *d;
 	u32 taken = 0;
@@ -160,6 +165,7 @@ static u32 take_members(struct qgpu_vm *vm, struct qgpu_group *g)
 		rcu_assign_pointer(d->owner, vm);
 		d->generation++;
 		d->quarantined = false;
+		d->demanded = demanded;
 		if (d->bound)
 			d->dirt = QGPU_DIRT_VM;
 		WRITE_ONCE(vm->devices, vm->devices + 1);
@@ -189,7 +195,7 @@ int qgpu_attach(struct qgpu_vm *vm, struct qwamos_gpu_attach *arg, u32 *reason)
 
 	arg->out_device_id = 0;
 	if (d) {
-		g = qgpu_group_gather(d->dev);
+		g = qgpu_group_gather(d);
 		if (g && !IS_ERR(g))
 			l = looks_gather(g);
 		if (IS_ERR(g) || (g && !l)) {
@@ -220,7 +226,7 @@ int qgpu_attach(struct qgpu_vm *vm, struct qwamos_gpu_attach *arg, u32 *reason)
 			     -ENODEV);
 		goto out_unlock;
 	}
-	if (!g || !qgpu_dev_has_iommu(d->dev)) {
+	if (!g || !qgpu_dev_has_iommu(d)) {
 		ret = refuse(d, &arg->out_device_id, reason, QWAMOS_GPU_REASON_NO_IOMMU, -EACCES);
 		goto out_unlock;
 	}
@@ -242,7 +248,7 @@ int qgpu_attach(struct qgpu_vm *vm, struct qwamos_gpu_attach *arg, u32 *reason)
 		ret = refuse(d, &arg->out_device_id, reason, QWAMOS_GPU_REASON_NOT_BOUND, -ENODEV);
 		goto out_unlock;
 	}
-	arg->out_devices = take_members(vm, g);
+	arg->out_devices = take_members(vm, g, demanded);
 	arg->out_generation = d->generation;
 	arg->out_iommu_group = g->id;
 	arg->out_device_id = d->id;
@@ -291,16 +297,6 @@ static bool group_open(struct qgpu_vm *vm, struct qgpu_group *g, bool take)
 	return open;
 }
 
-static bool owned_by(struct qgpu_dev *d, struct qgpu_vm *vm)
-{
-	bool yes;
-
-	mutex_lock(&qgpu_reg_lock);
-	yes = qgpu_dev_owner(d) == vm;
-	mutex_unlock(&qgpu_reg_lock);
-	return yes;
-}
-
 /**
  * qgpu_detach() - take a device, and its whole IOMMU group, from a VM
  * @vm: the VM
@@ -321,7 +317,7 @@ int qgpu_detach(struct qgpu_vm *vm, u64 device_id, bool kill, u32 *reason)
 		*reason = QWAMOS_GPU_REASON_NO_DEVICE;
 		return -ENODEV;
 	}
-	g = qgpu_group_gather(d->dev);
+	g = qgpu_group_gather(d);
 	if (IS_ERR(g)) {
 		ret = PTR_ERR(g);
 		g = NULL;
@@ -343,7 +339,9 @@ int qgpu_detach(struct qgpu_vm *vm, u64 device_id, bool kill, u32 *reason)
 	mutex_unlock(&qgpu_reg_lock);
 	if (!ret && open) {
 		qgpu_vm_end(vm, QWAMOS_GPU_REASON_DESTROYED);
-		ret = wait_event_interruptible(qgpu_registry_wq, !owned_by(d, vm)) ? -EINTR : 0;
+		ret = wait_event_interruptible(qgpu_registry_wq, rcu_access_pointer(d->owner) != vm)
+			      ? -EINTR
+			      : 0;
 	}
 	if (!ret)
 		qgpu_dev_changed();
@@ -358,7 +356,8 @@ out:
  * @device_id: the device
  * @reason: out: why a refusal
  *
- * Return: 0, -ENODEV (NO_DEVICE), -EBUSY (RESETTING, OTHER_OWNER) or -EACCES (NOTHING_TO_RELEASE).
+ * Return: 0, -ENODEV (NO_DEVICE), -EBUSY (RESETTING, OTHER_OWNER), -EACCES
+ * (NOTHING_TO_RELEASE) or -ENOMEM.
  */
 int qgpu_release(u64 device_id, u32 *reason)
 {
@@ -375,6 +374,10 @@ int qgpu_release(u64 device_id, u32 *reason)
 		return -ENODEV;
 	}
 	s = qgpu_reset_set_gather(to_pci_dev(d->dev));
+	if (IS_ERR(s)) {
+		qgpu_dev_put(d);
+		return PTR_ERR(s);
+	}
 	methods = qgpu_reset_methods(to_pci_dev(d->dev), s);
 	mutex_lock(&qgpu_reg_lock);
 	can_reset = qgpu_reset_possible(d, s, methods, 0, &busy);
@@ -447,7 +450,7 @@ void qgpu_end_work_fn(struct work_struct *work)
 	struct qgpu_event ev = { .event = QWAMOS_GPU_EV_VM_KILLED,
 				 .level = READ_ONCE(vm->level),
 				 .reason = vm->end_reason };
-	u32 alive = vm->cgrp ? qgpu_reap(vm->cgrp, vm, &vm->killed) : 0;
+	u32 alive = qgpu_reap(vm->cgrp, vm, &vm->killed);
 
 	if (alive || take_back(vm)) {
 		if (++vm->tries == END_FAST_ROUNDS * 2)

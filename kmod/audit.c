@@ -12,7 +12,14 @@
 #include "audit.h"
 
 #define HASHED_BYTES offsetof(struct qwamos_gpu_audit_record, hash)
-#define FOLD_NS	     NSEC_PER_SEC
+/*
+ * What a process can cause at will (refusals, open and close) has a budget, so that no variety of
+ * wrong calls pushes a VM's own trail out soon: a quarter of the chain at once, then one record in
+ * 4 s. The host's chain takes 8 a second.
+ */
+#define TOKEN_NS      (4ULL * NSEC_PER_SEC)
+#define HOST_TOKEN_NS (NSEC_PER_SEC / 8)
+#define FOLD_NS	      NSEC_PER_SEC
 
 static unsigned int audit_records = 1024;
 module_param(audit_records, uint, 0444);
@@ -90,6 +97,8 @@ struct qgpu_chain *qgpu_chain_new(u64 id, const char *name)
 	INIT_LIST_HEAD(&c->seal_node);
 	genesis(id, c->base_hash);
 	memcpy(c->head_hash, c->base_hash, sizeof(c->head_hash));
+	c->tokens = U64_MAX / 2; /* full; cut to the budget at the first use */
+	c->tokens_ns = ktime_get_boottime_ns();
 	mutex_lock(&qgpu_audit_mutex);
 	list_add_tail(&c->node, &qgpu_chains);
 	mutex_unlock(&qgpu_audit_mutex);
@@ -116,6 +125,18 @@ void qgpu_chain_end(struct qgpu_chain *c)
 	 */
 	list_move_tail(&c->node, &qgpu_chains);
 	mutex_unlock(&qgpu_audit_mutex);
+}
+
+/**
+ * qgpu_chain_drop() - forget a chain in which nothing was ever written
+ * @c: the chain
+ */
+void qgpu_chain_drop(struct qgpu_chain *c)
+{
+	mutex_lock(&qgpu_audit_mutex);
+	list_del(&c->node);
+	mutex_unlock(&qgpu_audit_mutex);
+	kfree(c);
 }
 
 /* Sealing is under way or to come for @c. */
@@ -176,6 +197,9 @@ static void evict_dead(void)
 		}
 		spin_unlock(&c->lock);
 		if (!c->n_pages) {
+			spin_lock(&host->lock);
+			host->lost += c->lost;
+			spin_unlock(&host->lock);
 			spin_lock(&seal_list_lock);
 			list_del_init(&c->seal_node);
 			spin_unlock(&seal_list_lock);
@@ -230,75 +254,57 @@ static void write_record(struct qgpu_chain *c, const struct qwamos_gpu_audit_rec
 	c->tail_used++;
 }
 
+static bool at_will(const struct qwamos_gpu_audit_record *rec)
+{
+	return rec->result || rec->event == QWAMOS_GPU_EV_DEVICE_OPENED ||
+	       rec->event == QWAMOS_GPU_EV_DEVICE_CLOSED;
+}
+
+/* Take a token for a record that needs one. Called with c->lock held. */
+static bool take_token(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec)
+{
+	u64 cost = c->id ? TOKEN_NS : HOST_TOKEN_NS, now = ktime_get_boottime_ns();
+
+	lockdep_assert_held(&c->lock);
+	if (!at_will(rec))
+		return true;
+	c->tokens = min(c->tokens + (now - c->tokens_ns), cost * (audit_records / 4));
+	c->tokens_ns = now;
+	if (c->tokens < cost)
+		return false;
+	c->tokens -= cost;
+	return true;
+}
+
+/*
+ * In the host's chain each user's events are a kind of their own; in a VM's they are not: a VMM
+ * that runs as root is any user that it likes.
+ */
 static bool same_kind(const struct qwamos_gpu_audit_record *a,
 		      const struct qwamos_gpu_audit_record *b)
 {
 	return a->event == b->event && a->operation == b->operation && a->reason == b->reason &&
-	       a->result == b->result && a->device_id == b->device_id && a->uid == b->uid &&
-	       a->level == b->level &&
+	       a->result == b->result && a->device_id == b->device_id && a->level == b->level &&
+	       (a->chain || a->uid == b->uid) &&
 	       ((a->event != QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED &&
 		 a->event != QWAMOS_GPU_EV_CALL_REFUSED) ||
 		a->asked == b->asked);
 }
 
-/* Turn what waits in a fold into a record. Called with the chain's lock held. */
-static void flush_fold(struct qgpu_chain *c, struct qgpu_fold *f)
+/* Turn what waits in a fold into a record, if it may be. Called with c->lock held. */
+static bool flush_fold(struct qgpu_chain *c, struct qgpu_fold *f, bool force)
 {
-	if (f->rec.count)
-		write_record(c, &f->rec);
+	if (!f->rec.count)
+		return true;
+	if (!force && !take_token(c, &f->rec))
+		return false;
+	write_record(c, &f->rec);
 	f->rec.count = 0;
+	return true;
 }
 
-/*
- * The fold of @rec's kind; or one that a new kind may have, with *@fresh set; or NULL: all are
- * younger than a second. Called with c->lock held.
- */
-static struct qgpu_fold *find_fold(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec,
-				   bool *fresh)
+static void count_repeat(struct qgpu_fold *f, const struct qwamos_gpu_audit_record *rec)
 {
-	struct qgpu_fold *f, *old = NULL;
-	u32 i;
-
-	*fresh = true;
-	for (i = 0; i < c->n_folds; i++) {
-		f = &c->folds[i];
-		if (same_kind(&f->rec, rec)) {
-			*fresh = rec->time_ns - f->start_ns > FOLD_NS;
-			return f;
-		}
-		if (rec->time_ns - f->start_ns > FOLD_NS)
-			old = f;
-	}
-	return c->n_folds < QGPU_AUDIT_FOLDS ? &c->folds[c->n_folds++] : old;
-}
-
-/*
- * What becomes of an event: a record, or a repeat that is counted. A chain writes at most
- * QGPU_AUDIT_FOLDS kinds of refusals a second; more are counted as lost, so that no variety of
- * wrong calls pushes a VM's own trail out in no time. Events that are no refusal are always
- * written. Called with c->lock held.
- */
-static bool fold(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec)
-{
-	struct qgpu_fold *f;
-	bool fresh;
-
-	if (!c->folds)
-		c->folds = kcalloc(QGPU_AUDIT_FOLDS, sizeof(*c->folds), GFP_NOWAIT | __GFP_NOWARN);
-	if (!c->folds)
-		return false;
-	f = find_fold(c, rec, &fresh);
-	if (!f) {
-		c->lost += rec->result != 0;
-		return rec->result != 0;
-	}
-	if (fresh) {
-		flush_fold(c, f);
-		f->rec = *rec;
-		f->rec.count = 0;
-		f->start_ns = rec->time_ns;
-		return false;
-	}
 	if (!f->rec.count)
 		f->rec.time_ns = rec->time_ns;
 	f->rec.last_ns = rec->last_ns;
@@ -306,9 +312,59 @@ static bool fold(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec
 	f->rec.used = rec->used;
 	f->rec.limit = rec->limit;
 	f->rec.pid = rec->pid;
+	f->rec.uid = rec->uid;
 	memcpy(f->rec.comm, rec->comm, sizeof(rec->comm));
 	f->rec.count++;
-	return true;
+}
+
+/* The fold of @rec's kind, or one to begin with it, or NULL: all are in use and too young. Called
+ * with c->lock held. */
+static struct qgpu_fold *find_fold(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec)
+{
+	struct qgpu_fold *f, *old = NULL;
+	u32 i;
+
+	if (!c->folds)
+		c->folds = kcalloc(QGPU_AUDIT_FOLDS, sizeof(*c->folds), GFP_NOWAIT | __GFP_NOWARN);
+	if (!c->folds)
+		return NULL;
+	for (i = 0; i < c->n_folds; i++) {
+		f = &c->folds[i];
+		if (same_kind(&f->rec, rec))
+			return f;
+		if (rec->time_ns - f->start_ns > FOLD_NS)
+			old = f;
+	}
+	return c->n_folds < QGPU_AUDIT_FOLDS ? &c->folds[c->n_folds++] : old;
+}
+
+/*
+ * Put an event into the chain: as a record, as a repeat that is counted, or, if it is one at will
+ * and beyond the budget, as lost. Called with c->lock held. Return: something waits to become a
+ * record.
+ */
+static bool enter(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec)
+{
+	struct qgpu_fold *f = find_fold(c, rec);
+
+	if (f && same_kind(&f->rec, rec) &&
+	    (rec->time_ns - f->start_ns <= FOLD_NS || !flush_fold(c, f, false))) {
+		count_repeat(f, rec);
+		return true;
+	}
+	if (f && !flush_fold(c, f, false))
+		f = NULL;
+	if (!take_token(c, rec)) {
+		c->lost++;
+		return false;
+	}
+	if (f) {
+		f->rec = *rec;
+		f->rec.count = 0;
+		f->start_ns = rec->time_ns;
+	}
+	write_record(c, rec);
+	return false;
 }
 
 /**
@@ -349,9 +405,7 @@ void qgpu_audit(struct qgpu_chain *c, const struct qgpu_event *ev)
 		get_task_comm(rec.comm, current);
 	}
 	spin_lock(&c->lock);
-	folded = fold(c, &rec);
-	if (!folded)
-		write_record(c, &rec);
+	folded = enter(c, &rec);
 	spin_unlock(&c->lock);
 	want_seal(c, folded ? HZ : 0);
 }
@@ -381,7 +435,7 @@ void qgpu_audit_seal_chain(struct qgpu_chain *c, bool flush)
 		u8 rec[HASHED_BYTES];
 	} in;
 	struct qwamos_gpu_audit_record *r;
-	u64 now = ktime_get_boottime_ns();
+	u64 now = ktime_get_boottime_ns(), upto;
 	u8 hash[32];
 	u32 i;
 
@@ -389,8 +443,10 @@ void qgpu_audit_seal_chain(struct qgpu_chain *c, bool flush)
 	spin_lock(&c->lock);
 	for (i = 0; i < c->n_folds; i++)
 		if (flush || now - c->folds[i].start_ns >= FOLD_NS)
-			flush_fold(c, &c->folds[i]);
-	while (c->sealed < c->seq) {
+			flush_fold(c, &c->folds[i], flush);
+	/* What comes meanwhile is for the next time: a flood must not keep the mutex. */
+	upto = c->seq;
+	while (c->sealed < upto) {
 		r = find_seq(c, c->sealed + 1);
 		if (WARN_ON_ONCE(!r))
 			break;

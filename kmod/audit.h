@@ -72,6 +72,8 @@ struct qgpu_fold {
  * @base_hash: hash of the record before the oldest that is kept
  * @folds: kinds of events seen within the last second, %NULL until the first repeat
  * @n_folds: of them in use
+ * @tokens: records of what a VM can cause at will that may be written now, in ns of @TOKEN_NS each
+ * @tokens_ns: when @tokens was last brought up to date
  * @dead: the VM is gone; its pages are the first to be reused
  */
 struct qgpu_chain {
@@ -90,6 +92,8 @@ struct qgpu_chain {
 	u8 base_hash[32];
 	struct qgpu_fold *folds;
 	u32 n_folds;
+	u64 tokens;
+	u64 tokens_ns;
 	bool dead;
 };
 
@@ -137,6 +141,7 @@ const u8 *qgpu_audit_instance(void);
 u32 qgpu_audit_capacity(void);
 struct qgpu_chain *qgpu_chain_new(u64 id, const char *name);
 void qgpu_chain_end(struct qgpu_chain *c);
+void qgpu_chain_drop(struct qgpu_chain *c);
 void qgpu_audit(struct qgpu_chain *c, const struct qgpu_event *ev);
 long qgpu_audit_read(const struct qgpu_audit_filter *f, struct qwamos_gpu_audit_record **out,
 		     u64 *lost);

@@ -65,13 +65,13 @@ int qwamos_gpu_dev_may(struct qgpu_dev *d, u32 way)
 QGPU_EXPORT(qwamos_gpu_dev_may);
 
 /* All that an open asks. Called with the registry lock held. */
-static u32 why_not_open(struct qgpu_dev *d, struct qgpu_group *g, bool iommu)
+static u32 why_not_open(struct qgpu_dev *d, struct qgpu_group *g)
 {
 	u32 reason = why_not(d);
 
 	if (reason)
 		return reason;
-	if (!iommu)
+	if (!g || !qgpu_dev_has_iommu(d))
 		return QWAMOS_GPU_REASON_NO_IOMMU;
 	if (!d->bound)
 		return QWAMOS_GPU_REASON_NOT_BOUND;
@@ -79,8 +79,19 @@ static u32 why_not_open(struct qgpu_dev *d, struct qgpu_group *g, bool iommu)
 		return QWAMOS_GPU_REASON_GROUP_STRANGER;
 	if (d->cleaning || d->running)
 		return QWAMOS_GPU_REASON_RESETTING;
-	if (d->dirt == QGPU_DIRT_HOST && !d->accepted)
+	if (d->revoking)
+		return QWAMOS_GPU_REASON_REVOKED;
+	if (d->accepted)
+		return 0;
+	/* A member that came to our driver only after the ATTACH may have failed to be cleaned. */
+	if (d->quarantined)
+		return QWAMOS_GPU_REASON_QUARANTINED;
+	if (d->trouble == QWAMOS_GPU_REASON_SCRUB_FAILED)
+		return QWAMOS_GPU_REASON_SCRUB;
+	if (d->trouble || d->dirt == QGPU_DIRT_HOST)
 		return QWAMOS_GPU_REASON_NO_RESET;
+	if (d->scrub < d->demanded)
+		return QWAMOS_GPU_REASON_SCRUB;
 	return 0;
 }
 
@@ -89,17 +100,15 @@ static int check_open(struct qgpu_dev *d, u32 way, bool take)
 	struct qgpu_group *g;
 	struct qgpu_vm *vm;
 	u32 reason = why_not(d);
-	bool iommu;
 
 	/* Strangers are turned away before anything is gathered for them. */
 	if (reason)
 		return refuse(d, way, reason);
-	g = qgpu_group_gather(d->dev);
+	g = qgpu_group_gather(d);
 	if (IS_ERR(g))
 		return PTR_ERR(g);
-	iommu = g && qgpu_dev_has_iommu(d->dev);
 	mutex_lock(&qgpu_reg_lock);
-	reason = why_not_open(d, g, iommu);
+	reason = why_not_open(d, g);
 	if (!reason && take) {
 		vm = qgpu_dev_owner(d);
 		qgpu_vm_hold(vm);
@@ -157,11 +166,6 @@ void qwamos_gpu_dev_closed(struct qgpu_dev *d)
 	vm = qgpu_dev_owner(d);
 	d->opens--;
 	WRITE_ONCE(vm->devices_open, vm->devices_open - 1);
-	if (d->revoking) {
-		d->revoking = false;
-		WRITE_ONCE(vm->revoking, vm->revoking - 1);
-		cancel_delayed_work(&d->revoke_work);
-	}
 	qgpu_dev_audit(vm->chain, d, QWAMOS_GPU_EV_DEVICE_CLOSED, 0, 0);
 	qgpu_vm_get(vm);
 	mutex_unlock(&qgpu_reg_lock);
@@ -175,7 +179,7 @@ QGPU_EXPORT(qwamos_gpu_dev_closed);
  * qwamos_gpu_dev_request() - somebody waits for the device to be closed
  * @d: the device, open
  *
- * The first call starts the clock.
+ * The first call starts the clock, and no close and open stops it: only the driver's leaving does.
  */
 void qwamos_gpu_dev_request(struct qgpu_dev *d)
 {
@@ -189,8 +193,7 @@ void qwamos_gpu_dev_request(struct qgpu_dev *d)
 		qgpu_dev_audit(vm->chain, d, QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED, 0, 0);
 		wake_up_all(&vm->wq);
 		queue_delayed_work(qgpu_wq, &d->revoke_work,
-				   (unsigned long)min(READ_ONCE(qgpu_revoke_timeout_s), 86400U) *
-					   HZ);
+				   (unsigned long)READ_ONCE(qgpu_revoke_timeout_s) * HZ);
 	}
 	mutex_unlock(&qgpu_reg_lock);
 	qgpu_dev_changed();
@@ -227,16 +230,6 @@ struct qgpu_dev *qwamos_gpu_dev_bound(struct pci_dev *pdev, struct module *drive
 }
 QGPU_EXPORT(qwamos_gpu_dev_bound);
 
-static bool idle(struct qgpu_dev *d)
-{
-	bool ret;
-
-	mutex_lock(&qgpu_reg_lock);
-	ret = !d->running;
-	mutex_unlock(&qgpu_reg_lock);
-	return ret;
-}
-
 /**
  * qwamos_gpu_dev_unbound() - our driver is leaving a device
  * @d: the device, locked and closed; the reference of qwamos_gpu_dev_bound() is put
@@ -246,16 +239,26 @@ static bool idle(struct qgpu_dev *d)
  */
 void qwamos_gpu_dev_unbound(struct qgpu_dev *d)
 {
+	struct qgpu_vm *vm;
+
 	mutex_lock(&qgpu_reg_lock);
 	d->bound = false;
 	d->driver_module = NULL;
 	d->cleaning = false;
+	if (d->revoking) {
+		/* Given back in time. */
+		d->revoking = false;
+		vm = qgpu_dev_owner(d);
+		WRITE_ONCE(vm->revoking, vm->revoking - 1);
+		cancel_delayed_work(&d->revoke_work);
+	}
 	if (d->dirt == QGPU_CLEAN)
 		d->dirt = QGPU_DIRT_HOST;
 	qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_UNBOUND, 0, 0);
 	mutex_unlock(&qgpu_reg_lock);
 	qgpu_dev_changed();
-	wait_event(qgpu_registry_wq, idle(d));
+	wait_event(qgpu_registry_wq, !READ_ONCE(d->running));
+	qgpu_clean_retry(to_pci_dev(d->dev));
 	qgpu_dev_put(d);
 }
 QGPU_EXPORT(qwamos_gpu_dev_unbound);

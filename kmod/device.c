@@ -8,7 +8,21 @@
 #include "device.h"
 
 unsigned int qgpu_revoke_timeout_s = 30;
-module_param_named(revoke_timeout_s, qgpu_revoke_timeout_s, uint, 0644);
+
+/* A VM's process, root or not, does not give itself more time. */
+static int set_timeout(const char *val, const struct kernel_param *kp)
+{
+	struct qgpu_vm *vm = qgpu_vm_of_current();
+
+	if (vm) {
+		qgpu_vm_put(vm);
+		return -EPERM;
+	}
+	return param_set_uint_minmax(val, kp, 1, 86400);
+}
+
+static const struct kernel_param_ops timeout_ops = { .set = set_timeout, .get = param_get_uint };
+module_param_cb(revoke_timeout_s, &timeout_ops, &qgpu_revoke_timeout_s, 0644);
 MODULE_PARM_DESC(revoke_timeout_s,
 		 "seconds that a VM has to give back a device that is asked for (default 30)");
 
@@ -51,25 +65,21 @@ void qgpu_dev_tell(struct qgpu_dev *d, struct qwamos_gpu_device *out)
 {
 	struct pci_dev *pdev = d->bus == QWAMOS_GPU_BUS_PCI ? to_pci_dev(d->dev) : NULL;
 	struct qgpu_reset_set *s = pdev ? qgpu_reset_set_gather(pdev) : NULL;
-	struct iommu_group *ig = iommu_group_get(d->dev);
-	struct qgpu_group *g = qgpu_group_gather(d->dev);
+	struct qgpu_group *g = qgpu_group_gather(d);
+	struct iommu_group *ig;
 	struct device_driver *drv;
 	bool busy;
 
 	memset(out, 0, sizeof(*out));
 	out->device_id = d->id;
 	out->bus = d->bus;
-	out->iommu_group = ig ? iommu_group_id(ig) : ~0U;
+	if (IS_ERR(s))
+		s = NULL;
 	strscpy_pad(out->bus_name, dev_name(d->dev), sizeof(out->bus_name));
 	if (pdev) {
 		tell_pci(pdev, out);
 		out->reset_methods = qgpu_reset_methods(pdev, s);
 		out->reset_set = s && s->works ? s->id : 0;
-	}
-	if (ig && qgpu_dev_has_iommu(d->dev)) {
-		out->flags |= QWAMOS_GPU_DEV_F_IOMMU;
-		if (!qgpu_isolated_msi(d->dev, ig))
-			out->flags |= QWAMOS_GPU_DEV_F_UNSAFE_MSI;
 	}
 	/*
 	 * A driver leaves its devices before its module does, and a module is freed after a grace
@@ -81,6 +91,11 @@ void qgpu_dev_tell(struct qgpu_dev *d, struct qwamos_gpu_device *out)
 		strscpy_pad(out->driver, drv->name, sizeof(out->driver));
 	rcu_read_unlock();
 	mutex_lock(&qgpu_reg_lock);
+	ig = qgpu_dev_group_get(d);
+	out->iommu_group = ig ? iommu_group_id(ig) : ~0U;
+	if (ig && qgpu_dev_has_iommu(d))
+		out->flags |= QWAMOS_GPU_DEV_F_IOMMU |
+			      (qgpu_isolated_msi(d->dev, ig) ? 0 : QWAMOS_GPU_DEV_F_UNSAFE_MSI);
 	out->state = state_of(d);
 	out->generation = d->generation;
 	out->owner_vm_id = qgpu_dev_owner(d) ? qgpu_dev_owner(d)->id : 0;
@@ -138,9 +153,9 @@ static bool listed(struct qgpu_dev **v, u32 *group, size_t n, size_t i)
  */
 long qgpu_dev_list(struct qwamos_gpu_device **out)
 {
-	struct qgpu_dev **v = NULL, *d;
+	struct qgpu_dev **v, *d;
 	struct iommu_group *ig;
-	u32 *group = NULL;
+	u32 *group;
 	size_t n = 0, i;
 	long k = 0;
 
@@ -149,33 +164,30 @@ long qgpu_dev_list(struct qwamos_gpu_device **out)
 	list_for_each_entry(d, &qgpu_devs, node)
 		n++;
 	v = kcalloc(n ?: 1, sizeof(*v), GFP_KERNEL);
+	group = kcalloc(n ?: 1, sizeof(*group), GFP_KERNEL);
 	i = 0;
-	if (v) {
+	if (v && group) {
 		list_for_each_entry(d, &qgpu_devs, node) {
 			qgpu_dev_get(d);
+			ig = qgpu_dev_group_get(d);
+			group[i] = ig ? iommu_group_id(ig) : ~0U;
+			if (ig)
+				iommu_group_put(ig);
 			v[i++] = d;
 		}
 	}
+	n = i;
 	mutex_unlock(&qgpu_reg_lock);
-	group = kcalloc(n ?: 1, sizeof(*group), GFP_KERNEL);
-	*out = kvcalloc(n ?: 1, sizeof(**out), GFP_KERNEL_ACCOUNT);
-	if (!v || !group || !*out) {
-		kvfree(*out);
-		*out = NULL;
+	*out = v && group ? kvcalloc(n ?: 1, sizeof(**out), GFP_KERNEL_ACCOUNT) : NULL;
+	if (!*out) {
 		k = -ENOMEM;
 		goto out;
-	}
-	for (i = 0; i < n; i++) {
-		ig = iommu_group_get(v[i]->dev);
-		group[i] = ig ? iommu_group_id(ig) : ~0U;
-		if (ig)
-			iommu_group_put(ig);
 	}
 	for (i = 0; i < n; i++)
 		if (listed(v, group, n, i))
 			qgpu_dev_tell(v[i], &(*out)[k++]);
 out:
-	for (i = 0; v && i < n; i++)
+	for (i = 0; i < n; i++)
 		qgpu_dev_put(v[i]);
 	kfree(group);
 	kfree(v);
@@ -189,7 +201,7 @@ void qgpu_revoke_work_fn(struct work_struct *work)
 	struct qgpu_vm *vm = NULL;
 
 	mutex_lock(&qgpu_reg_lock);
-	if (d->revoking && d->opens) {
+	if (d->revoking) {
 		vm = qgpu_dev_owner(d);
 		qgpu_vm_get(vm);
 		qgpu_dev_audit(vm->chain, d, QWAMOS_GPU_EV_DEVICE_REVOKED,

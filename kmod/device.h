@@ -46,6 +46,7 @@ enum qgpu_dirt {
  * @generation: counts owners
  * @bound: on our driver
  * @gone: removed; out of the registry
+ * @memory: room to remember it in when it is removed; so that this can't fail
  * @driver_module: our driver's module, while @bound
  * @held_module: of it, while a VM has the device: no rmmod then
  * @dirt: &enum qgpu_dirt
@@ -53,6 +54,7 @@ enum qgpu_dirt {
  * @quarantined: and a VM's dirt is in it
  * @accepted: leftovers accepted for the next ATTACH, or for this owner
  * @scrub: &enum qwamos_gpu_scrub reached last time
+ * @demanded: &enum qwamos_gpu_scrub that its owner's ATTACH demanded
  * @opens: 1 while VFIO has it open
  * @cleaning: to be reset and scrubbed
  * @running: a reset or scrub is under way right now: the driver can't leave
@@ -74,6 +76,7 @@ struct qgpu_dev {
 	u64 generation;
 	bool bound;
 	bool gone;
+	struct qgpu_memory *memory;
 	struct module *driver_module;
 	struct module *held_module;
 	u32 dirt;
@@ -81,6 +84,7 @@ struct qgpu_dev {
 	bool quarantined;
 	bool accepted;
 	u32 scrub;
+	u32 demanded;
 	u32 opens;
 	bool cleaning;
 	bool running;
@@ -119,7 +123,10 @@ void qgpu_dev_leave(struct qgpu_dev *d, u32 reason);
 bool qgpu_platform_is_gpu(struct device *dev);
 
 /* memory.c: what is known of devices that are not there */
-int qgpu_memory_keep(struct pci_dev *pdev, u32 dirt, u32 trouble, bool quarantined, u64 last_owner);
+struct qgpu_memory *qgpu_memory_alloc(void);
+void qgpu_memory_free(struct qgpu_memory *m);
+void qgpu_memory_keep(struct qgpu_memory *m, struct pci_dev *pdev, u32 dirt, u32 trouble,
+		      bool quarantined, u64 last_owner);
 bool qgpu_memory_take(struct pci_dev *pdev, u32 *dirt, u32 *trouble, bool *quarantined,
 		      u64 *last_owner);
 void qgpu_memory_exit(void);
@@ -138,9 +145,10 @@ struct qgpu_group {
 	struct device *dev[];
 };
 
-struct qgpu_group *qgpu_group_gather(struct device *dev);
+struct iommu_group *qgpu_dev_group_get(struct qgpu_dev *d);
+struct qgpu_group *qgpu_group_gather(struct qgpu_dev *d);
 void qgpu_group_drop(struct qgpu_group *g);
-bool qgpu_dev_has_iommu(struct device *dev);
+bool qgpu_dev_has_iommu(struct qgpu_dev *d);
 struct device *qgpu_group_stranger(struct qgpu_group *g);
 
 /* reset.c */

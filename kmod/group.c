@@ -44,17 +44,34 @@ void qgpu_group_drop(struct qgpu_group *g)
 }
 
 /**
- * qgpu_group_gather() - the members of a device's IOMMU group, bridges left out
- * @dev: the device
+ * qgpu_dev_group_get() - a device's IOMMU group
+ * @d: the device
  *
- * Takes the group's lock. Return: the group, NULL if the device is in none, or ERR_PTR(-ENOMEM).
+ * Called with the registry lock held: a device that is not gone keeps its IOMMU data for as long.
+ * Return: the group, with a reference, or NULL.
  */
-struct qgpu_group *qgpu_group_gather(struct device *dev)
+struct iommu_group *qgpu_dev_group_get(struct qgpu_dev *d)
 {
-	struct iommu_group *ig = iommu_group_get(dev);
+	lockdep_assert_held(&qgpu_reg_lock);
+	return d->gone ? NULL : iommu_group_get(d->dev);
+}
+
+/**
+ * qgpu_group_gather() - the members of a device's IOMMU group, bridges left out
+ * @d: the device
+ *
+ * Takes the registry lock, then the group's. Return: the group, NULL if the device is in none, or
+ * ERR_PTR(-ENOMEM).
+ */
+struct qgpu_group *qgpu_group_gather(struct qgpu_dev *d)
+{
+	struct iommu_group *ig;
 	struct gather ga;
 	int ret;
 
+	mutex_lock(&qgpu_reg_lock);
+	ig = qgpu_dev_group_get(d);
+	mutex_unlock(&qgpu_reg_lock);
 	if (!ig)
 		return NULL;
 	do {
@@ -76,14 +93,15 @@ struct qgpu_group *qgpu_group_gather(struct device *dev)
 
 /**
  * qgpu_dev_has_iommu() - can an IOMMU keep the device to its owner's memory?
- * @dev: the device
+ * @d: the device
  *
- * A group is not enough (no-IOMMU mode fakes one), a translating default domain is not needed (VFIO
- * brings its own).
+ * Called with the registry lock held. A group is not enough (no-IOMMU mode fakes one), a
+ * translating default domain is not needed (VFIO brings its own).
  */
-bool qgpu_dev_has_iommu(struct device *dev)
+bool qgpu_dev_has_iommu(struct qgpu_dev *d)
 {
-	return device_iommu_capable(dev, IOMMU_CAP_CACHE_COHERENCY);
+	lockdep_assert_held(&qgpu_reg_lock);
+	return !d->gone && device_iommu_capable(d->dev, IOMMU_CAP_CACHE_COHERENCY);
 }
 
 /**

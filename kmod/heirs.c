@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Whose is this process? See heirs.h. */
+#include <linux/cgroup.h>
 #include <linux/hashtable.h>
 #include <linux/pid.h>
 #include <linux/sched/signal.h>
@@ -24,7 +25,7 @@ struct heir {
 static DEFINE_HASHTABLE(heirs, 10);
 static DEFINE_SPINLOCK(heirs_lock); /* guards the table's writers; a leaf */
 static qgpu_owner_fn owner_fn;
-static struct tracepoint *tp_fork, *tp_exit;
+static struct tracepoint *tp_fork, *tp_exit, *tp_move;
 
 static struct heir *find(struct pid *pid)
 {
@@ -50,25 +51,52 @@ void *qgpu_heirs_owner(struct pid *pid)
 }
 
 /**
- * qgpu_heirs_add() - a thread group is somebody's from now on
+ * qgpu_heirs_add() - a thread group is somebody's from now on, unless it is already
  * @pid: its pid
  * @owner: whose
- * @gfp: how to allocate
  *
- * Return: 0 or -ENOMEM.
+ * Does not sleep. Return: 0 or -ENOMEM.
  */
-int qgpu_heirs_add(struct pid *pid, void *owner, gfp_t gfp)
+int qgpu_heirs_add(struct pid *pid, void *owner)
 {
-	struct heir *h = kmalloc(sizeof(*h), gfp);
+	struct heir *h = kmalloc(sizeof(*h), GFP_ATOMIC);
+	unsigned long flags;
 
 	if (!h)
 		return -ENOMEM;
 	h->pid = get_pid(pid);
 	h->owner = owner;
-	spin_lock(&heirs_lock);
-	hash_add_rcu(heirs, &h->node, (unsigned long)pid);
-	spin_unlock(&heirs_lock);
+	spin_lock_irqsave(&heirs_lock, flags);
+	if (find(pid)) {
+		put_pid(pid);
+		kfree(h);
+	} else {
+		hash_add_rcu(heirs, &h->node, (unsigned long)pid);
+	}
+	spin_unlock_irqrestore(&heirs_lock, flags);
 	return 0;
+}
+
+/**
+ * qgpu_heirs_adopt() - all who stand in a cgroup are somebody's from now on
+ * @cgrp: the cgroup
+ * @owner: whose
+ *
+ * Who is born there or moves there later is followed by itself. Return: 0 or -ENOMEM.
+ */
+int qgpu_heirs_adopt(struct cgroup *cgrp, void *owner)
+{
+	struct task_struct *p;
+	int ret = 0;
+
+	rcu_read_lock();
+	for_each_process(p) {
+		if (!(p->flags & PF_KTHREAD) && !is_global_init(p) &&
+		    task_under_cgroup_hierarchy(p, cgrp))
+			ret = qgpu_heirs_add(task_tgid(p), owner) ?: ret;
+	}
+	rcu_read_unlock();
+	return ret;
 }
 
 static void heir_free(struct rcu_head *rcu)
@@ -93,14 +121,15 @@ static void drop(struct heir *h)
 void qgpu_heirs_forget(void *owner)
 {
 	struct hlist_node *n;
+	unsigned long flags;
 	struct heir *h;
 	int i;
 
-	spin_lock(&heirs_lock);
+	spin_lock_irqsave(&heirs_lock, flags);
 	hash_for_each_safe(heirs, i, n, h, node)
 		if (h->owner == owner)
 			drop(h);
-	spin_unlock(&heirs_lock);
+	spin_unlock_irqrestore(&heirs_lock, flags);
 }
 
 /*
@@ -114,9 +143,22 @@ static void on_fork(void *unused, struct task_struct *parent, struct task_struct
 	if (!thread_group_leader(child))
 		return;
 	rcu_read_lock();
-	owner = owner_fn(parent);
-	if (owner && qgpu_heirs_add(task_tgid(child), owner, GFP_ATOMIC))
+	owner = owner_fn(parent) ?: owner_fn(child);
+	if (owner && qgpu_heirs_add(task_tgid(child), owner))
 		send_sig(SIGKILL, child, 1);
+	rcu_read_unlock();
+}
+
+/* A thread, or with its first one the whole group, has moved to another cgroup. */
+static void on_move(void *unused, struct cgroup *to, const char *path, struct task_struct *p,
+		    bool group)
+{
+	void *owner;
+
+	rcu_read_lock();
+	owner = owner_fn(p);
+	if (owner && !is_global_init(p) && qgpu_heirs_add(task_tgid(p), owner))
+		send_sig(SIGKILL, p, 1);
 	rcu_read_unlock();
 }
 
@@ -126,6 +168,7 @@ static void on_fork(void *unused, struct task_struct *parent, struct task_struct
  */
 static void on_exit(void *unused, struct task_struct *p)
 {
+	unsigned long flags;
 	struct heir *h;
 
 	if (atomic_read(&p->signal->live))
@@ -135,11 +178,11 @@ static void on_exit(void *unused, struct task_struct *p)
 	rcu_read_unlock();
 	if (!h)
 		return;
-	spin_lock(&heirs_lock);
+	spin_lock_irqsave(&heirs_lock, flags);
 	h = find(task_tgid(p));
 	if (h)
 		drop(h);
-	spin_unlock(&heirs_lock);
+	spin_unlock_irqrestore(&heirs_lock, flags);
 }
 
 static void find_tracepoint(struct tracepoint *tp, void *unused)
@@ -148,12 +191,14 @@ static void find_tracepoint(struct tracepoint *tp, void *unused)
 		tp_fork = tp;
 	else if (!strcmp(tp->name, "sched_process_exit"))
 		tp_exit = tp;
+	else if (!strcmp(tp->name, "cgroup_attach_task"))
+		tp_move = tp;
 }
 
 /** qgpu_heirs_inherit() - do children inherit? Not on a kernel without tracepoints. */
 bool qgpu_heirs_inherit(void)
 {
-	return tp_fork && tp_exit;
+	return tp_fork && tp_exit && tp_move;
 }
 
 /**
@@ -172,17 +217,23 @@ int qgpu_heirs_init(qgpu_owner_fn owner_of)
 	if (!qgpu_heirs_inherit()) {
 		pr_warn("qwamos_gpu: no tracepoints: who leaves a VM's cgroup is lost\n");
 		tp_fork = NULL;
-		tp_exit = NULL;
 		return 0;
 	}
 	ret = tracepoint_probe_register(tp_exit, on_exit, NULL);
 	if (ret)
 		return ret;
 	ret = tracepoint_probe_register(tp_fork, on_fork, NULL);
-	if (ret) {
-		tracepoint_probe_unregister(tp_exit, on_exit, NULL);
-		tracepoint_synchronize_unregister();
-	}
+	if (ret)
+		goto err_exit;
+	ret = tracepoint_probe_register(tp_move, on_move, NULL);
+	if (ret)
+		goto err_fork;
+	return 0;
+err_fork:
+	tracepoint_probe_unregister(tp_fork, on_fork, NULL);
+err_exit:
+	tracepoint_probe_unregister(tp_exit, on_exit, NULL);
+	tracepoint_synchronize_unregister();
 	return ret;
 }
 
@@ -190,6 +241,7 @@ int qgpu_heirs_init(qgpu_owner_fn owner_of)
 void qgpu_heirs_exit(void)
 {
 	if (qgpu_heirs_inherit()) {
+		tracepoint_probe_unregister(tp_move, on_move, NULL);
 		tracepoint_probe_unregister(tp_fork, on_fork, NULL);
 		tracepoint_probe_unregister(tp_exit, on_exit, NULL);
 		tracepoint_synchronize_unregister();

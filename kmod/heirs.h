@@ -9,6 +9,7 @@
 
 #include <linux/types.h>
 
+struct cgroup;
 struct pid;
 struct task_struct;
 
@@ -18,7 +19,8 @@ typedef void *(*qgpu_owner_fn)(struct task_struct *p);
 int qgpu_heirs_init(qgpu_owner_fn owner_of);
 void qgpu_heirs_exit(void);
 bool qgpu_heirs_inherit(void);
-int qgpu_heirs_add(struct pid *pid, void *owner, gfp_t gfp);
+int qgpu_heirs_add(struct pid *pid, void *owner);
+int qgpu_heirs_adopt(struct cgroup *cgrp, void *owner);
 void *qgpu_heirs_owner(struct pid *pid);
 void qgpu_heirs_forget(void *owner);
 

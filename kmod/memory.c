@@ -6,7 +6,7 @@
 #include <linux/slab.h>
 #include "device.h"
 
-struct memory {
+struct qgpu_memory {
 	struct list_head node;
 	int domain;
 	unsigned int bus, devfn;
@@ -18,9 +18,9 @@ struct memory {
 
 static LIST_HEAD(memories); /* guarded by the registry lock */
 
-static struct memory *find(struct pci_dev *pdev)
+static struct qgpu_memory *find(struct pci_dev *pdev)
 {
-	struct memory *m;
+	struct qgpu_memory *m;
 
 	lockdep_assert_held(&qgpu_reg_lock);
 	list_for_each_entry(m, &memories, node)
@@ -32,38 +32,53 @@ static struct memory *find(struct pci_dev *pdev)
 	return NULL;
 }
 
+/** qgpu_memory_alloc() - room for one device, or NULL */
+struct qgpu_memory *qgpu_memory_alloc(void)
+{
+	return kzalloc(sizeof(struct qgpu_memory), GFP_KERNEL);
+}
+
+/**
+ * qgpu_memory_free() - give room back that was not needed
+ * @m: the room, or NULL
+ */
+void qgpu_memory_free(struct qgpu_memory *m)
+{
+	kfree(m);
+}
+
 /**
  * qgpu_memory_keep() - remember a device's dirt
+ * @m: room, taken over
  * @pdev: the device
  * @dirt: &enum qgpu_dirt
  * @trouble: &enum qwamos_gpu_reason
  * @quarantined: in quarantine
  * @last_owner: id of the VM whose dirt it is
  *
- * Called with the registry lock held. Return: 0 or -ENOMEM.
+ * Called with the registry lock held.
  */
-int qgpu_memory_keep(struct pci_dev *pdev, u32 dirt, u32 trouble, bool quarantined, u64 last_owner)
+void qgpu_memory_keep(struct qgpu_memory *m, struct pci_dev *pdev, u32 dirt, u32 trouble,
+		      bool quarantined, u64 last_owner)
 {
-	struct memory *m = find(pdev);
+	struct qgpu_memory *old = find(pdev);
 
-	if (!m) {
-		m = kzalloc(sizeof(*m), GFP_KERNEL);
-		if (!m)
-			return -ENOMEM;
-		m->domain = pci_domain_nr(pdev->bus);
-		m->bus = pdev->bus->number;
-		m->devfn = pdev->devfn;
-		m->vendor = pdev->vendor;
-		m->device = pdev->device;
-		m->subvendor = pdev->subsystem_vendor;
-		m->subdevice = pdev->subsystem_device;
-		list_add_tail(&m->node, &memories);
+	if (old) {
+		list_del(&old->node);
+		kfree(old);
 	}
+	m->domain = pci_domain_nr(pdev->bus);
+	m->bus = pdev->bus->number;
+	m->devfn = pdev->devfn;
+	m->vendor = pdev->vendor;
+	m->device = pdev->device;
+	m->subvendor = pdev->subsystem_vendor;
+	m->subdevice = pdev->subsystem_device;
 	m->dirt = dirt;
 	m->trouble = trouble;
 	m->quarantined = quarantined;
 	m->last_owner = last_owner;
-	return 0;
+	list_add_tail(&m->node, &memories);
 }
 
 /**
@@ -79,7 +94,7 @@ int qgpu_memory_keep(struct pci_dev *pdev, u32 dirt, u32 trouble, bool quarantin
 bool qgpu_memory_take(struct pci_dev *pdev, u32 *dirt, u32 *trouble, bool *quarantined,
 		      u64 *last_owner)
 {
-	struct memory *m = find(pdev);
+	struct qgpu_memory *m = find(pdev);
 
 	if (!m)
 		return false;
@@ -95,7 +110,7 @@ bool qgpu_memory_take(struct pci_dev *pdev, u32 *dirt, u32 *trouble, bool *quara
 /** qgpu_memory_exit() - forget everything */
 void qgpu_memory_exit(void)
 {
-	struct memory *m, *n;
+	struct qgpu_memory *m, *n;
 
 	list_for_each_entry_safe(m, n, &memories, node) {
 		list_del(&m->node);

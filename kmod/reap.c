@@ -10,7 +10,7 @@
 
 /**
  * qgpu_reap() - kill what still lives of a VM
- * @cgrp: every process below it
+ * @cgrp: every process below it; NULL: none
  * @owner: and every process that is this one's (heirs.h), wherever it stands
  * @killed: incremented for each process that was not being killed before
  *
@@ -25,18 +25,21 @@ unsigned int qgpu_reap(struct cgroup *cgrp, void *owner, unsigned int *killed)
 {
 	struct task_struct *p, *t;
 	unsigned int alive = 0;
+	bool first;
 
 	rcu_read_lock();
 	for_each_process_thread(p, t) {
 		if (t->flags & PF_KTHREAD || is_global_init(t) || READ_ONCE(t->exit_state))
 			continue;
 		if (qgpu_heirs_owner(task_tgid(t)) != owner &&
-		    !task_under_cgroup_hierarchy(t, cgrp))
+		    !(cgrp && task_under_cgroup_hierarchy(t, cgrp)))
 			continue;
 		alive++;
-		if (t->signal->flags & SIGNAL_GROUP_EXIT)
-			continue;
-		if (!send_sig(SIGKILL, t, 1))
+		/*
+		 * Also to a group that is ending: one that dumps its core ends early only by this.
+		 */
+		first = !(READ_ONCE(t->signal->flags) & SIGNAL_GROUP_EXIT);
+		if (!send_sig(SIGKILL, t, 1) && first)
 			++*killed;
 	}
 	rcu_read_unlock();

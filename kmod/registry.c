@@ -40,6 +40,7 @@ static void dev_release(struct kref *ref)
 {
 	struct qgpu_dev *d = container_of(ref, struct qgpu_dev, ref);
 
+	qgpu_memory_free(d->memory);
 	put_device(d->dev);
 	kmem_cache_free(dev_cache, d);
 	atomic_dec(&qgpu_objects);
@@ -134,12 +135,16 @@ static void dev_add(struct device *dev, bool quiet)
 	if (pdev ? pdev->hdr_type != PCI_HEADER_TYPE_NORMAL : !qgpu_platform_is_gpu(dev))
 		return;
 	d = kmem_cache_zalloc(dev_cache, GFP_KERNEL);
-	if (!d) {
-		dev_err(dev, "qwamos_gpu: no memory to register this device; no VM can have it\n");
-		return;
-	}
+	if (!d)
+		goto err_memory;
 	atomic_inc(&qgpu_objects);
 	kref_init(&d->ref);
+	d->memory = pdev ? qgpu_memory_alloc() : NULL;
+	if (pdev && !d->memory) {
+		kmem_cache_free(dev_cache, d);
+		atomic_dec(&qgpu_objects);
+		goto err_memory;
+	}
 	d->bus = pdev ? QWAMOS_GPU_BUS_PCI : QWAMOS_GPU_BUS_PLATFORM;
 	d->dev = get_device(dev);
 	d->gpu = pdev ? is_gpu_class(pdev->class) : true;
@@ -162,6 +167,9 @@ static void dev_add(struct device *dev, bool quiet)
 		qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_ADDED, 0, 0);
 	mutex_unlock(&qgpu_reg_lock);
 	qgpu_dev_changed();
+	return;
+err_memory:
+	dev_err(dev, "qwamos_gpu: no memory to register this device; no VM can have it\n");
 }
 
 /**
@@ -194,6 +202,7 @@ void qgpu_dev_leave(struct qgpu_dev *d, u32 reason)
 static void dev_remove(struct device *dev)
 {
 	struct qgpu_dev *d;
+	struct qgpu_vm *vm;
 
 	mutex_lock(&qgpu_reg_lock);
 	d = qgpu_dev_lookup(dev);
@@ -202,14 +211,16 @@ static void dev_remove(struct device *dev)
 		return;
 	}
 	/* Its driver is gone, so nobody has it open and no reset is running. */
+	vm = qgpu_dev_owner(d);
 	list_del(&d->node);
 	d->gone = true;
 	d->cleaning = false;
-	if (d->bus == QWAMOS_GPU_BUS_PCI && d->dirt == QGPU_DIRT_VM &&
-	    qgpu_memory_keep(to_pci_dev(dev), d->dirt, d->trouble, d->quarantined,
-			     qgpu_dev_owner(d) ? qgpu_dev_owner(d)->id : d->last_owner))
-		dev_err(dev, "qwamos_gpu: no memory to remember that this device is dirty\n");
-	if (qgpu_dev_owner(d))
+	if (d->bus == QWAMOS_GPU_BUS_PCI && d->dirt == QGPU_DIRT_VM) {
+		qgpu_memory_keep(d->memory, to_pci_dev(dev), d->dirt, d->trouble, d->quarantined,
+				 vm ? vm->id : d->last_owner);
+		d->memory = NULL;
+	}
+	if (vm)
 		qgpu_dev_leave(d, QWAMOS_GPU_REASON_DEVICE_GONE);
 	if (d->gpu)
 		qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_REMOVED, QWAMOS_GPU_REASON_DEVICE_GONE,
@@ -235,7 +246,7 @@ static void dev_driven(struct device *dev)
 		qgpu_dev_changed();
 }
 
-/* Runs under the device lock, but for ADD and REMOVED. */
+/* Runs under the device lock, but for ADD, DEL and REMOVED. */
 static int bus_event(struct notifier_block *nb, unsigned long action, void *data)
 {
 	struct device *dev = data;
@@ -244,6 +255,8 @@ static int bus_event(struct notifier_block *nb, unsigned long action, void *data
 	case BUS_NOTIFY_ADD_DEVICE:
 		dev_add(dev, false);
 		break;
+	case BUS_NOTIFY_DEL_DEVICE:
+		/* A PCI driver is gone by now; the IOMMU's data are not yet. */
 	case BUS_NOTIFY_REMOVED_DEVICE:
 		dev_remove(dev);
 		break;
@@ -266,6 +279,18 @@ static int scan_one(struct device *dev, void *unused)
 {
 	dev_add(dev, true);
 	return 0;
+}
+
+static void forget_all(void)
+{
+	struct qgpu_dev *d, *n;
+
+	list_for_each_entry_safe(d, n, &qgpu_devs, node) {
+		cancel_delayed_work_sync(&d->clean_work);
+		cancel_delayed_work_sync(&d->revoke_work);
+		list_del(&d->node);
+		qgpu_dev_put(d);
+	}
 }
 
 /**
@@ -291,6 +316,7 @@ int qgpu_registry_init(void)
 	return 0;
 err_pci:
 	bus_unregister_notifier(&pci_bus_type, &pci_nb);
+	forget_all();
 err_cache:
 	kmem_cache_destroy(dev_cache);
 	return ret;
@@ -299,16 +325,9 @@ err_cache:
 /** qgpu_registry_exit() - forget every device; none is owned or bound to our driver any more */
 void qgpu_registry_exit(void)
 {
-	struct qgpu_dev *d, *n;
-
 	bus_unregister_notifier(&platform_bus_type, &platform_nb);
 	bus_unregister_notifier(&pci_bus_type, &pci_nb);
-	list_for_each_entry_safe(d, n, &qgpu_devs, node) {
-		cancel_delayed_work_sync(&d->clean_work);
-		cancel_delayed_work_sync(&d->revoke_work);
-		list_del(&d->node);
-		qgpu_dev_put(d);
-	}
+	forget_all();
 	qgpu_memory_exit();
 	kmem_cache_destroy(dev_cache);
 }

@@ -21,15 +21,21 @@
 
 struct walk {
 	struct qgpu_reset_set *s;
+	struct pci_dev *pdev;
 	size_t room;
 	size_t seen;
+	bool works;
 };
 
+/* Called with pci_bus_sem held, which the probes' own walks need; one that is off its bus is not
+ * seen. */
 static int walk_one(struct pci_dev *pdev, void *arg)
 {
 	struct walk *w = arg;
 
 	w->seen++;
+	if (pdev == w->pdev)
+		w->works = !pci_probe_reset_slot(pdev->slot) || !pci_probe_reset_bus(pdev->bus);
 	if (pdev->hdr_type != PCI_HEADER_TYPE_NORMAL || !w->s)
 		return 0;
 	if (w->s->n < w->room)
@@ -53,11 +59,11 @@ void qgpu_reset_set_drop(struct qgpu_reset_set *s)
  * @pdev: the device
  *
  * Takes the PCI bus semaphore. Return: the set, NULL if there is no such reset (root bus, virtual
- * function) or no memory.
+ * function), or ERR_PTR(-ENOMEM).
  */
 struct qgpu_reset_set *qgpu_reset_set_gather(struct pci_dev *pdev)
 {
-	struct walk w = {};
+	struct walk w = { .pdev = pdev };
 
 	if (pdev->is_virtfn || pci_is_root_bus(pdev->bus))
 		return NULL;
@@ -67,7 +73,7 @@ struct qgpu_reset_set *qgpu_reset_set_gather(struct pci_dev *pdev)
 		w.seen = 0;
 		w.s = kzalloc(struct_size(w.s, dev, w.room), GFP_KERNEL);
 		if (!w.s)
-			return NULL;
+			return ERR_PTR(-ENOMEM);
 		pci_walk_bus(pdev->bus, walk_one, &w);
 		if (w.s->n <= w.room)
 			break;
@@ -75,7 +81,7 @@ struct qgpu_reset_set *qgpu_reset_set_gather(struct pci_dev *pdev)
 		qgpu_reset_set_drop(w.s);
 	}
 	w.s->id = (u32)pci_domain_nr(pdev->bus) << 8 | pdev->bus->number;
-	w.s->works = !pci_probe_reset_slot(pdev->slot) || !pci_probe_reset_bus(pdev->bus);
+	w.s->works = w.works;
 	w.s->alone = w.seen == 1;
 	return w.s;
 }
@@ -172,8 +178,10 @@ void qgpu_clean_retry(struct pci_dev *pdev)
 	struct qgpu_dev *m;
 	size_t i;
 
+	if (IS_ERR_OR_NULL(s))
+		return;
 	mutex_lock(&qgpu_reg_lock);
-	for (i = 0; s && i < s->n; i++) {
+	for (i = 0; i < s->n; i++) {
 		m = qgpu_dev_lookup(s->dev[i]);
 		if (m && s->dev[i] != &pdev->dev && m->bound && m->trouble && !m->cleaning &&
 		    !qgpu_dev_owner(m))
@@ -248,21 +256,27 @@ static void finish(struct qgpu_dev *d, u32 trouble, u32 reached)
 	}
 }
 
-/* Scrub one device after its reset, with nothing locked but @running set. Return: 0 or a reason. */
-static u32 scrub_one(struct qgpu_dev *d, u32 *reached)
+/*
+ * Scrub one device after its reset, with nothing of ours locked but @running set. The device's own
+ * lock keeps resets by others (VFIO's of a sibling's close) from it meanwhile. Return: 0 or
+ * -EAGAIN.
+ */
+static int scrub_one(struct qgpu_dev *d, u32 *reached, u32 *trouble)
 {
+	struct pci_dev *pdev = to_pci_dev(d->dev);
 	struct qgpu_event ev = {
 		.event = QWAMOS_GPU_EV_DEVICE_SCRUBBED,
 		.level = QWAMOS_GPU_LEVEL_NONE,
 		.device_id = d->id,
 		.device_name = dev_name(d->dev),
 	};
-	int ret = qgpu_scrub(to_pci_dev(d->dev), reached, &ev.used);
 
-	if (ret)
-		return QWAMOS_GPU_REASON_SCRUB_FAILED;
+	if (!pci_dev_trylock(pdev))
+		return -EAGAIN;
+	*trouble = qgpu_scrub(pdev, reached, &ev.used) ? QWAMOS_GPU_REASON_SCRUB_FAILED : 0;
+	pci_dev_unlock(pdev);
 	ev.limit = *reached;
-	if (*reached != QWAMOS_GPU_SCRUB_NA && *reached != QWAMOS_GPU_SCRUB_NONE)
+	if (!*trouble && *reached != QWAMOS_GPU_SCRUB_NA && *reached != QWAMOS_GPU_SCRUB_NONE)
 		qgpu_audit(NULL, &ev);
 	return 0;
 }
@@ -286,10 +300,12 @@ static void finish_others(struct qgpu_dev *d, struct qgpu_reset_set *s)
 			continue;
 		reached = QWAMOS_GPU_SCRUB_NONE;
 		qgpu_dev_audit(NULL, m, QWAMOS_GPU_EV_DEVICE_RESET, 0, 0);
-		trouble = scrub_one(m, &reached);
-		mutex_lock(&qgpu_reg_lock);
-		finish(m, trouble, reached);
-		mutex_unlock(&qgpu_reg_lock);
+		/* If its lock is taken, its own work does it all again. */
+		if (!scrub_one(m, &reached, &trouble)) {
+			mutex_lock(&qgpu_reg_lock);
+			finish(m, trouble, reached);
+			mutex_unlock(&qgpu_reg_lock);
+		}
 		qgpu_dev_put(m);
 	}
 }
@@ -307,19 +323,28 @@ void qgpu_clean_work_fn(struct work_struct *work)
 	struct qgpu_dev *d = container_of(to_delayed_work(work), struct qgpu_dev, clean_work);
 	struct pci_dev *pdev = to_pci_dev(d->dev);
 	struct qgpu_reset_set *s = qgpu_reset_set_gather(pdev);
-	u32 methods = qgpu_reset_methods(pdev, s);
-	u32 reached = QWAMOS_GPU_SCRUB_NONE, trouble = 0;
-	bool busy, whole;
+	u32 reached = QWAMOS_GPU_SCRUB_NONE, trouble = 0, methods;
+	bool busy, whole, cleaned;
+	struct qgpu_vm *vm;
 	u32 can;
 	int ret;
 
+	if (IS_ERR(s)) {
+		queue_delayed_work(qgpu_wq, &d->clean_work, HZ);
+		return;
+	}
+	methods = qgpu_reset_methods(pdev, s);
 	mutex_lock(&qgpu_reg_lock);
 	if (!d->cleaning || !d->bound || d->gone)
 		goto out_unlock;
-	can = qgpu_reset_possible(d, s, methods, d->last_owner, &busy);
+	vm = qgpu_dev_owner(d);
+	can = qgpu_reset_possible(d, s, methods, vm ? vm->id : d->last_owner, &busy);
 	whole = !(can & OWN_RESETS) && (can & QWAMOS_GPU_RESET_SET);
-	if (d->running || d->opens || (whole && busy))
-		goto again;
+	if (d->running || d->opens || (whole && busy)) {
+		/* Somebody else's turn; that it lasts says nothing of this device. */
+		queue_delayed_work(qgpu_wq, &d->clean_work, msecs_to_jiffies(RETRY_MS));
+		goto out_unlock;
+	}
 	if (!can) {
 		finish(d, QWAMOS_GPU_REASON_NO_RESET, 0);
 		goto out_unlock;
@@ -334,7 +359,7 @@ void qgpu_clean_work_fn(struct work_struct *work)
 			      : pci_try_reset_function(pdev);
 		if (!ret) {
 			qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_RESET, 0, 0);
-			trouble = scrub_one(d, &reached);
+			ret = scrub_one(d, &reached, &trouble);
 			if (whole)
 				finish_others(d, s);
 		}
@@ -343,17 +368,15 @@ void qgpu_clean_work_fn(struct work_struct *work)
 
 	mutex_lock(&qgpu_reg_lock);
 	set_running(d, s, whole, false);
-	if (ret == -EAGAIN)
-		goto again;
-	finish(d, ret ? QWAMOS_GPU_REASON_RESET_FAILED : trouble, reached);
-	goto out_unlock;
-again:
-	if (++d->tries < RETRIES)
+	if (ret == -EAGAIN && ++d->tries < RETRIES)
 		queue_delayed_work(qgpu_wq, &d->clean_work, msecs_to_jiffies(RETRY_MS));
 	else
-		finish(d, QWAMOS_GPU_REASON_RESET_FAILED, 0);
+		finish(d, ret ? QWAMOS_GPU_REASON_RESET_FAILED : trouble, reached);
 out_unlock:
+	cleaned = !d->cleaning && d->dirt == QGPU_CLEAN;
 	mutex_unlock(&qgpu_reg_lock);
 	qgpu_reset_set_drop(s);
+	if (cleaned)
+		qgpu_clean_retry(pdev);
 	qgpu_dev_changed();
 }

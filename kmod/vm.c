@@ -20,7 +20,7 @@
  */
 static DEFINE_MUTEX(vms_lock);
 static LIST_HEAD(vms);
-static u64 last_id;
+static atomic64_t last_id = ATOMIC64_INIT(0);
 static DEFINE_HASHTABLE(cgroups, 8);
 static struct kmem_cache *vm_cache;
 
@@ -81,22 +81,24 @@ void qgpu_vm_get(struct qgpu_vm *vm)
 	kref_get(&vm->ref);
 }
 
-static void vm_free_rcu(struct rcu_head *rcu)
+/* After a grace period, and in a context of its own: the last put may come under locks. */
+static void vm_free(struct work_struct *work)
 {
-	struct qgpu_vm *vm = container_of(rcu, struct qgpu_vm, rcu);
+	struct qgpu_vm *vm = container_of(to_rcu_work(work), struct qgpu_vm, free_work);
 
+	qgpu_chain_end(vm->chain);
 	put_pid(vm->leader);
 	kmem_cache_free(vm_cache, vm);
 	atomic_dec(&qgpu_objects);
+	module_put(THIS_MODULE);
 }
 
 static void vm_release(struct kref *ref)
 {
 	struct qgpu_vm *vm = container_of(ref, struct qgpu_vm, ref);
 
-	qgpu_chain_end(vm->chain);
-	call_rcu(&vm->rcu, vm_free_rcu);
-	module_put(THIS_MODULE);
+	INIT_RCU_WORK(&vm->free_work, vm_free);
+	queue_rcu_work(qgpu_wq, &vm->free_work);
 }
 
 void qgpu_vm_put(struct qgpu_vm *vm)
@@ -257,6 +259,12 @@ struct qgpu_vm *qgpu_vm_create(const char *name, struct cgroup *cgrp, work_func_
 	INIT_DELAYED_WORK(&vm->leader_work, leader_work_fn);
 	INIT_DELAYED_WORK(&vm->end_work, end_fn);
 	init_waitqueue_head(&vm->wq);
+	vm->id = atomic64_inc_return(&last_id);
+	vm->chain = qgpu_chain_new(vm->id, name);
+	if (!vm->chain) {
+		kmem_cache_free(vm_cache, vm);
+		return ERR_PTR(-ENOMEM);
+	}
 
 	mutex_lock(&vms_lock);
 	if (find_live(0, name))
@@ -266,22 +274,19 @@ struct qgpu_vm *qgpu_vm_create(const char *name, struct cgroup *cgrp, work_func_
 		*reason = QWAMOS_GPU_REASON_CGROUP_IN_USE;
 		goto err;
 	}
-	ret = -ENOMEM;
-	vm->id = last_id + 1;
-	vm->chain = qgpu_chain_new(vm->id, name);
-	if (!vm->chain)
-		goto err;
-	last_id++;
 	__module_get(THIS_MODULE);
 	list_add_tail(&vm->node, &vms);
 	atomic_inc(&qgpu_objects);
 	if (cgrp)
 		hash_add_rcu(cgroups, &vm->cgroup_node, (unsigned long)cgrp);
 	mutex_unlock(&vms_lock);
+	if (cgrp && qgpu_heirs_adopt(cgrp, vm))
+		pr_warn("qwamos_gpu: VM %s: no memory to know all who stand in its cgroup\n", name);
 	qgpu_vm_audit(vm, QWAMOS_GPU_EV_VM_CREATED, 0, 0);
 	return vm;
 err:
 	mutex_unlock(&vms_lock);
+	qgpu_chain_drop(vm->chain);
 	kmem_cache_free(vm_cache, vm);
 	return ERR_PTR(ret);
 }
@@ -354,7 +359,7 @@ static int become_leader(struct qgpu_vm *vm)
 
 	rcu_read_lock();
 	if (qgpu_heirs_owner(pid) != vm)
-		ret = qgpu_heirs_add(pid, vm, GFP_ATOMIC);
+		ret = qgpu_heirs_add(pid, vm);
 	rcu_read_unlock();
 	if (ret)
 		return ret;
@@ -433,16 +438,15 @@ void qgpu_vm_over(struct qgpu_vm *vm)
 	if (vm->cgrp)
 		hash_del_rcu(&vm->cgroup_node);
 	mutex_unlock(&vms_lock);
+	/* Who has found the VM by its cgroup may be making an heir of it; then no more. */
+	synchronize_rcu();
 	qgpu_heirs_forget(vm);
 	if (vm->leader) {
 		remove_wait_queue(&vm->leader->wait_pidfd, &vm->leader_wait);
 		cancel_delayed_work_sync(&vm->leader_work);
 	}
-	if (vm->cgrp) {
-		/* Readers that still find the VM by its cgroup only compare the pointer. */
-		synchronize_rcu();
+	if (vm->cgrp)
 		cgroup_put(vm->cgrp);
-	}
 	wake_up_all(&vm->wq);
 	qgpu_vm_put(vm);
 }
@@ -525,7 +529,6 @@ void qgpu_vm_exit(void)
 {
 	destroy_workqueue(qgpu_wq);
 	qgpu_heirs_exit();
-	rcu_barrier();
 	WARN_ON(!list_empty(&vms));
 	kmem_cache_destroy(vm_cache);
 }

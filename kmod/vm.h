@@ -45,7 +45,7 @@ struct pid;
  * @denied: refusals
  * @wq: whoever polls its fds or waits for its end
  * @chain: its audit chain
- * @rcu: for the free
+ * @free_work: frees it
  */
 struct qgpu_vm {
 	struct kref ref;
@@ -71,7 +71,7 @@ struct qgpu_vm {
 	atomic64_t denied;
 	wait_queue_head_t wq;
 	struct qgpu_chain *chain;
-	struct rcu_head rcu;
+	struct rcu_work free_work;
 };
 
 extern struct workqueue_struct *qgpu_wq;

@@ -38,8 +38,12 @@ TEST_F(no_iommu, refused)
 	EXPECT_EQ(-EACCES, qt_attach(self->vm.manage, d.device_id, QWAMOS_GPU_SCRUB_DEFAULT, &out));
 	EXPECT_EQ(QWAMOS_GPU_REASON_NO_IOMMU, qt_reason);
 	EXPECT_EQ(d.device_id, out.out_device_id);
-	EXPECT_EQ(1, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_OPERATION_DENIED, .reason = QWAMOS_GPU_REASON_NO_IOMMU,
-		.result = -EACCES, .operation = QWAMOS_GPU_OP_PASSTHROUGH, .chain = self->vm.id), NULL));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, mark,
+				   QT_WANT(QWAMOS_GPU_EV_OPERATION_DENIED,
+					   .reason = QWAMOS_GPU_REASON_NO_IOMMU, .result = -EACCES,
+					   .operation = QWAMOS_GPU_OP_PASSTHROUGH,
+					   .chain = self->vm.id),
+				   NULL));
 	/* NO_DEVICE and LEVEL before NO_IOMMU. */
 	EXPECT_EQ(-ENODEV, qt_attach(self->vm.manage, ~0ULL, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 	EXPECT_EQ(QWAMOS_GPU_REASON_NO_DEVICE, qt_reason);

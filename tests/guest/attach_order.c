@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ATTACH: each way to be refused, with its errno, its reason, its record and no other change; and of two that hold at once, the one that the
- * contract names first.
+ * ATTACH: each way to be refused, with its errno, its reason, its record and no other change; and
+ * of two that hold at once, the one that the contract names first.
  */
 #include <grp.h>
 
@@ -10,8 +10,8 @@
 #include "call.h"
 #include "vm.h"
 
-#define NOBODY	65534
-#define MANY	64
+#define NOBODY 65534
+#define MANY   64
 
 FIXTURE(attach)
 {
@@ -55,8 +55,9 @@ static void look(int ctl, struct world *w)
 }
 
 /* One refused ATTACH on an fd of @vm, from all sides. */
-static void refused(struct __test_metadata *_metadata, FIXTURE_DATA(attach) *self, struct qt_vm *vm, __u64 device_id, __u32 scrub,
-		    int err, __u32 reason, __u64 in_the_way)
+static void refused(struct __test_metadata *_metadata, FIXTURE_DATA(attach) * self,
+		    struct qt_vm *vm, __u64 device_id, __u32 scrub, int err, __u32 reason,
+		    __u64 in_the_way)
 {
 	__u64 mark = qt_audit_mark(self->ctl);
 	struct qwamos_gpu_audit_record rec;
@@ -71,8 +72,11 @@ static void refused(struct __test_metadata *_metadata, FIXTURE_DATA(attach) *sel
 	EXPECT_EQ(in_the_way, out.out_device_id);
 	look(self->ctl, &is);
 	EXPECT_EQ(0, memcmp(&was, &is, sizeof(was))) TH_LOG("a refusal changed something");
-	ASSERT_EQ(1, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_OPERATION_DENIED, .reason = reason, .result = err,
-		.operation = QWAMOS_GPU_OP_PASSTHROUGH, .chain = vm->id, .pid = getpid()), &rec));
+	ASSERT_EQ(1, qt_audit_find(self->ctl, mark,
+				   QT_WANT(QWAMOS_GPU_EV_OPERATION_DENIED, .reason = reason,
+					   .result = err, .operation = QWAMOS_GPU_OP_PASSTHROUGH,
+					   .chain = vm->id, .pid = getpid()),
+				   &rec));
 	EXPECT_STREQ(vm->name, rec.vm_name);
 	EXPECT_EQ(0, rec.uid);
 	if (!live)
@@ -82,10 +86,11 @@ static void refused(struct __test_metadata *_metadata, FIXTURE_DATA(attach) *sel
 	EXPECT_EQ(before.level, rec.level);
 }
 
-#define REFUSED(dev, err, reason, way) \
-	refused(_metadata, self, &self->vm, dev, QWAMOS_GPU_SCRUB_DEFAULT, err, QWAMOS_GPU_REASON_##reason, way)
+#define REFUSED(dev, err, reason, way)                                          \
+	refused(_metadata, self, &self->vm, dev, QWAMOS_GPU_SCRUB_DEFAULT, err, \
+		QWAMOS_GPU_REASON_##reason, way)
 
-static __u64 id_of(FIXTURE_DATA(attach) *self, const char *name)
+static __u64 id_of(FIXTURE_DATA(attach) * self, const char *name)
 {
 	return qt_id(self->ctl, name);
 }
@@ -99,7 +104,8 @@ TEST_F(attach, scrub)
 	ASSERT_EQ(0, qt_device(self->ctl, "vga-a", &d));
 	/* All of this one's memory is in its BAR. */
 	EXPECT_EQ(QWAMOS_GPU_SCRUB_FULL, d.scrub);
-	refused(_metadata, self, &self->vm, d.device_id, QWAMOS_GPU_SCRUB_NA, -EACCES, QWAMOS_GPU_REASON_SCRUB, d.device_id);
+	refused(_metadata, self, &self->vm, d.device_id, QWAMOS_GPU_SCRUB_NA, -EACCES,
+		QWAMOS_GPU_REASON_SCRUB, d.device_id);
 	/* What was reached satisfies what is less. */
 	EXPECT_EQ(0, qt_attach(self->vm.manage, d.device_id, QWAMOS_GPU_SCRUB_NONE, NULL));
 	EXPECT_EQ(0, qt_detach(self->vm.manage, d.device_id, 0));
@@ -121,7 +127,8 @@ TEST_F(attach, scrub_not_applicable)
 	qt_theirs(self->ctl, "virtio", NULL);
 }
 
-/* noreset: NO_RESET at first, then, once released, it can be had exactly once, and ends in quarantine. */
+/* noreset: NO_RESET at first, then, once released, it can be had exactly once, and ends in
+ * quarantine. */
 TEST_F(attach, no_reset_and_quarantine)
 {
 	struct qwamos_gpu_device d;
@@ -138,11 +145,15 @@ TEST_F(attach, no_reset_and_quarantine)
 	EXPECT_EQ(0, d.reset_methods);
 	REFUSED(id, -EACCES, NO_RESET, id);
 	/* NO_RESET before SCRUB. */
-	refused(_metadata, self, &self->vm, id, QWAMOS_GPU_SCRUB_NA, -EACCES, QWAMOS_GPU_REASON_NO_RESET, id);
+	refused(_metadata, self, &self->vm, id, QWAMOS_GPU_SCRUB_NA, -EACCES,
+		QWAMOS_GPU_REASON_NO_RESET, id);
 
 	mark = qt_audit_mark(self->ctl);
 	ASSERT_EQ(0, qt_release(self->ctl, id, QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS));
-	EXPECT_EQ(1, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_DEVICE_RELEASED, .device = qt_addr("noreset"), .pid = getpid()), NULL));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, mark,
+				   QT_WANT(QWAMOS_GPU_EV_DEVICE_RELEASED,
+					   .device = qt_addr("noreset"), .pid = getpid()),
+				   NULL));
 	ASSERT_EQ(0, qt_device(self->ctl, "noreset", &d));
 	EXPECT_EQ(QWAMOS_GPU_DEV_F_ACCEPTED, d.flags & QWAMOS_GPU_DEV_F_ACCEPTED);
 	EXPECT_EQ(-EACCES, qt_release(self->ctl, id, QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS));
@@ -152,21 +163,26 @@ TEST_F(attach, no_reset_and_quarantine)
 	/* The owner before NO_RESET. */
 	REFUSED(id, -EBUSY, ALREADY_ATTACHED, id);
 	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
-	refused(_metadata, self, &self->other, id, QWAMOS_GPU_SCRUB_DEFAULT, -EBUSY, QWAMOS_GPU_REASON_OTHER_OWNER, id);
+	refused(_metadata, self, &self->other, id, QWAMOS_GPU_SCRUB_DEFAULT, -EBUSY,
+		QWAMOS_GPU_REASON_OTHER_OWNER, id);
 	EXPECT_EQ(-EBUSY, qt_release(self->ctl, id, QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS));
 	EXPECT_EQ(QWAMOS_GPU_REASON_OTHER_OWNER, qt_reason);
 
 	mark = qt_audit_mark(self->ctl);
 	ASSERT_EQ(0, qt_detach(self->vm.manage, id, 0));
 	ASSERT_EQ(0, qt_wait_state(self->ctl, "noreset", QWAMOS_GPU_DEV_QUARANTINED, 10000));
-	EXPECT_EQ(1, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_DEVICE_QUARANTINED, .device = qt_addr("noreset")), NULL));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, mark,
+				   QT_WANT(QWAMOS_GPU_EV_DEVICE_QUARANTINED,
+					   .device = qt_addr("noreset")),
+				   NULL));
 quarantined:
 	ASSERT_EQ(0, qt_device(self->ctl, "noreset", &d));
 	EXPECT_NE(0, d.quarantine_reason);
 	EXPECT_EQ(QWAMOS_GPU_DEV_F_VM_DIRT, d.flags & QWAMOS_GPU_DEV_F_VM_DIRT);
 	/* QUARANTINED before NO_RESET and SCRUB. */
 	REFUSED(id, -EACCES, QUARANTINED, id);
-	refused(_metadata, self, &self->vm, id, QWAMOS_GPU_SCRUB_NA, -EACCES, QWAMOS_GPU_REASON_QUARANTINED, id);
+	refused(_metadata, self, &self->vm, id, QWAMOS_GPU_SCRUB_NA, -EACCES,
+		QWAMOS_GPU_REASON_QUARANTINED, id);
 	/* It survives a rebind. */
 	ASSERT_EQ(0, qt_theirs(self->ctl, "noreset", NULL));
 	ASSERT_EQ(0, qt_ours(self->ctl, "noreset", NULL));
@@ -199,12 +215,23 @@ TEST_F(attach, resetting)
 		EXPECT_EQ(-EBUSY, ret);
 		EXPECT_EQ(QWAMOS_GPU_REASON_RESETTING, qt_reason);
 		EXPECT_EQ(id, out.out_device_id);
-		EXPECT_EQ(1, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_OPERATION_DENIED,
-			.reason = QWAMOS_GPU_REASON_RESETTING, .result = -EBUSY, .operation = QWAMOS_GPU_OP_PASSTHROUGH,
-			.chain = self->vm.id, .device = qt_addr("vga-a")), NULL));
+		EXPECT_EQ(1,
+			  qt_audit_find(self->ctl, mark,
+					QT_WANT(QWAMOS_GPU_EV_OPERATION_DENIED,
+						.reason = QWAMOS_GPU_REASON_RESETTING,
+						.result = -EBUSY,
+						.operation = QWAMOS_GPU_OP_PASSTHROUGH,
+						.chain = self->vm.id, .device = qt_addr("vga-a")),
+					NULL));
 		ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-a", QWAMOS_GPU_DEV_FREE, 10000));
-		EXPECT_EQ(1, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_DEVICE_RESET, .device = qt_addr("vga-a")), NULL));
-		EXPECT_EQ(1, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_DEVICE_SCRUBBED, .device = qt_addr("vga-a")), NULL));
+		EXPECT_EQ(1, qt_audit_find(self->ctl, mark,
+					   QT_WANT(QWAMOS_GPU_EV_DEVICE_RESET,
+						   .device = qt_addr("vga-a")),
+					   NULL));
+		EXPECT_EQ(1, qt_audit_find(self->ctl, mark,
+					   QT_WANT(QWAMOS_GPU_EV_DEVICE_SCRUBBED,
+						   .device = qt_addr("vga-a")),
+					   NULL));
 	}
 	ASSERT_EQ(0, qt_attach(self->vm.manage, id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 	ASSERT_EQ(0, qt_detach(self->vm.manage, id, 0));
@@ -221,15 +248,18 @@ TEST_F(attach, owner)
 	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
 	ASSERT_EQ(0, qt_attach(self->other.manage, id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 	REFUSED(id, -EBUSY, OTHER_OWNER, id);
-	refused(_metadata, self, &self->vm, id, QWAMOS_GPU_SCRUB_NA, -EBUSY, QWAMOS_GPU_REASON_OTHER_OWNER, id);
-	refused(_metadata, self, &self->other, id, QWAMOS_GPU_SCRUB_DEFAULT, -EBUSY, QWAMOS_GPU_REASON_ALREADY_ATTACHED, id);
+	refused(_metadata, self, &self->vm, id, QWAMOS_GPU_SCRUB_NA, -EBUSY,
+		QWAMOS_GPU_REASON_OTHER_OWNER, id);
+	refused(_metadata, self, &self->other, id, QWAMOS_GPU_SCRUB_DEFAULT, -EBUSY,
+		QWAMOS_GPU_REASON_ALREADY_ATTACHED, id);
 	EXPECT_EQ(-EACCES, qt_detach(self->vm.manage, id, 0));
 	EXPECT_EQ(QWAMOS_GPU_REASON_NOT_ATTACHED, qt_reason);
 	EXPECT_EQ(-EACCES, qt_detach(self->vm.manage, id, QWAMOS_GPU_DETACH_F_KILL));
 	EXPECT_EQ(QWAMOS_GPU_REASON_NOT_ATTACHED, qt_reason);
 	/* Not by another member of the group either. */
 	ASSERT_EQ(0, qt_ours(self->ctl, "pair-vga", "pair-edu", NULL));
-	ASSERT_EQ(0, qt_attach(self->other.manage, id_of(self, "pair-vga"), QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+	ASSERT_EQ(0, qt_attach(self->other.manage, id_of(self, "pair-vga"),
+			       QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 	REFUSED(id_of(self, "pair-edu"), -EBUSY, OTHER_OWNER, id_of(self, "pair-vga"));
 }
 
@@ -245,7 +275,8 @@ TEST_F(attach, stranger)
 	edu = id_of(self, "pair-edu");
 	REFUSED(vga, -EBUSY, GROUP_STRANGER, edu);
 	/* GROUP_STRANGER before SCRUB; NOT_BOUND before GROUP_STRANGER. */
-	refused(_metadata, self, &self->vm, vga, QWAMOS_GPU_SCRUB_NA, -EBUSY, QWAMOS_GPU_REASON_GROUP_STRANGER, edu);
+	refused(_metadata, self, &self->vm, vga, QWAMOS_GPU_SCRUB_NA, -EBUSY,
+		QWAMOS_GPU_REASON_GROUP_STRANGER, edu);
 	REFUSED(edu, -ENODEV, NOT_BOUND, edu);
 	/* One without a driver is no stranger. */
 	ASSERT_EQ(0, qt_bind(qt_addr("pair-edu"), ""));
@@ -274,7 +305,8 @@ TEST_F(attach, not_bound)
 	id = id_of(self, "vga-a");
 	REFUSED(id, -ENODEV, NOT_BOUND, id);
 	/* NOT_BOUND before SCRUB, and before NO_RESET: the boot VGA has none. */
-	refused(_metadata, self, &self->vm, id, QWAMOS_GPU_SCRUB_NA, -ENODEV, QWAMOS_GPU_REASON_NOT_BOUND, id);
+	refused(_metadata, self, &self->vm, id, QWAMOS_GPU_SCRUB_NA, -ENODEV,
+		QWAMOS_GPU_REASON_NOT_BOUND, id);
 	id = id_of(self, "boot");
 	ASSERT_NE(0, id);
 	REFUSED(id, -ENODEV, NOT_BOUND, id);
@@ -318,20 +350,25 @@ TEST_F(attach, level)
 TEST_F(attach, no_policy)
 {
 	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_NONE, 0));
-	refused(_metadata, self, &self->other, id_of(self, "vga-a"), 0, -EACCES, QWAMOS_GPU_REASON_NO_POLICY, 0);
+	refused(_metadata, self, &self->other, id_of(self, "vga-a"), 0, -EACCES,
+		QWAMOS_GPU_REASON_NO_POLICY, 0);
 	/* NO_POLICY before NO_DEVICE. */
 	refused(_metadata, self, &self->other, 0, 0, -EACCES, QWAMOS_GPU_REASON_NO_POLICY, 0);
 }
 
 TEST_F(attach, no_cgroup)
 {
-	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_NONE, QWAMOS_GPU_CREATE_F_NO_CGROUP));
+	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_NONE,
+			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
 	/* NO_CGROUP before NO_POLICY and LEVEL. */
-	refused(_metadata, self, &self->other, id_of(self, "vga-a"), 0, -EACCES, QWAMOS_GPU_REASON_NO_CGROUP, 0);
+	refused(_metadata, self, &self->other, id_of(self, "vga-a"), 0, -EACCES,
+		QWAMOS_GPU_REASON_NO_CGROUP, 0);
 	ASSERT_EQ(0, qt_set_level(self->other.manage, QWAMOS_GPU_LEVEL_LOW));
-	refused(_metadata, self, &self->other, id_of(self, "vga-a"), 0, -EACCES, QWAMOS_GPU_REASON_NO_CGROUP, 0);
+	refused(_metadata, self, &self->other, id_of(self, "vga-a"), 0, -EACCES,
+		QWAMOS_GPU_REASON_NO_CGROUP, 0);
 	ASSERT_EQ(0, qt_set_level(self->other.manage, QWAMOS_GPU_LEVEL_SYSTEM));
-	refused(_metadata, self, &self->other, id_of(self, "vga-a"), 0, -EACCES, QWAMOS_GPU_REASON_NO_CGROUP, 0);
+	refused(_metadata, self, &self->other, id_of(self, "vga-a"), 0, -EACCES,
+		QWAMOS_GPU_REASON_NO_CGROUP, 0);
 }
 
 static long do_attach(long fd, long id, void *data)
@@ -344,13 +381,15 @@ static long do_attach(long fd, long id, void *data)
 
 static long do_setuid(long uid, long y, void *data)
 {
-	return setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid) ? -errno : 0;
+	return setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid) ? -errno
+											  : 0;
 }
 
-#define BY_ACTOR(fd, err, reason) do { \
-	EXPECT_EQ(err, qt_do(&self->a, do_attach, fd, id)); \
-	EXPECT_EQ(QWAMOS_GPU_REASON_##reason, *(__u32 *)self->a.data); \
-} while (0)
+#define BY_ACTOR(fd, err, reason)                                              \
+	do {                                                                   \
+		EXPECT_EQ(err, qt_do(&self->a, do_attach, fd, id));            \
+		EXPECT_EQ(QWAMOS_GPU_REASON_##reason, *(__u32 *)self->a.data); \
+	} while (0)
 
 /* WRONG_FD, VM_MEMBER, NOT_CAPABLE, VM_ENDED, NO_CGROUP: each before the next. */
 TEST_F(attach, who)
@@ -358,7 +397,8 @@ TEST_F(attach, who)
 	long id = id_of(self, "vga-a");
 	int use, manage, ended;
 
-	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_NONE, QWAMOS_GPU_CREATE_F_NO_CGROUP));
+	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_NONE,
+			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
 	ASSERT_EQ(0, qt_vmm(&self->vm, &self->a, &use));
 	manage = qt_give_fd(&self->a, self->vm.manage);
 	ended = qt_give_fd(&self->a, self->other.manage);
@@ -405,15 +445,20 @@ TEST_F(attach, granted)
 	ASSERT_EQ(0, qt_vm_info(self->vm.use, &vm));
 	EXPECT_EQ(2, vm.devices);
 	EXPECT_EQ(0, vm.devices_open);
-	EXPECT_EQ(1, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_DEVICE_ATTACHED, .chain = self->vm.id, .pid = getpid(),
-							    .device = qt_addr("pair-vga")), NULL));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, mark,
+				   QT_WANT(QWAMOS_GPU_EV_DEVICE_ATTACHED, .chain = self->vm.id,
+					   .pid = getpid(), .device = qt_addr("pair-vga")),
+				   NULL));
 
 	mark = qt_audit_mark(self->ctl);
-	ASSERT_EQ(0, qt_detach(self->vm.manage, edu.device_id, 0)) TH_LOG("the whole group, by any of its devices");
+	ASSERT_EQ(0, qt_detach(self->vm.manage, edu.device_id, 0))
+	TH_LOG("the whole group, by any of its devices");
 	ASSERT_EQ(0, qt_vm_info(self->vm.use, &vm));
 	EXPECT_EQ(0, vm.devices);
-	EXPECT_LE(1, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_DEVICE_DETACHED, .chain = self->vm.id,
-							    .device = qt_addr("pair-vga")), NULL));
+	EXPECT_LE(1, qt_audit_find(self->ctl, mark,
+				   QT_WANT(QWAMOS_GPU_EV_DEVICE_DETACHED, .chain = self->vm.id,
+					   .device = qt_addr("pair-vga")),
+				   NULL));
 	ASSERT_EQ(0, qt_wait_state(self->ctl, "pair-vga", QWAMOS_GPU_DEV_FREE, 10000));
 	ASSERT_EQ(0, qt_wait_state(self->ctl, "pair-edu", QWAMOS_GPU_DEV_FREE, 10000));
 	ASSERT_EQ(0, qt_device(self->ctl, "pair-vga", &vga));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* ATTACH in a guest whose IOMMU passes the host's own DMA through ("iommu=pt"): VFIO brings its own domain, so nothing is refused. */
+/* ATTACH in a guest whose IOMMU passes the host's own DMA through ("iommu=pt"): VFIO brings its own
+ * domain, so nothing is refused. */
 #include "kselftest_harness.h"
 #include "call.h"
 #include "vfio.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The audit log: numbering, order, filters, who reads what, folding, and that neither death nor noise erases a trail. Hashes: audit_chain.sh. */
+/* The audit log: numbering, order, filters, who reads what, folding, and that neither death nor
+ * noise erases a trail. Hashes: audit_chain.sh. */
 #include <fcntl.h>
 #include <time.h>
 
@@ -8,7 +9,7 @@
 #include "call.h"
 #include "vm.h"
 
-#define MANY	2048
+#define MANY 2048
 
 static struct qwamos_gpu_audit_record recs[MANY];
 
@@ -35,11 +36,18 @@ FIXTURE_TEARDOWN(audit)
 }
 
 /* One AUDIT_READ with every filter at hand; return: records, or -errno. */
-static int read_some(int fd, __u32 flags, __u64 chain, __u64 after, __u32 event, __u32 max, __u64 *lost)
+static int read_some(int fd, __u32 flags, __u64 chain, __u64 after, __u32 event, __u32 max,
+		     __u64 *lost)
 {
 	struct qwamos_gpu_audit_read r = {
-		.hdr = QT_HDR(r, flags), .records = (unsigned long)recs, .record_size = sizeof(recs[0]), .count = max, .chain = chain,
-		.after = after, .event = event, .out_lost = QT_P64,
+		.hdr = QT_HDR(r, flags),
+		.records = (unsigned long)recs,
+		.record_size = sizeof(recs[0]),
+		.count = max,
+		.chain = chain,
+		.after = after,
+		.event = event,
+		.out_lost = QT_P64,
 	};
 	int ret = qt_call(fd, QWAMOS_GPU_AUDIT_READ, &r, sizeof(r), QT_NONE);
 
@@ -112,7 +120,8 @@ TEST_F(audit, order)
 				first = after;
 			ASSERT_GT(4096, recs[i].chain);
 			if (seq[recs[i].chain]) {
-				ASSERT_EQ(seq[recs[i].chain] + 1, recs[i].seq) TH_LOG("chain %llu", recs[i].chain);
+				ASSERT_EQ(seq[recs[i].chain] + 1, recs[i].seq)
+				TH_LOG("chain %llu", recs[i].chain);
 			}
 			seq[recs[i].chain] = recs[i].seq;
 		}
@@ -129,11 +138,12 @@ TEST_F(audit, filters)
 	refused(&self->other);
 	ASSERT_EQ(0, qt_set_level(self->vm.manage, QWAMOS_GPU_LEVEL_HIGH));
 	ASSERT_EQ(3, read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER, 0, mark, 0, MANY, NULL));
-	ASSERT_EQ(2, read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER, 0, mark, QWAMOS_GPU_EV_OPERATION_DENIED, MANY, NULL));
+	ASSERT_EQ(2, read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER, 0, mark,
+			       QWAMOS_GPU_EV_OPERATION_DENIED, MANY, NULL));
 	EXPECT_EQ(QWAMOS_GPU_EV_OPERATION_DENIED, recs[0].event);
 	EXPECT_EQ(QWAMOS_GPU_EV_OPERATION_DENIED, recs[1].event);
-	ASSERT_EQ(1, read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER | QWAMOS_GPU_AUDIT_F_CHAIN, self->other.id, mark,
-			       QWAMOS_GPU_EV_OPERATION_DENIED, MANY, NULL));
+	ASSERT_EQ(1, read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER | QWAMOS_GPU_AUDIT_F_CHAIN,
+			       self->other.id, mark, QWAMOS_GPU_EV_OPERATION_DENIED, MANY, NULL));
 	EXPECT_EQ(self->other.id, recs[0].chain);
 	/* The first so many behind a place; or the newest. */
 	ASSERT_EQ(2, read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER, 0, mark, 0, 2, NULL));
@@ -143,7 +153,8 @@ TEST_F(audit, filters)
 	EXPECT_EQ(mark + 2, recs[0].order);
 	EXPECT_EQ(mark + 3, recs[1].order);
 	EXPECT_EQ(0, read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER, 0, mark + 3, 0, MANY, NULL));
-	EXPECT_EQ(0, read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, ~0ULL, 0, 0, MANY, NULL)) TH_LOG("a chain that never was");
+	EXPECT_EQ(0, read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, ~0ULL, 0, 0, MANY, NULL))
+	TH_LOG("a chain that never was");
 	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, 0, 0, 0, MANY, NULL);
 	ASSERT_LE(0, n);
 	for (i = 0; i < n; i++) {
@@ -157,8 +168,12 @@ TEST_F(audit, larger_records)
 {
 	static unsigned char buf[8 * (sizeof(recs[0]) + 32)];
 	struct qwamos_gpu_audit_read r = {
-		.hdr = QT_HDR(r, QWAMOS_GPU_AUDIT_F_CHAIN), .records = (unsigned long)buf, .record_size = sizeof(recs[0]) + 32, .count = 8,
-		.chain = self->vm.id, .out_lost = QT_P64,
+		.hdr = QT_HDR(r, QWAMOS_GPU_AUDIT_F_CHAIN),
+		.records = (unsigned long)buf,
+		.record_size = sizeof(recs[0]) + 32,
+		.count = 8,
+		.chain = self->vm.id,
+		.out_lost = QT_P64,
 	};
 	size_t i, k;
 
@@ -193,9 +208,12 @@ TEST_F(audit, own_chain_only)
 		for (i = 0; i < n; i++) {
 			EXPECT_EQ(self->vm.id, recs[i].chain);
 		}
-		EXPECT_EQ(n, read_some(fds[k], QWAMOS_GPU_AUDIT_F_CHAIN, self->vm.id, 0, 0, MANY, NULL));
-		EXPECT_EQ(-EINVAL, read_some(fds[k], QWAMOS_GPU_AUDIT_F_CHAIN, self->other.id, 0, 0, MANY, NULL));
-		EXPECT_EQ(-EINVAL, read_some(fds[k], QWAMOS_GPU_AUDIT_F_CHAIN, 0, 0, 0, MANY, NULL));
+		EXPECT_EQ(n, read_some(fds[k], QWAMOS_GPU_AUDIT_F_CHAIN, self->vm.id, 0, 0, MANY,
+				       NULL));
+		EXPECT_EQ(-EINVAL, read_some(fds[k], QWAMOS_GPU_AUDIT_F_CHAIN, self->other.id, 0, 0,
+					     MANY, NULL));
+		EXPECT_EQ(-EINVAL,
+			  read_some(fds[k], QWAMOS_GPU_AUDIT_F_CHAIN, 0, 0, 0, MANY, NULL));
 	}
 }
 
@@ -248,14 +266,16 @@ TEST_F(audit, no_false_folding)
 	refused(&self->vm);
 	ASSERT_EQ(0, qt_set_level(self->vm.manage, QWAMOS_GPU_LEVEL_MEDIUM));
 	refused(&self->vm);
-	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER, 0, mark, QWAMOS_GPU_EV_OPERATION_DENIED, MANY, NULL);
+	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER, 0, mark, QWAMOS_GPU_EV_OPERATION_DENIED,
+		      MANY, NULL);
 	ASSERT_EQ(2, n);
 	EXPECT_EQ(QWAMOS_GPU_LEVEL_LOW, recs[0].level);
 	EXPECT_EQ(QWAMOS_GPU_LEVEL_MEDIUM, recs[1].level);
 	mark = qt_audit_mark(self->ctl);
 	EXPECT_EQ(-EACCES, qt_set_level(self->vm.use, 0));
 	EXPECT_EQ(-EACCES, qt_destroy(self->vm.use));
-	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER, 0, mark, QWAMOS_GPU_EV_CALL_REFUSED, MANY, NULL);
+	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER, 0, mark, QWAMOS_GPU_EV_CALL_REFUSED,
+		      MANY, NULL);
 	ASSERT_EQ(2, n) TH_LOG("two calls refused are told as one");
 	EXPECT_EQ(QWAMOS_GPU_CMD_SET_POLICY, recs[0].asked);
 	EXPECT_EQ(QWAMOS_GPU_CMD_DESTROY, recs[1].asked);
@@ -313,11 +333,13 @@ TEST_F(audit, after_death)
 
 	memcpy(name, self->vm.name, sizeof(name));
 	qt_vm_end(&self->vm);
-	ASSERT_EQ(0, qt_audit_wait(self->ctl, 0, QT_WANT(QWAMOS_GPU_EV_VM_DESTROYED, .chain = id), NULL, 5000) != 1);
+	ASSERT_EQ(0, qt_audit_wait(self->ctl, 0, QT_WANT(QWAMOS_GPU_EV_VM_DESTROYED, .chain = id),
+				   NULL, 5000) != 1);
 	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, id, 0, 0, MANY, NULL);
 	ASSERT_LE(3, n);
 	EXPECT_EQ(QWAMOS_GPU_EV_VM_CREATED, recs[0].event);
-	EXPECT_EQ(QWAMOS_GPU_EV_VM_DESTROYED, recs[n - 1].event) TH_LOG("event %u", recs[n - 1].event);
+	EXPECT_EQ(QWAMOS_GPU_EV_VM_DESTROYED, recs[n - 1].event)
+	TH_LOG("event %u", recs[n - 1].event);
 	EXPECT_STREQ(name, recs[n - 1].vm_name);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A device that a VM holds reaches the memory that the VM mapped for it, and no other: QEMU's edu, as the companion of a GPU behind a conventional
- * bridge, is told to copy where it may and where it may not.
+ * A device that a VM holds reaches the memory that the VM mapped for it, and no other: QEMU's edu,
+ * as the companion of a GPU behind a conventional bridge, is told to copy where it may and where it
+ * may not.
  */
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -14,10 +15,10 @@
 #include "vfio.h"
 #include "vm.h"
 
-#define IOVA		0x100000UL
-#define SIZE		4096UL
-#define TEXT		"what the VM's own device wrote"
-#define VICTIM		0x5a
+#define IOVA   0x100000UL
+#define SIZE   4096UL
+#define TEXT   "what the VM's own device wrote"
+#define VICTIM 0x5a
 
 /* In the VMM. */
 static struct qt_vfio edu = { -1, -1, -1, NULL };
@@ -85,7 +86,8 @@ static __u64 physical(void *p)
 	__u64 entry = 0;
 	int fd = open("/proc/self/pagemap", O_RDONLY);
 
-	if (fd >= 0 && pread(fd, &entry, sizeof(entry), (unsigned long)p / 4096 * sizeof(entry)) != sizeof(entry))
+	if (fd >= 0 && pread(fd, &entry, sizeof(entry), (unsigned long)p / 4096 * sizeof(entry)) !=
+			       sizeof(entry))
 		entry = 0;
 	close(fd);
 	return entry & (1ULL << 63) ? (entry & ((1ULL << 55) - 1)) * 4096 : 0;
@@ -105,7 +107,8 @@ FIXTURE_SETUP(dma)
 	ASSERT_EQ(0, qt_settle(self->ctl, 20000));
 	ASSERT_EQ(0, qt_ours(self->ctl, "pair-vga", "pair-edu", NULL));
 	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
-	ASSERT_EQ(0, qt_attach(self->vm.manage, qt_id(self->ctl, "pair-vga"), QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+	ASSERT_EQ(0, qt_attach(self->vm.manage, qt_id(self->ctl, "pair-vga"),
+			       QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 	ASSERT_EQ(0, qt_vmm(&self->vm, &self->vmm, NULL));
 	snprintf(self->vmm.data, QT_SHARED, "%s", qt_addr("pair-edu"));
 	ASSERT_EQ(0, qt_do(&self->vmm, do_setup, 0, 0));
@@ -135,7 +138,8 @@ TEST_F(dma, behind_the_mapping)
 /* The host's memory, by its physical address: a page of this test, which is not the VM's. */
 TEST_F(dma, host_memory)
 {
-	unsigned char *page = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
+	unsigned char *page = mmap(NULL, SIZE, PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
 	unsigned long i;
 	__u64 at;
 

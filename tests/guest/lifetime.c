@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * However a VMM ends, and whatever it left behind: the GPU comes back, no process stays, and the VM's audit records can still be read. Nobody
- * helps the kernel in this: the manager may have been killed first.
+ * However a VMM ends, and whatever it left behind: the GPU comes back, no process stays, and the
+ * VM's audit records can still be read. Nobody helps the kernel in this: the manager may have been
+ * killed first.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -16,7 +17,7 @@
 #include "vfio.h"
 #include "vm.h"
 
-#define SOON	10000
+#define SOON 10000
 
 static struct qt_vfio v = { -1, -1, -1, NULL };
 static volatile __u32 *bar;
@@ -78,8 +79,10 @@ FIXTURE_TEARDOWN(lifetime)
 	qt_vm_end(&self->vm);
 }
 
-/* The VM is over by itself: GPU free and clean, cgroup empty, records there, and the next VM can have it. */
-static void expect_over(struct __test_metadata *_metadata, FIXTURE_DATA(lifetime) *self, __u32 reason)
+/* The VM is over by itself: GPU free and clean, cgroup empty, records there, and the next VM can
+ * have it. */
+static void expect_over(struct __test_metadata *_metadata, FIXTURE_DATA(lifetime) * self,
+			__u32 reason)
 {
 	struct qwamos_gpu_audit_record recs[64];
 	struct qwamos_gpu_device d;
@@ -100,7 +103,10 @@ static void expect_over(struct __test_metadata *_metadata, FIXTURE_DATA(lifetime
 	for (i = 0; i < n; i++)
 		detached += recs[i].event == QWAMOS_GPU_EV_DEVICE_DETACHED;
 	EXPECT_EQ(1, detached);
-	EXPECT_EQ(1, qt_audit_find(self->ctl, 0, QT_WANT(QWAMOS_GPU_EV_VM_DESTROYED, .chain = self->vm.id, .reason = reason), NULL));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, 0,
+				   QT_WANT(QWAMOS_GPU_EV_VM_DESTROYED, .chain = self->vm.id,
+					   .reason = reason),
+				   NULL));
 	ASSERT_EQ(0, qt_vm_new(&next, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
 	EXPECT_EQ(0, qt_attach(next.manage, self->id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 	qt_vm_end(&next);
@@ -118,7 +124,8 @@ TEST_F(lifetime, exits)
 	expect_over(_metadata, self, QWAMOS_GPU_REASON_LEADER_EXITED);
 }
 
-/* Children that hold all fds and mappings, ignore every signal, and are nobody's children any more. */
+/* Children that hold all fds and mappings, ignore every signal, and are nobody's children any more.
+ */
 TEST_F(lifetime, children_keep_everything)
 {
 	struct qt_actor child, daemon;
@@ -127,7 +134,8 @@ TEST_F(lifetime, children_keep_everything)
 	ASSERT_EQ(0, qt_clone(&self->vmm, &daemon, QT_CLONE_DAEMON));
 	ASSERT_EQ(0, qt_do(&child, do_ignore_signals, 0, 0));
 	ASSERT_EQ(0, qt_do(&daemon, do_ignore_signals, 0, 0));
-	/* What makes them dangerous: an inherited mapping works, and no call of ours is in its way. */
+	/* What makes them dangerous: an inherited mapping works, and no call of ours is in its way.
+	 */
 	ASSERT_EQ(0x1234, qt_do(&self->vmm, do_poke, 0x1234, 0));
 	ASSERT_EQ(0x5678, qt_do(&daemon, do_poke, 0x5678, 0));
 	kill(self->vmm.pid, SIGKILL);
@@ -198,7 +206,8 @@ static long do_manage(long device_id, long flags, void *data)
 	return ret;
 }
 
-static void manager_killed_first(struct __test_metadata *_metadata, FIXTURE_DATA(lifetime) *self, __u32 flags, __u32 reason)
+static void manager_killed_first(struct __test_metadata *_metadata, FIXTURE_DATA(lifetime) * self,
+				 __u32 flags, __u32 reason)
 {
 	struct qwamos_gpu_vm vms[8];
 	struct qt_actor manager;
@@ -213,7 +222,8 @@ static void manager_killed_first(struct __test_metadata *_metadata, FIXTURE_DATA
 	ASSERT_EQ(0, qt_do(&manager, do_manage, self->id, flags));
 	memcpy(self->vm.cgroup, m->cgroup, sizeof(self->vm.cgroup));
 	self->vm.id = m->id;
-	/* An actor whose test's end is closed ends by itself; this one must not see that, so it is stopped. */
+	/* An actor whose test's end is closed ends by itself; this one must not see that, so it is
+	 * stopped. */
 	kill(m->vmm, SIGSTOP);
 	qt_kill(&manager);
 	if (!(flags & QWAMOS_GPU_CREATE_F_END_ON_CLOSE)) {
@@ -236,7 +246,8 @@ TEST_F(lifetime, manager_killed_first)
 
 TEST_F(lifetime, manager_killed_takes_the_vm_with_it)
 {
-	manager_killed_first(_metadata, self, QWAMOS_GPU_CREATE_F_END_ON_CLOSE, QWAMOS_GPU_REASON_MANAGER_CLOSED);
+	manager_killed_first(_metadata, self, QWAMOS_GPU_CREATE_F_END_ON_CLOSE,
+			     QWAMOS_GPU_REASON_MANAGER_CLOSED);
 }
 
 /* A process whose first thread is gone lives on, and so does its VM. */
@@ -352,7 +363,8 @@ TEST_F(lifetime, open_device_keeps_the_vm)
 	expect_over(_metadata, self, QWAMOS_GPU_REASON_LAST_CLOSED);
 }
 
-/* An fd of the device that got out of the cgroup is useless there, but it holds the GPU back; nobody gets the GPU before it is closed. */
+/* An fd of the device that got out of the cgroup is useless there, but it holds the GPU back;
+ * nobody gets the GPU before it is closed. */
 static long do_fd(long x, long y, void *data)
 {
 	return v.device;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The registry against what sysfs says: which devices are listed, what is told of each, and that it follows binding and hot-plug. */
+/* The registry against what sysfs says: which devices are listed, what is told of each, and that it
+ * follows binding and hot-plug. */
 #include <dirent.h>
 
 #include "kselftest_harness.h"
@@ -7,7 +8,7 @@
 #include "call.h"
 #include "vm.h"
 
-#define MANY	64
+#define MANY 64
 
 FIXTURE(registry)
 {
@@ -38,7 +39,7 @@ static unsigned long attribute(const char *addr, const char *name)
 	return qt_read(path, text, sizeof(text)) < 0 ? ~0UL : strtoul(text, NULL, 0);
 }
 
-static const struct qwamos_gpu_device *listed(FIXTURE_DATA(registry) *self, const char *addr)
+static const struct qwamos_gpu_device *listed(FIXTURE_DATA(registry) * self, const char *addr)
 {
 	int i;
 
@@ -51,7 +52,8 @@ static const struct qwamos_gpu_device *listed(FIXTURE_DATA(registry) *self, cons
 /* All display devices of the machine, and nothing that is neither one nor beside one. */
 TEST_F(registry, complete)
 {
-	static const char *const gpus[] = { "boot", "noreset", "bochs", "vga-a", "vga-b", "virtio", "pair-vga", "mf-bochs" };
+	static const char *const gpus[] = { "boot",  "noreset", "bochs",    "vga-a",
+					    "vga-b", "virtio",	"pair-vga", "mf-bochs" };
 	static const char *const companions[] = { "pair-edu", "mf-audio" };
 	static const char *const others[] = { "edu", "rp-bochs", "rp-pair", "br-pair" };
 	struct dirent *e;
@@ -62,13 +64,15 @@ TEST_F(registry, complete)
 		const struct qwamos_gpu_device *d = listed(self, qt_addr(gpus[i]));
 
 		ASSERT_NE(NULL, d) TH_LOG("%s is not listed", gpus[i]);
-		EXPECT_EQ(QWAMOS_GPU_DEV_F_GPU, d->flags & (QWAMOS_GPU_DEV_F_GPU | QWAMOS_GPU_DEV_F_COMPANION));
+		EXPECT_EQ(QWAMOS_GPU_DEV_F_GPU,
+			  d->flags & (QWAMOS_GPU_DEV_F_GPU | QWAMOS_GPU_DEV_F_COMPANION));
 	}
 	for (i = 0; i < (int)ARRAY_SIZE(companions); i++) {
 		const struct qwamos_gpu_device *d = listed(self, qt_addr(companions[i]));
 
 		ASSERT_NE(NULL, d) TH_LOG("%s is not listed", companions[i]);
-		EXPECT_EQ(QWAMOS_GPU_DEV_F_COMPANION, d->flags & (QWAMOS_GPU_DEV_F_GPU | QWAMOS_GPU_DEV_F_COMPANION));
+		EXPECT_EQ(QWAMOS_GPU_DEV_F_COMPANION,
+			  d->flags & (QWAMOS_GPU_DEV_F_GPU | QWAMOS_GPU_DEV_F_COMPANION));
 	}
 	for (i = 0; i < (int)ARRAY_SIZE(others); i++) {
 		const char *addr = qt_addr(others[i]);
@@ -109,11 +113,16 @@ TEST_F(registry, as_sysfs_says)
 		ASSERT_EQ(0, qt_driver(d->bus_name, driver, sizeof(driver)));
 		EXPECT_STREQ(driver, d->driver);
 		EXPECT_EQ(QWAMOS_GPU_DEV_F_IOMMU, d->flags & QWAMOS_GPU_DEV_F_IOMMU);
-		EXPECT_EQ(0, d->flags & (QWAMOS_GPU_DEV_F_VF | QWAMOS_GPU_DEV_F_REVOKING | QWAMOS_GPU_DEV_F_UNSAFE_MSI));
-		EXPECT_EQ(attribute(d->bus_name, "boot_vga") == 1, !!(d->flags & QWAMOS_GPU_DEV_F_BOOT_VGA)) TH_LOG("%s", d->bus_name);
+		EXPECT_EQ(0, d->flags & (QWAMOS_GPU_DEV_F_VF | QWAMOS_GPU_DEV_F_REVOKING |
+					 QWAMOS_GPU_DEV_F_UNSAFE_MSI));
+		EXPECT_EQ(attribute(d->bus_name, "boot_vga") == 1,
+			  !!(d->flags & QWAMOS_GPU_DEV_F_BOOT_VGA))
+		TH_LOG("%s", d->bus_name);
 		if (d->state != QWAMOS_GPU_DEV_QUARANTINED) {
-			EXPECT_EQ(strcmp(driver, QT_OURS) ? QWAMOS_GPU_DEV_UNBOUND : QWAMOS_GPU_DEV_FREE, d->state)
-				TH_LOG("%s on %s is in state %u", d->bus_name, driver, d->state);
+			EXPECT_EQ(strcmp(driver, QT_OURS) ? QWAMOS_GPU_DEV_UNBOUND
+							  : QWAMOS_GPU_DEV_FREE,
+				  d->state)
+			TH_LOG("%s on %s is in state %u", d->bus_name, driver, d->state);
 		}
 		EXPECT_EQ(0, d->owner_vm_id);
 		for (k = 0; k < 4; k++) {
@@ -134,7 +143,8 @@ TEST_F(registry, resets)
 	ASSERT_EQ(0, qt_ours(self->ctl, "mf-bochs", "mf-audio", "pair-vga", "pair-edu", NULL));
 	self->n = qt_list_devices(self->ctl, self->d, MANY);
 	a = listed(self, qt_addr("vga-a"));
-	EXPECT_EQ(QWAMOS_GPU_RESET_BUS, a->reset_methods & (QWAMOS_GPU_RESET_BUS | QWAMOS_GPU_RESET_SET));
+	EXPECT_EQ(QWAMOS_GPU_RESET_BUS,
+		  a->reset_methods & (QWAMOS_GPU_RESET_BUS | QWAMOS_GPU_RESET_SET));
 	EXPECT_NE(0, a->flags & QWAMOS_GPU_DEV_F_CAN_RESET);
 	a = listed(self, qt_addr("virtio"));
 	EXPECT_EQ(QWAMOS_GPU_RESET_FLR, a->reset_methods & QWAMOS_GPU_RESET_FLR);
@@ -146,7 +156,9 @@ TEST_F(registry, resets)
 	b = listed(self, qt_addr("mf-audio"));
 	EXPECT_NE(0, a->reset_set);
 	EXPECT_EQ(a->reset_set, b->reset_set);
-	EXPECT_EQ(QWAMOS_GPU_RESET_SET, a->reset_methods & (QWAMOS_GPU_RESET_BUS | QWAMOS_GPU_RESET_SET)) TH_LOG("sysfs says \"bus\"");
+	EXPECT_EQ(QWAMOS_GPU_RESET_SET,
+		  a->reset_methods & (QWAMOS_GPU_RESET_BUS | QWAMOS_GPU_RESET_SET))
+	TH_LOG("sysfs says \"bus\"");
 	EXPECT_NE(0, a->flags & QWAMOS_GPU_DEV_F_CAN_RESET);
 	a = listed(self, qt_addr("pair-vga"));
 	b = listed(self, qt_addr("pair-edu"));
@@ -180,24 +192,38 @@ TEST_F(registry, follows_binding)
 	ASSERT_EQ(0, qt_device(self->ctl, "bochs", &d));
 	EXPECT_EQ(QWAMOS_GPU_DEV_UNBOUND, d.state);
 	EXPECT_STREQ("bochs-drm", d.driver);
-	EXPECT_EQ(QWAMOS_GPU_DEV_F_DIRTY, d.flags & (QWAMOS_GPU_DEV_F_DIRTY | QWAMOS_GPU_DEV_F_VM_DIRT));
+	EXPECT_EQ(QWAMOS_GPU_DEV_F_DIRTY,
+		  d.flags & (QWAMOS_GPU_DEV_F_DIRTY | QWAMOS_GPU_DEV_F_VM_DIRT));
 	id = d.device_id;
 	mark = qt_audit_mark(self->ctl);
 	ASSERT_EQ(0, qt_bind(qt_addr("bochs"), QT_OURS));
 	ASSERT_EQ(0, qt_device(self->ctl, "bochs", &d));
-	EXPECT_TRUE(d.state == QWAMOS_GPU_DEV_RESETTING || d.state == QWAMOS_GPU_DEV_FREE) TH_LOG("state %u", d.state);
+	EXPECT_TRUE(d.state == QWAMOS_GPU_DEV_RESETTING || d.state == QWAMOS_GPU_DEV_FREE)
+	TH_LOG("state %u", d.state);
 	EXPECT_EQ(id, d.device_id);
 	/* What the host's driver drew is wiped before any VM has it. */
 	ASSERT_EQ(0, qt_wait_state(self->ctl, "bochs", QWAMOS_GPU_DEV_FREE, 10000));
 	ASSERT_EQ(0, qt_device(self->ctl, "bochs", &d));
 	EXPECT_EQ(QWAMOS_GPU_SCRUB_FULL, d.scrub);
 	EXPECT_EQ(0, d.flags & QWAMOS_GPU_DEV_F_DIRTY);
-	EXPECT_EQ(1, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_DEVICE_BOUND, .chain = QT_HOST, .device = qt_addr("bochs")), NULL));
-	EXPECT_EQ(1, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_DEVICE_RESET, .chain = QT_HOST, .device = qt_addr("bochs")), NULL));
-	EXPECT_EQ(1, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_DEVICE_SCRUBBED, .chain = QT_HOST, .device = qt_addr("bochs")), NULL));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, mark,
+				   QT_WANT(QWAMOS_GPU_EV_DEVICE_BOUND, .chain = QT_HOST,
+					   .device = qt_addr("bochs")),
+				   NULL));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, mark,
+				   QT_WANT(QWAMOS_GPU_EV_DEVICE_RESET, .chain = QT_HOST,
+					   .device = qt_addr("bochs")),
+				   NULL));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, mark,
+				   QT_WANT(QWAMOS_GPU_EV_DEVICE_SCRUBBED, .chain = QT_HOST,
+					   .device = qt_addr("bochs")),
+				   NULL));
 	mark = qt_audit_mark(self->ctl);
 	ASSERT_EQ(0, qt_theirs(self->ctl, "bochs", NULL));
-	EXPECT_EQ(1, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_DEVICE_UNBOUND, .chain = QT_HOST, .device = qt_addr("bochs")), NULL));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, mark,
+				   QT_WANT(QWAMOS_GPU_EV_DEVICE_UNBOUND, .chain = QT_HOST,
+					   .device = qt_addr("bochs")),
+				   NULL));
 	EXPECT_EQ(QWAMOS_GPU_DEV_UNBOUND, qt_state(self->ctl, "bochs"));
 }
 
@@ -208,10 +234,15 @@ TEST_F(registry, follows_hotplug)
 	ASSERT_NE(0, id);
 	ASSERT_EQ(0, qt_remove(qt_addr("bochs")));
 	EXPECT_EQ(0, qt_id(self->ctl, "bochs"));
-	EXPECT_EQ(1, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_DEVICE_REMOVED, .device = qt_addr("bochs")), NULL));
+	EXPECT_EQ(1,
+		  qt_audit_find(self->ctl, mark,
+				QT_WANT(QWAMOS_GPU_EV_DEVICE_REMOVED, .device = qt_addr("bochs")),
+				NULL));
 	ASSERT_EQ(0, qt_rescan());
 	EXPECT_LT(id, qt_id(self->ctl, "bochs"));
-	EXPECT_EQ(1, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_DEVICE_ADDED, .device = qt_addr("bochs")), NULL));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, mark,
+				   QT_WANT(QWAMOS_GPU_EV_DEVICE_ADDED, .device = qt_addr("bochs")),
+				   NULL));
 }
 
 TEST_HARNESS_MAIN

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A device is asked back: a VMM that gives it back goes on living, one that does not is ended in time, and the host's PCI hot-plug waits no longer
- * than the timeout and 5 s. What a VM left in a device is not forgotten when the device goes and comes back.
+ * A device is asked back: a VMM that gives it back goes on living, one that does not is ended in
+ * time, and the host's PCI hot-plug waits no longer than the timeout and 5 s. What a VM left in a
+ * device is not forgotten when the device goes and comes back.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -17,10 +18,10 @@
 #include "vfio.h"
 #include "vm.h"
 
-#define TIMEOUT_S	3
-#define SOON		10000
+#define TIMEOUT_S 3
+#define SOON	  10000
 /* The bound that the contract gives: the timeout, and 5 s for killing, closing and resetting. */
-#define BOUND_MS	((TIMEOUT_S + 5) * 1000)
+#define BOUND_MS ((TIMEOUT_S + 5) * 1000)
 
 static struct qt_vfio v = { -1, -1, -1, NULL };
 static void *bar;
@@ -145,7 +146,7 @@ static short polled(int fd, int ms)
 }
 
 /* The device is asked back and the VM told of it; @started: when. */
-static void expect_asked(struct __test_metadata *_metadata, FIXTURE_DATA(revoke) *self)
+static void expect_asked(struct __test_metadata *_metadata, FIXTURE_DATA(revoke) * self)
 {
 	struct qwamos_gpu_device d;
 	struct qwamos_gpu_vm vm;
@@ -155,21 +156,28 @@ static void expect_asked(struct __test_metadata *_metadata, FIXTURE_DATA(revoke)
 	EXPECT_EQ(QWAMOS_GPU_VM_F_REVOKING, vm.flags & QWAMOS_GPU_VM_F_REVOKING);
 	ASSERT_EQ(0, qt_device_at(self->ctl, self->addr, &d));
 	EXPECT_EQ(QWAMOS_GPU_DEV_F_REVOKING, d.flags & QWAMOS_GPU_DEV_F_REVOKING);
-	EXPECT_EQ(1, qt_audit_find(self->ctl, 0, QT_WANT(QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED, .chain = self->vm.id, .device = self->addr),
+	EXPECT_EQ(1, qt_audit_find(self->ctl, 0,
+				   QT_WANT(QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED,
+					   .chain = self->vm.id, .device = self->addr),
 				   NULL));
 }
 
-static void expect_revoked(struct __test_metadata *_metadata, FIXTURE_DATA(revoke) *self)
+static void expect_revoked(struct __test_metadata *_metadata, FIXTURE_DATA(revoke) * self)
 {
 	EXPECT_EQ(0, qt_died(self->vmm.pid, 1000));
-	EXPECT_EQ(1, qt_audit_find(self->ctl, 0, QT_WANT(QWAMOS_GPU_EV_DEVICE_REVOKED, .chain = self->vm.id, .device = self->addr), NULL));
-	EXPECT_EQ(1, qt_audit_find(self->ctl, 0, QT_WANT(QWAMOS_GPU_EV_VM_DESTROYED, .chain = self->vm.id,
-							 .reason = QWAMOS_GPU_REASON_REVOKED), NULL));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, 0,
+				   QT_WANT(QWAMOS_GPU_EV_DEVICE_REVOKED, .chain = self->vm.id,
+					   .device = self->addr),
+				   NULL));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, 0,
+				   QT_WANT(QWAMOS_GPU_EV_VM_DESTROYED, .chain = self->vm.id,
+					   .reason = QWAMOS_GPU_REASON_REVOKED),
+				   NULL));
 	EXPECT_EQ(0, qt_settle(self->ctl, SOON));
 }
 
 /* After all that, the device can be had again, and what the VM left in it is gone. */
-static void expect_usable(struct __test_metadata *_metadata, FIXTURE_DATA(revoke) *self)
+static void expect_usable(struct __test_metadata *_metadata, FIXTURE_DATA(revoke) * self)
 {
 	struct qwamos_gpu_device d;
 	struct qt_vm next;
@@ -177,7 +185,8 @@ static void expect_usable(struct __test_metadata *_metadata, FIXTURE_DATA(revoke
 	ASSERT_EQ(0, qt_ours(self->ctl, "vga-b", NULL));
 	ASSERT_EQ(0, qt_device_at(self->ctl, self->addr, &d));
 	EXPECT_EQ(QWAMOS_GPU_DEV_FREE, d.state);
-	EXPECT_EQ(0, d.flags & (QWAMOS_GPU_DEV_F_DIRTY | QWAMOS_GPU_DEV_F_VM_DIRT | QWAMOS_GPU_DEV_F_REVOKING));
+	EXPECT_EQ(0, d.flags & (QWAMOS_GPU_DEV_F_DIRTY | QWAMOS_GPU_DEV_F_VM_DIRT |
+				QWAMOS_GPU_DEV_F_REVOKING));
 	ASSERT_EQ(0, qt_vm_new(&next, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
 	EXPECT_EQ(0, qt_attach(next.manage, d.device_id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 	qt_vm_end(&next);
@@ -192,7 +201,8 @@ TEST_F_TIMEOUT(revoke, ignored_while_removed, 60)
 	ASSERT_EQ(0, qt_start(&self->blocked, do_remove, 0, 0));
 	expect_asked(_metadata, self);
 	ASSERT_EQ(0, qt_start(&self->rescan, do_rescan, 0, 0));
-	EXPECT_EQ(QT_LATE, qt_wait(&self->blocked, 500)) TH_LOG("the removal does not wait for the VMM: nothing is tested here");
+	EXPECT_EQ(QT_LATE, qt_wait(&self->blocked, 500))
+	TH_LOG("the removal does not wait for the VMM: nothing is tested here");
 	/* The host runs on meanwhile. */
 	EXPECT_EQ(0, qt_ours(self->ctl, "bochs", NULL));
 	remove = qt_wait(&self->blocked, 30000);
@@ -285,12 +295,16 @@ TEST_F_TIMEOUT(revoke, obeyed, 60)
 	EXPECT_EQ(0, vm.devices);
 	EXPECT_EQ(0, vm.flags & QWAMOS_GPU_VM_F_REVOKING);
 	EXPECT_EQ(0, polled(self->vm.manage, 0));
-	EXPECT_EQ(1, qt_audit_find(self->ctl, 0, QT_WANT(QWAMOS_GPU_EV_DEVICE_DETACHED, .chain = self->vm.id, .device = self->addr), NULL));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, 0,
+				   QT_WANT(QWAMOS_GPU_EV_DEVICE_DETACHED, .chain = self->vm.id,
+					   .device = self->addr),
+				   NULL));
 	ASSERT_LE(0, qt_do(&self->rescan, do_rescan, 0, 0));
 	expect_usable(_metadata, self);
 }
 
-/* Removed with a VM's data in it, it is still dirty when it comes back, whichever driver gets it then. */
+/* Removed with a VM's data in it, it is still dirty when it comes back, whichever driver gets it
+ * then. */
 TEST_F_TIMEOUT(revoke, dirt_is_remembered, 60)
 {
 	struct qwamos_gpu_device d;
@@ -305,7 +319,8 @@ TEST_F_TIMEOUT(revoke, dirt_is_remembered, 60)
 	ASSERT_LE(0, qt_do(&self->rescan, do_rescan, 0, 0));
 	ASSERT_EQ(0, qt_device_at(self->ctl, self->addr, &d));
 	EXPECT_LT(old, d.device_id) TH_LOG("ids are never reused");
-	EXPECT_EQ(QWAMOS_GPU_DEV_F_DIRTY | QWAMOS_GPU_DEV_F_VM_DIRT, d.flags & (QWAMOS_GPU_DEV_F_DIRTY | QWAMOS_GPU_DEV_F_VM_DIRT));
+	EXPECT_EQ(QWAMOS_GPU_DEV_F_DIRTY | QWAMOS_GPU_DEV_F_VM_DIRT,
+		  d.flags & (QWAMOS_GPU_DEV_F_DIRTY | QWAMOS_GPU_DEV_F_VM_DIRT));
 	EXPECT_EQ(QWAMOS_GPU_DEV_UNBOUND, d.state);
 	expect_usable(_metadata, self);
 }
@@ -321,8 +336,10 @@ TEST_F_TIMEOUT(revoke, quarantine_is_remembered, 60)
 	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
 	state = qt_state(self->ctl, "noreset");
 	if (state != QWAMOS_GPU_DEV_QUARANTINED) {
-		ASSERT_EQ(0, qt_release(self->ctl, qt_id(self->ctl, "noreset"), QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS));
-		ASSERT_EQ(0, qt_attach(self->vm.manage, qt_id(self->ctl, "noreset"), QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+		ASSERT_EQ(0, qt_release(self->ctl, qt_id(self->ctl, "noreset"),
+					QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS));
+		ASSERT_EQ(0, qt_attach(self->vm.manage, qt_id(self->ctl, "noreset"),
+				       QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 		ASSERT_EQ(0, qt_detach(self->vm.manage, qt_id(self->ctl, "noreset"), 0));
 		ASSERT_EQ(0, qt_wait_state(self->ctl, "noreset", QWAMOS_GPU_DEV_QUARANTINED, SOON));
 	}
@@ -334,7 +351,8 @@ TEST_F_TIMEOUT(revoke, quarantine_is_remembered, 60)
 	EXPECT_NE(0, d.quarantine_reason);
 	ASSERT_EQ(0, qt_ours(self->ctl, "noreset", NULL));
 	EXPECT_EQ(QWAMOS_GPU_DEV_QUARANTINED, qt_state(self->ctl, "noreset"));
-	EXPECT_EQ(-EACCES, qt_attach(self->vm.manage, qt_id(self->ctl, "noreset"), QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+	EXPECT_EQ(-EACCES, qt_attach(self->vm.manage, qt_id(self->ctl, "noreset"),
+				     QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 	EXPECT_EQ(QWAMOS_GPU_REASON_QUARANTINED, qt_reason);
 	/* Taken off our driver, too. */
 	ASSERT_EQ(0, qt_theirs(self->ctl, "noreset", NULL));
@@ -351,7 +369,8 @@ TEST_F(revoke, no_rmmod_while_attached)
 		for (i = 0; i < 2; i++) {
 			errno = 0;
 			EXPECT_EQ(-1, syscall(SYS_delete_module, modules[i], O_NONBLOCK));
-			EXPECT_EQ(EWOULDBLOCK, errno) TH_LOG("%s, device %s", modules[i], round ? "attached" : "open");
+			EXPECT_EQ(EWOULDBLOCK, errno)
+			TH_LOG("%s, device %s", modules[i], round ? "attached" : "open");
 		}
 		ASSERT_EQ(0, qt_do(&self->vmm, round ? NULL : do_close, 0, 0));
 	}

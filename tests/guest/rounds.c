@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Many rounds of start, use, kill -9 and free: afterwards our slab caches, module references, IOMMU groups and cgroups are as they were. Then comes
- * unload.sh.
+ * Many rounds of start, use, kill -9 and free: afterwards our slab caches, module references, IOMMU
+ * groups and cgroups are as they were. Then comes unload.sh.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -13,8 +13,8 @@
 #include "vfio.h"
 #include "vm.h"
 
-#define ROUNDS		190
-#define QEMU_ROUNDS	10
+#define ROUNDS	    190
+#define QEMU_ROUNDS 10
 
 static struct qt_vfio v = { -1, -1, -1, NULL };
 
@@ -86,7 +86,8 @@ static void count(struct counts *c)
 	c->cgroups = entries("/sys/fs/cgroup", "qt-");
 }
 
-static void expect_same(struct __test_metadata *_metadata, const struct counts *a, const struct counts *b)
+static void expect_same(struct __test_metadata *_metadata, const struct counts *a,
+			const struct counts *b)
 {
 	int i;
 
@@ -169,7 +170,8 @@ TEST_F_TIMEOUT(rounds, nothing_is_left, 240)
 	ASSERT_EQ(0, qt_device(self->ctl, "bochs", &d));
 	generation = d.generation;
 	for (i = 0; i < ROUNDS; i++) {
-		ASSERT_EQ(0, one(self->ctl, gpus[i % 8 == 7 ? 2 : i % 8 == 3], i)) TH_LOG("round %d", i);
+		ASSERT_EQ(0, one(self->ctl, gpus[i % 8 == 7 ? 2 : i % 8 == 3], i))
+		TH_LOG("round %d", i);
 	}
 	ASSERT_EQ(0, qt_settle(self->ctl, 20000));
 	qt_sleep_ms(200);
@@ -192,8 +194,9 @@ static long do_qemu(long x, long y, void *data)
 	char device[128];
 
 	snprintf(device, sizeof(device), "vfio-pci,host=%s,bus=r1", (char *)data);
-	execlp("qemu-system-x86_64", "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-machine", "q35", "-accel", "tcg", "-m", "64",
-	       "-display", "none", "-S", "-device", "pcie-root-port,id=r1,chassis=1,slot=1", "-device", device, NULL);
+	execlp("qemu-system-x86_64", "qemu-system-x86_64", "-nodefaults", "-no-user-config",
+	       "-machine", "q35", "-accel", "tcg", "-m", "64", "-display", "none", "-S", "-device",
+	       "pcie-root-port,id=r1,chassis=1,slot=1", "-device", device, NULL);
 	return -errno;
 }
 
@@ -231,7 +234,8 @@ TEST_F_TIMEOUT(rounds, with_qemu, 240)
 	qt_sleep_ms(200);
 	count(&before);
 	for (i = 0; i < QEMU_ROUNDS; i++) {
-		ASSERT_EQ(0, one_with_qemu(self->ctl, i & 1 ? "virtio" : "bochs")) TH_LOG("round %d", i);
+		ASSERT_EQ(0, one_with_qemu(self->ctl, i & 1 ? "virtio" : "bochs"))
+		TH_LOG("round %d", i);
 	}
 	ASSERT_EQ(0, qt_settle(self->ctl, 20000));
 	qt_sleep_ms(200);
@@ -252,7 +256,8 @@ TEST_F_TIMEOUT(rounds, many_vms, 60)
 
 		for (i = 0; i < 200; i++) {
 			snprintf(name, sizeof(name), "many-%d", i);
-			ASSERT_EQ(0, qt_create(self->ctl, name, -1, QWAMOS_GPU_CREATE_F_NO_CGROUP, &c));
+			ASSERT_EQ(0, qt_create(self->ctl, name, -1, QWAMOS_GPU_CREATE_F_NO_CGROUP,
+					       &c));
 			fds[i][0] = c.out_use_fd;
 			fds[i][1] = c.out_manage_fd;
 		}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What one VM leaves in a GPU, the next does not read: every word of a GPU's memory, on each way of leaving a VM. */
+/* What one VM leaves in a GPU, the next does not read: every word of a GPU's memory, on each way of
+ * leaving a VM. */
 #include <signal.h>
 #include <linux/vfio.h>
 
@@ -9,7 +10,7 @@
 #include "vfio.h"
 #include "vm.h"
 
-#define PATTERN		0x51ec2e7aU
+#define PATTERN 0x51ec2e7aU
 
 /* In the VMM. */
 static struct qt_vfio v = { -1, -1, -1, NULL };
@@ -78,11 +79,15 @@ FIXTURE_VARIANT(scrub)
 	enum { DETACH, DETACH_KILL, DESTROY, KILL, EXIT } way;
 };
 
-FIXTURE_VARIANT_ADD(scrub, secondary_vga_killed)	{ .device = "vga-a", .size = 16 << 20, .way = KILL };
-FIXTURE_VARIANT_ADD(scrub, secondary_vga_detached)	{ .device = "vga-a", .size = 16 << 20, .way = DETACH };
-FIXTURE_VARIANT_ADD(scrub, secondary_vga_taken)		{ .device = "vga-a", .size = 16 << 20, .way = DETACH_KILL };
-FIXTURE_VARIANT_ADD(scrub, bochs_destroyed)		{ .device = "bochs", .size = 16 << 20, .way = DESTROY };
-FIXTURE_VARIANT_ADD(scrub, in_a_shared_group)		{ .device = "pair-vga", .size = 16 << 20, .way = EXIT };
+FIXTURE_VARIANT_ADD(scrub,
+		    secondary_vga_killed){ .device = "vga-a", .size = 16 << 20, .way = KILL };
+FIXTURE_VARIANT_ADD(scrub,
+		    secondary_vga_detached){ .device = "vga-a", .size = 16 << 20, .way = DETACH };
+FIXTURE_VARIANT_ADD(scrub,
+		    secondary_vga_taken){ .device = "vga-a", .size = 16 << 20, .way = DETACH_KILL };
+FIXTURE_VARIANT_ADD(scrub, bochs_destroyed){ .device = "bochs", .size = 16 << 20, .way = DESTROY };
+FIXTURE_VARIANT_ADD(scrub,
+		    in_a_shared_group){ .device = "pair-vga", .size = 16 << 20, .way = EXIT };
 
 FIXTURE_SETUP(scrub)
 {
@@ -120,7 +125,8 @@ TEST_F_TIMEOUT(scrub, nothing_is_left, 60)
 	snprintf(self->vmm_a.data, QT_SHARED, "%s", qt_addr(variant->device));
 	ASSERT_EQ(variant->size, qt_do(&self->vmm_a, do_open, 0, 0));
 	EXPECT_EQ(0, qt_do(&self->vmm_a, do_count, 0, 0));
-	EXPECT_EQ(0, qt_do(&self->vmm_a, do_count_non_zero, 0, 0)) TH_LOG("the first VM sees what the host drew");
+	EXPECT_EQ(0, qt_do(&self->vmm_a, do_count_non_zero, 0, 0))
+	TH_LOG("the first VM sees what the host drew");
 	ASSERT_EQ(0, qt_do(&self->vmm_a, do_fill, 0, 0));
 	/* It is really there: without a scrub this would be what VM b reads. */
 	ASSERT_EQ(all, qt_do(&self->vmm_a, do_count, 0, 0));
@@ -153,10 +159,14 @@ TEST_F_TIMEOUT(scrub, nothing_is_left, 60)
 	ASSERT_EQ(0, qt_device(self->ctl, variant->device, &d));
 	EXPECT_EQ(QWAMOS_GPU_SCRUB_FULL, d.scrub);
 	EXPECT_EQ(0, d.flags & (QWAMOS_GPU_DEV_F_DIRTY | QWAMOS_GPU_DEV_F_VM_DIRT));
-	EXPECT_EQ(1, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_DEVICE_RESET, .result = QT_DONE,
-							    .device = qt_addr(variant->device)), NULL));
-	ASSERT_EQ(1, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_DEVICE_SCRUBBED, .result = QT_DONE,
-							    .device = qt_addr(variant->device)), &rec));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, mark,
+				   QT_WANT(QWAMOS_GPU_EV_DEVICE_RESET, .result = QT_DONE,
+					   .device = qt_addr(variant->device)),
+				   NULL));
+	ASSERT_EQ(1, qt_audit_find(self->ctl, mark,
+				   QT_WANT(QWAMOS_GPU_EV_DEVICE_SCRUBBED, .result = QT_DONE,
+					   .device = qt_addr(variant->device)),
+				   &rec));
 	EXPECT_LE((__u64)variant->size, rec.used);
 	EXPECT_EQ(QWAMOS_GPU_SCRUB_FULL, rec.limit);
 

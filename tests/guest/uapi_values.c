@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What is particular to one call: names, cgroups, enums, masks, arrays, ids; and running out of fds. */
+/* What is particular to one call: names, cgroups, enums, masks, arrays, ids; and running out of
+ * fds. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -11,7 +13,7 @@
 #include "call.h"
 #include "vm.h"
 
-#define NOTHING_THERE	0x1000UL
+#define NOTHING_THERE 0x1000UL
 
 FIXTURE(values)
 {
@@ -56,7 +58,8 @@ static int create_named(int ctl, const void *name, size_t len)
 /* Every byte at the front, in the middle and at the end of a name. */
 TEST_F(values, name_bytes)
 {
-	static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+	static const char good[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
 	int c, at;
 
 	for (c = 1; c < 256; c++) {
@@ -66,7 +69,8 @@ TEST_F(values, name_bytes)
 			char name[3] = "xyz";
 
 			name[at] = c;
-			EXPECT_EQ(err, create_named(self->ctl, name, 3)) TH_LOG("byte %#x at %d", c, at);
+			EXPECT_EQ(err, create_named(self->ctl, name, 3))
+			TH_LOG("byte %#x at %d", c, at);
 		}
 	}
 }
@@ -87,7 +91,8 @@ TEST_F(values, name_taken)
 	struct qwamos_gpu_create c;
 	int use;
 
-	EXPECT_EQ(-EEXIST, qt_create(self->ctl, self->vm.name, -1, QWAMOS_GPU_CREATE_F_NO_CGROUP, &c));
+	EXPECT_EQ(-EEXIST,
+		  qt_create(self->ctl, self->vm.name, -1, QWAMOS_GPU_CREATE_F_NO_CGROUP, &c));
 	/* Free again as soon as it has ended, also while a use fd of it is still open. */
 	use = qt_new_use(self->vm.use);
 	ASSERT_LE(0, use);
@@ -145,7 +150,8 @@ TEST_F(values, cgroup_kinds)
 	fd = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(-EINVAL, create_in(self->ctl, fd, 0)) TH_LOG("the root");
-	EXPECT_EQ(-EINVAL, create_in(self->ctl, fd, QWAMOS_GPU_CREATE_F_NO_CGROUP)) TH_LOG("none, and one");
+	EXPECT_EQ(-EINVAL, create_in(self->ctl, fd, QWAMOS_GPU_CREATE_F_NO_CGROUP))
+	TH_LOG("none, and one");
 	close(fd);
 	EXPECT_EQ(-EINVAL, create_in(self->ctl, 1000, QWAMOS_GPU_CREATE_F_NO_CGROUP));
 	EXPECT_EQ(-EINVAL, create_in(self->ctl, -2, QWAMOS_GPU_CREATE_F_NO_CGROUP));
@@ -199,8 +205,11 @@ TEST_F(values, cgroup_overlap)
 
 	EXPECT_EQ(-EBUSY, create_in(self->ctl, self->vm.cgroup_fd, 0));
 	EXPECT_EQ(QWAMOS_GPU_REASON_CGROUP_IN_USE, qt_reason);
-	EXPECT_LT(0, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_CALL_REFUSED, .reason = QWAMOS_GPU_REASON_CGROUP_IN_USE,
-							     .result = -EBUSY, .pid = getpid()), NULL));
+	EXPECT_LT(0, qt_audit_find(self->ctl, mark,
+				   QT_WANT(QWAMOS_GPU_EV_CALL_REFUSED,
+					   .reason = QWAMOS_GPU_REASON_CGROUP_IN_USE,
+					   .result = -EBUSY, .pid = getpid()),
+				   NULL));
 	snprintf(name, sizeof(name), "%s/below", self->vm.name);
 	fd = qt_cgroup_new(name, below);
 	ASSERT_LE(0, fd);
@@ -241,14 +250,18 @@ TEST_F(values, policy)
 	struct qwamos_gpu_vm vm;
 	int bit;
 
-	EXPECT_EQ(-EINVAL, set_policy(self->vm.manage, 0, 0)) TH_LOG("the first call gives no level");
+	EXPECT_EQ(-EINVAL, set_policy(self->vm.manage, 0, 0))
+	TH_LOG("the first call gives no level");
 	for (bit = 1; bit < 32; bit++) {
-		EXPECT_EQ(-EOPNOTSUPP, set_policy(self->vm.manage, 1U << bit, 0)) TH_LOG("mask bit %d", bit);
-		EXPECT_EQ(-EOPNOTSUPP, set_policy(self->vm.manage, 1U << bit | QWAMOS_GPU_POLICY_LEVEL, 0));
+		EXPECT_EQ(-EOPNOTSUPP, set_policy(self->vm.manage, 1U << bit, 0))
+		TH_LOG("mask bit %d", bit);
+		EXPECT_EQ(-EOPNOTSUPP,
+			  set_policy(self->vm.manage, 1U << bit | QWAMOS_GPU_POLICY_LEVEL, 0));
 	}
 	EXPECT_EQ(-EOPNOTSUPP, set_policy(self->vm.manage, QWAMOS_GPU_POLICY_LEVEL, 5));
 	EXPECT_EQ(-EOPNOTSUPP, set_policy(self->vm.manage, QWAMOS_GPU_POLICY_LEVEL, 0x80000000));
-	EXPECT_EQ(-EOPNOTSUPP, set_policy(self->vm.manage, QWAMOS_GPU_POLICY_LEVEL, QWAMOS_GPU_LEVEL_NONE));
+	EXPECT_EQ(-EOPNOTSUPP,
+		  set_policy(self->vm.manage, QWAMOS_GPU_POLICY_LEVEL, QWAMOS_GPU_LEVEL_NONE));
 	ASSERT_EQ(0, qt_vm_info(self->vm.manage, &vm));
 	EXPECT_EQ(QWAMOS_GPU_LEVEL_NONE, vm.level);
 	for (bit = 0; bit <= QWAMOS_GPU_LEVEL_SYSTEM; bit++) {
@@ -261,7 +274,11 @@ TEST_F(values, policy)
 static int open_vm(int ctl, __u64 id, const void *name, size_t len, __u32 right)
 {
 	struct qwamos_gpu_open o = {
-		.hdr = QT_HDR(o, 0), .vm_id = id, .right = right, .out_fd = (int)QT_P32, .out_vm_id = QT_P64,
+		.hdr = QT_HDR(o, 0),
+		.vm_id = id,
+		.right = right,
+		.out_fd = (int)QT_P32,
+		.out_vm_id = QT_P64,
 	};
 	int ret;
 
@@ -286,10 +303,13 @@ TEST_F(values, open)
 	EXPECT_EQ(-EOPNOTSUPP, open_vm(self->ctl, self->vm.id, "", 0, 0));
 	EXPECT_EQ(-EOPNOTSUPP, open_vm(self->ctl, self->vm.id, "", 0, 3));
 	EXPECT_EQ(-EOPNOTSUPP, open_vm(self->ctl, self->vm.id, "", 0, 0xffffffff));
-	EXPECT_EQ(-EINVAL, open_vm(self->ctl, self->vm.id, self->vm.name, len, QWAMOS_GPU_RIGHT_USE)) TH_LOG("id and name");
+	EXPECT_EQ(-EINVAL,
+		  open_vm(self->ctl, self->vm.id, self->vm.name, len, QWAMOS_GPU_RIGHT_USE))
+	TH_LOG("id and name");
 	EXPECT_EQ(-EINVAL, open_vm(self->ctl, 0, "", 0, QWAMOS_GPU_RIGHT_USE)) TH_LOG("neither");
 	EXPECT_EQ(-EINVAL, open_vm(self->ctl, 0, "a/b", 3, QWAMOS_GPU_RIGHT_USE)) TH_LOG("no name");
-	EXPECT_EQ(-EINVAL, open_vm(self->ctl, 0, long_name, 64, QWAMOS_GPU_RIGHT_USE)) TH_LOG("no NUL");
+	EXPECT_EQ(-EINVAL, open_vm(self->ctl, 0, long_name, 64, QWAMOS_GPU_RIGHT_USE))
+	TH_LOG("no NUL");
 	EXPECT_EQ(-ENOENT, open_vm(self->ctl, 0, long_name, 63, QWAMOS_GPU_RIGHT_USE));
 	EXPECT_EQ(-ENOENT, open_vm(self->ctl, self->vm.id + 1000, "", 0, QWAMOS_GPU_RIGHT_USE));
 	EXPECT_EQ(-ENOENT, open_vm(self->ctl, ~0ULL, "", 0, QWAMOS_GPU_RIGHT_USE));
@@ -304,14 +324,19 @@ TEST_F(values, open)
 	close(fd);
 
 	ASSERT_EQ(0, qt_destroy(self->vm.manage));
-	EXPECT_EQ(-ENOENT, open_vm(self->ctl, self->vm.id, "", 0, QWAMOS_GPU_RIGHT_USE)) TH_LOG("ended");
-	EXPECT_EQ(-ENOENT, open_vm(self->ctl, 0, self->vm.name, len, QWAMOS_GPU_RIGHT_USE)) TH_LOG("ended");
+	EXPECT_EQ(-ENOENT, open_vm(self->ctl, self->vm.id, "", 0, QWAMOS_GPU_RIGHT_USE))
+	TH_LOG("ended");
+	EXPECT_EQ(-ENOENT, open_vm(self->ctl, 0, self->vm.name, len, QWAMOS_GPU_RIGHT_USE))
+	TH_LOG("ended");
 }
 
 static int list(int ctl, unsigned int cmd, void *entries, __u32 entry_size, __u32 *count)
 {
 	struct qwamos_gpu_list l = {
-		.hdr = QT_HDR(l, 0), .entries = (unsigned long)entries, .entry_size = entry_size, .count = *count,
+		.hdr = QT_HDR(l, 0),
+		.entries = (unsigned long)entries,
+		.entry_size = entry_size,
+		.count = *count,
 	};
 	int ret = qt_call(ctl, cmd, &l, sizeof(l), QT_FIELD(struct qwamos_gpu_list, count));
 
@@ -358,7 +383,8 @@ TEST_F(values, list_arrays)
 			memset(buf, QT_POISON, sizeof(buf));
 			EXPECT_EQ(0, list(self->ctl, cmd, buf, size, &count));
 			EXPECT_EQ(all, count);
-			EXPECT_EQ(QT_POISON, buf[all * size]) TH_LOG("written behind the last entry");
+			EXPECT_EQ(QT_POISON, buf[all * size])
+			TH_LOG("written behind the last entry");
 		}
 		/* A newer caller's entries. */
 		count = all;
@@ -371,7 +397,8 @@ TEST_F(values, list_arrays)
 		EXPECT_EQ(QT_POISON, buf[all * (size + 24)]);
 		for (k = 0; k < ARRAY_SIZE(short_sizes); k++) {
 			count = 60;
-			EXPECT_EQ(-EINVAL, list(self->ctl, cmd, buf, short_sizes[k], &count)) TH_LOG("entry size %u", short_sizes[k]);
+			EXPECT_EQ(-EINVAL, list(self->ctl, cmd, buf, short_sizes[k], &count))
+			TH_LOG("entry size %u", short_sizes[k]);
 		}
 		count = all;
 		EXPECT_EQ(-EFAULT, list(self->ctl, cmd, NULL, size, &count));
@@ -396,7 +423,9 @@ TEST_F(values, audit_read)
 {
 	static struct qwamos_gpu_audit_record recs[4];
 	const struct qwamos_gpu_audit_read good = {
-		.records = (unsigned long)recs, .record_size = sizeof(recs[0]), .count = ARRAY_SIZE(recs),
+		.records = (unsigned long)recs,
+		.record_size = sizeof(recs[0]),
+		.count = ARRAY_SIZE(recs),
 	};
 	const int fds[] = { self->ctl, self->vm.manage, self->vm.use };
 	struct qwamos_gpu_audit_read r;
@@ -481,16 +510,74 @@ TEST_F(values, out_of_fds)
 		now = old;
 		now.rlim_cur = top + room;
 		ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &now));
-		EXPECT_EQ(-EMFILE, create_in(self->ctl, -1, QWAMOS_GPU_CREATE_F_NO_CGROUP)) TH_LOG("room for %d", room);
+		EXPECT_EQ(-EMFILE, create_in(self->ctl, -1, QWAMOS_GPU_CREATE_F_NO_CGROUP))
+		TH_LOG("room for %d", room);
 		if (!room) {
 			EXPECT_EQ(-EMFILE, qt_new_use(self->vm.use));
-			EXPECT_EQ(-EMFILE, qt_open_vm(self->ctl, self->vm.id, NULL, QWAMOS_GPU_RIGHT_USE));
-			EXPECT_EQ(-EMFILE, qt_open_vm(self->ctl, self->vm.id, NULL, QWAMOS_GPU_RIGHT_MANAGE));
+			EXPECT_EQ(-EMFILE,
+				  qt_open_vm(self->ctl, self->vm.id, NULL, QWAMOS_GPU_RIGHT_USE));
+			EXPECT_EQ(-EMFILE, qt_open_vm(self->ctl, self->vm.id, NULL,
+						      QWAMOS_GPU_RIGHT_MANAGE));
 		}
 		ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &old));
 		EXPECT_EQ(fds, count_fds());
 	}
 	EXPECT_EQ(n, qt_list_vms(self->ctl, vms, 8));
+}
+
+TEST(unknown_numbers)
+{
+	static const __u8 known[] = {
+		QWAMOS_GPU_CMD_GET_INFO,   QWAMOS_GPU_CMD_CREATE,	QWAMOS_GPU_CMD_OPEN,
+		QWAMOS_GPU_CMD_LIST_VMS,   QWAMOS_GPU_CMD_LIST_DEVICES, QWAMOS_GPU_CMD_RELEASE,
+		QWAMOS_GPU_CMD_AUDIT_READ, QWAMOS_GPU_CMD_SET_POLICY,	QWAMOS_GPU_CMD_JOIN,
+		QWAMOS_GPU_CMD_DESTROY,	   QWAMOS_GPU_CMD_ATTACH,	QWAMOS_GPU_CMD_DETACH,
+		QWAMOS_GPU_CMD_VM_INFO,	   QWAMOS_GPU_CMD_NEW_USE,
+	};
+	struct qwamos_gpu_get_info arg;
+	struct qt_vm vm;
+	int ctl = qt_open_control(), nr;
+	size_t i;
+
+	ASSERT_LE(0, ctl);
+	ASSERT_EQ(0, qt_vm_new(&vm, ctl, QWAMOS_GPU_LEVEL_SYSTEM, QWAMOS_GPU_CREATE_F_NO_CGROUP));
+	for (nr = 0; nr < 256; nr++) {
+		const int fds[] = { ctl, vm.manage, vm.use };
+
+		if (memchr(known, nr, sizeof(known)))
+			continue;
+		for (i = 0; i < ARRAY_SIZE(fds); i++) {
+			memset(&arg, QT_POISON, sizeof(arg));
+			arg.hdr = (struct qwamos_gpu_hdr)QT_HDR(arg, 0);
+			EXPECT_EQ(-ENOTTY, qt_call(fds[i], _IO(QWAMOS_GPU_MAGIC, nr), &arg,
+						   sizeof(arg), QT_NONE))
+			TH_LOG("number %d", nr);
+		}
+	}
+	qt_vm_end(&vm);
+}
+
+/* An fd of ours has no other operations than ioctl() and poll(). */
+TEST(no_other_ways)
+{
+	struct qt_vm vm;
+	int ctl = qt_open_control();
+	char c = 0;
+	size_t i;
+
+	ASSERT_LE(0, ctl);
+	ASSERT_EQ(0, qt_vm_new(&vm, ctl, QWAMOS_GPU_LEVEL_SYSTEM, QWAMOS_GPU_CREATE_F_NO_CGROUP));
+	for (i = 0; i < 3; i++) {
+		const int fds[] = { ctl, vm.manage, vm.use };
+
+		EXPECT_EQ(-1, read(fds[i], &c, 1));
+		EXPECT_EQ(EINVAL, errno);
+		EXPECT_EQ(-1, write(fds[i], &c, 1));
+		EXPECT_EQ(EINVAL, errno);
+		EXPECT_EQ(MAP_FAILED, mmap(NULL, 4096, PROT_READ, MAP_SHARED, fds[i], 0));
+		EXPECT_EQ(ENODEV, errno);
+	}
+	qt_vm_end(&vm);
 }
 
 TEST_HARNESS_MAIN

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A VM's life without a device: joining, policy, what keeps it alive, what ends it, poll(). Those with a device are in lifetime.c. */
+/* A VM's life without a device: joining, policy, what keeps it alive, what ends it, poll(). Those
+ * with a device are in lifetime.c. */
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -11,7 +12,7 @@
 #include "call.h"
 #include "vm.h"
 
-#define SOON	5000	/* ms that what the kernel does by itself may take */
+#define SOON 5000 /* ms that what the kernel does by itself may take */
 
 FIXTURE(life)
 {
@@ -40,7 +41,8 @@ FIXTURE_TEARDOWN(life)
 static int ended(int ctl, __u64 id, __u32 reason)
 {
 	struct qwamos_gpu_audit_record rec;
-	long n = qt_audit_wait(ctl, 0, QT_WANT(QWAMOS_GPU_EV_VM_DESTROYED, .chain = id), &rec, SOON);
+	long n =
+		qt_audit_wait(ctl, 0, QT_WANT(QWAMOS_GPU_EV_VM_DESTROYED, .chain = id), &rec, SOON);
 
 	if (n != 1)
 		return n < 0 ? n : -ETIMEDOUT;
@@ -83,7 +85,8 @@ TEST_F(life, info)
 	n = qt_list_vms(self->ctl, vms, 8);
 	ASSERT_EQ(1, n);
 	EXPECT_EQ(0, memcmp(&vm, &vms[0], sizeof(vm)));
-	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_NONE, QWAMOS_GPU_CREATE_F_NO_CGROUP));
+	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_NONE,
+			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
 	ASSERT_EQ(0, qt_vm_info(self->other.manage, &vm));
 	EXPECT_EQ(QWAMOS_GPU_LEVEL_NONE, vm.level);
 	EXPECT_EQ(0, vm.flags);
@@ -94,13 +97,21 @@ TEST_F(life, policy_records)
 	struct qwamos_gpu_audit_record rec;
 	__u64 mark = qt_audit_mark(self->ctl);
 
-	EXPECT_EQ(1, qt_audit_find(self->ctl, 0, QT_WANT(QWAMOS_GPU_EV_VM_CREATED, .chain = self->vm.id, .pid = getpid()), &rec));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, 0,
+				   QT_WANT(QWAMOS_GPU_EV_VM_CREATED, .chain = self->vm.id,
+					   .pid = getpid()),
+				   &rec));
 	EXPECT_STREQ(self->vm.name, rec.vm_name);
 	EXPECT_EQ(0, rec.uid);
-	EXPECT_EQ(1, qt_audit_find(self->ctl, 0, QT_WANT(QWAMOS_GPU_EV_POLICY_CREATED, .chain = self->vm.id, .pid = getpid()), &rec));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, 0,
+				   QT_WANT(QWAMOS_GPU_EV_POLICY_CREATED, .chain = self->vm.id,
+					   .pid = getpid()),
+				   &rec));
 	EXPECT_EQ(QWAMOS_GPU_LEVEL_MEDIUM, rec.level);
 	EXPECT_EQ(0, qt_set_level(self->vm.manage, QWAMOS_GPU_LEVEL_HIGH));
-	EXPECT_EQ(1, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_POLICY_CHANGED, .chain = self->vm.id), &rec));
+	EXPECT_EQ(1,
+		  qt_audit_find(self->ctl, mark,
+				QT_WANT(QWAMOS_GPU_EV_POLICY_CHANGED, .chain = self->vm.id), &rec));
 	EXPECT_EQ(QWAMOS_GPU_LEVEL_HIGH, rec.level);
 }
 
@@ -114,18 +125,25 @@ TEST_F(life, join)
 	ASSERT_EQ(0, qt_vmm(&self->vm, &self->a, &use));
 	ASSERT_EQ(0, qt_vm_info(self->vm.use, &vm));
 	EXPECT_EQ(self->a.pid, vm.joined_pid);
-	EXPECT_EQ(1, qt_audit_find(self->ctl, 0, QT_WANT(QWAMOS_GPU_EV_VM_JOINED, .chain = self->vm.id, .pid = self->a.pid), NULL));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, 0,
+				   QT_WANT(QWAMOS_GPU_EV_VM_JOINED, .chain = self->vm.id,
+					   .pid = self->a.pid),
+				   NULL));
 
 	/* Once for each VM, one VM for each process. */
 	mark = qt_audit_mark(self->ctl);
 	EXPECT_EQ(-EBUSY, qt_do(&self->a, qt_do_join, use, 0));
 	EXPECT_EQ(QWAMOS_GPU_REASON_ALREADY_JOINED, *(__u32 *)self->a.data);
-	EXPECT_EQ(1, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_CALL_REFUSED, .result = -EBUSY, .pid = self->a.pid), NULL));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, mark,
+				   QT_WANT(QWAMOS_GPU_EV_CALL_REFUSED, .result = -EBUSY,
+					   .pid = self->a.pid),
+				   NULL));
 	ASSERT_EQ(0, qt_spawn(&second, self->vm.cgroup));
 	use2 = qt_give_fd(&second, self->vm.use);
 	EXPECT_EQ(-EBUSY, qt_do(&second, qt_do_join, use2, 0));
 	EXPECT_EQ(QWAMOS_GPU_REASON_ALREADY_JOINED, *(__u32 *)second.data);
-	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, QWAMOS_GPU_CREATE_F_NO_CGROUP));
+	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM,
+			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
 	use = qt_give_fd(&self->a, self->other.use);
 	EXPECT_EQ(-EBUSY, qt_do(&self->a, qt_do_join, use, 0));
 	EXPECT_EQ(QWAMOS_GPU_REASON_JOINED_ELSEWHERE, *(__u32 *)self->a.data);
@@ -146,8 +164,11 @@ TEST_F(life, join_from_outside)
 	mark = qt_audit_mark(self->ctl);
 	EXPECT_EQ(-EACCES, qt_do(&self->a, qt_do_join, use, 0));
 	EXPECT_EQ(QWAMOS_GPU_REASON_NOT_IN_CGROUP, *(__u32 *)self->a.data);
-	EXPECT_EQ(1, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_CALL_REFUSED, .reason = QWAMOS_GPU_REASON_NOT_IN_CGROUP,
-							    .result = -EACCES, .pid = self->a.pid), NULL));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, mark,
+				   QT_WANT(QWAMOS_GPU_EV_CALL_REFUSED,
+					   .reason = QWAMOS_GPU_REASON_NOT_IN_CGROUP,
+					   .result = -EACCES, .pid = self->a.pid),
+				   NULL));
 	ASSERT_EQ(0, qt_vm_info(self->vm.use, &vm));
 	EXPECT_EQ(0, vm.joined_pid);
 	/* Standing in another VM's is no better. */
@@ -197,10 +218,12 @@ TEST_F(life, membership)
 
 	ASSERT_EQ(0, qt_vmm(&self->vm, &self->a, &use));
 	ASSERT_EQ(0, qt_clone(&self->a, &child, 0));
-	/* The child is no member, but it stands in the VM's cgroup: there it can't join, and elsewhere neither. */
+	/* The child is no member, but it stands in the VM's cgroup: there it can't join, and
+	 * elsewhere neither. */
 	EXPECT_EQ(-EBUSY, qt_do(&child, qt_do_join, use, 0));
 	EXPECT_EQ(QWAMOS_GPU_REASON_ALREADY_JOINED, *(__u32 *)child.data);
-	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, QWAMOS_GPU_CREATE_F_NO_CGROUP));
+	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM,
+			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
 	use2 = qt_give_fd(&child, self->other.use);
 	EXPECT_EQ(-EBUSY, qt_do(&child, qt_do_join, use2, 0));
 	EXPECT_EQ(QWAMOS_GPU_REASON_JOINED_ELSEWHERE, *(__u32 *)child.data);
@@ -295,7 +318,8 @@ TEST_F(life, destroy)
 	EXPECT_EQ(0, qt_died(self->a.pid, SOON));
 	EXPECT_EQ(0, qt_died(child.pid, SOON));
 	EXPECT_EQ(0, ended(self->ctl, self->vm.id, QWAMOS_GPU_REASON_DESTROYED));
-	EXPECT_EQ(1, qt_audit_find(self->ctl, 0, QT_WANT(QWAMOS_GPU_EV_VM_KILLED, .chain = self->vm.id), NULL));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, 0,
+				   QT_WANT(QWAMOS_GPU_EV_VM_KILLED, .chain = self->vm.id), NULL));
 }
 
 /* A poll() that began before the end is woken by it. */
@@ -333,7 +357,8 @@ TEST_F(life, leader_exits_without_cgroup)
 {
 	int use;
 
-	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_MEDIUM, QWAMOS_GPU_CREATE_F_NO_CGROUP));
+	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_MEDIUM,
+			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
 	ASSERT_EQ(0, qt_vmm(&self->other, &self->a, &use));
 	qt_end(&self->a);
 	EXPECT_EQ(POLLHUP, polled(self->other.use, SOON));
@@ -409,7 +434,8 @@ TEST_F(life, end_on_close)
 {
 	int manage2, dup_of;
 
-	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, QWAMOS_GPU_CREATE_F_END_ON_CLOSE));
+	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM,
+			       QWAMOS_GPU_CREATE_F_END_ON_CLOSE));
 	manage2 = qt_open_vm(self->ctl, self->other.id, NULL, QWAMOS_GPU_RIGHT_MANAGE);
 	ASSERT_LE(0, manage2);
 	ASSERT_EQ(0, qt_vmm(&self->other, &self->a, NULL));
@@ -420,8 +446,10 @@ TEST_F(life, end_on_close)
 	close(dup_of);
 	EXPECT_EQ(POLLHUP, polled(self->other.use, SOON));
 	EXPECT_EQ(0, qt_died(self->a.pid, SOON));
-	EXPECT_LT(0, qt_audit_wait(self->ctl, 0, QT_WANT(QWAMOS_GPU_EV_VM_DESTROYED, .chain = self->other.id,
-							  .reason = QWAMOS_GPU_REASON_MANAGER_CLOSED), NULL, SOON));
+	EXPECT_LT(0, qt_audit_wait(self->ctl, 0,
+				   QT_WANT(QWAMOS_GPU_EV_VM_DESTROYED, .chain = self->other.id,
+					   .reason = QWAMOS_GPU_REASON_MANAGER_CLOSED),
+				   NULL, SOON));
 	expect_vm_ended(_metadata, manage2, true);
 	close(manage2);
 }

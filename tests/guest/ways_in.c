@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every VFIO way to a device that a VM holds, tried by those who have not joined that VM: each is -EACCES, for root too, and each is in the audit
- * log. What the VM's own process does goes on working meanwhile.
+ * Every VFIO way to a device that a VM holds, tried by those who have not joined that VM: each is
+ * -EACCES, for root too, and each is in the audit log. What the VM's own process does goes on
+ * working meanwhile.
  */
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -17,7 +18,8 @@
 /* What each actor has open; a fork has its own copy of it, with the same fds. */
 static struct qt_vfio v = { -1, -1, -1, NULL };
 
-/* Try to open the device whose address is in the shared memory, and keep it; the step that failed comes back there. */
+/* Try to open the device whose address is in the shared memory, and keep it; the step that failed
+ * comes back there. */
 static long do_open(long x, long y, void *data)
 {
 	int ret = qt_vfio_open(&v, data);
@@ -42,19 +44,41 @@ static long do_fd_of(long which, long y, void *data)
 	return which ? v.device : v.group;
 }
 
-enum op { GET_INFO, REGION_INFO, IRQ_INFO, SET_IRQS, RESET, HOT_RESET_INFO, HOT_RESET, IOEVENTFD, FEATURE_PROBE, FEATURE_SET, UNKNOWN, READ, WRITE,
-	  MMAP, OPS };
+enum op {
+	GET_INFO,
+	REGION_INFO,
+	IRQ_INFO,
+	SET_IRQS,
+	RESET,
+	HOT_RESET_INFO,
+	HOT_RESET,
+	IOEVENTFD,
+	FEATURE_PROBE,
+	FEATURE_SET,
+	UNKNOWN,
+	READ,
+	WRITE,
+	MMAP,
+	OPS
+};
 
 static const struct {
 	const char *name;
 	__u32 way;
 } ops[OPS] = {
-	{ "VFIO_DEVICE_GET_INFO", QWAMOS_GPU_WAY_IOCTL }, { "VFIO_DEVICE_GET_REGION_INFO", QWAMOS_GPU_WAY_IOCTL },
-	{ "VFIO_DEVICE_GET_IRQ_INFO", QWAMOS_GPU_WAY_IOCTL }, { "VFIO_DEVICE_SET_IRQS", QWAMOS_GPU_WAY_IOCTL },
-	{ "VFIO_DEVICE_RESET", QWAMOS_GPU_WAY_IOCTL }, { "VFIO_DEVICE_GET_PCI_HOT_RESET_INFO", QWAMOS_GPU_WAY_IOCTL },
-	{ "VFIO_DEVICE_PCI_HOT_RESET", QWAMOS_GPU_WAY_IOCTL }, { "VFIO_DEVICE_IOEVENTFD", QWAMOS_GPU_WAY_IOCTL },
-	{ "VFIO_DEVICE_FEATURE probe", QWAMOS_GPU_WAY_FEATURE }, { "VFIO_DEVICE_FEATURE set", QWAMOS_GPU_WAY_FEATURE },
-	{ "an unknown ioctl", QWAMOS_GPU_WAY_IOCTL }, { "read", QWAMOS_GPU_WAY_READ }, { "write", QWAMOS_GPU_WAY_WRITE },
+	{ "VFIO_DEVICE_GET_INFO", QWAMOS_GPU_WAY_IOCTL },
+	{ "VFIO_DEVICE_GET_REGION_INFO", QWAMOS_GPU_WAY_IOCTL },
+	{ "VFIO_DEVICE_GET_IRQ_INFO", QWAMOS_GPU_WAY_IOCTL },
+	{ "VFIO_DEVICE_SET_IRQS", QWAMOS_GPU_WAY_IOCTL },
+	{ "VFIO_DEVICE_RESET", QWAMOS_GPU_WAY_IOCTL },
+	{ "VFIO_DEVICE_GET_PCI_HOT_RESET_INFO", QWAMOS_GPU_WAY_IOCTL },
+	{ "VFIO_DEVICE_PCI_HOT_RESET", QWAMOS_GPU_WAY_IOCTL },
+	{ "VFIO_DEVICE_IOEVENTFD", QWAMOS_GPU_WAY_IOCTL },
+	{ "VFIO_DEVICE_FEATURE probe", QWAMOS_GPU_WAY_FEATURE },
+	{ "VFIO_DEVICE_FEATURE set", QWAMOS_GPU_WAY_FEATURE },
+	{ "an unknown ioctl", QWAMOS_GPU_WAY_IOCTL },
+	{ "read", QWAMOS_GPU_WAY_READ },
+	{ "write", QWAMOS_GPU_WAY_WRITE },
 	{ "mmap", QWAMOS_GPU_WAY_MMAP },
 };
 
@@ -112,7 +136,8 @@ static long do_op(long op, long fd, void *data)
 		return failed(ioctl(fd, VFIO_DEVICE_IOEVENTFD, &a));
 	case FEATURE_PROBE:
 		a.feature.argsz = sizeof(a.feature);
-		a.feature.flags = VFIO_DEVICE_FEATURE_PROBE | VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_PCI_VF_TOKEN;
+		a.feature.flags = VFIO_DEVICE_FEATURE_PROBE | VFIO_DEVICE_FEATURE_SET |
+				  VFIO_DEVICE_FEATURE_PCI_VF_TOKEN;
 		return failed(ioctl(fd, VFIO_DEVICE_FEATURE, &a));
 	case FEATURE_SET:
 		a.feature.flags = VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_PCI_VF_TOKEN;
@@ -120,9 +145,11 @@ static long do_op(long op, long fd, void *data)
 	case UNKNOWN:
 		return failed(ioctl(fd, _IO(VFIO_TYPE, VFIO_BASE + 99), &a));
 	case READ:
-		return failed(pread(fd, &word, sizeof(word), (__u64)VFIO_PCI_CONFIG_REGION_INDEX << 40));
+		return failed(
+			pread(fd, &word, sizeof(word), (__u64)VFIO_PCI_CONFIG_REGION_INDEX << 40));
 	case WRITE:
-		return failed(pwrite(fd, &word, sizeof(word), ((__u64)VFIO_PCI_CONFIG_REGION_INDEX << 40) + 0x3c));
+		return failed(pwrite(fd, &word, sizeof(word),
+				     ((__u64)VFIO_PCI_CONFIG_REGION_INDEX << 40) + 0x3c));
 	case MMAP:
 		p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 		if (p == MAP_FAILED)
@@ -144,7 +171,7 @@ FIXTURE(ways)
 	struct qt_vm other;
 	struct qt_actor vmm;
 	struct qt_actor stranger;
-	int taken;	/* an fd of the VMM's, until the end of the test */
+	int taken; /* an fd of the VMM's, until the end of the test */
 };
 
 FIXTURE_SETUP(ways)
@@ -184,12 +211,16 @@ static long try_device_fd(struct qt_actor *a, int group, const char *addr)
 	return qt_do(a, do_get_device_fd, group, 0);
 }
 
-#define EXPECT_AUDITED(mark, who, which, why) \
-	EXPECT_EQ(1, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED, .reason = QWAMOS_GPU_REASON_##why, \
-		.result = -EACCES, .pid = (who)->pid, .asked = (which), .device = self->addr), NULL))
+#define EXPECT_AUDITED(mark, who, which, why)                                                    \
+	EXPECT_EQ(1, qt_audit_find(self->ctl, mark,                                              \
+				   QT_WANT(QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED,                    \
+					   .reason = QWAMOS_GPU_REASON_##why, .result = -EACCES, \
+					   .pid = (who)->pid, .asked = (which),                  \
+					   .device = self->addr),                                \
+				   NULL))
 
 /* The device is where it was, and its owner can use it. */
-static void still_works(struct __test_metadata *_metadata, FIXTURE_DATA(ways) *self)
+static void still_works(struct __test_metadata *_metadata, FIXTURE_DATA(ways) * self)
 {
 	EXPECT_EQ(QWAMOS_GPU_DEV_OPEN, qt_state(self->ctl, "vga-a"));
 	EXPECT_EQ(0, qt_do(&self->vmm, do_op, GET_INFO, qt_do(&self->vmm, do_fd_of, 1, 0)));
@@ -205,14 +236,18 @@ TEST_F(ways, owner)
 	EXPECT_EQ(QWAMOS_GPU_DEV_OPEN, qt_state(self->ctl, "vga-a"));
 	ASSERT_EQ(0, qt_vm_info(self->vm.use, &vm));
 	EXPECT_EQ(1, vm.devices_open);
-	EXPECT_EQ(1, qt_audit_find(self->ctl, 0, QT_WANT(QWAMOS_GPU_EV_DEVICE_OPENED, .chain = self->vm.id, .pid = self->vmm.pid), NULL));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, 0,
+				   QT_WANT(QWAMOS_GPU_EV_DEVICE_OPENED, .chain = self->vm.id,
+					   .pid = self->vmm.pid),
+				   NULL));
 	/* The same operations as below, so that these don't fail for another reason. */
 	fd = qt_do(&self->vmm, do_fd_of, 1, 0);
 	for (op = 0; op < OPS; op++) {
 		long ret = qt_do(&self->vmm, do_op, op, fd);
 
 		EXPECT_NE(-EACCES, ret) TH_LOG("%s", ops[op].name);
-		if (op == GET_INFO || op == REGION_INFO || op == RESET || op == HOT_RESET_INFO || op >= READ) {
+		if (op == GET_INFO || op == REGION_INFO || op == RESET || op == HOT_RESET_INFO ||
+		    op >= READ) {
 			EXPECT_EQ(0, ret) TH_LOG("%s", ops[op].name);
 		}
 	}
@@ -268,7 +303,8 @@ TEST_F(ways, other_member)
 	EXPECT_AUDITED(mark, &self->stranger, QWAMOS_GPU_WAY_GET_FD, NOT_MEMBER);
 }
 
-/* While the joined parent has the device open, its child asks for another fd through the group fd that it inherited. */
+/* While the joined parent has the device open, its child asks for another fd through the group fd
+ * that it inherited. */
 TEST_F(ways, child_with_inherited_group_fd)
 {
 	struct qt_actor child;
@@ -305,7 +341,8 @@ TEST_F(ways, passed_group_fd)
 }
 
 /* Every operation on a device fd that was passed, or inherited. */
-static void expect_useless(struct __test_metadata *_metadata, FIXTURE_DATA(ways) *self, struct qt_actor *a, long fd)
+static void expect_useless(struct __test_metadata *_metadata, FIXTURE_DATA(ways) * self,
+			   struct qt_actor *a, long fd)
 {
 	int op;
 
@@ -367,7 +404,10 @@ TEST_F(ways, repeats_are_folded)
 	for (i = 0; i < 50; i++) {
 		EXPECT_EQ(-EACCES, try_open(&self->stranger, self->addr));
 	}
-	EXPECT_EQ(50, qt_audit_find(self->ctl, mark, QT_WANT(QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED, .device = self->addr), &rec));
+	EXPECT_EQ(50,
+		  qt_audit_find(self->ctl, mark,
+				QT_WANT(QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED, .device = self->addr),
+				&rec));
 	/* The first at once, the rest in a record or two (a second may pass while they come). */
 	EXPECT_EQ(1, rec.count);
 	EXPECT_GE(mark + 20, qt_audit_mark(self->ctl));

@@ -15,7 +15,7 @@
 #include "actor.h"
 #include "lab.h"
 
-#define ACTORS	64
+#define ACTORS 64
 
 enum verb { DO, GIVE, TAKE, CLONE, END };
 
@@ -35,7 +35,8 @@ static bool taken[ACTORS];
 
 __attribute__((constructor)) static void setup(void)
 {
-	void *p = mmap(NULL, ACTORS * QT_SHARED, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(NULL, ACTORS * QT_SHARED, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		       -1, 0);
 
 	if (p == MAP_FAILED)
 		abort();
@@ -67,7 +68,10 @@ static int recv_message(int sock, void *data, size_t size, int *fd)
 {
 	char control[CMSG_SPACE(sizeof(int))];
 	struct iovec iov = { data, size };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = sizeof(control) };
 	struct cmsghdr *c;
 	int n;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Actors: processes that do what the test tells them, one function at a time. An actor is a fork of the process that made it, so a function
- * pointer means the same in both, and a fork of an actor keeps all that the actor holds: fds, mappings, variables.
+ * Actors: processes that do what the test tells them, one function at a time. An actor is a fork of
+ *the process that made it, so a function pointer means the same in both, and a fork of an actor
+ *keeps all that the actor holds: fds, mappings, variables.
  *
  *	struct qt_actor vmm;
  *
@@ -16,28 +17,31 @@
 #include <sys/types.h>
 
 /* Bytes that a test shares with each actor, as ->data. */
-#define QT_SHARED	4096
+#define QT_SHARED 4096
 /* What qt_do() returns if the actor died instead of answering, or did not answer in time. */
-#define QT_DEAD		(-4001L)
-#define QT_LATE		(-4002L)
+#define QT_DEAD (-4001L)
+#define QT_LATE (-4002L)
 
-/** struct qt_actor - one process; @pid: of it, @data: shared memory, @sock: the test's end of the wire */
+/** struct qt_actor - one process; @pid: of it, @data: shared memory, @sock: the test's end of the
+ * wire */
 struct qt_actor {
 	pid_t pid;
 	void *data;
 	int sock;
 };
 
-/** qt_fn - what an actor can be told to do; @data: the shared memory. Runs in the actor; its result is what qt_do() returns */
+/** qt_fn - what an actor can be told to do; @data: the shared memory. Runs in the actor; its result
+ * is what qt_do() returns */
 typedef long (*qt_fn)(long x, long y, void *data);
 
-/** qt_spawn() - a new actor, with no fd of the test's but 0 to 2; @cgroup: where it stands, NULL: where the test does; return: 0 or -errno */
+/** qt_spawn() - a new actor, with no fd of the test's but 0 to 2; @cgroup: where it stands, NULL:
+ * where the test does; return: 0 or -errno */
 int qt_spawn(struct qt_actor *a, const char *cgroup);
 
 /** qt_clone() - an actor forks; @flags: QT_CLONE_*; return: 0 or -errno */
 int qt_clone(struct qt_actor *parent, struct qt_actor *child, int flags);
 /* In a session of its own, and a child of init (or of the test), not of the actor. */
-#define QT_CLONE_DAEMON	1
+#define QT_CLONE_DAEMON 1
 
 /** qt_do() - let the actor call @fn(@x, @y, data) and wait for the result, 30 s at most */
 long qt_do(struct qt_actor *a, qt_fn fn, long x, long y);

@@ -9,11 +9,12 @@
 #include "call.h"
 #include "lab.h"
 
-#define MANY	4096
+#define MANY 4096
 /* Records that a test's failure tells. */
-#define TOLD	30
+#define TOLD 30
 
-static int read_records(int fd, struct qwamos_gpu_audit_read *r, struct qwamos_gpu_audit_record *recs, unsigned int max)
+static int read_records(int fd, struct qwamos_gpu_audit_read *r,
+			struct qwamos_gpu_audit_record *recs, unsigned int max)
 {
 	int ret;
 
@@ -52,23 +53,24 @@ __u64 qt_audit_mark(int ctl)
 
 static bool matches(const struct qwamos_gpu_audit_record *r, const struct qt_audit_want *w)
 {
-	return w->event == r->event &&
-	       (!w->reason || w->reason == r->reason) &&
+	return w->event == r->event && (!w->reason || w->reason == r->reason) &&
 	       (!w->result || (w->result == QT_DONE ? 0 : w->result) == r->result) &&
 	       (!w->operation || w->operation == r->operation) &&
 	       (!w->chain || (w->chain == QT_HOST ? 0 : w->chain) == r->chain) &&
-	       (!w->pid || w->pid == r->pid) &&
-	       (!w->asked || w->asked == r->asked) &&
+	       (!w->pid || w->pid == r->pid) && (!w->asked || w->asked == r->asked) &&
 	       (!w->device || !strcmp(w->device, r->device_name));
 }
 
 static void tell(const struct qwamos_gpu_audit_record *r)
 {
-	fprintf(stderr, "#   order %llu chain %llu event %u op %u reason %u result %d pid %u count %llu asked %llu %s\n", r->order, r->chain,
-		r->event, r->operation, r->reason, r->result, r->pid, r->count, r->asked, r->device_name);
+	fprintf(stderr,
+		"#   order %llu chain %llu event %u op %u reason %u result %d pid %u count %llu asked %llu %s\n",
+		r->order, r->chain, r->event, r->operation, r->reason, r->result, r->pid, r->count,
+		r->asked, r->device_name);
 }
 
-static long find(int ctl, __u64 mark, const struct qt_audit_want *want, struct qwamos_gpu_audit_record *rec, bool quiet)
+static long find(int ctl, __u64 mark, const struct qt_audit_want *want,
+		 struct qwamos_gpu_audit_record *rec, bool quiet)
 {
 	struct qwamos_gpu_audit_record *recs = calloc(MANY, sizeof(*recs));
 	long found = 0;
@@ -88,8 +90,10 @@ static long find(int ctl, __u64 mark, const struct qt_audit_want *want, struct q
 		found += recs[i].count;
 	}
 	if (!found && !quiet) {
-		fprintf(stderr, "# no record of event %u reason %u result %d chain %lld pid %u asked %llu %s among:\n", want->event,
-			want->reason, want->result, want->chain, want->pid, want->asked, want->device ? want->device : "");
+		fprintf(stderr,
+			"# no record of event %u reason %u result %d chain %lld pid %u asked %llu %s among:\n",
+			want->event, want->reason, want->result, want->chain, want->pid,
+			want->asked, want->device ? want->device : "");
 		for (i = n > TOLD ? n - TOLD : 0; i < n; i++)
 			tell(&recs[i]);
 	}
@@ -97,12 +101,14 @@ static long find(int ctl, __u64 mark, const struct qt_audit_want *want, struct q
 	return n < 0 ? n : found;
 }
 
-long qt_audit_find(int ctl, __u64 mark, const struct qt_audit_want *want, struct qwamos_gpu_audit_record *rec)
+long qt_audit_find(int ctl, __u64 mark, const struct qt_audit_want *want,
+		   struct qwamos_gpu_audit_record *rec)
 {
 	return find(ctl, mark, want, rec, false);
 }
 
-long qt_audit_wait(int ctl, __u64 mark, const struct qt_audit_want *want, struct qwamos_gpu_audit_record *rec, int ms)
+long qt_audit_wait(int ctl, __u64 mark, const struct qt_audit_want *want,
+		   struct qwamos_gpu_audit_record *rec, int ms)
 {
 	long long end = qt_now_ms() + ms;
 	long n;

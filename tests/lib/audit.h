@@ -5,11 +5,13 @@
 
 #include <linux/qwamos_gpu.h>
 
-/** qt_audit_read() - records with an order above @after, oldest first; return: how many, at most @max, or -errno */
+/** qt_audit_read() - records with an order above @after, oldest first; return: how many, at most
+ * @max, or -errno */
 int qt_audit_read(int fd, __u64 after, struct qwamos_gpu_audit_record *recs, unsigned int max);
 /** qt_audit_chain() - the newest records of one chain; return: how many, or -errno */
 int qt_audit_chain(int fd, __u64 chain, struct qwamos_gpu_audit_record *recs, unsigned int max);
-/** qt_audit_mark() - the highest order so far; return: it, 0 if there is no record, or all ones on failure */
+/** qt_audit_mark() - the highest order so far; return: it, 0 if there is no record, or all ones on
+ * failure */
 __u64 qt_audit_mark(int ctl);
 
 /**
@@ -28,8 +30,8 @@ struct qt_audit_want {
 	const char *device;
 };
 
-#define QT_HOST	~0ULL
-#define QT_DONE	1
+#define QT_HOST ~0ULL
+#define QT_DONE 1
 
 #define QT_WANT(ev, ...) (&(struct qt_audit_want){ .event = (ev), ##__VA_ARGS__ })
 
@@ -40,10 +42,13 @@ struct qt_audit_want {
  * @want: what to look for
  * @rec: out: the first that matches, may be NULL
  *
- * Return: how many events match (folded ones counted), or -errno; if none does, the records after @mark are told on stderr.
+ * Return: how many events match (folded ones counted), or -errno; if none does, the records after
+ * @mark are told on stderr.
  */
-long qt_audit_find(int ctl, __u64 mark, const struct qt_audit_want *want, struct qwamos_gpu_audit_record *rec);
+long qt_audit_find(int ctl, __u64 mark, const struct qt_audit_want *want,
+		   struct qwamos_gpu_audit_record *rec);
 /** qt_audit_wait() - the same, waiting for one for @ms at most */
-long qt_audit_wait(int ctl, __u64 mark, const struct qt_audit_want *want, struct qwamos_gpu_audit_record *rec, int ms);
+long qt_audit_wait(int ctl, __u64 mark, const struct qt_audit_want *want,
+		   struct qwamos_gpu_audit_record *rec, int ms);
 
 #endif

@@ -12,7 +12,7 @@
 
 __u32 qt_reason = QT_P32;
 
-#define ROOM	(4 * 4096)
+#define ROOM (4 * 4096)
 
 /* Memory with nothing behind it. */
 static unsigned char *guarded(void)
@@ -20,7 +20,8 @@ static unsigned char *guarded(void)
 	static unsigned char *mem;
 
 	if (!mem) {
-		void *p = mmap(NULL, ROOM + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		void *p = mmap(NULL, ROOM + 4096, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		if (p == MAP_FAILED || mprotect((char *)p + ROOM, 4096, PROT_NONE))
 			abort();
@@ -31,12 +32,14 @@ static unsigned char *guarded(void)
 
 static bool is_refusal(int err)
 {
-	return err == -EACCES || err == -EBUSY || err == -EDQUOT || err == -EAGAIN || err == -ENODEV;
+	return err == -EACCES || err == -EBUSY || err == -EDQUOT || err == -EAGAIN ||
+	       err == -ENODEV;
 }
 
 static int broken(unsigned int cmd, int err, const char *what, size_t at)
 {
-	fprintf(stderr, "# ioctl 0x%02x -> %d (%s), but %s at offset %zu\n", cmd & 0xff, err, strerror(-err), what, at);
+	fprintf(stderr, "# ioctl 0x%02x -> %d (%s), but %s at offset %zu\n", cmd & 0xff, err,
+		strerror(-err), what, at);
 	return -ENOTRECOVERABLE;
 }
 
@@ -118,7 +121,11 @@ int qt_create(int ctl, const char *name, int cgroup_fd, __u32 flags, struct qwam
 int qt_open_vm(int ctl, __u64 vm_id, const char *name, __u32 right)
 {
 	struct qwamos_gpu_open o = {
-		.hdr = QT_HDR(o, 0), .vm_id = vm_id, .right = right, .out_fd = (int)QT_P32, .out_vm_id = QT_P64,
+		.hdr = QT_HDR(o, 0),
+		.vm_id = vm_id,
+		.right = right,
+		.out_fd = (int)QT_P32,
+		.out_vm_id = QT_P64,
 	};
 	int ret;
 
@@ -130,7 +137,9 @@ int qt_open_vm(int ctl, __u64 vm_id, const char *name, __u32 right)
 
 int qt_set_level(int manage, __u32 level)
 {
-	struct qwamos_gpu_set_policy p = { .hdr = QT_HDR(p, 0), .mask = QWAMOS_GPU_POLICY_LEVEL, .level = level };
+	struct qwamos_gpu_set_policy p = { .hdr = QT_HDR(p, 0),
+					   .mask = QWAMOS_GPU_POLICY_LEVEL,
+					   .level = level };
 
 	return qt_call(manage, QWAMOS_GPU_SET_POLICY, &p, sizeof(p), QT_NONE);
 }
@@ -159,7 +168,8 @@ int qt_attach(int manage, __u64 device_id, __u32 scrub, struct qwamos_gpu_attach
 	a.device_id = device_id;
 	a.scrub = scrub;
 	a.__reserved = 0;
-	ret = qt_call(manage, QWAMOS_GPU_ATTACH, &a, sizeof(a), QT_FIELD(struct qwamos_gpu_attach, out_device_id));
+	ret = qt_call(manage, QWAMOS_GPU_ATTACH, &a, sizeof(a),
+		      QT_FIELD(struct qwamos_gpu_attach, out_device_id));
 	if (out)
 		*out = a;
 	return ret;
@@ -202,7 +212,10 @@ int qt_release(int ctl, __u64 device_id, __u32 flags)
 static int list(int ctl, unsigned int cmd, void *entries, __u32 entry_size, unsigned int max)
 {
 	struct qwamos_gpu_list l = {
-		.hdr = QT_HDR(l, 0), .entries = (unsigned long)entries, .entry_size = entry_size, .count = max,
+		.hdr = QT_HDR(l, 0),
+		.entries = (unsigned long)entries,
+		.entry_size = entry_size,
+		.count = max,
 	};
 	int ret = qt_call(ctl, cmd, &l, sizeof(l), QT_FIELD(struct qwamos_gpu_list, count));
 

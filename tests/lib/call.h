@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The calls of /dev/qwamos_gpu, each one watched: whatever a test calls through here, a failure that wrote anything but what the contract
- * lets it write turns into -ENOTRECOVERABLE, with a line on stderr that says which byte.
+ * The calls of /dev/qwamos_gpu, each one watched: whatever a test calls through here, a failure
+ * that wrote anything but what the contract lets it write turns into -ENOTRECOVERABLE, with a line
+ * on stderr that says which byte.
  */
 #ifndef QT_CALL_H
 #define QT_CALL_H
@@ -10,12 +11,15 @@
 #include <stddef.h>
 #include <linux/qwamos_gpu.h>
 
-#define QT_POISON	0xcc
-#define QT_P32		0xccccccccU
-#define QT_P64		0xccccccccccccccccULL
+#define QT_POISON 0xcc
+#define QT_P32	  0xccccccccU
+#define QT_P64	  0xccccccccccccccccULL
 
 /** qt_hdr() - initialiser of a head whose out-fields are poisoned */
-#define QT_HDR(type, f)	{ .size = sizeof(type), .flags = (f), .out_reason = QT_P32 }
+#define QT_HDR(type, f)                                                  \
+	{                                                                \
+		.size = sizeof(type), .flags = (f), .out_reason = QT_P32 \
+	}
 
 /** qt_reason - out_reason of the last call; QT_P32: it was not written */
 extern __u32 qt_reason;
@@ -26,8 +30,8 @@ struct qt_span {
 	size_t size;
 };
 
-#define QT_NONE			((struct qt_span){ 0, 0 })
-#define QT_FIELD(type, f)	((struct qt_span){ offsetof(type, f), sizeof(((type *)0)->f) })
+#define QT_NONE		  ((struct qt_span){ 0, 0 })
+#define QT_FIELD(type, f) ((struct qt_span){ offsetof(type, f), sizeof(((type *)0)->f) })
 
 /**
  * qt_call() - ioctl() on a struct that ends where readable memory ends
@@ -37,8 +41,8 @@ struct qt_span {
  * @len: bytes of it that exist, which need not be what its size field says
  * @also: what a failure may write besides out_reason (-EMSGSIZE: instead of it)
  *
- * Return: 0, -errno, or -ENOTRECOVERABLE if the call broke the contract: a failure that wrote elsewhere, a refusal without a reason, a
- * success with one.
+ * Return: 0, -errno, or -ENOTRECOVERABLE if the call broke the contract: a failure that wrote
+ * elsewhere, a refusal without a reason, a success with one.
  */
 int qt_call(int fd, unsigned int cmd, void *arg, size_t len, struct qt_span also);
 

@@ -15,8 +15,8 @@
 
 #include "lab.h"
 
-#define DEVICES	"/sys/bus/pci/devices"
-#define CGROUPS	"/sys/fs/cgroup"
+#define DEVICES "/sys/bus/pci/devices"
+#define CGROUPS "/sys/fs/cgroup"
 
 const char *qt_addr(const char *id)
 {

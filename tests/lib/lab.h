@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the lab guest is made of: its devices by their names in the topology, their drivers, small files. */
+/* What the lab guest is made of: its devices by their names in the topology, their drivers, small
+ * files. */
 #ifndef QT_LAB_H
 #define QT_LAB_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#define QT_OURS		"qwamos_vfio_pci"
-#define QT_STOCK	"vfio-pci"
-#define QT_PATH		512
+#define QT_OURS	 "qwamos_vfio_pci"
+#define QT_STOCK "vfio-pci"
+#define QT_PATH	 512
 
-/** qt_addr() - PCI address of a device of the topology ("vga-a"); NULL: this guest has none of that name */
+/** qt_addr() - PCI address of a device of the topology ("vga-a"); NULL: this guest has none of that
+ * name */
 const char *qt_addr(const char *id);
 
 /** qt_now_ms() - CLOCK_MONOTONIC in ms */
@@ -25,10 +27,12 @@ int qt_write(const char *path, const char *text);
 /** qt_read() - the first line of a file, without its newline; return: length or -errno */
 int qt_read(const char *path, char *buf, size_t size);
 
-/** qt_run() - run a program and wait; return: exit status, 128 + signal, or -errno. Its output is dropped if @quiet */
+/** qt_run() - run a program and wait; return: exit status, 128 + signal, or -errno. Its output is
+ * dropped if @quiet */
 int qt_run(bool quiet, const char *const argv[]);
 
-/** qt_driver() - name of the driver of the PCI device @addr, "" if none; return: 0, or -ENODEV if there is no such device */
+/** qt_driver() - name of the driver of the PCI device @addr, "" if none; return: 0, or -ENODEV if
+ * there is no such device */
 int qt_driver(const char *addr, char *name, size_t size);
 
 /**
@@ -49,7 +53,8 @@ bool qt_exists(const char *addr);
 /** qt_group() - number of a PCI device's IOMMU group; -ENOENT: none */
 int qt_group(const char *addr);
 
-/** qt_cgroup_new() - make a cgroup below the root of cgroup v2; @path: out, QT_PATH; return: fd of it or -errno */
+/** qt_cgroup_new() - make a cgroup below the root of cgroup v2; @path: out, QT_PATH; return: fd of
+ * it or -errno */
 int qt_cgroup_new(const char *name, char *path);
 /** qt_cgroup_enter() - move the calling process */
 int qt_cgroup_enter(const char *path);

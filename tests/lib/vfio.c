@@ -14,12 +14,12 @@
 #include "vfio.h"
 
 /* Registers of QEMU's edu device (docs/specs/edu.txt). */
-#define EDU_DMA_FROM	0x80
-#define EDU_DMA_TO	0x88
-#define EDU_DMA_COUNT	0x90
-#define EDU_DMA_CMD	0x98
-#define EDU_CMD_RUN	0x1
-#define EDU_CMD_OUT	0x2
+#define EDU_DMA_FROM  0x80
+#define EDU_DMA_TO    0x88
+#define EDU_DMA_COUNT 0x90
+#define EDU_DMA_CMD   0x98
+#define EDU_CMD_RUN   0x1
+#define EDU_CMD_OUT   0x2
 
 int qt_vfio_group(const char *addr)
 {
@@ -98,8 +98,11 @@ void qt_vfio_close(struct qt_vfio *v)
 int qt_vfio_map_dma(int container, void *mem, __u64 iova, size_t size)
 {
 	struct vfio_iommu_type1_dma_map m = {
-		.argsz = sizeof(m), .flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
-		.vaddr = (uintptr_t)mem, .iova = iova, .size = size,
+		.argsz = sizeof(m),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.vaddr = (uintptr_t)mem,
+		.iova = iova,
+		.size = size,
 	};
 
 	return ioctl(container, VFIO_IOMMU_MAP_DMA, &m) ? -errno : 0;

@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <linux/types.h>
 
-/** struct qt_vfio - what a VMM has open; -1: not. @step: how far qt_vfio_open() came ("group", "container", "iommu", "device", "done") */
+/** struct qt_vfio - what a VMM has open; -1: not. @step: how far qt_vfio_open() came ("group",
+ * "container", "iommu", "device", "done") */
 struct qt_vfio {
 	int group;
 	int container;
@@ -16,7 +17,8 @@ struct qt_vfio {
 
 /** qt_vfio_group() - open the group of the PCI device @addr; return: fd */
 int qt_vfio_group(const char *addr);
-/** qt_vfio_container() - a container with the IOMMU for the group; return: fd. @step: where it failed, may be NULL */
+/** qt_vfio_container() - a container with the IOMMU for the group; return: fd. @step: where it
+ * failed, may be NULL */
 int qt_vfio_container(int group, const char **step);
 /** qt_vfio_device() - VFIO_GROUP_GET_DEVICE_FD; return: fd */
 int qt_vfio_device(int group, const char *addr);
@@ -37,8 +39,9 @@ void *qt_vfio_map_bar(int device, unsigned int index, size_t *size);
 /** qt_vfio_on_request() - have @eventfd told when the device is asked back */
 int qt_vfio_on_request(int device, int eventfd);
 
-/** qt_edu_dma() - let QEMU's edu device move 64 bytes; @regs: its BAR0; @from, @to: bus addresses, or QT_EDU_BUFFER for its own memory */
+/** qt_edu_dma() - let QEMU's edu device move 64 bytes; @regs: its BAR0; @from, @to: bus addresses,
+ * or QT_EDU_BUFFER for its own memory */
 int qt_edu_dma(volatile void *regs, __u64 from, __u64 to);
-#define QT_EDU_BUFFER	0x40000
+#define QT_EDU_BUFFER 0x40000
 
 #endif

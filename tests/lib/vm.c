@@ -7,8 +7,8 @@
 
 #include "vm.h"
 
-#define MAX_DEVICES	64
-#define MAX_VMS		64
+#define MAX_DEVICES 64
+#define MAX_VMS	    64
 
 int qt_vm_new(struct qt_vm *vm, int ctl, __u32 level, __u32 flags)
 {
@@ -134,10 +134,12 @@ int qt_settle(int ctl, int ms)
 			return 0;
 		if (qt_now_ms() > end) {
 			if (busy)
-				fprintf(stderr, "# %s: state %u, owner %llu after %d ms\n", devs[busy - 1].bus_name,
-					devs[busy - 1].state, devs[busy - 1].owner_vm_id, ms);
+				fprintf(stderr, "# %s: state %u, owner %llu after %d ms\n",
+					devs[busy - 1].bus_name, devs[busy - 1].state,
+					devs[busy - 1].owner_vm_id, ms);
 			if (n)
-				fprintf(stderr, "# VM %s: state %u after %d ms\n", vms[0].name, vms[0].state, ms);
+				fprintf(stderr, "# VM %s: state %u after %d ms\n", vms[0].name,
+					vms[0].state, ms);
 			return -ETIMEDOUT;
 		}
 		qt_sleep_ms(2);
@@ -158,7 +160,8 @@ int qt_ours(int ctl, ...)
 		ret = qt_addr(id) ? qt_bind(qt_addr(id), QT_OURS) : -ENOENT;
 		while (!ret) {
 			ret = qt_device(ctl, id, &d);
-			if (ret || d.state == QWAMOS_GPU_DEV_FREE || d.state == QWAMOS_GPU_DEV_QUARANTINED)
+			if (ret || d.state == QWAMOS_GPU_DEV_FREE ||
+			    d.state == QWAMOS_GPU_DEV_QUARANTINED)
 				break;
 			if (qt_now_ms() > end)
 				ret = -ETIMEDOUT;

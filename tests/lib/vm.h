@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* VMs as tests use them: with a cgroup of their own, GPUs named as the topology names them, and a VMM that is an actor. */
+/* VMs as tests use them: with a cgroup of their own, GPUs named as the topology names them, and a
+ * VMM that is an actor. */
 #ifndef QT_VM_H
 #define QT_VM_H
 
@@ -27,10 +28,10 @@ struct qt_vm {
  * @flags: QWAMOS_GPU_CREATE_F_*; with F_NO_CGROUP there is none
  */
 int qt_vm_new(struct qt_vm *vm, int ctl, __u32 level, __u32 flags);
-/** qt_vm_end() - DESTROY, close, wait for its processes, remove the cgroup; a second time: nothing */
+/** qt_vm_end() - DESTROY, close, wait for its processes, remove the cgroup; again: nothing */
 void qt_vm_end(struct qt_vm *vm);
 
-/** qt_device() - the entry of a device of the topology; return: 0 or -errno (-ENOENT: not listed) */
+/** qt_device() - the entry of a device of the topology; return: 0 or -ENOENT: not listed */
 int qt_device(int ctl, const char *id, struct qwamos_gpu_device *d);
 /** qt_device_at() - the same by PCI address */
 int qt_device_at(int ctl, const char *addr, struct qwamos_gpu_device *d);
@@ -40,15 +41,17 @@ __u64 qt_id(int ctl, const char *id);
 int qt_state(int ctl, const char *id);
 /** qt_wait_state() - wait for a state; return: 0 or -ETIMEDOUT */
 int qt_wait_state(int ctl, const char *id, int state, int ms);
-/** qt_settle() - wait until no device is RESETTING, ATTACHED or OPEN, and no VM is left; return: 0 or -ETIMEDOUT, with a line on stderr */
+/** qt_settle() - wait until no device is RESETTING, ATTACHED or OPEN, and no VM is left; return: 0
+ * or -ETIMEDOUT, with a line on stderr */
 int qt_settle(int ctl, int ms);
 
-/** qt_ours() - bind devices of the topology to our driver and wait until they are FREE or QUARANTINED; ends with NULL */
+/** qt_ours() - bind devices of the topology to our driver and wait until they are FREE or
+ * QUARANTINED; ends with NULL */
 int qt_ours(int ctl, ...);
 /** qt_theirs() - give them back to the driver that the kernel would choose; ends with NULL */
 int qt_theirs(int ctl, ...);
 
-/** qt_vmm() - spawn an actor in the VM's cgroup that has joined it; the VM's use fd is *@use there */
+/** qt_vmm() - an actor in the VM's cgroup that has joined it; the VM's use fd is *@use there */
 int qt_vmm(struct qt_vm *vm, struct qt_actor *a, int *use);
 
 /** qt_do_join() - for qt_do(): JOIN on fd @x; the reason comes back in *(__u32 *)data */

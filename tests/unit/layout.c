@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <linux/qwamos_gpu.h>
 
-#define SIZE(type, size)                                                                           \
+#define SIZE(type, size) \
 	_Static_assert(sizeof(struct qwamos_gpu_##type) == (size), "size of " #type)
-#define AT(type, field, at, size)                                                                  \
-	_Static_assert(offsetof(struct qwamos_gpu_##type, field) == (at), #type "." #field);       \
+#define AT(type, field, at, size)                                                            \
+	_Static_assert(offsetof(struct qwamos_gpu_##type, field) == (at), #type "." #field); \
 	_Static_assert(sizeof(((struct qwamos_gpu_##type *)0)->field) == (size), #type "." #field)
 
 SIZE(attach, 56);
@@ -178,9 +178,9 @@ _Static_assert(QWAMOS_GPU_SET_POLICY == 0xb910, "QWAMOS_GPU_SET_POLICY");
 _Static_assert(QWAMOS_GPU_VM_INFO == 0xb915, "QWAMOS_GPU_VM_INFO");
 
 /* The head comes first everywhere, and sizes are multiples of 8. */
-#define HEAD(type)                                                                                 \
-	_Static_assert(offsetof(struct qwamos_gpu_##type, hdr) == 0 &&                             \
-			       sizeof(struct qwamos_gpu_##type) % 8 == 0,                          \
+#define HEAD(type)                                                        \
+	_Static_assert(offsetof(struct qwamos_gpu_##type, hdr) == 0 &&    \
+			       sizeof(struct qwamos_gpu_##type) % 8 == 0, \
 		       #type)
 
 HEAD(attach);
@@ -200,6 +200,7 @@ HEAD(vm_info);
 int main(void)
 {
 	printf("TAP version 13\n1..1\n");
-	printf("ok 1 - all structs lie where they should, pointers of %zu bit\n", sizeof(void *) * 8);
+	printf("ok 1 - all structs lie where they should, pointers of %zu bit\n",
+	       sizeof(void *) * 8);
 	return 0;
 }

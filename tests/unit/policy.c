@@ -65,16 +65,16 @@ static void operations(void **state)
 	assert_int_equal(QGPU_OPS - 1, sizeof(matrix) / sizeof(matrix[0]));
 	for (i = 0; i < sizeof(matrix) / sizeof(matrix[0]); i++)
 		for (level = 0; level < QGPU_LEVELS; level++)
-			assert_int_equal(matrix[i].allowed[level] ? QWAMOS_GPU_REASON_NONE :
-								    QWAMOS_GPU_REASON_LEVEL,
+			assert_int_equal(matrix[i].allowed[level] ? QWAMOS_GPU_REASON_NONE
+								  : QWAMOS_GPU_REASON_LEVEL,
 					 qgpu_policy_check(level, matrix[i].op));
 }
 
 /* Whatever is not known is denied, at every level. */
 static void unknown(void **state)
 {
-	static const unsigned int ops[] = { QWAMOS_GPU_OP_NONE, QGPU_OPS, 31, 32, 33, 0x80000000,
-					    0xffffffff };
+	static const unsigned int ops[] = { QWAMOS_GPU_OP_NONE, QGPU_OPS,  31, 32, 33,
+					    0x80000000,		0xffffffff };
 	unsigned int i, level;
 
 	for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
@@ -98,8 +98,9 @@ static void no_policy(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(table),   cmocka_unit_test(no_such_level), cmocka_unit_test(operations),
-		cmocka_unit_test(unknown), cmocka_unit_test(no_policy),
+		cmocka_unit_test(table),      cmocka_unit_test(no_such_level),
+		cmocka_unit_test(operations), cmocka_unit_test(unknown),
+		cmocka_unit_test(no_policy),
 	};
 
 	return cmocka_run_group_tests_name("policy", tests, NULL, NULL);

@@ -1,0 +1,353 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# qwamos-gpu vm run, vm list, audit, info and qwamos-vm start, stop, list, as people use them.
+
+set -u
+D=$(mktemp -d /tmp/cli_vm.XXXXXX)
+n=0
+bochs=$(lab-dev bochs)
+vga=$(lab-dev vga-a)
+pair=$(lab-dev pair-vga)
+edu=$(lab-dev pair-edu)
+
+ok()
+{
+	n=$((n + 1))
+	echo "ok $n - $1"
+}
+
+not_ok()
+{
+	n=$((n + 1))
+	echo "not ok $n - $1"
+	shift
+	printf '%s\n' "$@" | sed 's/^/# /'
+}
+
+# check WHAT COMMAND...
+check()
+{
+	local what=$1
+	shift
+	if "$@" >"$D/check" 2>&1; then ok "$what"; else not_ok "$what" "$*" "$(cat "$D/check")" "$(cat "$D/out")"; fi
+}
+
+# run COMMAND...: its output goes to $D/out, its status to $status
+run()
+{
+	"$@" >"$D/out" 2>&1
+	status=$?
+}
+
+# says STATUS PATTERN WHAT: what the last run must have come to
+says()
+{
+	if [ "$status" = "$1" ] && { [ -z "$2" ] || grep -qE -- "$2" "$D/out"; }; then ok "$3"; else
+		not_ok "$3" "status $status, expected $1 and '$2':" "$(cat "$D/out")"
+	fi
+}
+
+driver()
+{
+	basename "$(readlink "/sys/bus/pci/devices/$1/driver")" 2>/dev/null
+}
+
+# json FILE EXPRESSION: a Python expression on the document d
+json()
+{
+	python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); sys.exit(not eval(sys.argv[2]))' "$1" "$2"
+}
+
+# soon COMMAND...: within 20 s
+soon()
+{
+	local i
+	for ((i = 0; i < 200; i++)); do
+		"$@" >/dev/null 2>&1 && return
+		sleep 0.1
+	done
+	return 1
+}
+
+no_cgroup()
+{
+	[ ! -e "/sys/fs/cgroup/qwamos/$1" ]
+}
+
+vm_run()
+{
+	qwamos-gpu vm run "$@"
+}
+
+echo "TAP version 13"
+
+# What is wrong is told, and nothing is made.
+run qwamos-gpu info --json
+check "info --json is JSON and knows the module" json "$D/out" 'd["version"] == 1 and "passthrough" in d["capabilities"] and d["vms"] == 0'
+run qwamos-gpu audit --limit 65536 --event VM_CREATED
+before=$(wc -l <"$D/out")
+run vm_run a --level root -- true
+says 125 "'root' found, untrusted, low, medium, high or system accepted" "an unknown level is refused"
+run vm_run a -- true
+says 125 "no --level" "no level is refused"
+run vm_run a --level system
+says 125 "no COMMAND" "no command is refused"
+run vm_run --level system
+says 125 "no NAME" "no name is refused"
+run vm_run a/b --level system -- true
+says 125 "'a/b' can't be a VM's name" "a bad name is refused"
+run vm_run .. --level system -- true
+says 125 "'\.\.' can't be a VM's name" "a name that is another directory is refused"
+run vm_run a --level system --device gpu0 -- true
+says 125 "'gpu0' found, an address such as" "a bad address is refused"
+run vm_run a --level system --scrub best -- true
+says 125 "'best' found, bar, full or none accepted" "a bad scrub is refused"
+run vm_run a --level system --nonsense -- true
+says 125 "nonsense" "an unknown option is refused"
+run qwamos-gpu audit --limit 65536 --event VM_CREATED
+check "and no VM was made for any of these" test "$(wc -l <"$D/out")" = "$before"
+run vm_run a --level system --device 0000:77:00.0 -- touch "$D/ran"
+says 125 "0000:77:00.0 can't be given to VM a: NO_DEVICE" "a device that is not there is refused"
+check "COMMAND did not run" test ! -e "$D/ran"
+check "no cgroup is left" no_cgroup a
+
+# What COMMAND gets, and what it does not.
+run vm_run a --level low -- true
+says 0 "" "status 0 comes through"
+run vm_run a --level low -- sh -c 'exit 7'
+says 7 "" "status 7 comes through"
+run vm_run a --level low -- sh -c 'kill -9 $$'
+says 137 "" "a signal comes through as 128 + its number"
+run vm_run a --level low -- /nonexistent
+says 127 "/nonexistent: No such file" "127: not found"
+run vm_run a --level low -- /etc/passwd
+says 126 "/etc/passwd: Permission denied" "126: can't be executed"
+cat >"$D/look.py" <<'END'
+import fcntl, os, sys
+fds = {int(f): os.readlink("/proc/self/fd/" + f) for f in os.listdir("/proc/self/fd")
+       if os.path.exists("/proc/self/fd/" + f) or os.path.islink("/proc/self/fd/" + f)}
+use = int(os.environ["QWAMOS_GPU_VM_FD"])
+more = sorted(k for k, v in fds.items() if k > 2 and not v.startswith("/proc/"))
+assert more == [use], fds
+assert fds[use] == "anon_inode:[qwamos-gpu-use]", fds
+assert not fcntl.fcntl(use, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
+with open("/proc/self/cgroup") as f:
+    assert f.read().strip() == "0::/qwamos/a"
+END
+run vm_run a --level low -- python3 "$D/look.py" 7</etc/passwd 8>"$D/eight"
+says 0 "" "COMMAND has 0, 1, 2 and the use fd, and stands in its cgroup"
+run vm_run a --level low -- qwamos-gpu vm list
+says 1 "a VM manages none" "a VM's process can't list VMs"
+run vm_run a --level low -- qwamos-gpu vm run b --level system -- true
+says 125 "VM_MEMBER" "nor make one"
+run vm_run a --level low -- sh -c 'ulimit -l; trap "exit 3" TERM; kill -TERM $$; sleep 5'
+says 3 "" "COMMAND's signals are not blocked"
+
+# Devices: levels, binding.
+for level in untrusted low medium high; do
+	run vm_run a --level $level --device "$bochs" -- touch "$D/ran"
+	says 125 "LEVEL" "the level $level is refused a GPU"
+done
+check "COMMAND did not run" test ! -e "$D/ran"
+check "and the GPU stays on its driver" test "$(driver "$bochs")" = bochs-drm
+run vm_run a --level system --device "$bochs" --no-bind -- true
+says 125 "NOT_BOUND" "--no-bind: a GPU on another driver is refused"
+check "and stays there" test "$(driver "$bochs")" = bochs-drm
+run vm_run a --level system --device "${bochs#0000:}" -- readlink "/sys/bus/pci/devices/$bochs/driver"
+says 0 "qwamos_vfio_pci" "it is bound for the VM"
+check "and goes back to its driver" test "$(driver "$bochs")" = bochs-drm
+run vm_run a --level system --device "$bochs" -- /nonexistent
+says 127 "" "COMMAND is not found, but the GPU was bound"
+check "it goes back to its driver" test "$(driver "$bochs")" = bochs-drm
+run qwamos-vfio bind "$bochs"
+says 0 "" "bound by hand"
+run vm_run a --level system --device "$bochs" -- true
+says 0 "" "a VM uses it"
+check "what was bound before stays bound" test "$(driver "$bochs")" = qwamos_vfio_pci
+run vm_run a --level system --device "$pair" -- true
+says 125 "$edu" "a companion is not taken without --yes, and named"
+check "and stays where it was" test "$(driver "$edu")" != qwamos_vfio_pci
+run vm_run a --level system --device "$pair" --yes -- sh -c "readlink /sys/bus/pci/devices/$edu/driver; sleep 2" &
+soon sh -c "qwamos-gpu vm list --json | python3 -c 'import json,sys; sys.exit(not any(v[\"name\"] == \"a\" and v[\"devices\"] == 2 for v in json.load(sys.stdin)))'" &&
+	ok "with --yes the VM has the whole group" || not_ok "with --yes the VM has the whole group" "$(qwamos-gpu vm list)"
+wait
+check "the companion was bound for it" grep -q qwamos_vfio_pci "$D/out"
+check "and goes back" test "$(driver "$edu")" != qwamos_vfio_pci
+check "with the GPU" test "$(driver "$pair")" = bochs-drm
+
+# Two VMs.
+qwamos-gpu vm run a --level system --device "$bochs" --quiet -- sleep 1000 &
+a=$!
+soon sh -c "qwamos-gpu vm list | grep -q '^[0-9]* *a '" && ok "VM a runs" || not_ok "VM a runs"
+run vm_run b --level system --device "$bochs" -- true
+says 125 "OTHER_OWNER.*$bochs.*VM a" "the GPU of VM a is refused to VM b, and both are named"
+run vm_run a --level low -- true
+says 125 "VM a is running already \(its supervisor is process $a\)" "a second VM a is refused"
+run qwamos-vm list --json
+check "qwamos-vm list knows VM a" json "$D/out" "[(v['name'], v['state'], v['supervisor']) for v in d] == [('a', 'running', $a)]"
+run qwamos-vm stop a
+says 0 "" "qwamos-vm stop ends it"
+wait $a
+check "its status is that of the signal" test $? = 143
+run qwamos-vm list
+says 0 "no VMs" "no VM is left"
+
+# Whatever COMMAND leaves is killed.
+run vm_run a --level system --device "$bochs" -- bash -c \
+	'mkdir /sys/fs/cgroup/qwamos/a/x /sys/fs/cgroup/qwamos/a/x/y; (echo $BASHPID >/sys/fs/cgroup/qwamos/a/x/y/cgroup.procs; setsid sleep 4321 & ); setsid sleep 4321 & sleep 0.2'
+says 0 "" "COMMAND leaves processes and cgroups"
+check "none of the processes is left" sh -c '! pgrep -f "^sleep 4321"'
+check "nor a cgroup" no_cgroup a
+
+# The supervisor is killed: the kernel ends the VM, the next run puts the rest back.
+qwamos-gpu vm run a --level system --device "$vga" --quiet -- sleep 4321 &
+a=$!
+soon pgrep -f "^sleep 4321" || not_ok "VM a runs"
+kill -9 $a
+wait $a 2>/dev/null
+soon sh -c '! pgrep -f "^sleep 4321"' && ok "the supervisor is killed: so is COMMAND" || not_ok "the supervisor is killed: so is COMMAND"
+soon sh -c 'qwamos-gpu vm list | grep -q "^no VMs"' && ok "the VM is over" || not_ok "the VM is over" "$(qwamos-gpu vm list)"
+run qwamos-vm list
+says 0 "a +left over +$a" "qwamos-vm list tells what is left over"
+run qwamos-vm stop a
+says 1 "supervisor of VM a is gone" "there is nothing to stop"
+check "the GPU is still on our driver" test "$(driver "$vga")" = qwamos_vfio_pci
+run vm_run b --level low -- true
+says 0 "putting back what VM a has left" "the next run of any VM puts it back"
+check "the GPU is on its driver again" test "$(driver "$vga")" = bochs-drm
+check "no cgroup is left" no_cgroup a
+run qwamos-vm list
+says 0 "no VMs" "and nothing is left over"
+
+# The audit log.
+run qwamos-gpu audit --vm nobody
+says 0 "" "audit of an unknown VM"
+check "is empty" test ! -s "$D/out"
+run qwamos-gpu audit --vm a --event operation_denied --limit 1000
+says 0 "a OPERATION_DENIED: passthrough, not allowed at MEDIUM, $bochs" "a refusal stands in the log, with the level"
+check "and nothing of other VMs or events" sh -c "! grep -v ' a OPERATION_DENIED:' $D/out"
+run qwamos-gpu audit --limit 2
+check "--limit 2: two lines" test "$(wc -l <"$D/out")" = 2
+run qwamos-gpu audit --limit 0
+says 2 "'0' found, a number from 1 to 65536 accepted" "--limit 0 is refused"
+run qwamos-gpu audit --limit 1x
+says 2 "'1x' found" "--limit 1x is refused"
+run qwamos-gpu audit --event NOTHING
+says 2 "'NOTHING' found; accepted: POLICY_CREATED POLICY_CHANGED" "an unknown event is refused"
+printf '#!/bin/sh\nexec sleep 0\n' >"$D/$(printf 'x\033[2Jy')"
+chmod +x "$D"/x*
+run vm_run esc --level low -- python3 -c '
+import ctypes, fcntl, os
+ctypes.CDLL(None).prctl(15, b"x\x1b[2J\ny", 0, 0, 0)
+import subprocess
+os.open("/dev/qwamos_gpu", os.O_RDWR)
+fcntl.ioctl(3, 0xb903, bytearray(b"\x20" + b"\0" * 31))'
+run qwamos-gpu audit --vm esc
+check "no control character of a VMM's gets out of the log" sh -c "grep -q 'x?\[2J?y' $D/out && ! grep -q \$'\\033' $D/out"
+run qwamos-gpu audit --json --limit 1000
+check "--json is JSON, with chain, seq, time, hash" json "$D/out" 'len(d) > 50 and all(r["seq"] > 0 and len(r["hash"]) == 64 and r["time"] for r in d)'
+
+# qwamos-vm start.
+cat >"$D/vm.yaml" <<END
+vm: {name: v}
+machine: {type: q35, accel: tcg}
+hardware: {cpu: {model: qemu64}, memory: {size: 64}}
+gpu:
+  enabled: true
+  access_mode: passthrough
+  trust_level: system
+  device: $bochs
+END
+run qwamos-vm start "$D/nothing.yaml"
+says 1 "nothing.yaml: No such file" "a config that is not there is refused"
+sed 's/passthrough/pasthrough/' "$D/vm.yaml" >"$D/bad.yaml"
+run qwamos-vm start "$D/bad.yaml"
+says 1 "bad.yaml:6:16: error: gpu.access_mode: 'pasthrough' found; accepted: virtio, passthrough" "a wrong value is told with its place"
+sed 's/passthrough/virtio/' "$D/vm.yaml" >"$D/bad.yaml"
+run qwamos-vm start "$D/bad.yaml"
+says 1 "'virtio' can't be started yet: only passthrough" "virtio is refused, not started without a word"
+{ cat "$D/vm.yaml"; echo 'qemu_extra_args: ["-device", "vfio-pci,host=00:02.0"]'; } >"$D/bad.yaml"
+run qwamos-vm start "$D/bad.yaml"
+says 1 "bad.yaml:9:30: error: qemu_extra_args: 'vfio-pci,host=00:02.0' found; not accepted" "an argument that adds a device is refused"
+{ cat "$D/vm.yaml"; echo 'security: {memory_wipe: true}'; } >"$D/strict.yaml"
+run qwamos-vm start "$D/strict.yaml" --strict
+says 1 "warning: security.memory_wipe.*" "--strict refuses what is not carried out"
+run qwamos-vm start "$D/vm.yaml" --json
+says 2 "--json is for --dry-run" "--json alone is refused"
+grep -v device: "$D/vm.yaml" >"$D/any.yaml"
+run qwamos-vm start "$D/any.yaml" --dry-run
+says 1 "several GPUs are free:.*$bochs.*$vga" "no device, but several free GPUs: they are listed"
+sed "s/$bochs/0000:77:00.0/" "$D/vm.yaml" >"$D/bad.yaml"
+run qwamos-vm start "$D/bad.yaml" --dry-run
+says 1 "0000:77:00.0: no such device" "a device that is not there is refused"
+sed "s/$bochs/$pair/" "$D/vm.yaml" >"$D/pair.yaml"
+run qwamos-vm start "$D/pair.yaml" --dry-run --yes --json
+check "--dry-run --json names the whole group" json "$D/out" "d['devices'] == ['$pair', '$edu']"
+check "and QEMU's arguments have it" json "$D/out" "[a.split(',')[1] for a in d['qemu'] if a.startswith('vfio-pci,')] == ['host=$pair', 'host=$edu']"
+check "--dry-run has touched nothing" test "$(driver "$pair")" = bochs-drm
+sed "s/system/high/" "$D/vm.yaml" >"$D/high.yaml"
+run qwamos-vm start "$D/high.yaml"
+says 1 "LEVEL" "the level high is refused passthrough"
+qvm=$(command -v qwamos-vm)
+PATH=/nonexistent run "$qvm" start "$D/vm.yaml"
+says 1 "qemu-system-x86_64 is not installed" "a QEMU that is not installed is told"
+
+# vm_up: starts it; true once QEMU answers
+vm_up()
+{
+	qwamos-vm start "$D/vm.yaml" --serial "$D/serial" "$@" >"$D/vm.log" 2>&1 &
+	vm=$!
+	soon grep -q "VM v runs" "$D/vm.log"
+}
+
+vmm()
+{
+	qwamos-gpu vm list | awk '$2 == "v" { print $NF }'
+}
+
+check "start: QEMU runs" vm_up
+run qwamos-gpu vm list
+says 0 "v +system +live +1 +1" "and has its device open"
+q=$(vmm)
+check "in its cgroup" grep -q qwamos/v "/proc/$q/cgroup"
+check "with no manage fd, control fd or lock of its supervisor's" sh -c "! ls -l /proc/$q/fd | grep -E 'qwamos-gpu-manage|/dev/qwamos_gpu|qwamos-gpu/vm'"
+check "and memory may be locked for DMA, but not without a limit" grep -qE "Max locked memory +1140850688 " "/proc/$q/limits"
+run qwamos-vm start "$D/vm.yaml"
+says 1 "VM v is running already" "a second start is refused"
+run qwamos-vm stop v --now
+says 0 "" "stop --now"
+wait $vm
+check "the supervisor ends well" test $? = 0
+check "QEMU is gone" test ! -e "/proc/$q"
+check "no cgroup is left" no_cgroup v
+
+check "start again" vm_up
+kill -9 "$(vmm)"
+wait $vm
+check "QEMU is killed: the status says so" test $? = 137
+check "and the log" grep -q "QEMU of VM v was killed by signal 9" "$D/vm.log"
+run qwamos-vfio list
+says 0 "$bochs +qwamos_vfio_pci +[0-9]+ +free" "the device is free again"
+
+check "start again, to be stopped by time" vm_up --grace 1
+run qwamos-vm stop v
+says 0 "" "stop: a guest that does not power off is switched off after its grace"
+wait $vm
+check "the supervisor ends well" test $? = 0
+check "it has asked first" grep -q "asking VM v to power off" "$D/vm.log"
+
+check "start again, to lose its supervisor" vm_up
+q=$(vmm)
+kill -9 $vm
+wait $vm 2>/dev/null
+soon test ! -e "/proc/$q" && ok "the supervisor is killed: so is QEMU" || not_ok "the supervisor is killed: so is QEMU"
+check "and it can be started again at once" vm_up
+check "after the rest was put back" grep -q "putting back what VM v has left" "$D/vm.log"
+run qwamos-vm stop v --now
+says 0 "" "stop"
+wait $vm
+run qwamos-vfio unbind "$bochs"
+says 0 "" "the GPU is given back"
+check "and on its driver" test "$(driver "$bochs")" = bochs-drm
+rm -rf "$D"
+echo "1..$n"

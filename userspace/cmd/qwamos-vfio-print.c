@@ -152,6 +152,8 @@ static void print_device(const struct json_object *d)
 	printf("\n  driver:     %s%s\n", str(d, "driver", "none"),
 	       !qjson_get_bool(d, "bound", false) && qjson_get_str(d, "driver_override") ?
 	       ", reserved for another" : "");
+	if (qjson_get_bool(d, "stuck", false))
+		printf("  stuck:      the kernel is at work on it and does not come back\n");
 	if (!strcmp(str(d, "bus", ""), "platform")) {
 		printf("  bind:       not possible: %s\n", str(d, "why_not", ""));
 		return;

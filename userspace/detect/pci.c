@@ -17,63 +17,27 @@
 #define CLASS_ACCELERATOR	0x12
 #define HEADER_TYPE		0x0e
 
-/* The value of "KEY=" in the text of a uevent file, up to the end of its line. */
-static bool uevent_value(const char *text, const char *key, char *buf, size_t len)
+static uint32_t read_hex(int dir, const char *path)
 {
-	size_t key_len = strlen(key), n;
-	const char *p = text;
+	long long n;
 
-	buf[0] = '\0';
-	while (p) {
-		if (!strncmp(p, key, key_len) && p[key_len] == '=') {
-			p += key_len + 1;
-			n = strcspn(p, "\n");
-			if (n >= len)
-				return false;
-			memcpy(buf, p, n);
-			buf[n] = '\0';
-			return true;
-		}
-		p = strchr(p, '\n');
-		if (p)
-			p++;
-	}
-	return false;
+	return qfile_read_ll(dir, path, &n) ? 0 : n;
 }
 
-static bool uevent_ids(const char *text, const char *key, uint16_t *a, uint16_t *b)
+/* Its class is all that is read of every device of the machine, so that a list costs no more than it must. */
+static bool read_class(int bus, const char *addr, struct qpci_dev *d)
 {
-	char buf[32];
-	unsigned int x, y;
-
-	if (!uevent_value(text, key, buf, sizeof(buf)) || sscanf(buf, "%4x:%4x", &x, &y) != 2)
-		return false;
-	*a = x;
-	*b = y;
-	return true;
-}
-
-/*
- * What one read of uevent tells of a device. It is the only file that is read of every device of the machine, so that a list costs no more
- * than it must.
- */
-static bool read_uevent(int bus, const char *addr, struct qpci_dev *d)
-{
-	char path[QPCI_ADDR_LEN + 16], text[1024], class[16];
+	char path[QPCI_ADDR_LEN + 16];
+	long long n;
 
 	memset(d, 0, sizeof(*d));
 	if (strlen(addr) >= sizeof(d->addr))
 		return false;
 	memcpy(d->addr, addr, strlen(addr) + 1);
-	snprintf(path, sizeof(path), "%s/uevent", addr);
-	if (qfile_read(bus, path, text, sizeof(text)) < 0)
+	snprintf(path, sizeof(path), "%s/class", addr);
+	if (qfile_read_ll(bus, path, &n))
 		return false;
-	if (!uevent_value(text, "PCI_CLASS", class, sizeof(class)) ||
-	    !uevent_ids(text, "PCI_ID", &d->vendor, &d->device) ||
-	    !uevent_ids(text, "PCI_SUBSYS_ID", &d->subvendor, &d->subdevice))
-		return false;
-	d->class_code = strtoul(class, NULL, 16);
-	uevent_value(text, "DRIVER", d->driver, sizeof(d->driver));
+	d->class_code = n;
 	d->group = -1;
 	d->vfs = -1;
 	if (d->class_code >> 16 == CLASS_DISPLAY || d->class_code >> 16 == CLASS_ACCELERATOR)
@@ -133,17 +97,17 @@ static void read_details(int bus, struct qpci_dev *d)
 		return;
 	if (d->kind != QPCI_GPU && is_bridge(dev))
 		d->kind = QPCI_BRIDGE;
+	d->vendor = read_hex(dev, "vendor");
+	d->device = read_hex(dev, "device");
+	qfile_link_name(dev, "driver", d->driver, sizeof(d->driver));
 	d->group = read_group(dev);
 	if (d->kind != QPCI_BRIDGE) {
-		if (qfile_read(dev, "driver_override", d->override, sizeof(d->override)) < 0 ||
-		    !strcmp(d->override, "(null)"))
-			d->override[0] = '\0';
+		d->subvendor = read_hex(dev, "subsystem_vendor");
+		d->subdevice = read_hex(dev, "subsystem_device");
 		qfile_read(dev, "reset_method", d->resets, sizeof(d->resets));
 		d->boot_vga = !qfile_read_ll(dev, "boot_vga", &n) && n == 1;
 		d->root_bus = on_root_bus(bus, d->addr);
 		d->vf = qfile_exists(dev, "physfn");
-		if (!d->vf && !qfile_read_ll(dev, "sriov_numvfs", &n))
-			d->vfs = n;
 	}
 	close(dev);
 }
@@ -218,7 +182,7 @@ static void add_device(void *arg, const char *addr)
 	for (i = 0; i < b->n; i++)
 		if (!strcmp(b->all[i].addr, addr))
 			return;
-	if (read_uevent(b->fd, addr, &d))
+	if (read_class(b->fd, addr, &d))
 		*QMEM_GROW(b->all, b->n) = d;
 }
 

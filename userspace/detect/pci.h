@@ -36,13 +36,15 @@ enum qpci_kind {
  * @subdevice: subsystem id
  * @class_code: class, 24 bits
  * @driver: its driver, "": none
- * @override: its driver_override, "": none
+ * @override: its driver_override, "": none; not set here
  * @group: number of its IOMMU group, -1: none
  * @resets: names of its reset methods with spaces between, as in sysfs; "": none
  * @boot_vga: the firmware's console
  * @root_bus: no bridge above it, so no bus reset for it
  * @vf: an SR-IOV virtual function
- * @vfs: virtual functions that it has switched on, -1: it has no SR-IOV
+ * @vfs: virtual functions that it has switched on, -1: it has no SR-IOV; not set here
+ *
+ * Nothing is read here that takes the device's lock, under which an unbind may wait for ever: uevent, driver_override and sriov_numvfs do.
  */
 struct qpci_dev {
 	char addr[QPCI_ADDR_LEN];

@@ -37,25 +37,18 @@ static bool is_gpu(const char *compatible)
 	return false;
 }
 
-/* "OF_COMPATIBLE_0=..." and "DRIVER=..." lines of a uevent file. */
-static bool parse_uevent(char *text, struct qplat_dev *d)
+/* The first of a node's compatible strings (each ends in a NUL) that tells of a GPU. */
+static bool find_gpu(const char *text, size_t len, struct qplat_dev *d)
 {
-	char *line, *save, *value;
-	bool gpu = false;
+	size_t at;
 
-	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		value = strchr(line, '=');
-		if (!value)
+	for (at = 0; at < len; at += strlen(text + at) + 1) {
+		if (!is_gpu(text + at))
 			continue;
-		*value++ = '\0';
-		if (!strcmp(line, "DRIVER")) {
-			snprintf(d->driver, sizeof(d->driver), "%s", value);
-		} else if (!gpu && !strncmp(line, "OF_COMPATIBLE_", 14) && is_gpu(value)) {
-			snprintf(d->compatible, sizeof(d->compatible), "%s", value);
-			gpu = true;
-		}
+		snprintf(d->compatible, sizeof(d->compatible), "%s", text + at);
+		return true;
 	}
-	return gpu;
+	return false;
 }
 
 static int by_name(const void *a, const void *b)
@@ -67,7 +60,8 @@ int qplat_gather(const char *sys, struct qplat_list *l, struct qerr *e)
 {
 	char *path = qmem_printf("%s/bus/platform/devices", sys);
 	char *tree = qmem_printf("%s/firmware/devicetree", sys);
-	char file[300], text[4096], group[16];
+	char file[300], text[1024], group[16];
+	ssize_t len;
 	struct qplat_dev d;
 	struct dirent *de;
 	DIR *dir = NULL;
@@ -88,11 +82,14 @@ int qplat_gather(const char *sys, struct qplat_list *l, struct qerr *e)
 		if (de->d_name[0] == '.')
 			continue;
 		memset(&d, 0, sizeof(d));
-		snprintf(file, sizeof(file), "%s/uevent", de->d_name);
-		if (strlen(de->d_name) >= sizeof(d.name) ||
-		    qfile_read(dirfd(dir), file, text, sizeof(text)) < 0 || !parse_uevent(text, &d))
+		/* Not uevent, which takes the device's lock. */
+		snprintf(file, sizeof(file), "%s/of_node/compatible", de->d_name);
+		len = qfile_read(dirfd(dir), file, text, sizeof(text));
+		if (strlen(de->d_name) >= sizeof(d.name) || len <= 0 || !find_gpu(text, len, &d))
 			continue;
 		memcpy(d.name, de->d_name, strlen(de->d_name) + 1);
+		snprintf(file, sizeof(file), "%s/driver", de->d_name);
+		qfile_link_name(dirfd(dir), file, d.driver, sizeof(d.driver));
 		snprintf(file, sizeof(file), "%s/iommu_group", de->d_name);
 		d.group = qfile_link_name(dirfd(dir), file, group, sizeof(group)) ? -1 : atoi(group);
 		*QMEM_GROW(l->devs, l->n) = d;

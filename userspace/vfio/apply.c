@@ -48,6 +48,15 @@ static bool interrupted(void)
 		sigismember(&pending, SIGHUP));
 }
 
+/* The signals that undid the run have had their effect. */
+static void forget_signals(const sigset_t *set)
+{
+	const struct timespec none = { 0 };
+
+	while (sigtimedwait(set, NULL, &none) > 0)
+		;
+}
+
 /* Is the kernel at work on the device? An error, or a device that has gone, is no reason to wait on. */
 static bool resetting(int ctl, const char *addr)
 {
@@ -149,9 +158,10 @@ static int undo_disk(struct run *r, size_t n, struct qerr *e)
 
 /*
  * Puts every device that the first @n steps touched where it was, the last first. Steps that mended something stay: what they undid was no
- * state that anybody wanted.
+ * state that anybody wanted. The device that the kernel has not come back from (@stuck, or NULL) is left alone: each further write to it would
+ * wait as well.
  */
-static int undo(struct run *r, size_t n, struct qerr *e)
+static int undo(struct run *r, size_t n, const char *stuck, struct qerr *e)
 {
 	const struct qtarget *t;
 	struct qerr one;
@@ -163,7 +173,9 @@ static int undo(struct run *r, size_t n, struct qerr *e)
 		t = &r->p->targets[i];
 		if (t->mend || !touched(r->p, n, t->addr))
 			continue;
-		if (t->was_ours)
+		if (stuck && !strcmp(stuck, t->addr))
+			err1 = qerr_set(&one, ETIMEDOUT, "%s: the kernel still waits", t->addr);
+		else if (t->was_ours)
 			err1 = qsysfs_put(&r->w, t->addr, QVFIO_DRIVER, QVFIO_DRIVER, &one);
 		else
 			err1 = qsysfs_put(&r->w, t->addr, t->orig.driver, t->orig.override, &one);
@@ -183,10 +195,12 @@ static int undo(struct run *r, size_t n, struct qerr *e)
 static void failed(struct run *r, size_t n, const struct qerr *why, struct qapply *a)
 {
 	char *text = n ? qstep_text(&r->p->steps[n - 1]) : NULL;
-	const char *hint = "";
+	const char *hint = "", *stuck = NULL;
 	struct qerr back;
 
-	a->outcome = undo(r, n, &back) ? QVFIO_BROKEN : QVFIO_FAILED;
+	if (n && why->err == ETIMEDOUT && r->p->steps[n - 1].kind != QSTEP_WAIT)
+		stuck = r->p->steps[n - 1].addr;
+	a->outcome = undo(r, n, stuck, &back) ? QVFIO_BROKEN : QVFIO_FAILED;
 	if (n && r->p->steps[n - 1].kind == QSTEP_PROBE && !r->p->bind)
 		hint = " (--no-driver-ok leaves it without a driver)";
 	if (a->outcome == QVFIO_FAILED)
@@ -251,6 +265,8 @@ void qapply(const char *dir, int lock_fd, const struct qvfio_state *st, const st
 		a->outcome = QVFIO_BROKEN;
 	}
 out:
+	if (a->err.err == EINTR)
+		forget_signals(&hold);
 	qwriter_end(&r.w);
 	for (i = 0; i < p->n_steps; i++)
 		free(r.before[i]);

@@ -15,6 +15,7 @@
 #include "vfio/journal.h"
 #include "vfio/modules.h"
 #include "vfio/persist.h"
+#include "vfio/writer.h"
 
 #define SYS	"/sys"
 
@@ -105,6 +106,47 @@ static void gather_use(struct qvfio_state *st, const char *const *addrs, size_t 
 	free(which);
 }
 
+/* How long a device's lock is waited for, in ms: a driver's start holds it for seconds. */
+#define ATTR_MS		1500
+#define ATTR_PATIENT_MS	20000
+
+static int read_attr(struct qwriter *w, struct qvfio_dev *d, const char *name, char *buf, size_t len,
+		     int timeout_ms)
+{
+	char path[128];
+	int n;
+
+	snprintf(path, sizeof(path), SYS "/bus/pci/devices/%s/%s", d->pci.addr, name);
+	n = qwriter_read(w, path, buf, len, timeout_ms);
+	if (n == -ETIMEDOUT)
+		d->stuck = true;
+	return n;
+}
+
+static void gather_attrs(struct qvfio_state *st, int timeout_ms)
+{
+	struct qvfio_dev *d;
+	struct qwriter w;
+	char text[32];
+	size_t i;
+
+	qwriter_init(&w, -1);
+	for (i = 0; i < st->n; i++) {
+		d = &st->devs[i];
+		if (d->pci.kind == QPCI_BRIDGE)
+			continue;
+		read_attr(&w, d, "driver_override", d->pci.override, sizeof(d->pci.override),
+			  timeout_ms);
+		if (!strcmp(d->pci.override, "(null)"))
+			d->pci.override[0] = '\0';
+		if (!d->stuck && !d->pci.vf &&
+		    read_attr(&w, d, "sriov_numvfs", text, sizeof(text), timeout_ms) > 0)
+			d->pci.vfs = atoi(text);
+		d->attrs_known = !d->stuck;
+	}
+	qwriter_end(&w);
+}
+
 static void gather_modules(struct qvfio_state *st)
 {
 	size_t i;
@@ -191,6 +233,8 @@ int qgather(const char *dir, unsigned int flags, const char *const *addrs, size_
 	st->n = st->pci.n;
 	for (i = 0; i < st->n; i++)
 		st->devs[i].pci = st->pci.devs[i];
+	if (flags & QGATHER_ATTRS)
+		gather_attrs(st, flags & QGATHER_PATIENT ? ATTR_PATIENT_MS : ATTR_MS);
 	qjournal_load(dir, st);
 	qpersist_mark(st, persisted, n_persisted);
 	qpersist_free(persisted, n_persisted);

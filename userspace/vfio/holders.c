@@ -150,3 +150,48 @@ void qholders_gather(struct qvfio_dev *devs, size_t n, const bool *which)
 		closedir(dir);
 	free(s.nodes);
 }
+
+static bool has_vfio_device(const char *pid)
+{
+	char *path = qmem_printf("/proc/%s/fd", pid), target[64];
+	struct dirent *de;
+	bool has = false;
+	ssize_t len;
+	DIR *dir;
+
+	dir = opendir(path);
+	free(path);
+	while (dir && !has && (de = readdir(dir))) {
+		len = readlinkat(dirfd(dir), de->d_name, target, sizeof(target) - 1);
+		if (len > 0) {
+			target[len] = '\0';
+			has = !strcmp(target, "anon_inode:[vfio-device]");
+		}
+	}
+	if (dir)
+		closedir(dir);
+	return has;
+}
+
+void qholders_vfio(struct qholder **list, size_t *n)
+{
+	struct qholder *h;
+	struct dirent *de;
+	char comm[64];
+	DIR *dir;
+
+	*list = NULL;
+	*n = 0;
+	dir = opendir("/proc");
+	while (dir && (de = readdir(dir))) {
+		if (!isdigit((unsigned char)de->d_name[0]) || !has_vfio_device(de->d_name))
+			continue;
+		h = QMEM_GROW(*list, *n);
+		h->pid = atoi(de->d_name);
+		snprintf(comm, sizeof(comm), "/proc/%d/comm", (int)h->pid);
+		qfile_read(AT_FDCWD, comm, h->comm, sizeof(h->comm));
+		snprintf(h->node, sizeof(h->node), "a VFIO device");
+	}
+	if (dir)
+		closedir(dir);
+}

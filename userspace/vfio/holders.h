@@ -20,6 +20,15 @@
 void qholders_gather(struct qvfio_dev *devs, size_t n, const bool *which);
 
 /**
+ * qholders_vfio() - processes that have some VFIO device open
+ * @list: out: array to free(), NULL: none
+ * @n: out: its length
+ *
+ * Which device an open VFIO device is, the kernel does not tell, and the group's node may have been closed since.
+ */
+void qholders_vfio(struct qholder **list, size_t *n);
+
+/**
  * qholders_host_use() - what the host itself uses a device for
  * @addr: PCI address
  * @buf: out: "its disk nvme0n1 is mounted on /"; "": nothing

@@ -143,9 +143,12 @@ static void mend_targets(const struct qvfio_state *st, struct qplan *p)
 {
 	size_t i;
 
-	for (i = 0; i < st->n; i++)
-		if (st->devs[i].half_done && !qplan_target(p, st->devs[i].pci.addr))
-			add_target(p, &st->devs[i], false, true, "");
+	for (i = 0; i < st->n; i++) {
+		if (!st->devs[i].half_done || qplan_target(p, st->devs[i].pci.addr))
+			continue;
+		qplan_check_stuck(&st->devs[i], p);
+		add_target(p, &st->devs[i], false, true, "");
+	}
 }
 
 static void module_steps(const struct qvfio_state *st, struct qplan *p)

@@ -165,6 +165,8 @@ void qplan_resolve(const struct qvfio_state *st, const char *const *addrs, size_
 /** qplan_check_bind() - findings about putting @d, which is asked for if @asked, on our driver */
 void qplan_check_bind(const struct qvfio_state *st, const struct qvfio_dev *d,
 		      const struct qvfio_dev *asked, unsigned int flags, struct qplan *p);
+/** qplan_check_stuck() - a refusal, and true, if the kernel does not come back from work on @d */
+bool qplan_check_stuck(const struct qvfio_dev *d, struct qplan *p);
 /** qplan_check_unbind() - findings about giving @d back */
 void qplan_check_unbind(const struct qvfio_state *st, const struct qvfio_dev *d, struct qplan *p);
 

@@ -275,10 +275,24 @@ static void check_companion(const struct qvfio_dev *d, const struct qvfio_dev *g
 			      qmem_strdup("say yes (--yes), or leave both"));
 }
 
+bool qplan_check_stuck(const struct qvfio_dev *d, struct qplan *p)
+{
+	if (d->stuck)
+		qplan_finding(p, QSEV_REFUSE, "stuck", d->pci.addr,
+			      qmem_printf("%s: the kernel is at work on it and does not come back: an "
+					  "unbind waits for who holds it, or its driver hangs",
+					  d->pci.addr),
+			      qmem_strdup("end who holds it (qwamos-vfio status), then try again"));
+	return d->stuck;
+}
+
 void qplan_check_bind(const struct qvfio_state *st, const struct qvfio_dev *d,
 		      const struct qvfio_dev *asked, unsigned int flags, struct qplan *p)
 {
 	const char *addr = d->pci.addr;
+
+	if (qplan_check_stuck(d, p))
+		return;
 
 	if (qstate_ours(d)) {
 		if (d == asked)
@@ -312,6 +326,9 @@ void qplan_check_bind(const struct qvfio_state *st, const struct qvfio_dev *d,
 void qplan_check_unbind(const struct qvfio_state *st, const struct qvfio_dev *d, struct qplan *p)
 {
 	const char *addr = d->pci.addr;
+
+	if (qplan_check_stuck(d, p))
+		return;
 
 	if (!qstate_ours(d)) {
 		if (!d->half_done && strcmp(d->pci.override, QVFIO_DRIVER))

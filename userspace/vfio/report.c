@@ -171,7 +171,9 @@ struct json_object *qreport_device(const struct qvfio_state *st, const struct qv
 	qjson_add_fmt(o, "class", "%06x", d->pci.class_code);
 	add_names(o, d, names);
 	qjson_add_str_or_null(o, "driver", d->pci.driver);
-	qjson_add_str_or_null(o, "driver_override", d->pci.override);
+	if (d->attrs_known)
+		qjson_add_str_or_null(o, "driver_override", d->pci.override);
+	qjson_add_bool(o, "stuck", d->stuck);
 	qjson_add_bool(o, "bound", qstate_ours(d));
 	add_group(o, st, d);
 	add_resets(o, st, d);
@@ -179,7 +181,9 @@ struct json_object *qreport_device(const struct qvfio_state *st, const struct qv
 	qjson_add_bool(o, "console", d->is_console);
 	qjson_add_str_or_null(o, "firmware_framebuffer", d->fw_holder);
 	qjson_add_bool(o, "vf", d->pci.vf);
-	qjson_add(o, "vfs", d->pci.vfs < 0 ? NULL : qmem_check(json_object_new_int(d->pci.vfs)));
+	if (d->attrs_known)
+		qjson_add(o, "vfs", d->pci.vfs < 0 ? NULL :
+			  qmem_check(json_object_new_int(d->pci.vfs)));
 	qjson_add_bool(o, "persisted", d->persisted);
 	qjson_add_bool(o, "half_done", d->half_done);
 	add_record(o, d);

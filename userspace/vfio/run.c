@@ -96,16 +96,26 @@ static void note_changed(const struct qplan *p, struct qvfio_result *r)
 				 p->targets[i].addr);
 }
 
-/* How the devices stand after the run, and a warning about each that no VM would get now. */
+static void warn(struct json_object *list, const struct qvfio_dev *d, const char *text)
+{
+	char *line = qmem_printf("%s: %s", d->pci.addr, text);
+
+	qjson_push_str(list, line);
+	free(line);
+}
+
+/* How the devices that were bound stand now, and a warning about each that no VM would get. */
 static void tell_after(struct qvfio_state *st, const struct qplan *p, struct qvfio_result *r)
 {
-	struct json_object *list = qjson_add(r->doc, "devices", qjson_arr()), *o, *warn;
+	struct json_object *list = qjson_add(r->doc, "devices", qjson_arr()), *o, *warnings;
 	const struct qvfio_dev *d;
 	size_t i;
 
 	qgather_kernel(st);
-	warn = qjson_add(r->doc, "afterwards", qjson_arr());
+	warnings = qjson_add(r->doc, "afterwards", qjson_arr());
 	for (i = 0; i < p->n_targets; i++) {
+		if (!p->targets[i].bind)
+			continue;
 		d = qstate_find(st, p->targets[i].addr);
 		o = qjson_push(list, qjson_obj());
 		qjson_add_str(o, "address", d->pci.addr);
@@ -113,16 +123,16 @@ static void tell_after(struct qvfio_state *st, const struct qplan *p, struct qvf
 			      qgpu_device_state_name(d->kernel.state) : NULL);
 		qjson_add_str(o, "scrub", d->kernel_known && d->kernel.scrub ?
 			      qgpu_scrub_name(d->kernel.scrub) : NULL);
-		if (!p->targets[i].bind || !d->kernel_known)
+		if (!d->kernel_known)
 			continue;
 		if (d->kernel.state == QWAMOS_GPU_DEV_QUARANTINED)
-			qjson_push_str(warn, qgpu_reason_text(QWAMOS_GPU_REASON_QUARANTINED));
+			warn(warnings, d, qgpu_reason_text(QWAMOS_GPU_REASON_QUARANTINED));
 		else if (d->kernel.flags & QWAMOS_GPU_DEV_F_GPU && !d->kernel.reset_methods)
-			qjson_push_str(warn, qgpu_reason_text(QWAMOS_GPU_REASON_NO_RESET));
+			warn(warnings, d, qgpu_reason_text(QWAMOS_GPU_REASON_NO_RESET));
 		else if (d->kernel.state == QWAMOS_GPU_DEV_FREE &&
 			 d->kernel.flags & QWAMOS_GPU_DEV_F_DIRTY)
-			qjson_push_str(warn, "the device is not clean: its reset or scrub did not work "
-				       "(see the audit log: qwamos-gpu audit)");
+			warn(warnings, d, "it is not clean: its reset or scrub did not work (see the "
+			     "audit log: qwamos-gpu audit)");
 	}
 }
 
@@ -188,7 +198,7 @@ static enum qvfio_outcome run(const char *operation, plan_fn *plan, const char *
 	begin(r, operation, o);
 	if (enter(dir, o, r, &lock))
 		return end(r, QVFIO_REFUSED);
-	if (qgather(dir, QGATHER_ALL, o->flags & QVFIO_F_ALL_GPUS ? NULL : addrs, n, &st, &r->err)) {
+	if (qgather(dir, QGATHER_ALL | QGATHER_PATIENT, o->flags & QVFIO_F_ALL_GPUS ? NULL : addrs, n, &st, &r->err)) {
 		outcome = end(r, QVFIO_REFUSED);
 	} else {
 		outcome = plan_and_act(dir, lock, &st, plan, addrs, n, o, r);

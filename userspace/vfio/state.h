@@ -45,6 +45,8 @@ struct qrecord {
  * @kernel_known: @kernel holds something
  * @kernel: what the kernel module tells
  * @owner: name of the VM that has it, "": none or unknown
+ * @attrs_known: @pci.override and @pci.vfs have been read
+ * @stuck: they could not: the kernel is at work on the device, and does not come back
  * @record: what it had before we bound it
  * @driver_there: the driver that @record names is registered
  * @half_done: a run that was broken off has touched it
@@ -61,6 +63,8 @@ struct qvfio_dev {
 	bool kernel_known;
 	struct qwamos_gpu_device kernel;
 	char owner[QWAMOS_GPU_NAME_LEN];
+	bool attrs_known;
+	bool stuck;
 	struct qrecord record;
 	bool driver_there;
 	bool half_done;

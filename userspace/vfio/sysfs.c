@@ -24,23 +24,36 @@ void qsysfs_driver(const char *addr, char driver[QPCI_DRIVER_LEN])
 	qfile_link_name(AT_FDCWD, path, driver, QPCI_DRIVER_LEN);
 }
 
+static void name_holders(const struct qholder *h, size_t n, struct qerr *e)
+{
+	size_t i, len;
+
+	for (i = 0; i < n; i++) {
+		len = strlen(e->msg);
+		snprintf(e->msg + len, sizeof(e->msg) - len, "%s process %d (%s) holds %s",
+			 i ? "," : ":", (int)h[i].pid, h[i].comm, h[i].node);
+	}
+}
+
 static int late(const char *addr, const char *what, struct qerr *e)
 {
-	struct qvfio_dev d = { 0 };
+	struct qvfio_dev d = { .pci.group = -1 };
+	struct qholder *vfio;
 	bool which = true;
-	size_t i, len;
+	size_t n;
 
 	qerr_set(e, ETIMEDOUT, "%s: the kernel has not come back from %s after %d s and goes on waiting for who "
 		 "uses the device", addr, what, DEADLINE_MS / 1000);
 	if (!e)
 		return -ETIMEDOUT;
 	snprintf(d.pci.addr, sizeof(d.pci.addr), "%s", addr);
-	d.pci.group = -1;
 	qholders_gather(&d, 1, &which);
-	for (i = 0; i < d.n_holders; i++) {
-		len = strlen(e->msg);
-		snprintf(e->msg + len, sizeof(e->msg) - len, "%s process %d (%s) holds %s",
-			 i ? "," : ":", (int)d.holders[i].pid, d.holders[i].comm, d.holders[i].node);
+	if (d.n_holders) {
+		name_holders(d.holders, d.n_holders, e);
+	} else {
+		qholders_vfio(&vfio, &n);
+		name_holders(vfio, n, e);
+		free(vfio);
 	}
 	free(d.holders);
 	return -ETIMEDOUT;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,7 +14,13 @@
 #include "util/file.h"
 
 struct job {
+	bool read;
 	char path[256];
+	char text[128];
+};
+
+struct answer {
+	int result;
 	char text[128];
 };
 
@@ -23,8 +30,9 @@ struct job {
  */
 static void __attribute__((noreturn)) child(int sock, int lock)
 {
+	struct answer answer;
 	struct job job;
-	int null, err;
+	int null;
 
 	null = open("/dev/null", O_RDWR);
 	if (null >= 0) {
@@ -39,8 +47,12 @@ static void __attribute__((noreturn)) child(int sock, int lock)
 		_exit(1);
 	close_range(lock >= 0 ? 5 : 4, ~0U, 0);
 	while (recv(3, &job, sizeof(job), 0) == sizeof(job)) {
-		err = qfile_write(AT_FDCWD, job.path, job.text);
-		if (send(3, &err, sizeof(err), MSG_NOSIGNAL) != sizeof(err))
+		if (job.read)
+			answer.result = qfile_read(AT_FDCWD, job.path, answer.text,
+						   sizeof(answer.text));
+		else
+			answer.result = qfile_write(AT_FDCWD, job.path, job.text);
+		if (send(3, &answer, sizeof(answer), MSG_NOSIGNAL) != sizeof(answer))
 			break;
 	}
 	_exit(0);
@@ -82,22 +94,17 @@ static void abandon(struct qwriter *w)
 	qwriter_init(w, w->lock_fd);
 }
 
-int qwriter_write(struct qwriter *w, const char *path, const char *text, int timeout_ms)
+static int do_job(struct qwriter *w, const struct job *job, struct answer *answer, int timeout_ms)
 {
 	struct pollfd p = { .events = POLLIN };
-	struct job job = { 0 };
-	int err, result;
+	int err;
 
-	if (strlen(path) >= sizeof(job.path) || strlen(text) >= sizeof(job.text))
-		return -ENAMETOOLONG;
 	if (!w->pid) {
 		err = start(w);
 		if (err)
 			return err;
 	}
-	memcpy(job.path, path, strlen(path));
-	memcpy(job.text, text, strlen(text));
-	if (send(w->fd, &job, sizeof(job), MSG_NOSIGNAL) != sizeof(job))
+	if (send(w->fd, job, sizeof(*job), MSG_NOSIGNAL) != sizeof(*job))
 		return -errno;
 	p.fd = w->fd;
 	do {
@@ -109,11 +116,42 @@ int qwriter_write(struct qwriter *w, const char *path, const char *text, int tim
 		abandon(w);
 		return -ETIMEDOUT;
 	}
-	if (recv(w->fd, &result, sizeof(result), 0) != sizeof(result)) {
+	if (recv(w->fd, answer, sizeof(*answer), 0) != sizeof(*answer)) {
 		qwriter_end(w);
 		return -EIO;
 	}
-	return result;
+	return answer->result;
+}
+
+int qwriter_write(struct qwriter *w, const char *path, const char *text, int timeout_ms)
+{
+	struct job job = { 0 };
+	struct answer answer;
+
+	if (strlen(path) >= sizeof(job.path) || strlen(text) >= sizeof(job.text))
+		return -ENAMETOOLONG;
+	memcpy(job.path, path, strlen(path));
+	memcpy(job.text, text, strlen(text));
+	return do_job(w, &job, &answer, timeout_ms);
+}
+
+int qwriter_read(struct qwriter *w, const char *path, char *buf, size_t len, int timeout_ms)
+{
+	struct job job = { .read = true };
+	struct answer answer;
+	int n;
+
+	buf[0] = '\0';
+	if (strlen(path) >= sizeof(job.path))
+		return -ENAMETOOLONG;
+	memcpy(job.path, path, strlen(path));
+	n = do_job(w, &job, &answer, timeout_ms);
+	if (n < 0)
+		return n;
+	if ((size_t)n >= len)
+		return -EFBIG;
+	memcpy(buf, answer.text, n + 1);
+	return n;
 }
 
 void qwriter_end(struct qwriter *w)

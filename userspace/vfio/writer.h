@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Writing to sysfs with a deadline. A write that takes a device off its driver may wait in the kernel for as long as somebody holds the
- * device, and a process that does so can't be killed. So a child makes all these writes, and its parent gives up in time.
+ * Writing to sysfs, and reading of what takes a device's lock, with a deadline. A write that takes a device off its driver may wait in the kernel for as long as somebody holds the
+ * device, and a process that does so can't be killed. So a child does all that, and its parent gives up in time.
  */
 #ifndef QWAMOS_VFIO_WRITER_H
 #define QWAMOS_VFIO_WRITER_H
@@ -12,7 +12,7 @@
  * struct qwriter - the child that writes
  * @pid: its process, 0: there is none yet
  * @fd: our end of the socket to it
- * @lock_fd: the run's lock, which the child keeps too: while its last write goes on, no other run may begin
+ * @lock_fd: the run's lock, which the child keeps too: while its last write goes on, no other run may begin; -1: none
  */
 struct qwriter {
 	pid_t pid;
@@ -33,6 +33,18 @@ void qwriter_init(struct qwriter *w, int lock_fd);
  * Return: 0 or a negative errno; -ETIMEDOUT: the kernel has not come back, and the write still goes on in a child that was left behind
  */
 int qwriter_write(struct qwriter *w, const char *path, const char *text, int timeout_ms);
+
+/**
+ * qwriter_read() - read a small file, such as an attribute that takes the device's lock
+ * @w: the writer
+ * @path: absolute, at most 255 bytes
+ * @buf: out: its text, without newlines at its end; "" on failure
+ * @len: room, in bytes; what is longer than 127 bytes is -EFBIG
+ * @timeout_ms: how long it may take, in ms
+ *
+ * Return: length of the text or a negative errno, as for qwriter_write()
+ */
+int qwriter_read(struct qwriter *w, const char *path, char *buf, size_t len, int timeout_ms);
 
 /** qwriter_end() - end the child */
 void qwriter_end(struct qwriter *w);

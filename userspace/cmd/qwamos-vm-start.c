@@ -268,9 +268,11 @@ static int run(struct start *s)
 	}
 	if (ret)
 		vm_fail("%s", err.msg);
-	else if (status > 128 && s->stage == RUNNING)
+	else if (s->stage != RUNNING)
+		status = 0;	/* it was asked for, one way or the other */
+	else if (status > 128)
 		vm_fail("the QEMU of VM %s was killed by signal %d", s->config.name, status - 128);
-	else if (status && s->stage == RUNNING)
+	else if (status)
 		vm_fail("the QEMU of VM %s ended with status %d", s->config.name, status);
 	qmp_close(s->qmp);
 	if (qvm_end(&s->vm, &end_err)) {

@@ -1,0 +1,228 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The demo as it runs in the lab's guest: each step says what it does, shows it, and
+# checks what came of it. See tools/demo/run.
+
+set -u
+HERE=$(cd "$(dirname "$0")" && pwd)
+DIR=/tmp/demo
+GPU=$(awk '$1 == "virtio" { print $2 }' /run/lab/devices)
+VRAM=$(awk '$1 == "bochs" { print $2 }' /run/lab/devices)
+STEP=0
+FAILED=0
+SUPERVISOR=
+
+step()
+{
+	STEP=$((STEP + 1))
+	printf '\n== %d. %s\n' $STEP "$1"
+}
+
+# show COMMAND...: runs it before the reader's eyes; its output also goes to $DIR/out.
+show()
+{
+	local status
+	printf '   $ %s\n' "${*//$HERE\//}"
+	"$@" >"$DIR/out" 2>&1
+	status=$?
+	sed 's/^/   | /' "$DIR/out"
+	return $status
+}
+
+# check WHAT COMMAND...: one thing that must be so.
+check()
+{
+	local what=$1
+	shift
+	if "$@" >/dev/null 2>&1; then
+		printf '   PASS  %s\n' "$what"
+	else
+		printf '   FAIL  %s\n' "$what"
+		FAILED=$((FAILED + 1))
+	fi
+}
+
+# ended STATUS EXPECTED WHAT: that a command ended with the status that it should.
+ended()
+{
+	check "$3" test "$1" = "$2"
+}
+
+out_has()
+{
+	grep -qE "$1" "$DIR/out"
+}
+
+out_lacks()
+{
+	! grep -qE "$1" "$DIR/out"
+}
+
+driver()
+{
+	basename "$(readlink "/sys/bus/pci/devices/$1/driver")"
+}
+
+# The state of a device, as the kernel tells it.
+state()
+{
+	qwamos-vfio list --json | python3 -c '
+import json, sys
+for d in json.load(sys.stdin)["devices"]:
+    if d.get("address") == sys.argv[1]:
+        print(d["state"])' "$1"
+}
+
+# The process that has joined the VM.
+vmm()
+{
+	qwamos-gpu vm list --json | python3 -c '
+import json, sys
+for v in json.load(sys.stdin):
+    if v["name"] == sys.argv[1] and v["pid"]:
+        print(v["pid"])' "$1"
+}
+
+# wait_for SECONDS COMMAND...: tells every 20 s that it still waits.
+wait_for()
+{
+	local until=$((SECONDS + $1)) next=$((SECONDS + 20)) from=$SECONDS
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $until ] || return 1
+		kill -0 "$SUPERVISOR" 2>/dev/null || return 1
+		if [ $SECONDS -ge $next ]; then
+			printf '   ... %d s\n' $((SECONDS - from))
+			next=$((next + 20))
+		fi
+		sleep 0.5
+	done
+}
+
+guest_said()
+{
+	grep -q "$1" $DIR/serial
+}
+
+has_card()
+{
+	readlink -f /sys/class/drm/card? | grep -q "/$1/"
+}
+
+mkdir -p $DIR
+: >$DIR/serial
+
+step "Which GPUs are there?"
+show qwamos-vfio list
+check "the virtio GPU $GPU is there, on its native driver" out_has "$GPU +virtio-pci"
+check "a GPU with 16 MiB of video memory, $VRAM, is there" out_has "$VRAM +bochs"
+check "DRM has a card for the virtio GPU" has_card "$GPU"
+
+step "Binding them to our driver: first the plan"
+show qwamos-vfio bind "$GPU" "$VRAM" --dry-run
+ended $? 0 "the plan can be carried out"
+check "and nothing was touched: $GPU is on $(driver "$GPU")" test "$(driver "$GPU")" = virtio-pci
+
+step "Binding them"
+show qwamos-vfio bind "$GPU" "$VRAM"
+ended $? 0 "bound"
+for d in $GPU $VRAM; do
+	check "$d is on qwamos_vfio_pci" test "$(driver "$d")" = qwamos_vfio_pci
+	check "$d was reset and scrubbed, and is free" test "$(state "$d")" = free
+done
+
+step "A process of root, but of no VM, wants the GPU"
+show "$HERE/stranger" open "$GPU"
+ended $? 0 "the kernel module refuses it: EACCES"
+
+step "A VM starts, with both GPUs"
+sed -e "s|@KERNEL@|$LAB_KERNEL_IMAGE|" -e "s|@INITRD@|$DEMO_INITRD|" \
+	-e "s|@GPU@|$GPU|" -e "s|@VRAM@|$VRAM|" "$HERE/vm.yaml" >$DIR/vm.yaml
+sed -n '/^gpu:/,/^$/p' $DIR/vm.yaml | sed 's/^/   > /'
+printf '   $ qwamos-vm start vm.yaml --serial serial &\n'
+qwamos-vm start $DIR/vm.yaml --serial $DIR/serial >$DIR/vm.log 2>&1 &
+SUPERVISOR=$!
+wait_for 60 grep -q "VM demo runs" $DIR/vm.log
+check "QEMU runs" grep -q "VM demo runs" $DIR/vm.log
+sed 's/^/   | /' $DIR/vm.log
+show qwamos-gpu vm list
+check "the VM holds two devices, and has them open" out_has "demo +system +live +2 +2"
+QEMU=$(vmm demo)
+check "QEMU (process $QEMU) stands in the VM's cgroup" grep -q qwamos/demo "/proc/$QEMU/cgroup"
+
+step "A second VM wants the GPU"
+show qwamos-gpu vm run thief --level system --device "$GPU" -- true
+ended $? 125 "it is not started"
+check "for the GPU belongs to another VM, demo" out_has "OTHER_OWNER.*demo"
+show qwamos-gpu vm run thief --level high --device "$GPU" -- true
+ended $? 125 "at the level high it is not started either"
+check "for only the level system may have a whole GPU" out_has "LEVEL"
+
+step "Root takes the open files of QEMU itself, and tries these"
+show "$HERE/stranger" steal "$GPU" "$QEMU"
+ended $? 0 "each way to the device is refused: EACCES"
+
+step "The nested guest drives its GPU by its own driver"
+wait_for 700 guest_said "guest: driving"
+grep -a 'guest: ' $DIR/serial | tr -d '\r' >$DIR/out
+sed 's/^/   | /' $DIR/out
+check "the guest's driver is virtio_gpu" out_has "guest: DRM driver virtio_gpu"
+check "it has set a mode, painted, and read back what it painted" \
+	out_has "mode set: 640x480, picture painted, 0 pixels read back wrong"
+check "it has left a secret in the other GPU's video memory" out_has "left 0x5ec2e75e.* 0 read back wrong"
+
+step "What that GPU shows on its screen, seen from outside of all this"
+show lab-qmp '{"execute": "screendump", "arguments": {"device": "virtio", "filename": "'"$DEMO_SHARE"'/screen.ppm"}}'
+show "$HERE/screen" /share/screen.ppm
+ended $? 0 "it is the nested guest's picture"
+
+step "The GPU read that picture by DMA: through the IOMMU?"
+show "$HERE/dma-walk" "$GPU" "$QEMU" 192 0x00c0ffee
+ended $? 0 "yes: the page lies elsewhere than the VM says, and only the IOMMU's tables tell where"
+
+step "QEMU is killed with -9"
+since=$(date +%s%N)
+show kill -9 "$QEMU"
+wait "$SUPERVISOR"
+status=$?
+took=$((($(date +%s%N) - since) / 1000000))
+tail -n 2 $DIR/vm.log | sed 's/^/   | /'
+ended $status 137 "qwamos-vm has seen it, cleaned up ($took ms), and says so"
+check "no process of the VM is left" test ! -e "/proc/$QEMU"
+check "its cgroup is gone" test ! -e /sys/fs/cgroup/qwamos/demo
+check "the kernel knows no VM any more" test "$(qwamos-gpu vm list)" = "no VMs"
+
+step "The GPUs are reset, scrubbed and free again"
+show qwamos-vfio list
+for d in $GPU $VRAM; do
+	check "$d is free" test "$(state "$d")" = free
+	check "$d stays on our driver, where it was before the VM" test "$(driver "$d")" = qwamos_vfio_pci
+done
+show qwamos-gpu vm run next --level system --device "$VRAM" -- "$HERE/peek" "$VRAM"
+ended $? 0 "the next VM finds nothing of the secret in the video memory"
+
+step "Unbinding them"
+show qwamos-vfio unbind "$GPU" "$VRAM"
+ended $? 0 "unbound"
+check "$GPU is on its native driver again" test "$(driver "$GPU")" = virtio-pci
+check "DRM has a card for it again" has_card "$GPU"
+
+step "The audit log of all that"
+show qwamos-gpu audit
+for e in "VM_CREATED" "POLICY_CREATED: trust level SYSTEM" "DEVICE_ATTACHED: $GPU" "VM_JOINED" \
+	"DEVICE_OPENED: $GPU" "OPERATION_DENIED: passthrough, OTHER_OWNER, $GPU" \
+	"OPERATION_DENIED: passthrough, not allowed at HIGH" \
+	"DEVICE_OPEN_REFUSED: $GPU" "VM_DESTROYED: LEADER_EXITED" "DEVICE_DETACHED: $GPU" \
+	"DEVICE_RESET: $GPU" "DEVICE_SCRUBBED: $VRAM"; do
+	check "it has $e" out_has "$e"
+done
+
+echo
+if [ $FAILED = 0 ]; then
+	echo "All checks of all $STEP steps passed."
+	exit 0
+fi
+echo "$FAILED checks FAILED."
+sed 's/^/vm.log: /' $DIR/vm.log
+tail -n 20 $DIR/serial | sed 's/^/serial: /'
+exit 1

@@ -142,6 +142,8 @@ run vm_run a --level low -- qwamos-gpu vm run b --level system -- true
 says 125 "VM_MEMBER" "nor make one"
 run vm_run a --level low -- sh -c 'ulimit -l; trap "exit 3" TERM; kill -TERM $$; sleep 5'
 says 3 "" "COMMAND's signals are not blocked"
+run sh -c 'trap "" HUP; exec qwamos-gpu vm run a --level low -- sh -c "kill -HUP \$\$; exit 4"'
+says 4 "" "nor those that were ignored made deadly"
 
 # Devices: levels, binding.
 for level in untrusted low medium high; do
@@ -166,6 +168,7 @@ says 0 "" "a VM uses it"
 check "what was bound before stays bound" test "$(driver "$bochs")" = qwamos_vfio_pci
 run vm_run a --level system --device "$pair" -- true
 says 125 "$edu" "a companion is not taken without --yes, and named"
+check "and nothing else is said" test "$(wc -l <"$D/out")" -le 3
 check "and stays where it was" test "$(driver "$edu")" != qwamos_vfio_pci
 run vm_run a --level system --device "$pair" --yes -- sh -c "readlink /sys/bus/pci/devices/$edu/driver; sleep 2" &
 soon sh -c "qwamos-gpu vm list --json | python3 -c 'import json,sys; sys.exit(not any(v[\"name\"] == \"a\" and v[\"devices\"] == 2 for v in json.load(sys.stdin)))'" &&

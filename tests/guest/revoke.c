@@ -45,6 +45,11 @@ static long do_close(long x, long y, void *data)
 	return 0;
 }
 
+static long do_first_word(long x, long y, void *data)
+{
+	return *(volatile unsigned int *)bar;
+}
+
 /* Wait for the request and give the device back. */
 static long do_give_back(long x, long y, void *data)
 {
@@ -357,6 +362,35 @@ TEST_F_TIMEOUT(revoke, quarantine_is_remembered, 60)
 	/* Taken off our driver, too. */
 	ASSERT_EQ(0, qt_theirs(self->ctl, "noreset", NULL));
 	EXPECT_EQ(QWAMOS_GPU_DEV_QUARANTINED, qt_state(self->ctl, "noreset"));
+}
+
+/*
+ * Taken off our driver while the VM has it, but not open: it stays the VM's, nobody else gets it
+ * meanwhile, and what another driver did to it is gone before the VM opens it again.
+ */
+TEST_F_TIMEOUT(revoke, unbound_while_attached, 60)
+{
+	struct qwamos_gpu_device d;
+	struct qt_vm other;
+
+	ASSERT_EQ(0, qt_do(&self->vmm, do_close, 0, 0));
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-b", QWAMOS_GPU_DEV_ATTACHED, SOON));
+	ASSERT_EQ(0, qt_bind(self->addr, NULL));
+	ASSERT_EQ(0, qt_device_at(self->ctl, self->addr, &d));
+	EXPECT_EQ(self->vm.id, d.owner_vm_id);
+	EXPECT_STREQ("bochs-drm", d.driver);
+	EXPECT_GT(0, qt_do(&self->vmm, do_open, 0, 0));
+	ASSERT_EQ(0, qt_vm_new(&other, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
+	EXPECT_EQ(-ENODEV, qt_attach(other.manage, self->id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+	EXPECT_EQ(QWAMOS_GPU_REASON_NOT_BOUND, qt_reason);
+	ASSERT_EQ(0, qt_bind(self->addr, QT_OURS));
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-b", QWAMOS_GPU_DEV_ATTACHED, SOON));
+	EXPECT_EQ(-EBUSY, qt_attach(other.manage, self->id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+	EXPECT_EQ(QWAMOS_GPU_REASON_OTHER_OWNER, qt_reason);
+	EXPECT_EQ(0, qt_do(&self->vmm, do_open, 0, 0));
+	EXPECT_EQ(0, qt_do(&self->vmm, do_first_word, 0, 0))
+	TH_LOG("something of the host's is left");
+	qt_vm_end(&other);
 }
 
 /* The modules can't be taken away under a VM, used or not. */

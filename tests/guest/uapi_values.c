@@ -157,6 +157,18 @@ TEST_F(values, cgroup_kinds)
 	EXPECT_EQ(-EINVAL, create_in(self->ctl, -2, QWAMOS_GPU_CREATE_F_NO_CGROUP));
 }
 
+/* One that is not there any more. */
+TEST_F(values, cgroup_removed)
+{
+	char path[QT_PATH];
+	int fd = qt_cgroup_new("qt-removed", path);
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, rmdir(path));
+	EXPECT_EQ(-EBADF, create_in(self->ctl, fd, 0));
+	close(fd);
+}
+
 /* cgroup v1 has no such thing as "below". */
 TEST_F(values, cgroup_v1)
 {

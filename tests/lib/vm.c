@@ -128,7 +128,7 @@ int qt_settle(int ctl, int ms)
 			if (devs[i].state == QWAMOS_GPU_DEV_RESETTING || devs[i].owner_vm_id)
 				busy = i + 1;
 		n = qt_list_vms(ctl, vms, MAX_VMS);
-		if (n < 0)
+		if (n < 0 && n != -EMSGSIZE)
 			return n;
 		if (!busy && !n)
 			return 0;
@@ -137,7 +137,7 @@ int qt_settle(int ctl, int ms)
 				fprintf(stderr, "# %s: state %u, owner %llu after %d ms\n",
 					devs[busy - 1].bus_name, devs[busy - 1].state,
 					devs[busy - 1].owner_vm_id, ms);
-			if (n)
+			if (n > 0)
 				fprintf(stderr, "# VM %s: state %u after %d ms\n", vms[0].name,
 					vms[0].state, ms);
 			return -ETIMEDOUT;

@@ -28,7 +28,8 @@ def open_group(address):
 
 def get_device(group, address):
     """A file of the device."""
-    return fcntl.ioctl(group, GET_DEVICE_FD, address.encode() + b"\0")
+    # Of a bytearray, ioctl() returns the call's result; of bytes, the buffer.
+    return fcntl.ioctl(group, GET_DEVICE_FD, bytearray(address.encode() + b"\0"))
 
 
 def device_info(device):

@@ -87,6 +87,15 @@ void qrecord_add_bound(struct qrecord *r, const char *addr)
 	snprintf(*slot, QVFIO_ADDR_LEN, "%s", addr);
 }
 
+void qrecord_drop_bound(struct qrecord *r, const char *addr)
+{
+	size_t i;
+
+	for (i = 0; i < r->n_bound; i++)
+		if (!strcmp(r->bound[i], addr))
+			memmove(r->bound + i, r->bound + i + 1, (--r->n_bound - i) * sizeof(*r->bound));
+}
+
 /* Is @path still the file behind @fd? Somebody may have removed it between our open and our lock. */
 static bool same_file(int fd, const char *path)
 {

@@ -57,6 +57,9 @@ int qrecord_write(const struct qrecord *r, struct qerr *e);
 /** qrecord_add_bound() - one more address that goes back */
 void qrecord_add_bound(struct qrecord *r, const char *addr);
 
+/** qrecord_drop_bound() - one address less */
+void qrecord_drop_bound(struct qrecord *r, const char *addr);
+
 /**
  * qrecord_list() - all records
  * @recs: out: array; qrecord_list_free() it

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,28 +109,37 @@ static int refused(struct qvm *vm, const char *addr, const struct qwamos_gpu_att
 			qgpu_reason_text(reason), way);
 }
 
-/* Puts @addr on our driver. What will go back to its own is in the record before it is touched. */
-static int bind(struct qvm *vm, const char *addr, struct qerr *e)
+/* Puts a device, with its group, on our driver. What will go back to its own is in the record before it is touched. */
+static int bind(struct qvm *vm, const struct qwamos_gpu_device *dev, struct qerr *e)
 {
 	struct qvfio_opts o = { .flags = vm->opts.flags & QVM_F_YES ? QVFIO_F_YES : 0, .lock_wait_ms = LOCK_MS };
+	bool theirs = strcmp(dev->driver, QVFIO_DRIVER);
+	const char *addr = dev->bus_name;
+	enum qvfio_outcome outcome;
 	struct qvfio_result r;
-	int ret;
+	int ret = 0, wret;
 	size_t i;
 
-	qrecord_add_bound(&vm->rec, addr);
-	ret = qrecord_write(&vm->rec, e);
-	if (ret)
-		return ret;
+	if (theirs) {
+		qrecord_add_bound(&vm->rec, addr);
+		ret = qrecord_write(&vm->rec, e);
+		if (ret)
+			return ret;
+	}
 	qvm_say(&vm->opts, "binding %s to " QVFIO_DRIVER, addr);
-	if (qvfio_bind(&addr, 1, &o, &r) != QVFIO_OK) {
-		ret = qerr_set(e, r.outcome == QVFIO_REFUSED ? EPERM : EIO, "%s can't be bound: %s", addr, r.err.msg);
-	} else {
+	outcome = qvfio_bind(&addr, 1, &o, &r);
+	if (outcome == QVFIO_OK) {
 		for (i = 0; i < r.n_changed; i++)
 			qrecord_add_bound(&vm->rec, r.changed[i]);
-		ret = qrecord_write(&vm->rec, e);
+	} else {
+		ret = qerr_set(e, outcome == QVFIO_REFUSED ? EPERM : EIO, "%s can't be bound: %s", addr, r.err.msg);
+		/* Then all is as it was, unless it could not be put back. */
+		if (theirs && outcome != QVFIO_BROKEN)
+			qrecord_drop_bound(&vm->rec, addr);
 	}
 	qvfio_result_free(&r);
-	return ret;
+	wret = qrecord_write(&vm->rec, ret ? NULL : e);
+	return ret ? ret : wret;
 }
 
 /*
@@ -143,6 +153,15 @@ static bool bind_first(const struct qvm *vm, const struct qwamos_gpu_device *dev
 	if (dev->driver[0] && !(dev->flags & QWAMOS_GPU_DEV_F_IOMMU))
 		return false;
 	return dev->state == QWAMOS_GPU_DEV_UNBOUND || !(dev->flags & QWAMOS_GPU_DEV_F_VIABLE);
+}
+
+/* Signals are blocked; one that would end us is heeded all the same. */
+static bool interrupted(void)
+{
+	sigset_t set;
+
+	sigpending(&set);
+	return sigismember(&set, SIGINT) || sigismember(&set, SIGTERM) || sigismember(&set, SIGHUP) || sigismember(&set, SIGQUIT);
 }
 
 /* Waits until something in the registry has changed; the poll is on the change since find_device() has last looked. */
@@ -173,7 +192,7 @@ static int attach(struct qvm *vm, const char *addr, struct qerr *e)
 		if (dev.owner_vm_id == vm->id && dev.state != QWAMOS_GPU_DEV_RESETTING)
 			return 0;	/* came with another one's group */
 		if (!bound && bind_first(vm, &dev)) {
-			ret = bind(vm, addr, e);
+			ret = bind(vm, &dev, e);
 			if (ret)
 				return ret;
 			bound = true;
@@ -187,6 +206,8 @@ static int attach(struct qvm *vm, const char *addr, struct qerr *e)
 			break;
 		if (reason != QWAMOS_GPU_REASON_RESETTING || qvm_now_ms() > until)
 			return refused(vm, addr, &req, reason, ret, e);
+		if (interrupted())
+			return qerr_set(e, EINTR, "interrupted while waiting for the reset of %s", addr);
 		if (!told)
 			qvm_say(&vm->opts, "waiting for the reset of %s", addr);
 		told = true;

@@ -55,16 +55,13 @@ static void __attribute__((noreturn)) give_up(int pipe_fd, const char *step, int
 	_exit(125);
 }
 
-static void default_signals(void)
+/* What qvm_signals() has blocked. */
+static void unblock_signals(void)
 {
-	sigset_t none;
-	int sig;
+	sigset_t set;
 
-	for (sig = 1; sig < NSIG; sig++)
-		if (sig != SIGKILL && sig != SIGSTOP)
-			signal(sig, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	passed_set(&set);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 /* Between fork and exec. The order counts: in the cgroup before the JOIN, which demands it; no fd of the manager's once the program runs. */
@@ -97,7 +94,7 @@ static void __attribute__((noreturn)) child(struct qvm *vm, const struct qvm_pro
 		give_up(pipe_fd, "JOIN", -ret, reason);
 	if (putenv((char *)env))
 		give_up(pipe_fd, "putenv", errno, 0);
-	default_signals();
+	unblock_signals();
 	execvp(p->argv[0], p->argv);
 	give_up(pipe_fd, "exec", errno, 0);
 }

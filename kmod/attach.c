@@ -310,7 +310,7 @@ int qgpu_detach(struct qgpu_vm *vm, u64 device_id, bool kill, u32 *reason)
 {
 	struct qgpu_dev *d = qgpu_dev_by_id(device_id);
 	struct qgpu_group *g = NULL;
-	bool open = false;
+	bool open = false, claimed;
 	int ret = 0;
 
 	if (!d) {
@@ -323,12 +323,14 @@ int qgpu_detach(struct qgpu_vm *vm, u64 device_id, bool kill, u32 *reason)
 		g = NULL;
 		goto out;
 	}
+	claimed = qgpu_group_claimed(d);
 	mutex_lock(&qgpu_reg_lock);
 	if (!g || qgpu_dev_owner(d) != vm) {
 		*reason = QWAMOS_GPU_REASON_NOT_ATTACHED;
 		ret = -EACCES;
 	} else {
-		open = group_open(vm, g, false);
+		/* A group that the VMM still holds could be opened by nobody else. */
+		open = group_open(vm, g, false) || (claimed && !qgpu_group_stranger(g));
 		if (!open) {
 			group_open(vm, g, true);
 		} else if (!kill) {

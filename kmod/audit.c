@@ -36,6 +36,8 @@ MODULE_PARM_DESC(audit_pool_pages, "pages for audit records of all VMs together 
  */
 DEFINE_MUTEX(qgpu_audit_mutex);
 LIST_HEAD(qgpu_chains);
+/* Lost with whole chains; guarded by the mutex. */
+u64 qgpu_audit_evicted;
 
 /* Guards the list of chains that have something to seal. Taken alone. */
 static DEFINE_SPINLOCK(seal_list_lock);
@@ -197,9 +199,7 @@ static void evict_dead(void)
 		}
 		spin_unlock(&c->lock);
 		if (!c->n_pages) {
-			spin_lock(&host->lock);
-			host->lost += c->lost;
-			spin_unlock(&host->lock);
+			qgpu_audit_evicted += c->lost;
 			spin_lock(&seal_list_lock);
 			list_del_init(&c->seal_node);
 			spin_unlock(&seal_list_lock);
@@ -256,8 +256,15 @@ static void write_record(struct qgpu_chain *c, const struct qwamos_gpu_audit_rec
 
 static bool at_will(const struct qwamos_gpu_audit_record *rec)
 {
-	return rec->result || rec->event == QWAMOS_GPU_EV_DEVICE_OPENED ||
-	       rec->event == QWAMOS_GPU_EV_DEVICE_CLOSED;
+	switch (rec->event) {
+	case QWAMOS_GPU_EV_OPERATION_DENIED:
+	case QWAMOS_GPU_EV_CALL_REFUSED:
+	case QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED:
+	case QWAMOS_GPU_EV_DEVICE_OPENED:
+	case QWAMOS_GPU_EV_DEVICE_CLOSED:
+		return true;
+	}
+	return false;
 }
 
 /* Take a token for a record that needs one. Called with c->lock held. */
@@ -291,15 +298,16 @@ static bool same_kind(const struct qwamos_gpu_audit_record *a,
 		a->asked == b->asked);
 }
 
-/* Turn what waits in a fold into a record, if it may be. Called with c->lock held. */
-static bool flush_fold(struct qgpu_chain *c, struct qgpu_fold *f, bool force)
+/* Turn what waits in a fold into a record, if the budget allows. Called with c->lock held. */
+static bool flush_fold(struct qgpu_chain *c, struct qgpu_fold *f)
 {
 	if (!f->rec.count)
 		return true;
-	if (!force && !take_token(c, &f->rec))
+	if (!take_token(c, &f->rec))
 		return false;
 	write_record(c, &f->rec);
 	f->rec.count = 0;
+	f->rec.flags = 0;
 	return true;
 }
 
@@ -308,6 +316,8 @@ static void count_repeat(struct qgpu_fold *f, const struct qwamos_gpu_audit_reco
 	if (!f->rec.count)
 		f->rec.time_ns = rec->time_ns;
 	f->rec.last_ns = rec->last_ns;
+	if (!same_kind(&f->rec, rec))
+		f->rec.flags |= QWAMOS_GPU_RECORD_F_MIXED;
 	f->rec.asked = rec->asked;
 	f->rec.used = rec->used;
 	f->rec.limit = rec->limit;
@@ -338,33 +348,56 @@ static struct qgpu_fold *find_fold(struct qgpu_chain *c, const struct qwamos_gpu
 	return c->n_folds < QGPU_AUDIT_FOLDS ? &c->folds[c->n_folds++] : old;
 }
 
+/* Any fold of the same event: for what finds no fold of its own. Called with c->lock held. */
+static struct qgpu_fold *catch_all(struct qgpu_chain *c, u32 event)
+{
+	u32 i;
+
+	for (i = 0; i < c->n_folds; i++)
+		if (c->folds[i].rec.event == event)
+			return &c->folds[i];
+	return NULL;
+}
+
+static void begin_fold(struct qgpu_fold *f, const struct qwamos_gpu_audit_record *rec, u64 count)
+{
+	f->rec = *rec;
+	f->rec.count = count;
+	f->start_ns = rec->time_ns;
+}
+
 /*
- * Put an event into the chain: as a record, as a repeat that is counted, or, if it is one at will
- * and beyond the budget, as lost. Called with c->lock held. Return: something waits to become a
- * record.
+ * Put an event into the chain: as a record, or as one that is counted in a fold and becomes part of
+ * a record when the second is over and the budget allows. Called with c->lock held. Return:
+ * something waits.
  */
 static bool enter(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec)
 {
 	struct qgpu_fold *f = find_fold(c, rec);
 
 	if (f && same_kind(&f->rec, rec) &&
-	    (rec->time_ns - f->start_ns <= FOLD_NS || !flush_fold(c, f, false))) {
+	    (rec->time_ns - f->start_ns <= FOLD_NS || !flush_fold(c, f))) {
 		count_repeat(f, rec);
 		return true;
 	}
-	if (f && !flush_fold(c, f, false))
+	if (f && !flush_fold(c, f))
 		f = NULL;
-	if (!take_token(c, rec)) {
-		c->lost++;
+	if (take_token(c, rec)) {
+		if (f)
+			begin_fold(f, rec, 0);
+		write_record(c, rec);
 		return false;
 	}
 	if (f) {
-		f->rec = *rec;
-		f->rec.count = 0;
-		f->start_ns = rec->time_ns;
+		begin_fold(f, rec, 1);
+		return true;
 	}
-	write_record(c, rec);
-	return false;
+	f = catch_all(c, rec->event);
+	if (f)
+		count_repeat(f, rec);
+	else
+		c->lost++;
+	return f;
 }
 
 /**
@@ -423,7 +456,8 @@ static struct qwamos_gpu_audit_record *find_seq(struct qgpu_chain *c, u64 seq)
 /**
  * qgpu_audit_seal_chain() - number in order and hash every record of a chain that is not sealed yet
  * @c: the chain
- * @flush: first turn every fold into a record; else only those older than a second
+ * @flush: first turn every fold into a record that the budget allows; else only those older than a
+ *     second
  *
  * Called with qgpu_audit_mutex held. Pages with unsealed records are not reused, so the record
  * stays where it is while its hash is computed with the chain unlocked.
@@ -443,7 +477,7 @@ void qgpu_audit_seal_chain(struct qgpu_chain *c, bool flush)
 	spin_lock(&c->lock);
 	for (i = 0; i < c->n_folds; i++)
 		if (flush || now - c->folds[i].start_ns >= FOLD_NS)
-			flush_fold(c, &c->folds[i], flush);
+			flush_fold(c, &c->folds[i]);
 	/* What comes meanwhile is for the next time: a flood must not keep the mutex. */
 	upto = c->seq;
 	while (c->sealed < upto) {

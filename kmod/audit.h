@@ -133,6 +133,7 @@ struct qgpu_audit_filter {
 /* For the reader in audit_read.c. */
 extern struct mutex qgpu_audit_mutex;
 extern struct list_head qgpu_chains;
+extern u64 qgpu_audit_evicted;
 void qgpu_audit_seal_chain(struct qgpu_chain *c, bool flush);
 
 int qgpu_audit_init(void);

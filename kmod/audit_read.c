@@ -86,8 +86,8 @@ long qgpu_audit_read(const struct qgpu_audit_filter *f, struct qwamos_gpu_audit_
 	long ret = 0;
 
 	*out = NULL;
-	*lost = 0;
 	mutex_lock(&qgpu_audit_mutex);
+	*lost = f->all ? qgpu_audit_evicted : 0;
 	list_for_each_entry(c, &qgpu_chains, node) {
 		if (!f->all && c->id != f->chain)
 			continue;

@@ -24,13 +24,26 @@ enum qgpu_pci_reset {
 	QGPU_PCI_RESET_BUS = 6,
 };
 
-/* The group call came with 6.4; before, the IOMMU's own capability told. */
-static inline bool qgpu_isolated_msi(struct device *dev, struct iommu_group *group)
+/*
+ * Are a device's interrupts kept from the host? From 6.4 on the group tells, under its own lock;
+ * before, the IOMMU's capability of the device did, as long as the device is there. Ask both, each
+ * where it may be asked.
+ */
+static inline bool qgpu_dev_isolated_msi(struct device *dev)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	return true;
+#else
+	return device_iommu_capable(dev, IOMMU_CAP_INTR_REMAP);
+#endif
+}
+
+static inline bool qgpu_group_isolated_msi(struct iommu_group *group)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
 	return iommu_group_has_isolated_msi(group);
 #else
-	return device_iommu_capable(dev, IOMMU_CAP_INTR_REMAP);
+	return true;
 #endif
 }
 

@@ -168,6 +168,8 @@ void qwamos_gpu_dev_closed(struct qgpu_dev *d)
 	WRITE_ONCE(vm->devices_open, vm->devices_open - 1);
 	qgpu_dev_audit(vm->chain, d, QWAMOS_GPU_EV_DEVICE_CLOSED, 0, 0);
 	qgpu_vm_get(vm);
+	if (d->gone)
+		qgpu_dev_leave(d, QWAMOS_GPU_REASON_DEVICE_GONE);
 	mutex_unlock(&qgpu_reg_lock);
 	qgpu_vm_unhold(vm);
 	qgpu_vm_put(vm);

@@ -68,7 +68,7 @@ void qgpu_dev_tell(struct qgpu_dev *d, struct qwamos_gpu_device *out)
 	struct qgpu_group *g = qgpu_group_gather(d);
 	struct iommu_group *ig;
 	struct device_driver *drv;
-	bool busy;
+	bool busy, isolated = true;
 
 	memset(out, 0, sizeof(*out));
 	out->device_id = d->id;
@@ -93,9 +93,10 @@ void qgpu_dev_tell(struct qgpu_dev *d, struct qwamos_gpu_device *out)
 	mutex_lock(&qgpu_reg_lock);
 	ig = qgpu_dev_group_get(d);
 	out->iommu_group = ig ? iommu_group_id(ig) : ~0U;
-	if (ig && qgpu_dev_has_iommu(d))
-		out->flags |= QWAMOS_GPU_DEV_F_IOMMU |
-			      (qgpu_isolated_msi(d->dev, ig) ? 0 : QWAMOS_GPU_DEV_F_UNSAFE_MSI);
+	if (ig && qgpu_dev_has_iommu(d)) {
+		out->flags |= QWAMOS_GPU_DEV_F_IOMMU;
+		isolated = qgpu_dev_isolated_msi(d->dev);
+	}
 	out->state = state_of(d);
 	out->generation = d->generation;
 	out->owner_vm_id = qgpu_dev_owner(d) ? qgpu_dev_owner(d)->id : 0;
@@ -112,6 +113,8 @@ void qgpu_dev_tell(struct qgpu_dev *d, struct qwamos_gpu_device *out)
 	if (pdev && qgpu_reset_possible(d, s, out->reset_methods, out->owner_vm_id, &busy))
 		out->flags |= QWAMOS_GPU_DEV_F_CAN_RESET;
 	mutex_unlock(&qgpu_reg_lock);
+	if (out->flags & QWAMOS_GPU_DEV_F_IOMMU && !(isolated && qgpu_group_isolated_msi(ig)))
+		out->flags |= QWAMOS_GPU_DEV_F_UNSAFE_MSI;
 	if (!IS_ERR(g))
 		qgpu_group_drop(g);
 	if (ig)

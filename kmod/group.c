@@ -105,6 +105,27 @@ bool qgpu_dev_has_iommu(struct qgpu_dev *d)
 }
 
 /**
+ * qgpu_group_claimed() - does somebody hold the group through VFIO?
+ * @d: a member
+ *
+ * Takes the group's lock. A host driver of a member claims the group too. Return: it is claimed.
+ */
+bool qgpu_group_claimed(struct qgpu_dev *d)
+{
+	struct iommu_group *ig;
+	bool ret;
+
+	mutex_lock(&qgpu_reg_lock);
+	ig = qgpu_dev_group_get(d);
+	mutex_unlock(&qgpu_reg_lock);
+	if (!ig)
+		return false;
+	ret = iommu_group_dma_owner_claimed(ig);
+	iommu_group_put(ig);
+	return ret;
+}
+
+/**
  * qgpu_group_stranger() - the member that makes a group not viable
  * @g: the group
  *

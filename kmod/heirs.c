@@ -156,7 +156,7 @@ static void on_move(void *unused, struct cgroup *to, const char *path, struct ta
 	void *owner;
 
 	rcu_read_lock();
-	owner = owner_fn(p);
+	owner = p->flags & PF_KTHREAD ? NULL : owner_fn(p);
 	if (owner && !is_global_init(p) && qgpu_heirs_add(task_tgid(p), owner))
 		send_sig(SIGKILL, p, 1);
 	rcu_read_unlock();

@@ -220,7 +220,7 @@ static void dev_remove(struct device *dev)
 				 vm ? vm->id : d->last_owner);
 		d->memory = NULL;
 	}
-	if (vm)
+	if (vm && !d->opens)
 		qgpu_dev_leave(d, QWAMOS_GPU_REASON_DEVICE_GONE);
 	if (d->gpu)
 		qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_REMOVED, QWAMOS_GPU_REASON_DEVICE_GONE,

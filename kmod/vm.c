@@ -244,6 +244,7 @@ struct qgpu_vm *qgpu_vm_create(const char *name, struct cgroup *cgrp, work_func_
 {
 	struct qgpu_vm *vm = kmem_cache_zalloc(vm_cache, GFP_KERNEL_ACCOUNT);
 	int ret = -EEXIST;
+	bool known;
 
 	if (!vm)
 		return ERR_PTR(-ENOMEM);
@@ -279,8 +280,9 @@ struct qgpu_vm *qgpu_vm_create(const char *name, struct cgroup *cgrp, work_func_
 	atomic_inc(&qgpu_objects);
 	if (cgrp)
 		hash_add_rcu(cgroups, &vm->cgroup_node, (unsigned long)cgrp);
+	known = !cgrp || !qgpu_heirs_adopt(cgrp, vm);
 	mutex_unlock(&vms_lock);
-	if (cgrp && qgpu_heirs_adopt(cgrp, vm))
+	if (!known)
 		pr_warn("qwamos_gpu: VM %s: no memory to know all who stand in its cgroup\n", name);
 	qgpu_vm_audit(vm, QWAMOS_GPU_EV_VM_CREATED, 0, 0);
 	return vm;
@@ -439,6 +441,9 @@ void qgpu_vm_over(struct qgpu_vm *vm)
 		hash_del_rcu(&vm->cgroup_node);
 	mutex_unlock(&vms_lock);
 	/* Who has found the VM by its cgroup may be making an heir of it; then no more. */
+	synchronize_rcu();
+	qgpu_heirs_forget(vm);
+	/* A fork may have found its parent's entry just before. */
 	synchronize_rcu();
 	qgpu_heirs_forget(vm);
 	if (vm->leader) {

@@ -154,7 +154,7 @@ enum qwamos_gpu_op {
  * @QWAMOS_GPU_REASON_SCRUB: a member of the group could not be scrubbed as far as demanded
  *     (-EACCES)
  * @QWAMOS_GPU_REASON_ALREADY_JOINED: a process has joined this VM already (-EBUSY)
- * @QWAMOS_GPU_REASON_JOINED_ELSEWHERE: this process has joined a VM already (-EBUSY)
+ * @QWAMOS_GPU_REASON_JOINED_ELSEWHERE: this process has joined, or belongs to, another VM (-EBUSY)
  * @QWAMOS_GPU_REASON_NOT_IN_CGROUP: who joins must stand in the VM's cgroup (-EACCES)
  * @QWAMOS_GPU_REASON_NO_CGROUP: the VM has no cgroup, so its processes could not be ended (-EACCES)
  * @QWAMOS_GPU_REASON_CGROUP_IN_USE: the cgroup, one above or one below it is another VM's (-EBUSY)
@@ -263,7 +263,10 @@ struct qwamos_gpu_get_info {
 
 /* CREATE: end the VM when the manage fd that CREATE returns is closed for the last time. */
 #define QWAMOS_GPU_CREATE_F_END_ON_CLOSE (1U << 0)
-/* CREATE: the VM has no cgroup (@cgroup_fd must be -1); such a VM can't be given a device. */
+/*
+ * CREATE: the VM has no cgroup (@cgroup_fd must be -1); such a VM can't be given a device. When it
+ * ends, the process that joined it and all that descend from that one are killed.
+ */
 #define QWAMOS_GPU_CREATE_F_NO_CGROUP (1U << 1)
 
 /**
@@ -656,7 +659,7 @@ enum qwamos_gpu_way {
  * @level: &enum qwamos_gpu_level of the VM then
  * @pid: thread group of the caller in the initial pid namespace; 0: the kernel itself
  * @uid: user of the caller in the initial user namespace
- * @flags: 0
+ * @flags: QWAMOS_GPU_RECORD_F_*
  * @vm_name: the VM's name, "" for the host
  * @device_name: the device's name on its bus, "": none
  * @comm: the caller's command name; not necessarily NUL-terminated
@@ -689,6 +692,12 @@ struct qwamos_gpu_audit_record {
 	__aligned_u64 __reserved[4];
 	__u8 hash[32];
 };
+
+/*
+ * The record counts refusals of several kinds, because too many came at once; all but @event are
+ * the last one's or the first one's.
+ */
+#define QWAMOS_GPU_RECORD_F_MIXED (1U << 0)
 
 /* AUDIT_READ: of the chain @chain only (0: the host's). */
 #define QWAMOS_GPU_AUDIT_F_CHAIN (1U << 0)
@@ -811,7 +820,7 @@ struct qwamos_gpu_attach {
  * @device_id: in: the device
  *
  * NOT_ATTACHED (-EACCES) if the VM does not have it, DEVICE_OPEN (-EBUSY) if an endpoint of the
- * group is open and F_KILL is not given.
+ * group, or the group itself, is held open and F_KILL is not given.
  */
 struct qwamos_gpu_detach {
 	struct qwamos_gpu_hdr hdr;

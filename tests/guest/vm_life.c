@@ -147,7 +147,13 @@ TEST_F(life, join)
 	use = qt_give_fd(&self->a, self->other.use);
 	EXPECT_EQ(-EBUSY, qt_do(&self->a, qt_do_join, use, 0));
 	EXPECT_EQ(QWAMOS_GPU_REASON_JOINED_ELSEWHERE, *(__u32 *)self->a.data);
-	/* Which took nothing from that VM. */
+	/* Who stands in a VM's cgroup is that VM's, joined or not. */
+	use2 = qt_give_fd(&second, self->other.use);
+	EXPECT_EQ(-EBUSY, qt_do(&second, qt_do_join, use2, 0));
+	EXPECT_EQ(QWAMOS_GPU_REASON_JOINED_ELSEWHERE, *(__u32 *)second.data);
+	qt_end(&second);
+	/* Which took nothing from the other VM. */
+	ASSERT_EQ(0, qt_spawn(&second, NULL));
 	use2 = qt_give_fd(&second, self->other.use);
 	EXPECT_EQ(0, qt_do(&second, qt_do_join, use2, 0));
 	qt_end(&second);
@@ -176,8 +182,8 @@ TEST_F(life, join_from_outside)
 	qt_end(&self->a);
 	ASSERT_EQ(0, qt_spawn(&self->a, self->other.cgroup));
 	use = qt_give_fd(&self->a, self->vm.use);
-	EXPECT_EQ(-EACCES, qt_do(&self->a, qt_do_join, use, 0));
-	EXPECT_EQ(QWAMOS_GPU_REASON_NOT_IN_CGROUP, *(__u32 *)self->a.data);
+	EXPECT_EQ(-EBUSY, qt_do(&self->a, qt_do_join, use, 0));
+	EXPECT_EQ(QWAMOS_GPU_REASON_JOINED_ELSEWHERE, *(__u32 *)self->a.data);
 }
 
 static long do_join_below(long use, long y, void *data)

@@ -41,9 +41,8 @@ class Kernel:
         self.image = unpacked if os.path.exists(unpacked) else \
             os.path.join(self.root, "boot/vmlinuz-" + self.version)
         if not os.path.exists(os.path.join(self.dir, "complete")):
-            what = "arm64" if arch == "arm64" else series
-            raise LabError(f"no kernel {series} for {arch} in {CACHE}: run 'make deps' "
-                           f"or 'tools/deps {what}'")
+            raise LabError(f"no kernel {series} for {arch} in {CACHE}: 'make deps' fetches 6.1 and "
+                           "6.12 (6.1 for arm64), tools/lab/add-kernel adds others")
 
     def built_modules(self):
         """Our modules, as built for this kernel."""

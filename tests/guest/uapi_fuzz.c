@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Random arguments to every call on every kind of fd, with what is likely to matter more likely than
+ * chance: whatever comes back keeps the contract that qt_call() watches, and nothing is left over.
+ * QT_SEED=N: other arguments.
+ */
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "kselftest_harness.h"
+#include "call.h"
+#include "vm.h"
+
+#define WORKERS 4
+#define CALLS	5000
+
+static const __u8 numbers[] = { 0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06,
+				0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16 };
+/* sizeof() of each one's argument. */
+static const __u16 sizes[] = {
+	sizeof(struct qwamos_gpu_get_info),   sizeof(struct qwamos_gpu_create),
+	sizeof(struct qwamos_gpu_open),	      sizeof(struct qwamos_gpu_list),
+	sizeof(struct qwamos_gpu_list),	      sizeof(struct qwamos_gpu_release),
+	sizeof(struct qwamos_gpu_audit_read), sizeof(struct qwamos_gpu_set_policy),
+	sizeof(struct qwamos_gpu_join),	      sizeof(struct qwamos_gpu_destroy),
+	sizeof(struct qwamos_gpu_attach),     sizeof(struct qwamos_gpu_detach),
+	sizeof(struct qwamos_gpu_vm_info),    sizeof(struct qwamos_gpu_new_use),
+};
+
+/* Where answers may go: nothing of the test's own is near. */
+static unsigned char room[256 * 1024];
+
+static __u64 some_value(unsigned int *seed, __u64 device_id)
+{
+	switch (rand_r(seed) % 12) {
+	case 0:
+		return ~0ULL;
+	case 1:
+		return (unsigned long)room;
+	case 2:
+		return device_id;
+	case 3:
+		return 1ULL << (rand_r(seed) % 64);
+	case 4:
+		return (__u64)rand_r(seed) << 32 | rand_r(seed);
+	case 5:
+		return 0x4141414141414141ULL;
+	case 6:
+		return rand_r(seed) % 512;
+	default:
+		return rand_r(seed) % 6;
+	}
+}
+
+static struct qt_span also(unsigned int nr)
+{
+	if (nr == QWAMOS_GPU_CMD_ATTACH)
+		return QT_FIELD(struct qwamos_gpu_attach, out_device_id);
+	if (nr == QWAMOS_GPU_CMD_LIST_VMS || nr == QWAMOS_GPU_CMD_LIST_DEVICES)
+		return QT_FIELD(struct qwamos_gpu_list, count);
+	return QT_NONE;
+}
+
+/* No pointer may lead into the test's own memory. */
+static void tame(void *arg, unsigned int nr)
+{
+	struct qwamos_gpu_list *l = arg;
+	struct qwamos_gpu_audit_read *r = arg;
+
+	if (nr == QWAMOS_GPU_CMD_LIST_VMS || nr == QWAMOS_GPU_CMD_LIST_DEVICES) {
+		if (l->entries < 1ULL << 47 && l->entries > 4096)
+			l->entries = (unsigned long)room;
+		if (l->entry_size > 1024)
+			l->entry_size = 1024;
+	} else if (nr == QWAMOS_GPU_CMD_AUDIT_READ) {
+		if (r->records < 1ULL << 47 && r->records > 4096)
+			r->records = (unsigned long)room;
+		if (r->record_size > 512)
+			r->record_size = 512;
+		r->count %= 512;
+	}
+}
+
+/* What the call would take, to be spoilt. */
+static void sound(void *arg, unsigned int nr, struct qt_vm *vm, __u64 device_id, unsigned int n)
+{
+	struct qwamos_gpu_hdr *hdr = arg;
+	struct qwamos_gpu_create *c = arg;
+	struct qwamos_gpu_open *o = arg;
+	struct qwamos_gpu_list *l = arg;
+	struct qwamos_gpu_audit_read *r = arg;
+	struct qwamos_gpu_set_policy *p = arg;
+	struct qwamos_gpu_attach *a = arg;
+
+	switch (nr) {
+	case QWAMOS_GPU_CMD_CREATE:
+		hdr->flags = QWAMOS_GPU_CREATE_F_NO_CGROUP | n % 2;
+		c->cgroup_fd = -1;
+		snprintf(c->name, sizeof(c->name), "fuzz-%u", n % 1000);
+		break;
+	case QWAMOS_GPU_CMD_OPEN:
+		o->vm_id = vm->id;
+		o->right = 1 + n % 2;
+		break;
+	case QWAMOS_GPU_CMD_LIST_VMS:
+	case QWAMOS_GPU_CMD_LIST_DEVICES:
+		l->entries = (unsigned long)room;
+		l->entry_size = 256;
+		l->count = 64;
+		break;
+	case QWAMOS_GPU_CMD_AUDIT_READ:
+		r->records = (unsigned long)room;
+		r->record_size = sizeof(struct qwamos_gpu_audit_record);
+		r->count = 1 + n % 500;
+		break;
+	case QWAMOS_GPU_CMD_SET_POLICY:
+		p->mask = QWAMOS_GPU_POLICY_LEVEL;
+		p->level = n % 5;
+		break;
+	case QWAMOS_GPU_CMD_ATTACH:
+	case QWAMOS_GPU_CMD_DETACH:
+	case QWAMOS_GPU_CMD_RELEASE:
+		a->device_id = device_id;
+		hdr->flags = nr != QWAMOS_GPU_CMD_ATTACH;
+		break;
+	}
+}
+
+/* Return: calls that broke the contract; @done: out: how many of each were answered with 0. */
+static int fuzz(unsigned int seed, __u64 device_id, unsigned int *done)
+{
+	int ctl = qt_open_control(), broken = 0, fds, i, fd;
+	struct qt_vm vm = { .name = "" };
+
+	fds = fcntl(ctl, F_DUPFD, 3);
+	close(fds);
+	for (i = 0; i < CALLS; i++) {
+		unsigned int which = rand_r(&seed) % sizeof(numbers), nr = numbers[which];
+		union {
+			struct qwamos_gpu_hdr hdr;
+			__u64 words[600];
+			unsigned char bytes[4800];
+		} arg;
+		size_t len = sizes[which], k;
+		struct qwamos_gpu_vm info;
+		int ret;
+
+		if (!vm.name[0] || qt_vm_info(vm.use, &info)) {
+			qt_vm_end(&vm);
+			/* As somebody's member this process can make no other. */
+			if (qt_vm_new(&vm, ctl, QWAMOS_GPU_LEVEL_SYSTEM,
+				      rand_r(&seed) % 2 ? QWAMOS_GPU_CREATE_F_NO_CGROUP : 0))
+				return broken + 1;
+		}
+		memset(&arg, 0, sizeof(arg));
+		arg.hdr.size = len;
+		arg.hdr.out_reason = QT_P32;
+		sound(&arg, nr, &vm, device_id, rand_r(&seed));
+		for (k = rand_r(&seed) % 4; k > 0; k--) {
+			size_t at = rand_r(&seed) % (len / 4);
+			__u64 value = some_value(&seed, device_id);
+
+			memcpy(arg.bytes + at * 4, &value, rand_r(&seed) % 2 ? 4 : 1);
+		}
+		if (!(rand_r(&seed) % 8))
+			len = rand_r(&seed) % 4200;
+		/* qt_call() asks for what a poisoned head tells. */
+		arg.hdr.out_reason = QT_P32;
+		tame(&arg, nr);
+		/* Joining is for the last call of a worker. */
+		if (nr == QWAMOS_GPU_CMD_JOIN && i < CALLS - 1)
+			continue;
+		if (nr == QWAMOS_GPU_CMD_DESTROY && rand_r(&seed) % 16)
+			continue;
+		fd = (int[]){ ctl, vm.manage, vm.use }[rand_r(&seed) % 3];
+		ret = qt_call(fd, _IO(QWAMOS_GPU_MAGIC, nr), &arg, len, also(nr));
+		broken += ret == -ENOTRECOVERABLE;
+		done[which] += !ret;
+		/* Whatever fds it made: none is the test's. */
+		if (!ret && (nr == QWAMOS_GPU_CMD_CREATE || nr == QWAMOS_GPU_CMD_OPEN ||
+			     nr == QWAMOS_GPU_CMD_NEW_USE)) {
+			for (fd = fds; fd < fds + 8; fd++)
+				if (fd != vm.manage && fd != vm.use && fd != vm.cgroup_fd)
+					close(fd);
+		}
+	}
+	qt_vm_end(&vm);
+	return broken;
+}
+
+TEST(random_arguments)
+{
+	int ctl = qt_open_control(), status, i;
+	const char *given = getenv("QT_SEED");
+	unsigned int start = given ? strtoul(given, NULL, 0) : 1;
+	pid_t pids[WORKERS];
+	unsigned int(*done)[sizeof(numbers)], k;
+	__u64 id;
+
+	done = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, done);
+	ASSERT_LE(0, ctl);
+	ASSERT_EQ(0, qt_settle(ctl, 20000));
+	ASSERT_EQ(0, qt_ours(ctl, "bochs", NULL));
+	id = qt_id(ctl, "bochs");
+	TH_LOG("seed %u", start);
+	for (i = 0; i < WORKERS; i++) {
+		pids[i] = fork();
+		ASSERT_LE(0, pids[i]);
+		if (!pids[i])
+			_exit(fuzz(start + i, id, done[i]) ? 1 : 0);
+	}
+	for (i = 0; i < WORKERS; i++) {
+		ASSERT_EQ(pids[i], waitpid(pids[i], &status, 0));
+		EXPECT_EQ(0, status) TH_LOG("worker %d", i);
+	}
+	/* Random, but not so random that all of it is refused at the door. */
+	for (k = 0; k < sizeof(numbers); k++) {
+		unsigned int sum = 0;
+
+		for (i = 0; i < WORKERS; i++)
+			sum += done[i][k];
+		TH_LOG("call %#x: %u times done", numbers[k], sum);
+		if (numbers[k] != QWAMOS_GPU_CMD_RELEASE && numbers[k] != QWAMOS_GPU_CMD_JOIN) {
+			EXPECT_LT(0, sum);
+		}
+	}
+	EXPECT_EQ(0, qt_settle(ctl, 20000));
+	EXPECT_EQ(QWAMOS_GPU_DEV_FREE, qt_state(ctl, "bochs"));
+}
+
+TEST_HARNESS_MAIN

@@ -490,7 +490,10 @@ def test_unbind_never_hangs():
             doc = status()
             half = doc["half_done"]
             assert half["operation"] == "bind" and "take off" in half["step_text"], half
-            assert device(doc, ALONE)["stuck"] is True
+            d = device(doc, ALONE)
+            # Newer kernels tell driver_override without the device's lock.
+            assert d["stuck"] or d["driver_override"] == OURS, d
+            assert d["half_done"] is True
             assert device(Run("list", "--json").doc, ALONE)["address"] == ALONE
         finally:
             holder.kill()

@@ -50,10 +50,12 @@ static void print_host(const struct json_object *doc)
 	else if (qjson_get_bool(half, "damaged", false))
 		printf("Half done: a run was broken off, and its journal can't be read.\n");
 	else if (!qjson_get_bool(half, "this_boot", false))
-		printf("A %s was broken off by the end of the last boot.\n", str(half, "operation", "?"));
+		printf("A %s was broken off by the end of the last boot.\n",
+		       str(half, "operation", "?"));
 	else
-		printf("Half done: %s by process %" PRId64 " was broken off at step %" PRId64 " of %" PRId64
-		       " (%s).\n", str(half, "operation", "?"), qjson_get_int(half, "pid", 0),
+		printf("Half done: %s by process %" PRId64 " was broken off at step %" PRId64
+		       " of %" PRId64 " (%s).\n",
+		       str(half, "operation", "?"), qjson_get_int(half, "pid", 0),
 		       qjson_get_int(half, "step", 0), qjson_get_int(half, "steps", 0),
 		       str(half, "step_text", "before the first"));
 	printf("  -> %s\n", str(half, "remedy", ""));
@@ -61,7 +63,8 @@ static void print_host(const struct json_object *doc)
 
 static void print_name(const struct json_object *d)
 {
-	const char *vendor = qjson_get_str(d, "vendor_name"), *device = qjson_get_str(d, "device_name");
+	const char *vendor = qjson_get_str(d, "vendor_name"),
+		   *device = qjson_get_str(d, "device_name");
 
 	if (qjson_get_str(d, "compatible"))
 		printf("%s", qjson_get_str(d, "compatible"));
@@ -95,7 +98,8 @@ void print_list(struct json_object *doc)
 		printf("No GPU.\n");
 		return;
 	}
-	printf("%-14s %-16s %-6s %-12s %-12s %s\n", "ADDRESS", "DRIVER", "GROUP", "STATE", "VM", "DEVICE");
+	printf("%-14s %-16s %-6s %-12s %-12s %s\n", "ADDRESS", "DRIVER", "GROUP", "STATE", "VM",
+	       "DEVICE");
 	for (i = 0; i < qjson_len(devs); i++) {
 		d = qjson_at(devs, i);
 		print_group(group, sizeof(group), d);
@@ -133,8 +137,8 @@ static void print_kernel(const struct json_object *d)
 	printf("  scrub:      %s (best known: %s)\n", str(scrub, "reached", "not done yet"),
 	       str(scrub, "best", "unknown"));
 	if (q)
-		printf("  quarantine: %s: %s\n    -> %s\n", str(q, "reason", "?"), str(q, "text", ""),
-		       str(q, "remedy", ""));
+		printf("  quarantine: %s: %s\n    -> %s\n", str(q, "reason", "?"),
+		       str(q, "text", ""), str(q, "remedy", ""));
 	if (qjson_get_bool(d, "leftovers_accepted", false))
 		printf("  released:   the next VM may see what the last one left\n");
 	if (!qjson_get_bool(d, "interrupts_isolated", true))
@@ -150,8 +154,9 @@ static void print_device(const struct json_object *d)
 	printf("%s  ", address(d));
 	print_name(d);
 	printf("\n  driver:     %s%s\n", str(d, "driver", "none"),
-	       !qjson_get_bool(d, "bound", false) && qjson_get_str(d, "driver_override") ?
-	       ", reserved for another" : "");
+	       !qjson_get_bool(d, "bound", false) && qjson_get_str(d, "driver_override")
+		       ? ", reserved for another"
+		       : "");
 	if (qjson_get_bool(d, "stuck", false))
 		printf("  stuck:      the kernel is at work on it and does not come back\n");
 	if (!strcmp(str(d, "bus", ""), "platform")) {
@@ -173,12 +178,15 @@ static void print_device(const struct json_object *d)
 		printf("  reset with: %s\n", buf);
 	}
 	if (qjson_get_bool(d, "console", false) || qjson_get_bool(d, "boot_vga", false))
-		printf("  console:    %s\n", qjson_get_bool(d, "console", false) ?
-		       "shows the host's text console" : "boot VGA");
+		printf("  console:    %s\n", qjson_get_bool(d, "console", false)
+						     ? "shows the host's text console"
+						     : "boot VGA");
 	if (qjson_get_str(d, "firmware_framebuffer"))
-		printf("  firmware:   %s holds its framebuffer\n", qjson_get_str(d, "firmware_framebuffer"));
+		printf("  firmware:   %s holds its framebuffer\n",
+		       qjson_get_str(d, "firmware_framebuffer"));
 	if (qjson_get_int(d, "vfs", 0) > 0)
-		printf("  SR-IOV:     %" PRId64 " virtual functions are on\n", qjson_get_int(d, "vfs", 0));
+		printf("  SR-IOV:     %" PRId64 " virtual functions are on\n",
+		       qjson_get_int(d, "vfs", 0));
 	print_kernel(d);
 	m = qjson_get(d, "before");
 	if (m)
@@ -247,7 +255,8 @@ void print_run(struct json_object *doc)
 	for (i = 0; i < qjson_len(list); i++) {
 		s = qjson_at(list, i);
 		printf("%2zu. %s%s%s%s\n", i + 1, str(s, "text", ""),
-		       qjson_get_bool(s, "mends", false) ? " (mends what a broken-off run left)" : "",
+		       qjson_get_bool(s, "mends", false) ? " (mends what a broken-off run left)"
+							 : "",
 		       dry ? "" : ": ", dry ? "" : str(s, "result", "?"));
 	}
 	if (dry)
@@ -257,7 +266,8 @@ void print_run(struct json_object *doc)
 		s = qjson_at(list, i);
 		if (qjson_get_str(s, "state"))
 			printf("%s: %s%s%s\n", address(s), str(s, "state", ""),
-			       qjson_get_str(s, "scrub") ? ", scrubbed: " : "", str(s, "scrub", ""));
+			       qjson_get_str(s, "scrub") ? ", scrubbed: " : "",
+			       str(s, "scrub", ""));
 	}
 	list = qjson_get(doc, "afterwards");
 	for (i = 0; i < qjson_len(list); i++)
@@ -274,13 +284,15 @@ void print_restore(struct json_object *doc)
 	for (i = 0; i < qjson_len(list); i++) {
 		b = qjson_at(list, i);
 		printf("%s: %s%s\n", address(b), str(b, "outcome", "?"),
-		       !qjson_len(qjson_get(b, "steps")) && !qjson_get_str(b, "error") ?
-		       " (nothing to do)" : "");
+		       !qjson_len(qjson_get(b, "steps")) && !qjson_get_str(b, "error")
+			       ? " (nothing to do)"
+			       : "");
 	}
 }
 
 void print_release(struct json_object *doc)
 {
 	if (!qjson_get_str(doc, "error"))
-		printf("%s: the next VM that gets it may see what the last one left in it\n", address(doc));
+		printf("%s: the next VM that gets it may see what the last one left in it\n",
+		       address(doc));
 }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* qwamos-vfio: puts GPUs on qwamos_vfio_pci and gives them back. Arguments and printing; decisions are made below. */
+/*
+ * qwamos-vfio: puts GPUs on qwamos_vfio_pci and gives them back. Arguments and printing; decisions
+ * are made below.
+ */
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -17,21 +20,21 @@
 #define QWAMOS_VERSION "unknown"
 #endif
 
-/* How long a command typed by a person waits for another run, and one started by the boot; in ms. */
-#define LOCK_WAIT_MS		3000
-#define LOCK_WAIT_BOOT_MS	120000
+/* How long a command that a person types waits for another run, and one of the boot; in ms. */
+#define LOCK_WAIT_MS	  3000
+#define LOCK_WAIT_BOOT_MS 120000
 
 /* Options, as bits: which command takes which. */
-#define O_JSON		(1U << 0)
-#define O_DRY_RUN	(1U << 1)
-#define O_YES		(1U << 2)
-#define O_PERSIST	(1U << 3)
-#define O_ALL		(1U << 4)
-#define O_CONSOLE	(1U << 5)
-#define O_NO_WAIT	(1U << 6)
-#define O_KEEP		(1U << 7)
-#define O_NO_DRIVER	(1U << 8)
-#define O_LEFTOVERS	(1U << 9)
+#define O_JSON	    (1U << 0)
+#define O_DRY_RUN   (1U << 1)
+#define O_YES	    (1U << 2)
+#define O_PERSIST   (1U << 3)
+#define O_ALL	    (1U << 4)
+#define O_CONSOLE   (1U << 5)
+#define O_NO_WAIT   (1U << 6)
+#define O_KEEP	    (1U << 7)
+#define O_NO_DRIVER (1U << 8)
+#define O_LEFTOVERS (1U << 9)
 
 struct args {
 	unsigned int given;
@@ -49,6 +52,7 @@ struct command {
 	int (*fn)(const struct args *a);
 };
 
+/* clang-format off: a table */
 static const struct option long_options[] = {
 	{ "json", no_argument, NULL, 'j' },
 	{ "dry-run", no_argument, NULL, 'n' },
@@ -64,7 +68,9 @@ static const struct option long_options[] = {
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, 0, NULL, 0 },
 };
+/* clang-format on */
 
+/* clang-format off: a table */
 static const struct {
 	int letter;
 	const char *name;
@@ -82,8 +88,10 @@ static const struct {
 	{ 'd', "--no-driver-ok", O_NO_DRIVER, QVFIO_F_NO_DRIVER_OK },
 	{ 'l', "--accept-leftovers", O_LEFTOVERS, 0 },
 };
+/* clang-format on */
 
-static int print_doc(const struct args *a, struct json_object *doc, void (*text)(struct json_object *))
+static int print_doc(const struct args *a, struct json_object *doc,
+		     void (*text)(struct json_object *))
 {
 	int err = 0;
 
@@ -182,20 +190,24 @@ static int cmd_release(const struct args *a)
 	struct qvfio_result r;
 
 	if (!(a->given & O_LEFTOVERS)) {
-		complain("release lets the next VM see what the last one left in the GPU: say so with "
-			 "--accept-leftovers");
+		complain(
+			"release lets the next VM see what the last one left in the GPU: say so with "
+			"--accept-leftovers");
 		return QVFIO_USAGE;
 	}
 	qvfio_release(a->addrs[0], &a->o, &r);
 	return finish(a, &r, print_release);
 }
 
+/* clang-format off: a table */
 static const struct command commands[] = {
-	{ "list", "", "GPUs, and what shares slots and IOMMU groups with them", O_JSON, 0, 0, cmd_list },
-	{ "status", "[ADDRESS]", "and who holds them, half-done runs, persisted bindings", O_JSON, 0, 1,
-	  cmd_status },
+	{ "list", "", "GPUs, and what shares slots and IOMMU groups with them", O_JSON, 0, 0,
+	  cmd_list },
+	{ "status", "[ADDRESS]", "and who holds them, half-done runs, persisted bindings", O_JSON,
+	  0, 1, cmd_status },
 	{ "bind", "ADDRESS...|--all-gpus", "put GPUs on " QVFIO_DRIVER,
-	  O_JSON | O_DRY_RUN | O_YES | O_PERSIST | O_ALL | O_CONSOLE | O_NO_WAIT, 1, SIZE_MAX, cmd_bind },
+	  O_JSON | O_DRY_RUN | O_YES | O_PERSIST | O_ALL | O_CONSOLE | O_NO_WAIT, 1, SIZE_MAX,
+	  cmd_bind },
 	{ "unbind", "ADDRESS...|--all-gpus", "give them back to the drivers they had",
 	  O_JSON | O_DRY_RUN | O_YES | O_ALL | O_KEEP | O_NO_DRIVER, 1, SIZE_MAX, cmd_unbind },
 	{ "release", "ADDRESS --accept-leftovers", "let a VM see what the last one left in a GPU",
@@ -203,9 +215,10 @@ static const struct command commands[] = {
 	{ "restore", "[ADDRESS]", "bind what is persisted (the boot does so)",
 	  O_JSON | O_DRY_RUN | O_NO_WAIT, 0, 1, cmd_restore },
 };
+/* clang-format on */
 
-#define N_COMMANDS	(sizeof(commands) / sizeof(commands[0]))
-#define N_OPTIONS	(sizeof(options) / sizeof(options[0]))
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+#define N_OPTIONS  (sizeof(options) / sizeof(options[0]))
 
 static void usage(FILE *f)
 {
@@ -213,8 +226,10 @@ static void usage(FILE *f)
 
 	fprintf(f, "usage: qwamos-vfio COMMAND [OPTION...] [ADDRESS...]\n\n");
 	for (i = 0; i < N_COMMANDS; i++)
-		fprintf(f, "  %-8s %-27s %s\n", commands[i].name, commands[i].args, commands[i].help);
-	fprintf(f, "\n"
+		fprintf(f, "  %-8s %-27s %s\n", commands[i].name, commands[i].args,
+			commands[i].help);
+	fprintf(f,
+		"\n"
 		"  -j, --json           print JSON\n"
 		"  -n, --dry-run        show the plan, touch nothing\n"
 		"  -y, --yes            yes to every question (companions, GPUs without a reset)\n"

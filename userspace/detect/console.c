@@ -108,7 +108,8 @@ void qconsole_gather(const char *sys, const char *proc, const char *dev, struct 
 		return;
 	path = qmem_printf("%s/class/graphics/fb%d/device", sys, c->fb);
 	qfile_link_name(AT_FDCWD, path, c->device, sizeof(c->device));
-	/* virtio-gpu: the framebuffer's device is the virtio one, whose parent is the PCI function. */
+	/* virtio-gpu: the framebuffer's device is the virtio one, whose parent is the PCI function.
+	 */
 	if (!strncmp(c->device, "virtio", 6)) {
 		char *up = qmem_printf("%s/..", path), *real = realpath(up, NULL);
 

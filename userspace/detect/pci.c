@@ -13,9 +13,9 @@
 #include "util/file.h"
 #include "util/mem.h"
 
-#define CLASS_DISPLAY		0x03
-#define CLASS_ACCELERATOR	0x12
-#define HEADER_TYPE		0x0e
+#define CLASS_DISPLAY	  0x03
+#define CLASS_ACCELERATOR 0x12
+#define HEADER_TYPE	  0x0e
 
 static uint32_t read_hex(int dir, const char *path)
 {
@@ -24,7 +24,10 @@ static uint32_t read_hex(int dir, const char *path)
 	return qfile_read_ll(dir, path, &n) ? 0 : n;
 }
 
-/* Its class is all that is read of every device of the machine, so that a list costs no more than it must. */
+/*
+ * Its class is all that is read of every device of the machine, so that a list costs no more than
+ * it must.
+ */
 static bool read_class(int bus, const char *addr, struct qpci_dev *d)
 {
 	char path[QPCI_ADDR_LEN + 16];
@@ -69,7 +72,10 @@ static int read_group(int dev)
 	return end == name || *end ? -1 : group;
 }
 
-/* "../../../devices/pci0000:00/0000:00:04.0/0000:01:00.0": is the one before the last a host bridge? */
+/*
+ * "../../../devices/pci0000:00/0000:00:04.0/0000:01:00.0": is the one before the last a host
+ * bridge?
+ */
 static bool on_root_bus(int bus, const char *addr)
 {
 	char target[PATH_MAX], *p;
@@ -132,15 +138,18 @@ static bool near_gpu(const struct qpci_dev *d, const struct qpci_dev *all, size_
 	if (d->kind == QPCI_GPU)
 		return true;
 	for (i = 0; i < n; i++)
-		if (all[i].kind == QPCI_GPU &&
-		    (qpci_same_slot(d->addr, all[i].addr) ||
-		     (d->group >= 0 && d->group == all[i].group)))
+		if (all[i].kind == QPCI_GPU && (qpci_same_slot(d->addr, all[i].addr) ||
+						(d->group >= 0 && d->group == all[i].group)))
 			return true;
 	return false;
 }
 
-/* Calls @fn for each device of a group, by the group's own list: one directory, instead of one link for each device of the machine. */
-static void for_members(const char *sys, int group, void (*fn)(void *arg, const char *addr), void *arg)
+/*
+ * Calls @fn for each device of a group, by the group's own list: one directory, instead of one link
+ * for each device of the machine.
+ */
+static void for_members(const char *sys, int group, void (*fn)(void *arg, const char *addr),
+			void *arg)
 {
 	char *path = qmem_printf("%s/kernel/iommu_groups/%d/devices", sys, group);
 	struct dirent *de;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* PCI GPUs, the functions of their slots and the members of their IOMMU groups, as sysfs tells it. */
+/* PCI GPUs, the functions of their slots and the members of their IOMMU groups, by sysfs. */
 #ifndef QWAMOS_DETECT_PCI_H
 #define QWAMOS_DETECT_PCI_H
 
@@ -10,9 +10,9 @@
 #include "util/err.h"
 
 /** QPCI_ADDR_LEN - room for a device's name on its bus, with the NUL */
-#define QPCI_ADDR_LEN	32
+#define QPCI_ADDR_LEN 32
 /** QPCI_DRIVER_LEN - room for a driver's name, with the NUL */
-#define QPCI_DRIVER_LEN	64
+#define QPCI_DRIVER_LEN 64
 
 /**
  * enum qpci_kind - what a device is to us
@@ -44,7 +44,8 @@ enum qpci_kind {
  * @vf: an SR-IOV virtual function
  * @vfs: virtual functions that it has switched on, -1: it has no SR-IOV; not set here
  *
- * Nothing is read here that takes the device's lock, under which an unbind may wait for ever: uevent, driver_override and sriov_numvfs do.
+ * Nothing is read here that takes the device's lock, under which an unbind may wait for ever:
+ * uevent, driver_override and sriov_numvfs do.
  */
 struct qpci_dev {
 	char addr[QPCI_ADDR_LEN];
@@ -66,7 +67,8 @@ struct qpci_dev {
 
 /**
  * struct qpci_list - what stands there; free with qpci_list_free()
- * @devs: GPUs, and all that shares a slot or an IOMMU group with one, bridges included; in the order of their addresses
+ * @devs: GPUs, and all that shares a slot or an IOMMU group with one, bridges included; in the
+ * order of their addresses
  * @n: their number
  * @others: addresses of all other PCI devices
  * @n_others: their number
@@ -83,12 +85,14 @@ struct qpci_list {
 /**
  * qpci_gather() - look at the bus
  * @sys: where sysfs is, "/sys"
- * @only: full addresses: look only at these devices and at those that share their slots and IOMMU groups; NULL: at all
+ * @only: full addresses: look only at these devices and at those that share their slots and IOMMU
+ * groups; NULL: at all
  * @n_only: their number
  * @l: out
  * @e: error, may be NULL
  *
- * Devices that vanish meanwhile are left out. With @only, what is neither a GPU nor near one is still told in @others. A machine without PCI has an empty list.
+ * Devices that vanish meanwhile are left out. With @only, what is neither a GPU nor near one is
+ * still told in @others. A machine without PCI has an empty list.
  *
  * Return: 0 or a negative errno
  */
@@ -117,7 +121,10 @@ bool qpci_parse_addr(const char *text, char addr[QPCI_ADDR_LEN]);
 /** struct qpci_names - an open database of names */
 struct qpci_names;
 
-/** qpci_names_open() - open it (pci.ids, through libpci); it is read at the first look-up. Without libpci nothing has a name */
+/**
+ * qpci_names_open() - open it (pci.ids, through libpci); it is read at the first look-up. Without
+ * libpci nothing has a name
+ */
 struct qpci_names *qpci_names_open(void);
 /** qpci_names_close() - close it; @names may be NULL */
 void qpci_names_close(struct qpci_names *names);

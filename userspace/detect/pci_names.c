@@ -10,7 +10,10 @@
 
 #include "util/mem.h"
 
-/* Opened only for names, for the same reason as libkmod: with libudev and zlib it takes long to link. */
+/*
+ * Opened only for names, for the same reason as libkmod: with libudev and zlib it takes long to
+ * link.
+ */
 struct qpci_names {
 	void *lib;
 	struct pci_access *acc;
@@ -48,7 +51,10 @@ struct qpci_names *qpci_names_open(void)
 	names->lookup = dlsym(names->lib, "pci_lookup_name");
 	if (!names->alloc || !names->cleanup || !names->lookup)
 		return names;
-	/* Only the names: without pci_init(), which would set these, libpci does not look at the bus. */
+	/*
+	 * Only the names: without pci_init(), which would set these, libpci does not look at the
+	 * bus.
+	 */
 	names->acc = qmem_check(names->alloc());
 	names->acc->error = fail;
 	names->acc->warning = quiet;

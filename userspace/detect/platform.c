@@ -12,18 +12,13 @@
 #include "util/file.h"
 #include "util/mem.h"
 
-/* What a device tree calls GPUs (Documentation/devicetree/bindings/gpu and display/msm in the kernel). */
+/*
+ * What a device tree calls GPUs (Documentation/devicetree/bindings/gpu and display/msm in the
+ * kernel).
+ */
 static const char *const gpu_compatibles[] = {
-	"arm,mali-*",
-	"arm,mali",
-	"qcom,adreno*",
-	"qcom,kgsl-3d*",
-	"amd,imageon*",
-	"brcm,*-v3d",
-	"brcm,2835-v3d",
-	"img,img-*",
-	"img,powervr-*",
-	"nvidia,g[kmpv][0-9]*",
+	"arm,mali-*", "arm,mali",      "qcom,adreno*", "qcom,kgsl-3d*", "amd,imageon*",
+	"brcm,*-v3d", "brcm,2835-v3d", "img,img-*",    "img,powervr-*", "nvidia,g[kmpv][0-9]*",
 	"vivante,gc",
 };
 
@@ -91,7 +86,8 @@ int qplat_gather(const char *sys, struct qplat_list *l, struct qerr *e)
 		snprintf(file, sizeof(file), "%s/driver", de->d_name);
 		qfile_link_name(dirfd(dir), file, d.driver, sizeof(d.driver));
 		snprintf(file, sizeof(file), "%s/iommu_group", de->d_name);
-		d.group = qfile_link_name(dirfd(dir), file, group, sizeof(group)) ? -1 : atoi(group);
+		d.group = qfile_link_name(dirfd(dir), file, group, sizeof(group)) ? -1
+										  : atoi(group);
 		*QMEM_GROW(l->devs, l->n) = d;
 	}
 	closedir(dir);

@@ -12,7 +12,8 @@
  * @name: its name on the bus ("fb000000.gpu")
  * @compatible: the compatible string that tells what it is
  * @driver: its driver, "": none
- * @group: number of its IOMMU group, -1: none (yet: on device-tree machines it comes with the first driver)
+ * @group: number of its IOMMU group, -1: none (yet: on device-tree machines it comes with the first
+ * driver)
  */
 struct qplat_dev {
 	char name[64];

@@ -16,6 +16,7 @@
  *
  * Return: 0 or a negative errno
  */
-int qgpu_call(int fd, unsigned long cmd, struct qwamos_gpu_hdr *hdr, size_t size, __u32 *reason);
+__attribute__((visibility("hidden"))) int
+qgpu_call(int fd, unsigned long cmd, struct qwamos_gpu_hdr *hdr, size_t size, __u32 *reason);
 
 #endif

@@ -11,9 +11,12 @@
 
 #include "lib/call.h"
 
-/* More entries than this are no list but a fault, and MAX_TRIES changes during one call are one too. */
-#define MAX_ENTRIES	(1U << 20)
-#define MAX_TRIES	16
+/*
+ * More entries than this are no list but a fault, and MAX_TRIES changes during one call are one
+ * too.
+ */
+#define MAX_ENTRIES (1U << 20)
+#define MAX_TRIES   16
 
 int qgpu_call(int fd, unsigned long cmd, struct qwamos_gpu_hdr *hdr, size_t size, __u32 *reason)
 {
@@ -42,8 +45,9 @@ int qgpu_get_info(int fd, struct qwamos_gpu_get_info *info)
 }
 
 /*
- * Copies a name into a field of the uAPI. What does not fit is sent cut off but without its NUL, so that the kernel refuses it as it refuses
- * every other bad name, and no second rule of names stands here.
+ * Copies a name into a field of the uAPI. What does not fit is sent cut off but without its NUL, so
+ * that the kernel refuses it as it refuses every other bad name, and no second rule of names stands
+ * here.
  */
 static void put_name(char dst[QWAMOS_GPU_NAME_LEN], const char *name)
 {
@@ -82,7 +86,8 @@ int qgpu_open_vm(int ctl, __u64 vm_id, const char *name, __u32 right, __u32 *rea
 }
 
 /* LIST_*: the count is asked for until it holds still for long enough. */
-static int list(int ctl, unsigned long cmd, size_t entry_size, void **entries, size_t *n, __u32 *reason)
+static int list(int ctl, unsigned long cmd, size_t entry_size, void **entries, size_t *n,
+		__u32 *reason)
 {
 	struct qwamos_gpu_list req;
 	unsigned int room = 16, tries = 0;
@@ -134,14 +139,18 @@ int qgpu_release(int ctl, __u64 device_id, __u32 *reason)
 	return qgpu_call(ctl, QWAMOS_GPU_RELEASE, &req.hdr, sizeof(req), reason);
 }
 
-int qgpu_audit_read(int fd, struct qwamos_gpu_audit_read *req, struct qwamos_gpu_audit_record **recs, __u32 *reason)
+int qgpu_audit_read(int fd, struct qwamos_gpu_audit_read *req,
+		    struct qwamos_gpu_audit_record **recs, __u32 *reason)
 {
 	struct qwamos_gpu_audit_record *array;
 	__u32 room = req->count;
 	int err;
 
 	*recs = NULL;
-	/* Zero and too many are the kernel's to refuse; the array must only be there for what it may write. */
+	/*
+	 * Zero and too many are the kernel's to refuse; the array must only be there for what it
+	 * may write.
+	 */
 	array = calloc(room && room <= 65536 ? room : 1, sizeof(*array));
 	if (!array)
 		return -ENOMEM;

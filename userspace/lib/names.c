@@ -6,13 +6,12 @@
 #include <string.h>
 #include <strings.h>
 
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
+/* clang-format off: tables */
 static const char *const levels[] = {
-	[QWAMOS_GPU_LEVEL_UNTRUSTED] = "untrusted",
-	[QWAMOS_GPU_LEVEL_LOW] = "low",
-	[QWAMOS_GPU_LEVEL_MEDIUM] = "medium",
-	[QWAMOS_GPU_LEVEL_HIGH] = "high",
+	[QWAMOS_GPU_LEVEL_UNTRUSTED] = "untrusted", [QWAMOS_GPU_LEVEL_LOW] = "low",
+	[QWAMOS_GPU_LEVEL_MEDIUM] = "medium",	    [QWAMOS_GPU_LEVEL_HIGH] = "high",
 	[QWAMOS_GPU_LEVEL_SYSTEM] = "system",
 };
 
@@ -27,7 +26,7 @@ static const char *const ops[] = {
 	[QWAMOS_GPU_OP_PASSTHROUGH] = "passthrough",
 };
 
-#define EVENT(name)	[QWAMOS_GPU_EV_##name] = #name
+#define EVENT(name) [QWAMOS_GPU_EV_##name] = #name
 static const char *const events[] = {
 	EVENT(ANY),
 	EVENT(POLICY_CREATED),
@@ -64,20 +63,15 @@ static const char *const events[] = {
 };
 
 static const char *const states[] = {
-	[QWAMOS_GPU_DEV_UNBOUND] = "unbound",
-	[QWAMOS_GPU_DEV_FREE] = "free",
-	[QWAMOS_GPU_DEV_ATTACHED] = "attached",
-	[QWAMOS_GPU_DEV_OPEN] = "open",
-	[QWAMOS_GPU_DEV_RESETTING] = "resetting",
-	[QWAMOS_GPU_DEV_QUARANTINED] = "quarantined",
+	[QWAMOS_GPU_DEV_UNBOUND] = "unbound",	  [QWAMOS_GPU_DEV_FREE] = "free",
+	[QWAMOS_GPU_DEV_ATTACHED] = "attached",	  [QWAMOS_GPU_DEV_OPEN] = "open",
+	[QWAMOS_GPU_DEV_RESETTING] = "resetting", [QWAMOS_GPU_DEV_QUARANTINED] = "quarantined",
 	[QWAMOS_GPU_DEV_GONE] = "gone",
 };
 
 static const char *const scrubs[] = {
-	[QWAMOS_GPU_SCRUB_DEFAULT] = "default",
-	[QWAMOS_GPU_SCRUB_NONE] = "none",
-	[QWAMOS_GPU_SCRUB_BAR] = "bar",
-	[QWAMOS_GPU_SCRUB_FULL] = "full",
+	[QWAMOS_GPU_SCRUB_DEFAULT] = "default", [QWAMOS_GPU_SCRUB_NONE] = "none",
+	[QWAMOS_GPU_SCRUB_BAR] = "bar",		[QWAMOS_GPU_SCRUB_FULL] = "full",
 	[QWAMOS_GPU_SCRUB_NA] = "n/a",
 };
 
@@ -93,49 +87,75 @@ static const char *const ways[] = {
 	[QWAMOS_GPU_WAY_DETACH_IOAS] = "detach_ioas",
 };
 
-#define REASON(name, text)	[QWAMOS_GPU_REASON_##name] = { #name, text }
+#define REASON(name, text) [QWAMOS_GPU_REASON_##name] = { #name, text }
 static const struct {
 	const char *name;
 	const char *text;
 } reasons[] = {
 	REASON(NONE, "nothing was refused"),
-	REASON(NO_POLICY, "the VM has no policy yet, so everything is denied: set its trust level first"),
-	REASON(LEVEL, "the VM's trust level does not allow this: raise its trust_level (passthrough needs system), or do without"),
+	REASON(NO_POLICY,
+	       "the VM has no policy yet, so everything is denied: set its trust level first"),
+	REASON(LEVEL,
+	       "the VM's trust level does not allow this: raise its trust_level (passthrough "
+	       "needs system), or do without"),
 	REASON(VULKAN_OFF, "Vulkan is switched off for this VM: allow_vulkan"),
 	REASON(COMPUTE_OFF, "compute is switched off for this VM: allow_compute"),
 	REASON(RATE, "too soon after the last operation of this kind: try again later"),
 	REASON(UNKNOWN_OPERATION, "there is no such operation"),
-	REASON(SHARING, "the VM's trust level may not share a GPU: give it one that no other VM uses"),
-	REASON(NO_IOMMU, "no IOMMU keeps the device to the VM's memory: switch it on in the firmware and on the kernel's command line "
-			 "(intel_iommu=on; AMD: on by itself)"),
+	REASON(SHARING,
+	       "the VM's trust level may not share a GPU: give it one that no other VM uses"),
+	REASON(NO_IOMMU,
+	       "no IOMMU keeps the device to the VM's memory: switch it on in the firmware and "
+	       "on the kernel's command line "
+	       "(intel_iommu=on; AMD: on by itself)"),
 	REASON(QUOTA, "the VM's quota is used up: free something, or raise the quota"),
 	REASON(QUEUES, "the VM has no Vulkan queue left"),
-	REASON(QUARANTINED, "the device could not be reset and scrubbed after the last VM: power the machine off and on, or accept what is left "
-			    "in it (qwamos-vfio release ADDRESS --accept-leftovers)"),
+	REASON(QUARANTINED,
+	       "the device could not be reset and scrubbed after the last VM: power the machine "
+	       "off and on, or accept what is left "
+	       "in it (qwamos-vfio release ADDRESS --accept-leftovers)"),
 	REASON(WRONG_FD, "this call is not for this kind of file descriptor"),
-	REASON(NOT_CAPABLE, "this needs CAP_SYS_ADMIN in the initial user namespace: run it as root on the host"),
-	REASON(VM_MEMBER, "the caller belongs to a VM, and a VM manages none: run it outside the VM's processes"),
+	REASON(NOT_CAPABLE,
+	       "this needs CAP_SYS_ADMIN in the initial user namespace: run it as root on the "
+	       "host"),
+	REASON(VM_MEMBER,
+	       "the caller belongs to a VM, and a VM manages none: run it outside the VM's "
+	       "processes"),
 	REASON(VM_ENDED, "the VM has ended"),
-	REASON(NO_DEVICE, "there is no such device, or it is neither a GPU nor in the group of one"),
+	REASON(NO_DEVICE,
+	       "there is no such device, or it is neither a GPU nor in the group of one"),
 	REASON(NOT_BOUND, "the device is not on qwamos_vfio_pci: qwamos-vfio bind ADDRESS"),
-	REASON(GROUP_STRANGER, "another member of its IOMMU group is on another driver: qwamos-vfio bind ADDRESS takes the whole group"),
-	REASON(OTHER_OWNER, "the device, or a member of its IOMMU group, belongs to another VM: stop that one first"),
+	REASON(GROUP_STRANGER,
+	       "another member of its IOMMU group is on another driver: qwamos-vfio bind "
+	       "ADDRESS takes the whole group"),
+	REASON(OTHER_OWNER,
+	       "the device, or a member of its IOMMU group, belongs to another VM: stop that "
+	       "one first"),
 	REASON(ALREADY_ATTACHED, "this VM has the device already"),
 	REASON(RESETTING, "the device is being reset and scrubbed: try again in a moment"),
-	REASON(NO_RESET, "the device, or a member of its group, can't be reset, so what a VM leaves in it would stay: use another, or accept that "
-			 "(qwamos-vfio release ADDRESS --accept-leftovers)"),
-	REASON(SCRUB, "the device's memory could not be wiped as far as was demanded: demand less, or accept what is left in it "
-		      "(qwamos-vfio release ADDRESS --accept-leftovers)"),
+	REASON(NO_RESET,
+	       "the device, or a member of its group, can't be reset, so what a VM leaves in it "
+	       "would stay: use another, or accept that "
+	       "(qwamos-vfio release ADDRESS --accept-leftovers)"),
+	REASON(SCRUB,
+	       "the device's memory could not be wiped as far as was demanded: demand less, or "
+	       "accept what is left in it "
+	       "(qwamos-vfio release ADDRESS --accept-leftovers)"),
 	REASON(ALREADY_JOINED, "a process has joined this VM already"),
 	REASON(JOINED_ELSEWHERE, "this process has joined a VM already"),
 	REASON(NOT_IN_CGROUP, "who joins must stand in the VM's cgroup: move it there first"),
-	REASON(NO_CGROUP, "the VM has no cgroup, so its processes could not be ended: create it with one"),
-	REASON(CGROUP_IN_USE, "the cgroup, one above or one below it is another VM's: use a cgroup of its own"),
-	REASON(NOT_MEMBER, "only the process that has joined the VM which owns the device may do this"),
+	REASON(NO_CGROUP,
+	       "the VM has no cgroup, so its processes could not be ended: create it with one"),
+	REASON(CGROUP_IN_USE,
+	       "the cgroup, one above or one below it is another VM's: use a cgroup of its own"),
+	REASON(NOT_MEMBER,
+	       "only the process that has joined the VM which owns the device may do this"),
 	REASON(NOT_ATTACHED, "the device is attached to no VM, or not to this one"),
 	REASON(DEVICE_OPEN, "the VM has the device open: stop it first, or kill it"),
-	REASON(IN_USE, "the VM holds something that the new policy would not allow: take that away first"),
-	REASON(REVOKED, "the device was asked back and not given back in time, so the VM was ended"),
+	REASON(IN_USE, "the VM holds something that the new policy would not allow: take that away "
+		       "first"),
+	REASON(REVOKED,
+	       "the device was asked back and not given back in time, so the VM was ended"),
 	REASON(LEADER_EXITED, "the process that had joined the VM has ended"),
 	REASON(MANAGER_CLOSED, "the manager that created the VM is gone"),
 	REASON(LAST_CLOSED, "nobody held the VM any more"),
@@ -143,13 +163,16 @@ static const struct {
 	REASON(DEVICE_GONE, "the device was removed"),
 	REASON(RESET_FAILED, "the reset did not work"),
 	REASON(SCRUB_FAILED, "the device's memory could not be wiped"),
-	REASON(NOTHING_TO_RELEASE, "the device is neither in quarantine nor without a reset: there is nothing to accept"),
+	REASON(NOTHING_TO_RELEASE,
+	       "the device is neither in quarantine nor without a reset: there is nothing to "
+	       "accept"),
 };
+/* clang-format on */
 
 _Static_assert(ARRAY_SIZE(reasons) == QWAMOS_GPU_REASON_COUNT, "each reason has a name");
 _Static_assert(ARRAY_SIZE(events) == QWAMOS_GPU_EV_COUNT, "each event has a name");
 
-#define NAME_OF(table, i)	((i) < ARRAY_SIZE(table) && (table)[i] ? (table)[i] : "unknown")
+#define NAME_OF(table, i) ((i) < ARRAY_SIZE(table) && (table)[i] ? (table)[i] : "unknown")
 
 static int from_name(const char *const *table, size_t n, const char *name)
 {
@@ -193,13 +216,15 @@ int qgpu_event_from_name(const char *name)
 
 const char *qgpu_reason_name(__u32 reason)
 {
-	return reason < ARRAY_SIZE(reasons) && reasons[reason].name ? reasons[reason].name : "unknown";
+	return reason < ARRAY_SIZE(reasons) && reasons[reason].name ? reasons[reason].name
+								    : "unknown";
 }
 
 const char *qgpu_reason_text(__u32 reason)
 {
-	return reason < ARRAY_SIZE(reasons) && reasons[reason].text ? reasons[reason].text :
-	       "a reason that this program does not know: it is older than the kernel module";
+	return reason < ARRAY_SIZE(reasons) && reasons[reason].text
+		       ? reasons[reason].text
+		       : "a reason that this program does not know: it is older than the kernel module";
 }
 
 const char *qgpu_device_state_name(__u32 state)

@@ -31,7 +31,8 @@ void qerr_clear(struct qerr *e);
 int qerr_set(struct qerr *e, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /** qerr_vset() - as qerr_set() */
-int qerr_vset(struct qerr *e, int err, const char *fmt, va_list ap) __attribute__((format(printf, 3, 0)));
+int qerr_vset(struct qerr *e, int err, const char *fmt, va_list ap)
+	__attribute__((format(printf, 3, 0)));
 
 /**
  * qerr_sys() - set an error whose text ends in ": " and what @err means

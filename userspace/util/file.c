@@ -58,7 +58,10 @@ ssize_t qfile_read(int dirfd, const char *path, char *buf, size_t len)
 	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return -errno;
-	/* One read is all that a small file takes; a second one, only to see its end, would double the time of reading many. */
+	/*
+	 * One read is all that a small file takes; a second one, only to see its end, would double
+	 * the time of reading many.
+	 */
 	do {
 		n = read(fd, buf, len);
 	} while (n < 0 && errno == EINTR);
@@ -273,8 +276,10 @@ int qfile_lock(const char *path, unsigned int wait_ms, struct qerr *e)
 		if (err != EWOULDBLOCK)
 			return qerr_sys(e, err, "%s", path);
 		qfile_read(AT_FDCWD, path, pid, sizeof(pid));
-		return qerr_set(e, EBUSY, "another run is at work (process %s, lock %s): wait until it has ended",
-				*pid ? pid : "unknown", path);
+		return qerr_set(
+			e, EBUSY,
+			"another run is at work (process %s, lock %s): wait until it has ended",
+			*pid ? pid : "unknown", path);
 	}
 	/* Only told to people: what counts is the lock. */
 	snprintf(pid, sizeof(pid), "%d\n", (int)getpid());

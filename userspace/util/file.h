@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Files: small ones read whole, sysfs attributes, and files that are either old or new but never in between.
+ * Files: small ones read whole, sysfs attributes, and files that are either old or new but never in
+ * between.
  */
 #ifndef QWAMOS_UTIL_FILE_H
 #define QWAMOS_UTIL_FILE_H
@@ -33,7 +34,10 @@ ssize_t qfile_read(int dirfd, const char *path, char *buf, size_t len);
  */
 ssize_t qfile_read_all(int dirfd, const char *path, size_t max, char **buf);
 
-/** qfile_read_ll() - read a file that holds one number (any base that strtoll() knows); return: 0, -EINVAL, -ERANGE, or as qfile_read() */
+/**
+ * qfile_read_ll() - read a file that holds one number (any base that strtoll() knows); return: 0,
+ * -EINVAL, -ERANGE, or as qfile_read()
+ */
 int qfile_read_ll(int dirfd, const char *path, long long *value);
 
 /**
@@ -44,7 +48,8 @@ int qfile_read_ll(int dirfd, const char *path, long long *value);
 int qfile_write(int dirfd, const char *path, const char *text);
 
 /**
- * qfile_replace() - make @path hold @len bytes of @data, for good: it and its directory are on the disk when this returns 0
+ * qfile_replace() - make @path hold @len bytes of @data, for good: it and its directory are on the
+ * disk when this returns 0
  * @path: the file; "@path.new" is used on the way
  * @data: the bytes
  * @len: their number
@@ -54,14 +59,18 @@ int qfile_write(int dirfd, const char *path, const char *text);
  */
 int qfile_replace(const char *path, const void *data, size_t len, mode_t mode);
 
-/** qfile_remove() - unlink @path, for good; return: 0 (also if there is none) or a negative errno */
+/** qfile_remove() - unlink @path, for good; return: 0 (also if there is none) or -errno */
 int qfile_remove(const char *path);
 
-/** qfile_mkdirs() - mkdir @path and its missing parents with @mode; return: 0 (also if it exists) or a negative errno */
+/**
+ * qfile_mkdirs() - mkdir @path and its missing parents with @mode; return: 0 (also if it exists) or
+ * a negative errno
+ */
 int qfile_mkdirs(const char *path, mode_t mode);
 
 /**
- * qfile_link_name() - the last component of what a symbolic link points to (a device's driver, group, ...)
+ * qfile_link_name() - the last component of what a symbolic link points to (a device's driver,
+ * group, ...)
  *
  * Return: 0, or a negative errno (-ENAMETOOLONG: @len is too small); @buf is "" then.
  */
@@ -80,7 +89,10 @@ bool qfile_exists(int dirfd, const char *path);
  */
 int qfile_lock(const char *path, unsigned int wait_ms, struct qerr *e);
 
-/** qfile_boot_id() - the kernel's random id of this boot; @buf: 37 bytes; return: 0 or a negative errno */
+/**
+ * qfile_boot_id() - the kernel's random id of this boot; @buf: 37 bytes; return: 0 or a negative
+ * errno
+ */
 int qfile_boot_id(char buf[37]);
 
 #endif

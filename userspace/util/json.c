@@ -11,7 +11,7 @@
 #include "util/mem.h"
 
 /* The largest JSON file that is ever read, in bytes. */
-#define MAX_FILE	(1 << 20)
+#define MAX_FILE (1 << 20)
 
 struct json_object *qjson_obj(void)
 {
@@ -103,7 +103,8 @@ bool qjson_get_bool(const struct json_object *obj, const char *key, bool otherwi
 {
 	struct json_object *value = qjson_get(obj, key);
 
-	return json_object_is_type(value, json_type_boolean) ? json_object_get_boolean(value) : otherwise;
+	return json_object_is_type(value, json_type_boolean) ? json_object_get_boolean(value)
+							     : otherwise;
 }
 
 size_t qjson_len(const struct json_object *arr)
@@ -116,7 +117,7 @@ struct json_object *qjson_at(const struct json_object *arr, size_t i)
 	return i < qjson_len(arr) ? json_object_array_get_idx(arr, i) : NULL;
 }
 
-#define STYLE	(JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE)
+#define STYLE (JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE)
 
 int qjson_print(FILE *f, struct json_object *obj)
 {
@@ -151,7 +152,9 @@ int qjson_read_file(const char *path, struct json_object **obj, struct qerr *e)
 		json_object_put(*obj);
 		*obj = NULL;
 		return qerr_set(e, EBADMSG, "%s: not a JSON object: %s at byte %zu", path,
-				err == json_tokener_success ? "another type" : json_tokener_error_desc(err), at);
+				err == json_tokener_success ? "another type"
+							    : json_tokener_error_desc(err),
+				at);
 	}
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * json-c with fewer words. What these functions add never fails (see util/mem.h); what they read is checked.
+ * json-c with fewer words. What these functions add never fails (see util/mem.h); what they read is
+ * checked.
  */
 #ifndef QWAMOS_UTIL_JSON_H
 #define QWAMOS_UTIL_JSON_H
@@ -24,12 +25,13 @@ void qjson_add_str(struct json_object *obj, const char *key, const char *value);
 /** qjson_add_str_or_null() - a string; NULL and "": null */
 void qjson_add_str_or_null(struct json_object *obj, const char *key, const char *value);
 /** qjson_add_fmt() - a formatted string */
-void qjson_add_fmt(struct json_object *obj, const char *key, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void qjson_add_fmt(struct json_object *obj, const char *key, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 /** qjson_add_int() - a number */
 void qjson_add_int(struct json_object *obj, const char *key, int64_t value);
 /** qjson_add_bool() - true or false */
 void qjson_add_bool(struct json_object *obj, const char *key, bool value);
-/** qjson_push() - put @value (NULL: null), which then belongs to @arr, at its end; return: @value */
+/** qjson_push() - put @value (NULL: null), then @arr's, at its end; return: @value */
 struct json_object *qjson_push(struct json_object *arr, struct json_object *value);
 /** qjson_push_str() - put a string at the end of @arr */
 void qjson_push_str(struct json_object *arr, const char *value);

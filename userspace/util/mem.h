@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Memory. Where there is none left for the few bytes these tools need, nothing sensible can be done any more: the functions here print so
- * and end the process (status 4). A half-done run of qwamos-vfio then stands in its journal, as after a kill.
+ * Memory. Where there is none left for the few bytes these tools need, nothing sensible can be done
+ * any more: the functions here print so and end the process (status 4). A half-done run of
+ * qwamos-vfio then stands in its journal, as after a kill.
  */
 #ifndef QWAMOS_UTIL_MEM_H
 #define QWAMOS_UTIL_MEM_H
@@ -9,9 +10,12 @@
 #include <stddef.h>
 
 /** QMEM_EXIT - exit status of a process that ran out of memory */
-#define QMEM_EXIT	4
+#define QMEM_EXIT 4
 
-/** qmem_check() - @p, or the end of the process if it is NULL; for results of libraries that allocate */
+/**
+ * qmem_check() - @p, or the end of the process if it is NULL; for results of libraries that
+ * allocate
+ */
 void *qmem_check(void *p);
 
 /** qmem_calloc() - calloc() that does not fail; a product that overflows ends the process too */
@@ -35,8 +39,7 @@ char *qmem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2), mal
  *
  * Return: pointer to the new element, all zero
  */
-#define QMEM_GROW(array, n) \
-	((array) = qmem_grow((array), (n), sizeof(*(array))), &(array)[(n)++])
+#define QMEM_GROW(array, n) ((array) = qmem_grow((array), (n), sizeof(*(array))), &(array)[(n)++])
 
 /** qmem_grow() - see QMEM_GROW(); use that */
 void *qmem_grow(void *array, size_t n, size_t size);

@@ -19,7 +19,7 @@
 #include "vfio/writer.h"
 
 /* The kernel's reset and scrub are over by then, or something is wrong; in ms. */
-#define WAIT_MS	60000
+#define WAIT_MS 60000
 
 struct run {
 	const char *dir;
@@ -28,7 +28,7 @@ struct run {
 	bool allow_console;
 	struct qwriter w;
 	struct qjournal j;
-	char **before;	/* for each step that writes a persisted binding: what was there */
+	char **before; /* for each step that writes a persisted binding: what was there */
 };
 
 static long long now_ms(void)
@@ -57,7 +57,10 @@ static void forget_signals(const sigset_t *set)
 		;
 }
 
-/* Is the kernel at work on the device? An error, or a device that has gone, is no reason to wait on. */
+/*
+ * Is the kernel at work on the device? An error, or a device that has gone, is no reason to wait
+ * on.
+ */
 static bool resetting(int ctl, const char *addr)
 {
 	struct qwamos_gpu_device *devs;
@@ -89,8 +92,10 @@ static int wait_reset(const char *addr, struct qerr *e)
 			break;
 		}
 		if (now_ms() >= end) {
-			err = qerr_set(e, ETIMEDOUT, "%s: the kernel is still resetting and scrubbing it "
-				       "after %d s", addr, WAIT_MS / 1000);
+			err = qerr_set(e, ETIMEDOUT,
+				       "%s: the kernel is still resetting and scrubbing it "
+				       "after %d s",
+				       addr, WAIT_MS / 1000);
 			break;
 		}
 		poll(&p, 1, 200);
@@ -157,9 +162,9 @@ static int undo_disk(struct run *r, size_t n, struct qerr *e)
 }
 
 /*
- * Puts every device that the first @n steps touched where it was, the last first. Steps that mended something stay: what they undid was no
- * state that anybody wanted. The device that the kernel has not come back from (@stuck, or NULL) is left alone: each further write to it would
- * wait as well.
+ * Puts every device that the first @n steps touched where it was, the last first. Steps that mended
+ * something stay: what they undid was no state that anybody wanted. The device that the kernel has
+ * not come back from (@stuck, or NULL) is left alone: each further write to it would wait as well.
  */
 static int undo(struct run *r, size_t n, const char *stuck, struct qerr *e)
 {
@@ -204,13 +209,16 @@ static void failed(struct run *r, size_t n, const struct qerr *why, struct qappl
 	if (n && r->p->steps[n - 1].kind == QSTEP_PROBE && !r->p->bind)
 		hint = " (--no-driver-ok leaves it without a driver)";
 	if (a->outcome == QVFIO_FAILED)
-		qerr_set(&a->err, why->err, "step %zu of %zu failed (%s): %s%s. All is as it was before", n,
+		qerr_set(&a->err, why->err,
+			 "step %zu of %zu failed (%s): %s%s. All is as it was before", n,
 			 r->p->n_steps, text ? text : "", why->msg, hint);
 	else
-		qerr_set(&a->err, why->err, "step %zu of %zu failed (%s): %s%s. It could not all be put "
-			 "back: %s. qwamos-vfio status tells where things stand; the next bind or unbind "
-			 "goes on from there", n, r->p->n_steps, text ? text : "", why->msg, hint,
-			 back.msg);
+		qerr_set(
+			&a->err, why->err,
+			"step %zu of %zu failed (%s): %s%s. It could not all be put "
+			"back: %s. qwamos-vfio status tells where things stand; the next bind or unbind "
+			"goes on from there",
+			n, r->p->n_steps, text ? text : "", why->msg, hint, back.msg);
 	free(text);
 }
 
@@ -260,8 +268,10 @@ void qapply(const char *dir, int lock_fd, const struct qvfio_state *st, const st
 		qjournal_leave(&r.j);
 	} else if (qjournal_end(&r.j, st, p, a->outcome == QVFIO_OK, &e)) {
 		/* The devices are as they should be; only the disk does not know it. */
-		qerr_set(&a->err, e.err, "%s%s%s: the journal could not be ended, and status will show this run "
-			 "as half done", a->err.msg, a->err.msg[0] ? ". " : "", e.msg);
+		qerr_set(&a->err, e.err,
+			 "%s%s%s: the journal could not be ended, and status will show this run "
+			 "as half done",
+			 a->err.msg, a->err.msg[0] ? ". " : "", e.msg);
 		a->outcome = QVFIO_BROKEN;
 	}
 out:

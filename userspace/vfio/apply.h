@@ -28,7 +28,8 @@ struct qapply {
  * @allow_console: QVFIO_F_ALLOW_CONSOLE was given; kept with persisted bindings
  * @a: out
  *
- * SIGINT, SIGTERM and SIGHUP are held back, and undo the run as a failed step does. Each write to sysfs has a deadline.
+ * SIGINT, SIGTERM and SIGHUP are held back, and undo the run as a failed step does. Each write to
+ * sysfs has a deadline.
  */
 void qapply(const char *dir, int lock_fd, const struct qvfio_state *st, const struct qplan *p,
 	    bool allow_console, struct qapply *a);

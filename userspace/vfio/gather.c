@@ -17,7 +17,7 @@
 #include "vfio/persist.h"
 #include "vfio/writer.h"
 
-#define SYS	"/sys"
+#define SYS "/sys"
 
 static void name_owners(int ctl, struct qvfio_state *st)
 {
@@ -108,10 +108,10 @@ static void gather_use(struct qvfio_state *st, const char *const *addrs, size_t 
 
 /* How long a device's lock is waited for, in ms: a driver's start holds it for seconds. */
 #define ATTR_MS		1500
-#define ATTR_PATIENT_MS	20000
+#define ATTR_PATIENT_MS 20000
 
-static int read_attr(struct qwriter *w, struct qvfio_dev *d, const char *name, char *buf, size_t len,
-		     int timeout_ms)
+static int read_attr(struct qwriter *w, struct qvfio_dev *d, const char *name, char *buf,
+		     size_t len, int timeout_ms)
 {
 	char path[128];
 	int n;
@@ -173,21 +173,23 @@ static void gather_console(struct qvfio_state *st, bool firmware)
 	for (i = 0; i < st->n; i++) {
 		d = &st->devs[i];
 		d->is_console = d->pci.kind == QPCI_GPU && !strcmp(st->console.device, d->pci.addr);
-		holder = firmware && d->pci.kind == QPCI_GPU ?
-			 qconsole_fw_holder(&st->console, SYS, d->pci.addr) : NULL;
+		holder = firmware && d->pci.kind == QPCI_GPU
+				 ? qconsole_fw_holder(&st->console, SYS, d->pci.addr)
+				 : NULL;
 		if (holder)
 			snprintf(d->fw_holder, sizeof(d->fw_holder), "%s", holder);
 	}
 }
 
 /*
- * The PCI devices: of a run on some addresses only these and what goes with them, unless one of them is no GPU (the refusal names those that
- * are) or a run was broken off (which may have touched others).
+ * The PCI devices: of a run on some addresses only these and what goes with them, unless one of
+ * them is no GPU (the refusal names those that are) or a run was broken off (which may have touched
+ * others).
  */
 static int gather_pci(const char *dir, const char *const *addrs, size_t n, struct qpci_list *l,
 		      struct qerr *e)
 {
-	char (*only)[QPCI_ADDR_LEN] = NULL;
+	char(*only)[QPCI_ADDR_LEN] = NULL;
 	size_t i, n_only = 0;
 	struct qpci_dev *d;
 	bool all = !addrs;
@@ -196,7 +198,7 @@ static int gather_pci(const char *dir, const char *const *addrs, size_t n, struc
 	for (i = 0; i < n && !all; i++)
 		all = !qpci_parse_addr(addrs[i], *QMEM_GROW(only, n_only));
 	if (!all && !qjournal_found(dir)) {
-		err = qpci_gather(SYS, (const char (*)[QPCI_ADDR_LEN])only, n_only, l, e);
+		err = qpci_gather(SYS, (const char(*)[QPCI_ADDR_LEN])only, n_only, l, e);
 		for (i = 0; i < n_only && !err; i++) {
 			d = qpci_find(l, only[i]);
 			all |= !d || d->kind != QPCI_GPU;
@@ -247,7 +249,9 @@ int qgather(const char *dir, unsigned int flags, const char *const *addrs, size_
 	if (flags & QGATHER_HOLDERS)
 		gather_use(st, addrs, n);
 	st->unsafe_interrupts =
-		qfile_read(AT_FDCWD, SYS "/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
-			   unsafe, sizeof(unsafe)) > 0 && unsafe[0] == 'Y';
+		qfile_read(AT_FDCWD,
+			   SYS "/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
+			   unsafe, sizeof(unsafe)) > 0 &&
+		unsafe[0] == 'Y';
 	return 0;
 }

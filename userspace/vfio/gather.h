@@ -7,19 +7,19 @@
 #include "vfio/state.h"
 
 /* What to look at beyond the devices themselves; each costs time. */
-#define QGATHER_HOLDERS	(1U << 0)	/* who holds them, and what the host uses companions for */
-#define QGATHER_MODULES	(1U << 1)	/* whether the modules of a bind can be had */
-#define QGATHER_FIRMWARE (1U << 2)	/* who holds the firmware's framebuffer */
-#define QGATHER_ATTRS	(1U << 3)	/* attributes that take the device's lock */
-#define QGATHER_PATIENT	(1U << 4)	/* and wait for it as long as a driver's start may take */
-#define QGATHER_ALL	(~QGATHER_PATIENT)
+#define QGATHER_HOLDERS	 (1U << 0) /* who holds them, and what the host uses companions for */
+#define QGATHER_MODULES	 (1U << 1) /* whether the modules of a bind can be had */
+#define QGATHER_FIRMWARE (1U << 2) /* who holds the firmware's framebuffer */
+#define QGATHER_ATTRS	 (1U << 3) /* attributes that take the device's lock */
+#define QGATHER_PATIENT	 (1U << 4) /* and wait for it as long as a driver's start may take */
+#define QGATHER_ALL	 (~QGATHER_PATIENT)
 
 /**
  * qgather() - look at the machine
  * @dir: state directory
  * @flags: QGATHER_*
- * @addrs: look only at these devices and those that share slot or group with them, as far as that is enough for a plan; NULL: at all. As
- *         typed
+ * @addrs: look only at these devices and those that share slot or group with them, as far as that
+ * is enough for a plan; NULL: at all. As typed
  * @n: their number
  * @st: out: qstate_free() it
  * @e: error, may be NULL

@@ -46,8 +46,8 @@ static void found(struct search *s, const struct owned *o, const char *how)
 }
 
 /*
- * Looks at what each fd of a process points to. stat() comes only after the name: on a network file system that does not answer it would
- * hang, and device nodes stand in some /dev.
+ * Looks at what each fd of a process points to. stat() comes only after the name: on a network file
+ * system that does not answer it would hang, and device nodes stand in some /dev.
  */
 static void search_fds(struct search *s, int proc)
 {

@@ -14,8 +14,9 @@
  * @n: their number
  * @which: for each device, whether to look
  *
- * The nodes are those that sysfs shows below the device (DRM, framebuffer, sound, i2c, USB, block, ...) and the VFIO node of its IOMMU group. All of /proc
- * is walked once, unless no device has a node. Without root only the caller's own processes are seen.
+ * The nodes are those that sysfs shows below the device (DRM, framebuffer, sound, i2c, USB, block,
+ * ...) and the VFIO node of its IOMMU group. All of /proc is walked once, unless no device has a
+ * node. Without root only the caller's own processes are seen.
  */
 void qholders_gather(struct qvfio_dev *devs, size_t n, const bool *which);
 
@@ -24,7 +25,8 @@ void qholders_gather(struct qvfio_dev *devs, size_t n, const bool *which);
  * @list: out: array to free(), NULL: none
  * @n: out: its length
  *
- * Which device an open VFIO device is, the kernel does not tell, and the group's node may have been closed since.
+ * Which device an open VFIO device is, the kernel does not tell, and the group's node may have been
+ * closed since.
  */
 void qholders_vfio(struct qholder **list, size_t *n);
 

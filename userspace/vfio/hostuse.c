@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the host itself uses a device for, so that it must not be taken along as somebody's companion. */
+/*
+ * What the host itself uses a device for, so that it must not be taken along as somebody's
+ * companion.
+ */
 #include "vfio/holders.h"
 
 #include <ctype.h>
@@ -29,7 +32,10 @@ static bool not_empty(const char *path)
 	return found;
 }
 
-/* Where a block device is mounted: the fifth field of the line of mountinfo whose third is its number. */
+/*
+ * Where a block device is mounted: the fifth field of the line of mountinfo whose third is its
+ * number.
+ */
 static bool mounted_on(dev_t rdev, char *where, size_t len)
 {
 	char *text, *line, *save, *at;
@@ -96,7 +102,8 @@ static bool use_of_disks(const char *addr, char *buf, size_t len)
 
 /* Calls @fn for each name in a folder of the device, until it says true. */
 static bool each(const char *addr, const char *folder,
-		 bool (*fn)(int dir, const char *name, char *buf, size_t len), char *buf, size_t len)
+		 bool (*fn)(int dir, const char *name, char *buf, size_t len), char *buf,
+		 size_t len)
 {
 	char *path = qmem_printf("/sys/bus/pci/devices/%s/%s", addr, folder);
 	struct dirent *de;

@@ -13,7 +13,7 @@
 #include "util/json.h"
 #include "util/mem.h"
 
-#define MAX_RUN	(1 << 20)
+#define MAX_RUN (1 << 20)
 
 const char *qjournal_dir(const char *given)
 {
@@ -74,7 +74,8 @@ static struct json_object *record_json(const struct qrecord *r, const struct qpc
 
 static void record_from_json(const struct json_object *o, struct qrecord *r)
 {
-	const char *driver = qjson_get_str(o, "driver"), *override = qjson_get_str(o, "driver_override");
+	const char *driver = qjson_get_str(o, "driver"),
+		   *override = qjson_get_str(o, "driver_override");
 	const char *taken_for = qjson_get_str(o, "taken_for");
 
 	memset(r, 0, sizeof(*r));
@@ -140,7 +141,10 @@ int qjournal_step(struct qjournal *j, size_t i, struct qerr *e)
 	return 0;
 }
 
-/* The records of this boot; an empty object if there are none. @why: out: why they can't be read, or "". */
+/*
+ * The records of this boot; an empty object if there are none. @why: out: why they can't be read,
+ * or "".
+ */
 static struct json_object *load_records(const char *dir, char *why, size_t len)
 {
 	char boot[37], *path = in_dir(dir, "journal/devices.json");
@@ -223,7 +227,10 @@ int qjournal_end(struct qjournal *j, const struct qvfio_state *st, const struct 
 	int err;
 
 	qjournal_leave(j);
-	/* In this order: a record too many does no harm, and the run tells it, too, until it is gone. */
+	/*
+	 * In this order: a record too many does no harm, and the run tells it, too, until it is
+	 * gone.
+	 */
 	err = save_records(j, st, p, done, e);
 	if (!err) {
 		err = qfile_remove(path);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What is kept on disk of binding:
- *   journal/run           the run at work: what it changes, what that was before, and how far it is. Removed at its end: one that is there
- *                         and not locked was broken off
- *   journal/devices.json  what each device that we bound in this boot had before
- *   persist/ADDRESS.json  a binding that is made again at each boot
- *   lock                  held by the run at work
+ *   journal/run           the run at work: what it changes, what that was before, and how far it
+ * is. Removed at its end: one that is there and not locked was broken off journal/devices.json what
+ * each device that we bound in this boot had before persist/ADDRESS.json  a binding that is made
+ * again at each boot lock                  held by the run at work
  *
- * The run is on the disk before its first step. How far it is is only appended: after a kill the appended lines are there, and after a power cut
- * they do not matter, for then the kernel has forgotten all that the steps did.
+ * The run is on the disk before its first step. Its progress is only appended: after a kill the
+ * appended lines are there, and after a power cut they do not matter, for then the kernel has
+ * forgotten all that the steps did.
  */
 #ifndef QWAMOS_VFIO_JOURNAL_H
 #define QWAMOS_VFIO_JOURNAL_H
@@ -22,7 +22,10 @@
 /** qjournal_dir() - the state directory: @given, or $QWAMOS_STATE_DIR, or QVFIO_STATE_DIR */
 const char *qjournal_dir(const char *given);
 
-/** qjournal_lock() - make the state directory if need be, and lock it; return: fd as of qfile_lock(), or a negative errno */
+/**
+ * qjournal_lock() - make the state directory if need be, and lock it; return: fd as of
+ * qfile_lock(), or a negative errno
+ */
 int qjournal_lock(const char *dir, unsigned int wait_ms, struct qerr *e);
 
 /**
@@ -35,7 +38,10 @@ struct qjournal {
 	int fd;
 };
 
-/** qjournal_begin() - write a plan down, for good, before its first step; return: 0 or a negative errno */
+/**
+ * qjournal_begin() - write a plan down, for good, before its first step; return: 0 or a negative
+ * errno
+ */
 int qjournal_begin(struct qjournal *j, const char *dir, const struct qvfio_state *st,
 		   const struct qplan *p, struct qerr *e);
 

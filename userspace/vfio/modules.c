@@ -14,13 +14,14 @@
 #include "util/mem.h"
 
 /*
- * libkmod is opened only where a module is to be looked up or loaded: with all that it needs (libcrypto, zstd, lzma) it takes longer to link than
- * a bind takes otherwise, and once the modules are there it is not needed.
+ * libkmod is opened only where a module is to be looked up or loaded: with all that it needs
+ * (libcrypto, zstd, lzma) it takes longer to link than a bind takes otherwise, and once the modules
+ * are there it is not needed.
  */
 struct kmod {
 	void *lib;
 	struct kmod_ctx *ctx;
-	__typeof__(kmod_new) *new;
+	__typeof__(kmod_new) *make;
 	__typeof__(kmod_unref) *unref;
 	__typeof__(kmod_set_log_priority) *set_log_priority;
 	__typeof__(kmod_list_next) *list_next;
@@ -40,7 +41,7 @@ static int kmod_open(struct kmod *k, struct qerr *e)
 		const char *name;
 		void **fn;
 	} fns[] = {
-		{ "kmod_new", (void **)&k->new },
+		{ "kmod_new", (void **)&k->make },
 		{ "kmod_unref", (void **)&k->unref },
 		{ "kmod_set_log_priority", (void **)&k->set_log_priority },
 		{ "kmod_list_next", (void **)&k->list_next },
@@ -64,8 +65,9 @@ static int kmod_open(struct kmod *k, struct qerr *e)
 		k->lib = NULL;
 	}
 	if (!k->lib)
-		return qerr_set(e, ELIBACC, "libkmod, which loads modules, can't be used: %s", dlerror());
-	k->ctx = qmem_check(k->new(NULL, NULL));
+		return qerr_set(e, ELIBACC, "libkmod, which loads modules, can't be used: %s",
+				dlerror());
+	k->ctx = qmem_check(k->make(NULL, NULL));
 	/* What goes wrong is told by the errno; the library shall not print. */
 	k->set_log_priority(k->ctx, LOG_EMERG);
 	return 0;
@@ -77,7 +79,7 @@ static void kmod_close(struct kmod *k)
 	dlclose(k->lib);
 }
 
-#define FOR_EACH_MODULE(k, i, list)	for (i = list; i; i = (k)->list_next(list, i))
+#define FOR_EACH_MODULE(k, i, list) for (i = list; i; i = (k)->list_next(list, i))
 
 enum qmodule_state qmodule_gather(const char *name)
 {
@@ -97,7 +99,8 @@ enum qmodule_state qmodule_gather(const char *name)
 		return QMODULE_UNKNOWN;
 	if (k.lookup(k.ctx, name, &list) < 0)
 		list = NULL;
-	FOR_EACH_MODULE(&k, i, list) {
+	FOR_EACH_MODULE(&k, i, list)
+	{
 		mod = k.get_module(i);
 		switch (k.get_initstate(mod)) {
 		case KMOD_MODULE_BUILTIN:
@@ -119,17 +122,25 @@ static int explain(int err, const char *name, struct qerr *e)
 {
 	switch (-err) {
 	case ENOENT:
-		return qerr_set(e, ENOENT, "module %s, or one that it needs, is not installed for the running "
-				"kernel (or depmod has not been run)", name);
-	case EKEYREJECTED:
-		return qerr_set(e, EKEYREJECTED, "the kernel takes no module %s that is not signed with a key it "
-				"knows: make modules_sign KEY= CERT=", name);
-	case EPERM:
-		return qerr_set(e, EPERM, "may not load module %s: run this as root (and not in lockdown, "
-				"which takes signed modules only)", name);
-	case ENOEXEC:
-		return qerr_set(e, ENOEXEC, "module %s was built for another kernel: build it for the running one",
+		return qerr_set(e, ENOENT,
+				"module %s, or one that it needs, is not installed for the running "
+				"kernel (or depmod has not been run)",
 				name);
+	case EKEYREJECTED:
+		return qerr_set(e, EKEYREJECTED,
+				"the kernel takes no module %s that is not signed with a key it "
+				"knows: make modules_sign KEY= CERT=",
+				name);
+	case EPERM:
+		return qerr_set(e, EPERM,
+				"may not load module %s: run this as root (and not in lockdown, "
+				"which takes signed modules only)",
+				name);
+	case ENOEXEC:
+		return qerr_set(
+			e, ENOEXEC,
+			"module %s was built for another kernel: build it for the running one",
+			name);
 	default:
 		return qerr_sys(e, -err, "can't load module %s", name);
 	}
@@ -141,7 +152,8 @@ static int load_list(struct kmod *k, struct kmod_list *list, unsigned int flags,
 	struct kmod_list *i;
 	int err = 0, one;
 
-	FOR_EACH_MODULE(k, i, list) {
+	FOR_EACH_MODULE(k, i, list)
+	{
 		mod = k->get_module(i);
 		one = k->insert(mod, flags, NULL, NULL, NULL, NULL);
 		/* Above zero: blacklisted, and left alone. */
@@ -190,8 +202,8 @@ int qmodule_load_for(const char *addr, struct qerr *e)
 	if (err)
 		return err;
 	err = k.lookup(k.ctx, alias, &list);
-	err = err < 0 ? explain(err, alias, e) :
-			load_list(&k, list, KMOD_PROBE_APPLY_BLACKLIST_ALL, e);
+	err = err < 0 ? explain(err, alias, e)
+		      : load_list(&k, list, KMOD_PROBE_APPLY_BLACKLIST_ALL, e);
 	k.unref_list(list);
 	kmod_close(&k);
 	return err;

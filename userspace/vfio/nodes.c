@@ -13,7 +13,7 @@
 #include "util/mem.h"
 
 /* Deeper than a USB stick behind hubs on a companion's controller nothing is looked at. */
-#define MAX_DEPTH	16
+#define MAX_DEPTH 16
 
 static bool read_node(int dir, struct qnode *node)
 {
@@ -31,7 +31,8 @@ static bool read_node(int dir, struct qnode *node)
 		return true;
 	name = strstr(text, "DEVNAME=");
 	if (name)
-		snprintf(node->name, sizeof(node->name), "%.*s", (int)strcspn(name + 8, "\n"), name + 8);
+		snprintf(node->name, sizeof(node->name), "%.*s", (int)strcspn(name + 8, "\n"),
+			 name + 8);
 	return true;
 }
 

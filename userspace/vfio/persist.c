@@ -49,7 +49,8 @@ static void load_one(const char *path, const char *addr, struct qpersist *b)
 
 int qpersist_load(const char *dir, struct qpersist **list, size_t *n, struct qerr *e)
 {
-	char *path = qmem_printf("%s/persist", dir), *file, name[QPCI_ADDR_LEN], addr[QPCI_ADDR_LEN];
+	char *path = qmem_printf("%s/persist", dir), *file, name[QPCI_ADDR_LEN],
+	     addr[QPCI_ADDR_LEN];
 	struct dirent *de;
 	size_t len;
 	int err = 0;
@@ -156,8 +157,8 @@ char *qpersist_mismatch(const struct qvfio_state *st, const struct qpersist *b)
 		return qmem_strdup("there is no GPU at that address now");
 	qpersist_ids(&d->pci, ids);
 	if (strcmp(ids, b->ids))
-		return qmem_printf("another device is at that address now (ids %s, persisted %s)", ids,
-				   b->ids);
+		return qmem_printf("another device is at that address now (ids %s, persisted %s)",
+				   ids, b->ids);
 	for (i = 0; i < st->n; i++) {
 		other = &st->devs[i];
 		if (other == d || other->pci.kind == QPCI_BRIDGE || !qstate_together(d, other) ||
@@ -165,8 +166,10 @@ char *qpersist_mismatch(const struct qvfio_state *st, const struct qpersist *b)
 			continue;
 		/* A second GPU of the group may be persisted by itself. */
 		if (!is_companion(b, &other->pci) && !other->persisted)
-			return qmem_printf("%s shares its slot or IOMMU group now, and did not when the "
-					   "binding was persisted", other->pci.addr);
+			return qmem_printf(
+				"%s shares its slot or IOMMU group now, and did not when the "
+				"binding was persisted",
+				other->pci.addr);
 	}
 	return NULL;
 }

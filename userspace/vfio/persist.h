@@ -49,7 +49,8 @@ void qpersist_ids(const struct qpci_dev *d, char ids[32]);
 /**
  * qpersist_mark() - note in @st what is persisted, and which drivers persisted devices had
  *
- * Early at boot no driver has a device yet: what it is given back to later is what it had when its binding was persisted.
+ * Early at boot no driver has a device yet: what it is given back to later is what it had when its
+ * binding was persisted.
  */
 void qpersist_mark(struct qvfio_state *st, const struct qpersist *list, size_t n);
 
@@ -64,11 +65,17 @@ void qpersist_mark(struct qvfio_state *st, const struct qpersist *list, size_t n
  */
 char *qpersist_mismatch(const struct qvfio_state *st, const struct qpersist *b);
 
-/** qpersist_save() - persist the binding of @addr, with its companions; return: 0 or a negative errno */
+/**
+ * qpersist_save() - persist the binding of @addr, with its companions; return: 0 or a negative
+ * errno
+ */
 int qpersist_save(const char *dir, const struct qvfio_state *st, const struct qplan *p,
 		  const char *addr, bool allow_console, struct qerr *e);
 
-/** qpersist_read() - the text of a persisted binding; free() it; NULL: there is none, or it can't be read */
+/**
+ * qpersist_read() - the text of a persisted binding; free() it; NULL: there is none, or it can't be
+ * read
+ */
 char *qpersist_read(const char *dir, const char *addr);
 
 /** qpersist_write() - put that text back; return: 0 or a negative errno */

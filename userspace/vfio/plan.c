@@ -30,8 +30,8 @@ const struct qtarget *qplan_target(const struct qplan *p, const char *addr)
 }
 
 /*
- * What a device is given back to. A record is the truth; without one it is what the device has now, except that our own mark is nobody's
- * original.
+ * What a device is given back to. A record is the truth; without one it is what the device has now,
+ * except that our own mark is nobody's original.
  */
 static void original(const struct qvfio_dev *d, struct qrecord *orig)
 {
@@ -81,8 +81,8 @@ static void bind_steps(const struct qvfio_state *st, unsigned int flags, struct 
 	/* All are taken off before the first is put on: a group becomes ours as a whole. */
 	for (i = 0; i < p->n_targets; i++) {
 		d = qstate_find(st, p->targets[i].addr);
-		if (p->targets[i].bind && !settled(d, &p->targets[i]) &&
-		    strcmp(d->pci.override, QVFIO_DRIVER))
+		/* Also what is on our driver, but not reserved for it: an unbind was broken off. */
+		if (p->targets[i].bind && strcmp(d->pci.override, QVFIO_DRIVER))
 			add_step(p, QSTEP_OVERRIDE, d->pci.addr, QVFIO_DRIVER, false);
 	}
 	for (i = 0; i < p->n_targets; i++) {
@@ -102,7 +102,23 @@ static void bind_steps(const struct qvfio_state *st, unsigned int flags, struct 
 	}
 }
 
-/* Gives back the targets that are not to be bound, those of a broken-off run (@mend) or the others. */
+/*
+ * The next target after @i that is to be given back, those of a broken-off run (@mend) or the
+ * others; NULL: no more.
+ */
+static const struct qtarget *next_back(const struct qvfio_state *st, const struct qplan *p,
+				       bool mend, size_t *i)
+{
+	const struct qtarget *t;
+
+	while (*i < p->n_targets) {
+		t = &p->targets[(*i)++];
+		if (!t->bind && t->mend == mend && !settled(qstate_find(st, t->addr), t))
+			return t;
+	}
+	return NULL;
+}
+
 static void give_back_steps(const struct qvfio_state *st, unsigned int flags, bool mend,
 			    struct qplan *p)
 {
@@ -110,21 +126,23 @@ static void give_back_steps(const struct qvfio_state *st, unsigned int flags, bo
 	const struct qtarget *t;
 	size_t i;
 
-#define FOR_EACH_TARGET_BACK \
-	for (i = 0; i < p->n_targets; i++) \
-		if ((t = &p->targets[i], d = qstate_find(st, t->addr), \
-		     !t->bind && t->mend == mend && !settled(d, t)))
-
-	FOR_EACH_TARGET_BACK
+	for (i = 0; (t = next_back(st, p, mend, &i));) {
+		d = qstate_find(st, t->addr);
 		if (d->kernel_known && d->kernel.state == QWAMOS_GPU_DEV_RESETTING)
 			add_step(p, QSTEP_WAIT, t->addr, "", mend);
-	FOR_EACH_TARGET_BACK
+	}
+	for (i = 0; (t = next_back(st, p, mend, &i));) {
+		d = qstate_find(st, t->addr);
 		if (strcmp(d->pci.override, t->orig.override))
 			add_step(p, QSTEP_OVERRIDE, t->addr, t->orig.override, mend);
-	FOR_EACH_TARGET_BACK
+	}
+	for (i = 0; (t = next_back(st, p, mend, &i));) {
+		d = qstate_find(st, t->addr);
 		if (d->pci.driver[0] && (!t->orig.known || strcmp(d->pci.driver, t->orig.driver)))
 			add_step(p, QSTEP_UNBIND, t->addr, d->pci.driver, mend);
-	FOR_EACH_TARGET_BACK {
+	}
+	for (i = 0; (t = next_back(st, p, mend, &i));) {
+		d = qstate_find(st, t->addr);
 		/* It had no driver before: none shall come now. */
 		if (t->orig.known && !t->orig.driver[0])
 			continue;
@@ -135,7 +153,6 @@ static void give_back_steps(const struct qvfio_state *st, unsigned int flags, bo
 		add_step(p, QSTEP_PROBE, t->addr,
 			 flags & QVFIO_F_NO_DRIVER_OK ? "" : t->orig.driver, mend);
 	}
-#undef FOR_EACH_TARGET_BACK
 }
 
 /* What a broken-off run has touched, and this one does not bind, is given back. */
@@ -172,7 +189,10 @@ void qplan_bind(const struct qvfio_state *st, const char *const *addrs, size_t n
 	memset(p, 0, sizeof(*p));
 	p->bind = true;
 	qplan_resolve(st, addrs, n, flags, p);
-	/* Those that were asked for come first, so that none of them is taken as another's companion. */
+	/*
+	 * Those that were asked for come first, so that none of them is taken as another's
+	 * companion.
+	 */
 	for (i = 0; i < p->n_asked; i++) {
 		d = qstate_find(st, p->asked[i]);
 		qplan_check_bind(st, d, d, flags, p);
@@ -199,7 +219,10 @@ void qplan_bind(const struct qvfio_state *st, const char *const *addrs, size_t n
 		add_step(p, QSTEP_PERSIST, p->asked[i], "", false);
 }
 
-/* Does unbinding @gpu take @d along? Companions that were taken for it; without a record, those in its slot. */
+/*
+ * Does unbinding @gpu take @d along? Companions that were taken for it; without a record, those in
+ * its slot.
+ */
 static bool goes_with(const struct qvfio_dev *d, const struct qvfio_dev *gpu)
 {
 	if (d == gpu || !qstate_ours(d))
@@ -264,16 +287,16 @@ char *qstep_text(const struct qstep *s)
 	case QSTEP_LOAD:
 		return qmem_printf("load module %s", s->value);
 	case QSTEP_OVERRIDE:
-		return s->value[0] ? qmem_printf("%s: reserve for driver %s", s->addr, s->value) :
-				     qmem_printf("%s: reserve for no driver any more", s->addr);
+		return s->value[0] ? qmem_printf("%s: reserve for driver %s", s->addr, s->value)
+				   : qmem_printf("%s: reserve for no driver any more", s->addr);
 	case QSTEP_UNBIND:
 		return qmem_printf("%s: take off driver %s", s->addr, s->value);
 	case QSTEP_PROBE:
-		return s->value[0] ? qmem_printf("%s: put on driver %s", s->addr, s->value) :
-				     qmem_printf("%s: put on the driver that claims it", s->addr);
+		return s->value[0] ? qmem_printf("%s: put on driver %s", s->addr, s->value)
+				   : qmem_printf("%s: put on the driver that claims it", s->addr);
 	case QSTEP_LOAD_NATIVE:
-		return s->value[0] ? qmem_printf("%s: load the module of %s", s->addr, s->value) :
-				     qmem_printf("%s: load the module that claims it", s->addr);
+		return s->value[0] ? qmem_printf("%s: load the module of %s", s->addr, s->value)
+				   : qmem_printf("%s: load the module that claims it", s->addr);
 	case QSTEP_WAIT:
 		return qmem_printf("%s: wait until the kernel has reset and scrubbed it", s->addr);
 	case QSTEP_PERSIST:

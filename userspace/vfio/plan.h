@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Plans: a pure function of what stands there and what is asked for. It reads and writes nothing outside its arguments, so that a dry run, a
- * unit test and the real thing see the same.
+ * Plans: a pure function of what stands there and what is asked for. It reads and writes nothing
+ * outside its arguments, so that a dry run, a unit test and the real thing see the same.
  */
 #ifndef QWAMOS_VFIO_PLAN_H
 #define QWAMOS_VFIO_PLAN_H
@@ -16,7 +16,8 @@
  * @QSTEP_LOAD: load module @value
  * @QSTEP_OVERRIDE: write @value ("": nothing) into driver_override
  * @QSTEP_UNBIND: take the device off driver @value
- * @QSTEP_PROBE: have drivers look at the device; it must end up on @value ("": whatever comes, or none)
+ * @QSTEP_PROBE: have drivers look at the device; it must end up on @value ("": whatever comes, or
+ * none)
  * @QSTEP_LOAD_NATIVE: load the modules that claim the device, so that its own driver is there
  * @QSTEP_WAIT: wait until the kernel has reset and scrubbed the device
  * @QSTEP_PERSIST: keep the binding of the GPU across boots
@@ -104,7 +105,7 @@ struct qtarget {
  * @n_targets: their number
  * @asked: full addresses that were asked for (with --all-gpus: all that are meant)
  * @n_asked: their number
- * @lost: of an unbind: addresses where there is no device any more, but whose bindings are persisted
+ * @lost: of an unbind: addresses without a device, whose bindings are persisted
  * @n_lost: their number
  */
 struct qplan {

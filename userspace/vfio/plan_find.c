@@ -61,8 +61,8 @@ static void refuse_unknown(const struct qvfio_state *st, const char *what, char 
 	char *gpus = known_gpus(st);
 
 	qplan_finding(p, QSEV_REFUSE, what, "", text,
-		      *gpus ? qmem_printf("the PCI GPUs of this machine: %s", gpus) :
-			      qmem_strdup("this machine has no PCI GPU"));
+		      *gpus ? qmem_printf("the PCI GPUs of this machine: %s", gpus)
+			    : qmem_strdup("this machine has no PCI GPU"));
 	free(gpus);
 }
 
@@ -77,7 +77,8 @@ static void resolve_pci(const struct qvfio_state *st, const char *addr, struct q
 			continue;
 		snprintf(*QMEM_GROW(p->lost, p->n_lost), QVFIO_ADDR_LEN, "%s", addr);
 		qplan_finding(p, QSEV_NOTE, "gone", addr,
-			      qmem_printf("%s is not there any more; its binding is forgotten", addr),
+			      qmem_printf("%s is not there any more; its binding is forgotten",
+					  addr),
 			      NULL);
 		return;
 	}
@@ -90,9 +91,12 @@ static void resolve_pci(const struct qvfio_state *st, const char *addr, struct q
 		return;
 	}
 	if (d->pci.kind == QPCI_BRIDGE) {
-		refuse_unknown(st, "bridge",
-			       qmem_printf("%s is a bridge: it stays on its driver, and need not be "
-					   "bound", addr), p);
+		refuse_unknown(
+			st, "bridge",
+			qmem_printf("%s is a bridge: it stays on its driver, and need not be "
+				    "bound",
+				    addr),
+			p);
 		return;
 	}
 	if (d->pci.kind == QPCI_GPU || !p->bind) {
@@ -105,7 +109,8 @@ static void resolve_pci(const struct qvfio_state *st, const char *addr, struct q
 	qplan_finding(p, QSEV_REFUSE, "not_a_gpu", addr,
 		      qmem_printf("%s is no GPU, but the companion of one", addr),
 		      i < st->n ? qmem_printf("bind %s: it takes %s along", st->devs[i].pci.addr,
-					      addr) : NULL);
+					      addr)
+				: NULL);
 }
 
 static bool shows_console(const struct qvfio_dev *d)
@@ -140,7 +145,8 @@ static void resolve_all(const struct qvfio_state *st, unsigned int flags, struct
 	for (i = 0; p->bind && i < st->platform.n; i++)
 		qplan_finding(p, QSEV_NOTE, "left_out", st->platform.devs[i].name,
 			      qmem_printf("%s is left out: it %s", st->platform.devs[i].name,
-					  platform_text), NULL);
+					  platform_text),
+			      NULL);
 	if (p->bind && !p->n_asked)
 		qplan_finding(p, QSEV_REFUSE, "no_device", "",
 			      qmem_strdup("no GPU that could be bound"),
@@ -167,7 +173,9 @@ void qplan_resolve(const struct qvfio_state *st, const char *const *addrs, size_
 		else
 			refuse_unknown(st, "bad_address",
 				       qmem_printf("'%s' is neither a PCI address (0000:01:00.0 or "
-						   "01:00.0) nor a platform GPU's name", addrs[i]), p);
+						   "01:00.0) nor a platform GPU's name",
+						   addrs[i]),
+				       p);
 	}
 }
 
@@ -188,27 +196,32 @@ static void check_host(const struct qvfio_state *st, struct qplan *p)
 
 	if (!st->pci.iommu && !said(p, "iommu_off"))
 		qplan_finding(p, QSEV_REFUSE, "iommu_off", "",
-			      qmem_strdup("no IOMMU is switched on, so a VM's GPU could write to all "
-					  "of the host's memory"),
+			      qmem_strdup(
+				      "no IOMMU is switched on, so a VM's GPU could write to all "
+				      "of the host's memory"),
 			      qmem_strdup("switch on VT-d, AMD-Vi or the SMMU in the firmware, and "
 					  "boot with intel_iommu=on (Intel)"));
 	for (i = 0; i < QMODULE_COUNT; i++)
 		if (st->modules[i] == QMODULE_MISSING && !said(p, "module_missing"))
-			qplan_finding(p, QSEV_REFUSE, "module_missing", "",
-				      qmem_printf("module %s is not installed for the running kernel",
-						  qmodule_name(i)),
-				      i == QMODULE_DRIVER ?
-				      qmem_strdup("build and install it: make modules modules_install") :
-				      qmem_strdup("the kernel needs CONFIG_VFIO_IOMMU_TYPE1"));
+			qplan_finding(
+				p, QSEV_REFUSE, "module_missing", "",
+				qmem_printf("module %s is not installed for the running kernel",
+					    qmodule_name(i)),
+				i == QMODULE_DRIVER
+					? qmem_strdup(
+						  "build and install it: make modules modules_install")
+					: qmem_strdup("the kernel needs CONFIG_VFIO_IOMMU_TYPE1"));
 	if (st->unsafe_interrupts && !said(p, "unsafe_interrupts"))
 		qplan_finding(p, QSEV_WARN, "unsafe_interrupts", "",
-			      qmem_strdup("vfio_iommu_type1.allow_unsafe_interrupts is on: a VM with a "
-					  "GPU can send interrupts to the host"),
+			      qmem_strdup(
+				      "vfio_iommu_type1.allow_unsafe_interrupts is on: a VM with a "
+				      "GPU can send interrupts to the host"),
 			      qmem_strdup("switch interrupt remapping on, and that parameter off"));
 	if (st->records_error[0] && !said(p, "records"))
 		qplan_finding(p, QSEV_WARN, "records", "", qmem_strdup(st->records_error),
-			      qmem_strdup("which drivers the devices had before is not known any more: "
-					  "unbind will give them to whichever claims them"));
+			      qmem_strdup(
+				      "which drivers the devices had before is not known any more: "
+				      "unbind will give them to whichever claims them"));
 }
 
 static void check_console(const struct qvfio_dev *d, unsigned int flags, struct qplan *p)
@@ -216,20 +229,24 @@ static void check_console(const struct qvfio_dev *d, unsigned int flags, struct 
 	const char *addr = d->pci.addr;
 
 	if (d->fw_holder[0])
-		qplan_finding(p, QSEV_REFUSE, "firmware_framebuffer", addr,
-			      qmem_printf("%s: %s holds the firmware's framebuffer in its memory (see "
-					  "/proc/iomem), so VFIO could not have it", addr,
-					  d->fw_holder),
-			      qmem_strdup("boot with initcall_blacklist=sysfb_init (older kernels: "
-					  "video=efifb:off), or let its native driver take over first"));
+		qplan_finding(
+			p, QSEV_REFUSE, "firmware_framebuffer", addr,
+			qmem_printf("%s: %s holds the firmware's framebuffer in its memory (see "
+				    "/proc/iomem), so VFIO could not have it",
+				    addr, d->fw_holder),
+			qmem_strdup("boot with initcall_blacklist=sysfb_init (older kernels: "
+				    "video=efifb:off), or let its native driver take over first"));
 	if (flags & QVFIO_F_ALLOW_CONSOLE || !shows_console(d))
 		return;
-	qplan_finding(p, QSEV_REFUSE, d->is_console ? "console" : "boot_vga", addr,
-		      d->is_console ?
-		      qmem_printf("%s shows the host's text console, which would go dark", addr) :
-		      qmem_printf("%s is the boot VGA: the firmware's and the kernel's first console, "
-				  "which would go dark", addr),
-		      qmem_strdup("make sure of another way in (ssh, serial), then --allow-console"));
+	qplan_finding(
+		p, QSEV_REFUSE, d->is_console ? "console" : "boot_vga", addr,
+		d->is_console
+			? qmem_printf("%s shows the host's text console, which would go dark", addr)
+			: qmem_printf(
+				  "%s is the boot VGA: the firmware's and the kernel's first console, "
+				  "which would go dark",
+				  addr),
+		qmem_strdup("make sure of another way in (ssh, serial), then --allow-console"));
 }
 
 static void check_holders(const struct qvfio_dev *d, struct qplan *p)
@@ -250,39 +267,46 @@ static bool has_reset(const struct qvfio_dev *d)
 {
 	if (d->kernel_known)
 		return d->kernel.reset_methods != 0;
-	/* Behind a bridge its whole reset set may be reset at once, even where it has no reset of its own. */
+	/*
+	 * Behind a bridge its whole reset set may be reset at once, even where it has no reset of
+	 * its own.
+	 */
 	return d->pci.resets[0] || !d->pci.root_bus;
 }
 
-static void check_companion(const struct qvfio_dev *d, const struct qvfio_dev *gpu,
-			    struct qplan *p)
+static void check_companion(const struct qvfio_dev *d, const struct qvfio_dev *gpu, struct qplan *p)
 {
 	bool slot = qpci_same_slot(d->pci.addr, gpu->pci.addr);
 
 	if (d->host_use[0])
-		qplan_finding(p, QSEV_REFUSE, "companion_in_use", d->pci.addr,
-			      qmem_printf("%s shares %s with %s and would go with it, but the host uses "
-					  "it: %s", d->pci.addr, slot ? "its slot" : "its IOMMU group",
-					  gpu->pci.addr, d->host_use),
-			      qmem_strdup("put one of the two cards into another slot, or have the host "
-					  "stop using it"));
+		qplan_finding(
+			p, QSEV_REFUSE, "companion_in_use", d->pci.addr,
+			qmem_printf("%s shares %s with %s and would go with it, but the host uses "
+				    "it: %s",
+				    d->pci.addr, slot ? "its slot" : "its IOMMU group",
+				    gpu->pci.addr, d->host_use),
+			qmem_strdup("put one of the two cards into another slot, or have the host "
+				    "stop using it"));
 	else
-		qplan_finding(p, QSEV_ASK, "companion", d->pci.addr,
-			      qmem_printf("%s (class %06x, driver %s) shares %s with %s and goes with "
-					  "it", d->pci.addr, d->pci.class_code,
-					  d->pci.driver[0] ? d->pci.driver : "none",
-					  slot ? "its slot" : "its IOMMU group", gpu->pci.addr),
-			      qmem_strdup("say yes (--yes), or leave both"));
+		qplan_finding(
+			p, QSEV_ASK, "companion", d->pci.addr,
+			qmem_printf("%s (class %06x, driver %s) shares %s with %s and goes with "
+				    "it",
+				    d->pci.addr, d->pci.class_code,
+				    d->pci.driver[0] ? d->pci.driver : "none",
+				    slot ? "its slot" : "its IOMMU group", gpu->pci.addr),
+			qmem_strdup("say yes (--yes), or leave both"));
 }
 
 bool qplan_check_stuck(const struct qvfio_dev *d, struct qplan *p)
 {
 	if (d->stuck)
-		qplan_finding(p, QSEV_REFUSE, "stuck", d->pci.addr,
-			      qmem_printf("%s: the kernel is at work on it and does not come back: an "
-					  "unbind waits for who holds it, or its driver hangs",
-					  d->pci.addr),
-			      qmem_strdup("end who holds it (qwamos-vfio status), then try again"));
+		qplan_finding(
+			p, QSEV_REFUSE, "stuck", d->pci.addr,
+			qmem_printf("%s: the kernel is at work on it and does not come back: an "
+				    "unbind waits for who holds it, or its driver hangs",
+				    d->pci.addr),
+			qmem_strdup("end who holds it (qwamos-vfio status), then try again"));
 	return d->stuck;
 }
 
@@ -302,25 +326,32 @@ void qplan_check_bind(const struct qvfio_state *st, const struct qvfio_dev *d,
 	}
 	check_host(st, p);
 	if (st->pci.iommu && d->pci.group < 0)
-		qplan_finding(p, QSEV_REFUSE, "no_iommu_group", addr,
-			      qmem_printf("%s stands under no IOMMU, so a VM could write to all of the "
-					  "host's memory with it", addr),
-			      qmem_strdup("another slot may be under one"));
+		qplan_finding(
+			p, QSEV_REFUSE, "no_iommu_group", addr,
+			qmem_printf("%s stands under no IOMMU, so a VM could write to all of the "
+				    "host's memory with it",
+				    addr),
+			qmem_strdup("another slot may be under one"));
 	if (d->pci.vfs > 0)
 		qplan_finding(p, QSEV_REFUSE, "vfs_enabled", addr,
-			      qmem_printf("%s has %d virtual functions switched on", addr, d->pci.vfs),
+			      qmem_printf("%s has %d virtual functions switched on", addr,
+					  d->pci.vfs),
 			      qmem_printf("switch them off: echo 0 > "
-					  "/sys/bus/pci/devices/%s/sriov_numvfs", addr));
+					  "/sys/bus/pci/devices/%s/sriov_numvfs",
+					  addr));
 	check_console(d, flags, p);
 	check_holders(d, p);
 	if (d != asked)
 		check_companion(d, asked, p);
 	else if (!has_reset(d))
-		qplan_finding(p, QSEV_ASK, "no_reset", addr,
-			      qmem_printf("%s can't be reset, so no VM gets it unless what is in its "
-					  "memory is accepted each time", addr),
-			      qmem_printf("use another GPU; or bind it (--yes), and then, before each "
-					  "VM: qwamos-vfio release %s --accept-leftovers", addr));
+		qplan_finding(
+			p, QSEV_ASK, "no_reset", addr,
+			qmem_printf("%s can't be reset, so no VM gets it unless what is in its "
+				    "memory is accepted each time",
+				    addr),
+			qmem_printf("use another GPU; or bind it (--yes), and then, before each "
+				    "VM: qwamos-vfio release %s --accept-leftovers",
+				    addr));
 }
 
 void qplan_check_unbind(const struct qvfio_state *st, const struct qvfio_dev *d, struct qplan *p)
@@ -333,8 +364,10 @@ void qplan_check_unbind(const struct qvfio_state *st, const struct qvfio_dev *d,
 	if (!qstate_ours(d)) {
 		if (!d->half_done && strcmp(d->pci.override, QVFIO_DRIVER))
 			qplan_finding(p, QSEV_NOTE, "not_bound", addr,
-				      qmem_printf("%s is not on %s (driver: %s)", addr, QVFIO_DRIVER,
-						  d->pci.driver[0] ? d->pci.driver : "none"), NULL);
+				      qmem_printf("%s is not on %s (driver: %s)", addr,
+						  QVFIO_DRIVER,
+						  d->pci.driver[0] ? d->pci.driver : "none"),
+				      NULL);
 		return;
 	}
 	if (d->kernel_known && d->kernel.owner_vm_id)
@@ -347,14 +380,19 @@ void qplan_check_unbind(const struct qvfio_state *st, const struct qvfio_dev *d,
 	else
 		check_holders(d, p);
 	if (d->kernel_known && d->kernel.state == QWAMOS_GPU_DEV_QUARANTINED)
-		qplan_finding(p, QSEV_WARN, "quarantined", addr,
-			      qmem_printf("%s is in quarantine: the host's driver gets it as the last VM "
-					  "left it", addr),
-			      qmem_strdup("power the machine off and on to be sure of it"));
+		qplan_finding(
+			p, QSEV_WARN, "quarantined", addr,
+			qmem_printf("%s is in quarantine: the host's driver gets it as the last VM "
+				    "left it",
+				    addr),
+			qmem_strdup("power the machine off and on to be sure of it"));
 	if (st->records_error[0] && !said(p, "records"))
 		qplan_finding(p, QSEV_WARN, "records", "", qmem_strdup(st->records_error), NULL);
 	if (!d->record.known)
-		qplan_finding(p, QSEV_WARN, "no_record", addr,
-			      qmem_printf("%s: which driver it had before is not on record; it goes to "
-					  "the one that claims it", addr), NULL);
+		qplan_finding(
+			p, QSEV_WARN, "no_record", addr,
+			qmem_printf("%s: which driver it had before is not on record; it goes to "
+				    "the one that claims it",
+				    addr),
+			NULL);
 }

@@ -34,13 +34,14 @@ static const char *kind_name(const struct qvfio_dev *d)
 	}
 }
 
-static void add_group(struct json_object *o, const struct qvfio_state *st, const struct qvfio_dev *d)
+static void add_group(struct json_object *o, const struct qvfio_state *st,
+		      const struct qvfio_dev *d)
 {
 	struct json_object *members = NULL, *m;
 	size_t i;
 
-	qjson_add(o, "iommu_group", d->pci.group < 0 ? NULL :
-		  qmem_check(json_object_new_int(d->pci.group)));
+	qjson_add(o, "iommu_group",
+		  d->pci.group < 0 ? NULL : qmem_check(json_object_new_int(d->pci.group)));
 	if (d->pci.group >= 0)
 		members = qjson_arr();
 	for (i = 0; i < st->n && members; i++) {
@@ -58,7 +59,8 @@ static void add_group(struct json_object *o, const struct qvfio_state *st, const
 		qjson_add(o, "viable", NULL);
 }
 
-static void add_resets(struct json_object *o, const struct qvfio_state *st, const struct qvfio_dev *d)
+static void add_resets(struct json_object *o, const struct qvfio_state *st,
+		       const struct qvfio_dev *d)
 {
 	struct json_object *list = qjson_add(o, "reset_methods", qjson_arr());
 	char *copy = qmem_strdup(d->pci.resets), *save, *word;
@@ -88,8 +90,17 @@ static void add_kernel(struct json_object *o, const struct qvfio_dev *d)
 	const struct qwamos_gpu_device *k = &d->kernel;
 	struct json_object *owner = NULL, *scrub = NULL, *quarantine = NULL;
 	static const char *const known[] = {
-		"state", "owner_vm", "scrub", "quarantine", "dirty", "can_reset", "leftovers_accepted",
-		"revoking", "iommu_isolates", "interrupts_isolated", "generation",
+		"state",
+		"owner_vm",
+		"scrub",
+		"quarantine",
+		"dirty",
+		"can_reset",
+		"leftovers_accepted",
+		"revoking",
+		"iommu_isolates",
+		"interrupts_isolated",
+		"generation",
 	};
 	size_t i;
 
@@ -106,16 +117,18 @@ static void add_kernel(struct json_object *o, const struct qvfio_dev *d)
 	}
 	qjson_add(o, "owner_vm", owner);
 	scrub = qjson_obj();
-	qjson_add_str(scrub, "reached", k->scrub == QWAMOS_GPU_SCRUB_DEFAULT ? NULL :
-		      qgpu_scrub_name(k->scrub));
-	qjson_add_str(scrub, "best", k->scrub_best == QWAMOS_GPU_SCRUB_DEFAULT ? NULL :
-		      qgpu_scrub_name(k->scrub_best));
+	qjson_add_str(scrub, "reached",
+		      k->scrub == QWAMOS_GPU_SCRUB_DEFAULT ? NULL : qgpu_scrub_name(k->scrub));
+	qjson_add_str(scrub, "best",
+		      k->scrub_best == QWAMOS_GPU_SCRUB_DEFAULT ? NULL
+								: qgpu_scrub_name(k->scrub_best));
 	qjson_add(o, "scrub", scrub);
 	if (k->state == QWAMOS_GPU_DEV_QUARANTINED) {
 		quarantine = qjson_obj();
 		qjson_add_str(quarantine, "reason", qgpu_reason_name(k->quarantine_reason));
 		qjson_add_str(quarantine, "text", qgpu_reason_text(k->quarantine_reason));
-		qjson_add_str(quarantine, "remedy", qgpu_reason_text(QWAMOS_GPU_REASON_QUARANTINED));
+		qjson_add_str(quarantine, "remedy",
+			      qgpu_reason_text(QWAMOS_GPU_REASON_QUARANTINED));
 	}
 	qjson_add(o, "quarantine", quarantine);
 	qjson_add_bool(o, "dirty", k->flags & QWAMOS_GPU_DEV_F_DIRTY);
@@ -182,8 +195,8 @@ struct json_object *qreport_device(const struct qvfio_state *st, const struct qv
 	qjson_add_str_or_null(o, "firmware_framebuffer", d->fw_holder);
 	qjson_add_bool(o, "vf", d->pci.vf);
 	if (d->attrs_known)
-		qjson_add(o, "vfs", d->pci.vfs < 0 ? NULL :
-			  qmem_check(json_object_new_int(d->pci.vfs)));
+		qjson_add(o, "vfs",
+			  d->pci.vfs < 0 ? NULL : qmem_check(json_object_new_int(d->pci.vfs)));
 	qjson_add_bool(o, "persisted", d->persisted);
 	qjson_add_bool(o, "half_done", d->half_done);
 	add_record(o, d);
@@ -202,7 +215,8 @@ static struct json_object *platform_device(const struct qplat_dev *d)
 	qjson_add_str(o, "compatible", d->compatible);
 	qjson_add_str_or_null(o, "driver", d->driver);
 	qjson_add_bool(o, "bound", false);
-	qjson_add(o, "iommu_group", d->group < 0 ? NULL : qmem_check(json_object_new_int(d->group)));
+	qjson_add(o, "iommu_group",
+		  d->group < 0 ? NULL : qmem_check(json_object_new_int(d->group)));
 	qjson_add_str(o, "why_not", "vfio-platform is not supported yet");
 	return o;
 }
@@ -214,7 +228,8 @@ struct json_object *qreport_devices(const struct qvfio_state *st, const char *on
 	size_t i;
 
 	for (i = 0; i < st->n; i++)
-		if (only ? !strcmp(st->devs[i].pci.addr, only) : st->devs[i].pci.kind != QPCI_BRIDGE)
+		if (only ? !strcmp(st->devs[i].pci.addr, only)
+			 : st->devs[i].pci.kind != QPCI_BRIDGE)
 			qjson_push(list, qreport_device(st, &st->devs[i], db));
 	for (i = 0; i < st->platform.n; i++)
 		if (!only || !strcmp(st->platform.devs[i].name, only))
@@ -228,8 +243,10 @@ void qreport_host(const struct qvfio_state *st, struct json_object *doc)
 	struct json_object *module = qjson_add(doc, "module", qjson_obj());
 
 	qjson_add_bool(module, "answers", st->module_loaded);
-	qjson_add_str(module, "why_not", st->module_loaded ? NULL : st->module_error[0] ?
-		      st->module_error : "qwamos_gpu is not loaded");
+	qjson_add_str(module, "why_not",
+		      st->module_loaded	    ? NULL
+		      : st->module_error[0] ? st->module_error
+					    : "qwamos_gpu is not loaded");
 	qjson_add_bool(doc, "iommu", st->pci.iommu);
 	qjson_add_bool(doc, "unsafe_interrupts_allowed", st->unsafe_interrupts);
 }
@@ -259,12 +276,14 @@ struct json_object *qreport_half_done(const struct qvfio_state *st)
 	if (h->running)
 		remedy = "wait until it has ended";
 	else if (h->damaged)
-		remedy = "the journal can't be read; unbind each device that is reserved for " QVFIO_DRIVER;
+		remedy =
+			"the journal can't be read; unbind each device that is reserved for " QVFIO_DRIVER;
 	else if (!h->this_boot)
 		remedy = "nothing: the boot has undone it; the next bind or unbind forgets it";
 	else
-		remedy = "qwamos-vfio bind or unbind the device: either goes on from here, and gives "
-			 "back what it does not bind";
+		remedy =
+			"qwamos-vfio bind or unbind the device: either goes on from here, and gives "
+			"back what it does not bind";
 	qjson_add_str(o, "remedy", remedy);
 	return o;
 }
@@ -310,7 +329,10 @@ struct json_object *qreport_steps(const struct qplan *p, size_t done, bool faile
 		qjson_add_str_or_null(o, "value", p->steps[i].value);
 		qjson_add_str(o, "text", text);
 		qjson_add_bool(o, "mends", p->steps[i].mend);
-		qjson_add_str(o, "result", i < done ? "done" : i == done && failed ? "failed" : "not done");
+		qjson_add_str(o, "result",
+			      i < done		    ? "done"
+			      : i == done && failed ? "failed"
+						    : "not done");
 		free(text);
 	}
 	return list;

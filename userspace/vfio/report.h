@@ -12,7 +12,10 @@
 struct json_object *qreport_device(const struct qvfio_state *st, const struct qvfio_dev *d,
 				   struct qpci_names *names);
 
-/** qreport_devices() - an array of all devices but bridges, platform GPUs included, or of the one at @only */
+/**
+ * qreport_devices() - an array of all devices but bridges, platform GPUs included, or of the one at
+ * @only
+ */
 struct json_object *qreport_devices(const struct qvfio_state *st, const char *only, bool names);
 
 /** qreport_host() - the host's part of a list: IOMMU, module */
@@ -24,7 +27,10 @@ struct json_object *qreport_half_done(const struct qvfio_state *st);
 /** qreport_findings() - a plan's findings, as an array */
 struct json_object *qreport_findings(const struct qplan *p);
 
-/** qreport_steps() - a plan's steps, as an array; the first @done of them were carried out, and if @failed the next one failed */
+/**
+ * qreport_steps() - a plan's steps, as an array; the first @done of them were carried out, and if
+ * @failed the next one failed
+ */
 struct json_object *qreport_steps(const struct qplan *p, size_t done, bool failed);
 
 #endif

@@ -119,10 +119,11 @@ static void tell_after(struct qvfio_state *st, const struct qplan *p, struct qvf
 		d = qstate_find(st, p->targets[i].addr);
 		o = qjson_push(list, qjson_obj());
 		qjson_add_str(o, "address", d->pci.addr);
-		qjson_add_str(o, "state", d->kernel_known ?
-			      qgpu_device_state_name(d->kernel.state) : NULL);
-		qjson_add_str(o, "scrub", d->kernel_known && d->kernel.scrub ?
-			      qgpu_scrub_name(d->kernel.scrub) : NULL);
+		qjson_add_str(o, "state",
+			      d->kernel_known ? qgpu_device_state_name(d->kernel.state) : NULL);
+		qjson_add_str(o, "scrub",
+			      d->kernel_known && d->kernel.scrub ? qgpu_scrub_name(d->kernel.scrub)
+								 : NULL);
 		if (!d->kernel_known)
 			continue;
 		if (d->kernel.state == QWAMOS_GPU_DEV_QUARANTINED)
@@ -131,7 +132,8 @@ static void tell_after(struct qvfio_state *st, const struct qplan *p, struct qvf
 			warn(warnings, d, qgpu_reason_text(QWAMOS_GPU_REASON_NO_RESET));
 		else if (d->kernel.state == QWAMOS_GPU_DEV_FREE &&
 			 d->kernel.flags & QWAMOS_GPU_DEV_F_DIRTY)
-			warn(warnings, d, "it is not clean: its reset or scrub did not work (see the "
+			warn(warnings, d,
+			     "it is not clean: its reset or scrub did not work (see the "
 			     "audit log: qwamos-gpu audit)");
 	}
 }
@@ -198,7 +200,8 @@ static enum qvfio_outcome run(const char *operation, plan_fn *plan, const char *
 	begin(r, operation, o);
 	if (enter(dir, o, r, &lock))
 		return end(r, QVFIO_REFUSED);
-	if (qgather(dir, QGATHER_ALL | QGATHER_PATIENT, o->flags & QVFIO_F_ALL_GPUS ? NULL : addrs, n, &st, &r->err)) {
+	if (qgather(dir, QGATHER_ALL | QGATHER_PATIENT, o->flags & QVFIO_F_ALL_GPUS ? NULL : addrs,
+		    n, &st, &r->err)) {
 		outcome = end(r, QVFIO_REFUSED);
 	} else {
 		outcome = plan_and_act(dir, lock, &st, plan, addrs, n, o, r);
@@ -240,7 +243,8 @@ static enum qvfio_outcome restore_one(const struct qpersist *b, const struct qvf
 	if (why) {
 		char *text = qmem_printf("%s: not bound: %s", b->addr, why);
 
-		append(&r->err, ENODEV, text, "bind it by hand with --persist, or forget it: qwamos-vfio "
+		append(&r->err, ENODEV, text,
+		       "bind it by hand with --persist, or forget it: qwamos-vfio "
 		       "unbind");
 		entry = qjson_push(list, qjson_obj());
 		qjson_add_str(entry, "address", b->addr);
@@ -290,7 +294,8 @@ enum qvfio_outcome qvfio_restore(const char *addr, const struct qvfio_opts *o,
 	return end(r, worst);
 }
 
-enum qvfio_outcome qvfio_release(const char *addr, const struct qvfio_opts *o, struct qvfio_result *r)
+enum qvfio_outcome qvfio_release(const char *addr, const struct qvfio_opts *o,
+				 struct qvfio_result *r)
 {
 	const struct qvfio_dev *d = NULL;
 	char full[QPCI_ADDR_LEN];
@@ -308,10 +313,13 @@ enum qvfio_outcome qvfio_release(const char *addr, const struct qvfio_opts *o, s
 		return end(r, QVFIO_REFUSED);
 	d = qstate_find(&st, full);
 	if (!st.module_loaded)
-		qerr_set(&r->err, ENODEV, "%s", st.module_error[0] ? st.module_error :
-			 "module qwamos_gpu is not loaded, so it keeps no device back");
+		qerr_set(&r->err, ENODEV, "%s",
+			 st.module_error[0]
+				 ? st.module_error
+				 : "module qwamos_gpu is not loaded, so it keeps no device back");
 	else if (!d || !d->kernel_known)
-		qerr_set(&r->err, ENODEV, "%s: %s", full, qgpu_reason_text(QWAMOS_GPU_REASON_NO_DEVICE));
+		qerr_set(&r->err, ENODEV, "%s: %s", full,
+			 qgpu_reason_text(QWAMOS_GPU_REASON_NO_DEVICE));
 	if (!r->err.err && !(o->flags & QVFIO_F_DRY_RUN)) {
 		ctl = qgpu_open();
 		err = ctl < 0 ? ctl : qgpu_release(ctl, d->kernel.device_id, &reason);
@@ -391,8 +399,11 @@ int qvfio_status(const char *addr, const struct qvfio_opts *o, struct json_objec
 		addr = full;
 	if (addr && !qstate_find(&st, addr) && !qplat_find(&st.platform, addr)) {
 		qstate_free(&st);
-		return qerr_set(e, ENODEV, "%s: there is no such GPU, nor is it near one: qwamos-vfio list shows "
-				"what is there", addr);
+		return qerr_set(
+			e, ENODEV,
+			"%s: there is no such GPU, nor is it near one: qwamos-vfio list shows "
+			"what is there",
+			addr);
 	}
 	*doc = qjson_obj();
 	qreport_host(&st, *doc);

@@ -132,7 +132,8 @@ struct qhalf_done {
  * @module_loaded: /dev/qwamos_gpu answered
  * @module_error: why it did not, though it is there; "" otherwise
  * @modules: what a bind needs, by &enum qmodule
- * @unsafe_interrupts: the host lets VMs send interrupts unchecked (vfio_iommu_type1.allow_unsafe_interrupts)
+ * @unsafe_interrupts: the host lets VMs send interrupts unchecked
+ * (vfio_iommu_type1.allow_unsafe_interrupts)
  * @half: a run that was broken off
  * @lost: addresses whose binding is persisted, but where no device is
  * @n_lost: their number

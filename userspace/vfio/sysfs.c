@@ -12,9 +12,9 @@
 #include "vfio/modules.h"
 
 /* How long one write may take, in ms: a reset by power management takes some hundred. */
-#define DEADLINE_MS	15000
+#define DEADLINE_MS 15000
 
-#define BUS	"/sys/bus/pci"
+#define BUS "/sys/bus/pci"
 
 void qsysfs_driver(const char *addr, char driver[QPCI_DRIVER_LEN])
 {
@@ -42,8 +42,10 @@ static int late(const char *addr, const char *what, struct qerr *e)
 	bool which = true;
 	size_t n;
 
-	qerr_set(e, ETIMEDOUT, "%s: the kernel has not come back from %s after %d s and goes on waiting for who "
-		 "uses the device", addr, what, DEADLINE_MS / 1000);
+	qerr_set(e, ETIMEDOUT,
+		 "%s: the kernel has not come back from %s after %d s and goes on waiting for who "
+		 "uses the device",
+		 addr, what, DEADLINE_MS / 1000);
 	if (!e)
 		return -ETIMEDOUT;
 	snprintf(d.pci.addr, sizeof(d.pci.addr), "%s", addr);
@@ -88,8 +90,8 @@ int qsysfs_unbind(struct qwriter *w, const char *addr, const char *driver, struc
 		return 0;
 	if (err)
 		return qerr_sys(e, -err, "%s: writing '%s'", path, addr);
-	return qerr_set(e, EIO, "%s: is on driver %s still, though it was taken off (see dmesg)", addr,
-			driver);
+	return qerr_set(e, EIO, "%s: is on driver %s still, though it was taken off (see dmesg)",
+			addr, driver);
 }
 
 int qsysfs_probe(struct qwriter *w, const char *addr, const char *driver, struct qerr *e)
@@ -104,10 +106,13 @@ int qsysfs_probe(struct qwriter *w, const char *addr, const char *driver, struct
 	if (!*driver || !strcmp(now, driver))
 		return 0;
 	if (err)
-		return qerr_sys(e, -err, "%s: driver %s does not take it (see dmesg)", addr, driver);
+		return qerr_sys(e, -err, "%s: driver %s does not take it (see dmesg)", addr,
+				driver);
 	if (*now)
-		return qerr_set(e, EBUSY, "%s: is on driver %s now, and not on %s", addr, now, driver);
-	return qerr_set(e, ENODEV, "%s: driver %s does not take it (is it loaded? see dmesg)", addr, driver);
+		return qerr_set(e, EBUSY, "%s: is on driver %s now, and not on %s", addr, now,
+				driver);
+	return qerr_set(e, ENODEV, "%s: driver %s does not take it (is it loaded? see dmesg)", addr,
+			driver);
 }
 
 int qsysfs_put(struct qwriter *w, const char *addr, const char *driver, const char *override,

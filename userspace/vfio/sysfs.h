@@ -13,10 +13,16 @@ void qsysfs_driver(const char *addr, char driver[QPCI_DRIVER_LEN]);
 /** qsysfs_override() - write driver_override, "": nothing; return: 0 or a negative errno */
 int qsysfs_override(struct qwriter *w, const char *addr, const char *value, struct qerr *e);
 
-/** qsysfs_unbind() - take it off @driver; 0 also if it is off; -ETIMEDOUT: the kernel waits for who holds it, whom @e names */
+/**
+ * qsysfs_unbind() - take it off @driver; 0 also if it is off; -ETIMEDOUT: the kernel waits for who
+ * holds it, whom @e names
+ */
 int qsysfs_unbind(struct qwriter *w, const char *addr, const char *driver, struct qerr *e);
 
-/** qsysfs_probe() - have drivers look at it; it must then be on @driver ("": whatever comes, or none); return: 0 or a negative errno */
+/**
+ * qsysfs_probe() - have drivers look at it; it must then be on @driver ("": whatever comes, or
+ * none); return: 0 or a negative errno
+ */
 int qsysfs_probe(struct qwriter *w, const char *addr, const char *driver, struct qerr *e);
 
 /**

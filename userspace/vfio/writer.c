@@ -25,8 +25,8 @@ struct answer {
 };
 
 /*
- * The child. It keeps no fd but its socket and the run's lock: if it is stuck in the kernel, nobody shall wait for the end of a pipe, nor a
- * VM live on, because of it.
+ * The child. It keeps no fd but its socket and the run's lock: if it is stuck in the kernel, nobody
+ * shall wait for the end of a pipe, nor a VM live on, because of it.
  */
 static void __attribute__((noreturn)) child(int sock, int lock)
 {
@@ -48,8 +48,8 @@ static void __attribute__((noreturn)) child(int sock, int lock)
 	close_range(lock >= 0 ? 5 : 4, ~0U, 0);
 	while (recv(3, &job, sizeof(job), 0) == sizeof(job)) {
 		if (job.read)
-			answer.result = qfile_read(AT_FDCWD, job.path, answer.text,
-						   sizeof(answer.text));
+			answer.result =
+				qfile_read(AT_FDCWD, job.path, answer.text, sizeof(answer.text));
 		else
 			answer.result = qfile_write(AT_FDCWD, job.path, job.text);
 		if (send(3, &answer, sizeof(answer), MSG_NOSIGNAL) != sizeof(answer))
@@ -87,7 +87,8 @@ static int start(struct qwriter *w)
 	return 0;
 }
 
-/* Leaves the child behind. It ends as soon as the kernel lets it; whoever inherits it waits for it. */
+/* Leaves the child behind. It ends as soon as the kernel lets it; whoever inherits it waits for it.
+ */
 static void abandon(struct qwriter *w)
 {
 	close(w->fd);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Writing to sysfs, and reading of what takes a device's lock, with a deadline. A write that takes a device off its driver may wait in the kernel for as long as somebody holds the
- * device, and a process that does so can't be killed. So a child does all that, and its parent gives up in time.
+ * Writing to sysfs, and reading of what takes a device's lock, with a deadline. A write that takes
+ * a device off its driver may wait in the kernel for as long as somebody holds the device, and a
+ * process that does so can't be killed. So a child does all that, and its parent gives up in time.
  */
 #ifndef QWAMOS_VFIO_WRITER_H
 #define QWAMOS_VFIO_WRITER_H
@@ -12,7 +13,8 @@
  * struct qwriter - the child that writes
  * @pid: its process, 0: there is none yet
  * @fd: our end of the socket to it
- * @lock_fd: the run's lock, which the child keeps too: while its last write goes on, no other run may begin; -1: none
+ * @lock_fd: the run's lock, which the child keeps too: while its last write goes on, no other run
+ * may begin; -1: none
  */
 struct qwriter {
 	pid_t pid;
@@ -30,7 +32,8 @@ void qwriter_init(struct qwriter *w, int lock_fd);
  * @text: at most 127 bytes
  * @timeout_ms: how long it may take, in ms
  *
- * Return: 0 or a negative errno; -ETIMEDOUT: the kernel has not come back, and the write still goes on in a child that was left behind
+ * Return: 0 or a negative errno; -ETIMEDOUT: the kernel has not come back, and the write still goes
+ * on in a child that was left behind
  */
 int qwriter_write(struct qwriter *w, const char *path, const char *text, int timeout_ms);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Random arguments to every call on every kind of fd, with what is likely to matter more likely than
- * chance: whatever comes back keeps the contract that qt_call() watches, and nothing is left over.
- * QT_SEED=N: other arguments.
+ * Random arguments to every call on every kind of fd, with what is likely to matter more likely
+ * than chance: whatever comes back keeps the contract that qt_call() watches, and nothing is left
+ * over. QT_SEED=N: other arguments.
  */
 #include <fcntl.h>
 #include <sys/mman.h>

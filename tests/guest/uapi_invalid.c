@@ -291,8 +291,8 @@ FIXTURE_SETUP(call)
 FIXTURE_TEARDOWN(call)
 {
 	/*
-	 * JOIN has made a member of this process, and a VM's end is its members'. It exits now, and that
-	 * ends the VM.
+	 * JOIN has made a member of this process, and a VM's end is its members'. It exits now, and
+	 * that ends the VM.
 	 */
 	if (variant->cmd == QWAMOS_GPU_JOIN)
 		return;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * qwamos-vfio killed at every point where it changes something. The program runs under ptrace; before its Nth system call that changes a file or
- * asks its child to write to sysfs it gets SIGKILL, for N = 1, 2, ... until it reaches its end. After each kill `status` must name what is half done, or
- * nothing was, and the next bind or unbind must put it right.
+ * qwamos-vfio killed at every point where it changes something. The program runs under ptrace;
+ * before its Nth system call that changes a file or asks its child to write to sysfs it gets
+ * SIGKILL, for N = 1, 2, ... until it reaches its end. After each kill `status` must name what is
+ * half done, or nothing was, and the next bind or unbind must put it right.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,7 @@
 #include "lab.h"
 #include "util/json.h"
 
-#define MAX_POINTS	200
+#define MAX_POINTS 200
 
 static int number, bad;
 
@@ -59,15 +60,24 @@ static bool changes(const struct user_regs_struct *regs)
 static const char *call_name(long nr)
 {
 	switch (nr) {
-	case SYS_write: return "write";
-	case SYS_pwrite64: return "pwrite64";
-	case SYS_openat: return "openat";
-	case SYS_ftruncate: return "ftruncate";
-	case SYS_mkdir: return "mkdir";
-	case SYS_rename: return "rename";
-	case SYS_unlink: return "unlink";
-	case SYS_fsync: return "fsync";
-	case SYS_sendto: return "sendto";
+	case SYS_write:
+		return "write";
+	case SYS_pwrite64:
+		return "pwrite64";
+	case SYS_openat:
+		return "openat";
+	case SYS_ftruncate:
+		return "ftruncate";
+	case SYS_mkdir:
+		return "mkdir";
+	case SYS_rename:
+		return "rename";
+	case SYS_unlink:
+		return "unlink";
+	case SYS_fsync:
+		return "fsync";
+	case SYS_sendto:
+		return "sendto";
 	}
 	return "?";
 }
@@ -90,7 +100,7 @@ static pid_t start(const char *const argv[])
 
 /*
  * Runs a program and kills it before its @n-th call that changes something.
- * Return: true if it was killed (@call: the call), false if it came to its end first (@status: how).
+ * Return: true if it was killed (@call: the call), false if it ended first (@status: how).
  */
 static bool run_and_kill(const char *const argv[], int n, long *call, int *status)
 {
@@ -202,7 +212,8 @@ static void tell(const struct dev *devs, int n)
 	}
 }
 
-/* What may be found after a kill: nothing done, all done, or a half-done run that status names, with all that it has touched. */
+/* What may be found after a kill: nothing done, all done, or a half-done run that status names,
+ * with all that it has touched. */
 static bool named(const struct dev *devs, int n, bool *half)
 {
 	struct json_object *doc = status_doc(), *h = qjson_get(doc, "half_done");
@@ -212,8 +223,9 @@ static bool named(const struct dev *devs, int n, bool *half)
 
 	*half = h != NULL;
 	if (h)
-		ok = ok && !qjson_get_bool(h, "damaged", true) && qjson_get_bool(h, "this_boot", false) &&
-		     remedy && qjson_len(qjson_get(h, "devices")) == (size_t)n;
+		ok = ok && !qjson_get_bool(h, "damaged", true) &&
+		     qjson_get_bool(h, "this_boot", false) && remedy &&
+		     qjson_len(qjson_get(h, "devices")) == (size_t)n;
 	else
 		ok = ok && (all_native(devs, n) || all_bound(devs, n));
 	for (i = 0; h && ok && i < n; i++)
@@ -227,8 +239,9 @@ static bool named(const struct dev *devs, int n, bool *half)
 
 static int vfio(const char *what, const char *addr)
 {
-	const char *const argv[] = { "qwamos-vfio", what, addr,
-				     strcmp(what, "bind") ? NULL : "--yes", "--no-wait", NULL };
+	const char *const argv[] = { "qwamos-vfio", what,
+				     addr,	    strcmp(what, "bind") ? NULL : "--yes",
+				     "--no-wait",   NULL };
 
 	return qt_run(true, argv);
 }
@@ -244,8 +257,8 @@ static bool settled(void)
 }
 
 /* Kills @argv, which turns @bound into !@bound, at every point. */
-static void at_every_point(const char *what, const char *const argv[], const struct dev *devs, int n,
-			   bool bound)
+static void at_every_point(const char *what, const char *const argv[], const struct dev *devs,
+			   int n, bool bound)
 {
 	int i, halves = 0, status;
 	bool ok, half, to_bind;
@@ -270,11 +283,12 @@ static void at_every_point(const char *what, const char *const argv[], const str
 			tell(devs, n);
 			ok = false;
 		}
-		point(ok, "%s killed before change %d (%s): %s; %s mends it", what, i, call_name(call),
-		      half ? "half done, and named" : "nothing half done", to_bind ? "bind" : "unbind");
+		point(ok, "%s killed before change %d (%s): %s; %s mends it", what, i,
+		      call_name(call), half ? "half done, and named" : "nothing half done",
+		      to_bind ? "bind" : "unbind");
 	}
 	point(i <= MAX_POINTS && WIFEXITED(status) && !WEXITSTATUS(status) &&
-	      (bound ? all_native(devs, n) : all_bound(devs, n)),
+		      (bound ? all_native(devs, n) : all_bound(devs, n)),
 	      "%s not killed comes to its end after %d changes", what, i - 1);
 	/* Each step has at least two: noted, and done. */
 	point(halves >= 6, "%s was half done at %d points", what, halves);
@@ -284,8 +298,8 @@ int main(void)
 {
 	struct dev pair[2] = { { .addr = qt_addr("pair-vga") }, { .addr = qt_addr("pair-edu") } };
 	struct dev alone[1] = { { .addr = qt_addr("bochs") } };
-	const char *const bind[] = { "qwamos-vfio", "bind", "--yes", "--no-wait", "--persist",
-				     pair[0].addr, NULL };
+	const char *const bind[] = { "qwamos-vfio", "bind",	  "--yes", "--no-wait",
+				     "--persist",   pair[0].addr, NULL };
 	const char *const unbind[] = { "qwamos-vfio", "unbind", alone[0].addr, NULL };
 	int i;
 

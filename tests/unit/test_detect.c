@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Detection against a sysfs made of plain files: what is a GPU, what is near one, and what shows the console. */
+/* Detection against a sysfs made of plain files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -180,9 +180,11 @@ static void platform(void **state)
 	struct qerr e;
 
 	put_bytes("bus/platform/devices/fb000000.gpu/of_node/compatible", mali, sizeof(mali) - 1);
-	put_link("bus/platform/devices/fb000000.gpu/driver", "../../../../bus/platform/drivers/panthor");
+	put_link("bus/platform/devices/fb000000.gpu/driver",
+		 "../../../../bus/platform/drivers/panthor");
 	put_bytes("bus/platform/devices/5000000.gpu/of_node/compatible", "qcom,adreno-740.1\0", 18);
-	put_link("bus/platform/devices/5000000.gpu/iommu_group", "../../../../kernel/iommu_groups/12");
+	put_link("bus/platform/devices/5000000.gpu/iommu_group",
+		 "../../../../kernel/iommu_groups/12");
 	put_bytes("bus/platform/devices/9000000.pl011/of_node/compatible", uart, sizeof(uart) - 1);
 	put("bus/platform/devices/alarmtimer/uevent", "");
 	/* Without a device tree nothing is looked at. */
@@ -209,11 +211,11 @@ static void firmware_framebuffer(void **state)
 	struct qconsole c;
 
 	put("proc/iomem", "00000000-00000fff : Reserved\n"
-	    "e0000000-efffffff : PCI Bus 0000:01\n"
-	    "  e0000000-e1ffffff : 0000:01:00.0\n"
-	    "    e0000000-e02fffff : BOOTFB\n"
-	    "      e0000000-e02fffff : simplefb\n"
-	    "fd000000-fdffffff : 0000:02:00.0\n");
+			  "e0000000-efffffff : PCI Bus 0000:01\n"
+			  "  e0000000-e1ffffff : 0000:01:00.0\n"
+			  "    e0000000-e02fffff : BOOTFB\n"
+			  "      e0000000-e02fffff : simplefb\n"
+			  "fd000000-fdffffff : 0000:02:00.0\n");
 	put("bus/pci/devices/0000:01:00.0/resource",
 	    "0x00000000e0000000 0x00000000e1ffffff 0x0000000000042208\n"
 	    "0x0000000000000000 0x0000000000000000 0x0000000000000000\n");
@@ -237,8 +239,10 @@ static void addresses(void **state)
 	static const struct {
 		const char *typed, *full;
 	} good[] = {
-		{ "0000:01:00.0", "0000:01:00.0" }, { "01:00.0", "0000:01:00.0" },
-		{ "AB:1F.7", "0000:ab:1f.7" }, { "10000:e1:00.0", "10000:e1:00.0" },
+		{ "0000:01:00.0", "0000:01:00.0" },
+		{ "01:00.0", "0000:01:00.0" },
+		{ "AB:1F.7", "0000:ab:1f.7" },
+		{ "10000:e1:00.0", "10000:e1:00.0" },
 	};
 	char addr[QPCI_ADDR_LEN];
 	size_t i;
@@ -255,7 +259,7 @@ static void addresses(void **state)
 	assert_false(qpci_same_slot("0000:01:00.0", "0001:01:00.0"));
 }
 
-#define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What qwamos-vfio keeps on disk: journal, records, persisted bindings; and what it makes of damaged ones. */
+/* What qwamos-vfio keeps on disk, and what it makes of damaged files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,8 +20,8 @@
 #include "vfio/journal.h"
 #include "vfio/persist.h"
 
-#define GPU	"0000:01:00.0"
-#define AUDIO	"0000:01:00.1"
+#define GPU   "0000:01:00.0"
+#define AUDIO "0000:01:00.1"
 
 struct fixture {
 	char dir[64];
@@ -39,7 +39,8 @@ static void make_state(struct qvfio_state *st)
 	for (i = 0; i < 2; i++) {
 		d = QMEM_GROW(st->devs, st->n);
 		snprintf(d->pci.addr, sizeof(d->pci.addr), "%s", addrs[i]);
-		snprintf(d->pci.driver, sizeof(d->pci.driver), "%s", i ? "snd_hda_intel" : "amdgpu");
+		snprintf(d->pci.driver, sizeof(d->pci.driver), "%s",
+			 i ? "snd_hda_intel" : "amdgpu");
 		d->pci.kind = i ? QPCI_OTHER : QPCI_GPU;
 		d->pci.vendor = 0x1002;
 		d->pci.device = 0x73bf + i;
@@ -73,9 +74,19 @@ static int setup(void **state)
 static void remove_all(const char *dir)
 {
 	static const char *const files[] = {
-		"journal/run", "journal/devices.json", "journal/devices.json.damaged", "lock",
-		"persist/" GPU ".json", "persist/" AUDIO ".json", "persist/notes.txt", "journal",
-		"persist", "file", "file.new", "link", "",
+		"journal/run",
+		"journal/devices.json",
+		"journal/devices.json.damaged",
+		"lock",
+		"persist/" GPU ".json",
+		"persist/" AUDIO ".json",
+		"persist/notes.txt",
+		"journal",
+		"persist",
+		"file",
+		"file.new",
+		"link",
+		"",
 	};
 	char path[160];
 	size_t i;
@@ -237,8 +248,15 @@ static void other_boot(void **state)
 static void damaged(void **state)
 {
 	static const char *const runs[] = {
-		"", "\n", "{", "{}\n", "[]\n", "null\n3\n", "{\"op\":1,\"boot_id\":2}\n",
-		"{\"op\":\"bind\"}\n", "\xff\xfe\n",
+		"",
+		"\n",
+		"{",
+		"{}\n",
+		"[]\n",
+		"null\n3\n",
+		"{\"op\":1,\"boot_id\":2}\n",
+		"{\"op\":\"bind\"}\n",
+		"\xff\xfe\n",
 	};
 	struct fixture *f = *state;
 	struct qvfio_state st;
@@ -410,7 +428,11 @@ static void persist_and_back(void **state)
 static void persist_damaged(void **state)
 {
 	static const char *const texts[] = {
-		"", "{", "[]", "{}", "{\"address\":\"" GPU "\",\"ids\":\"x\"}",
+		"",
+		"{",
+		"[]",
+		"{}",
+		"{\"address\":\"" GPU "\",\"ids\":\"x\"}",
 		"{\"address\":\"0000:09:00.0\",\"ids\":\"x\",\"driver\":\"\"}",
 	};
 	struct fixture *f = *state;
@@ -468,14 +490,14 @@ static void replace_file(void **state)
 	free(tmp);
 }
 
-#define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(nothing_there), T(run_broken_off), T(run_ended), T(other_device), T(other_boot),
-		T(damaged), T(odd_progress), T(damaged_records), T(running), T(persist_and_back),
-		T(persist_damaged), T(replace_file),
+		T(nothing_there), T(run_broken_off),   T(run_ended),	   T(other_device),
+		T(other_boot),	  T(damaged),	       T(odd_progress),	   T(damaged_records),
+		T(running),	  T(persist_and_back), T(persist_damaged), T(replace_file),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* config.yaml: real ones load, each wrong one is told with its place, and nothing is passed over in silence. */
+/*
+ * config.yaml: real ones load, each wrong one is told with its place, and nothing is passed over in
+ * silence.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +19,7 @@
 #include "config/config.h"
 #include "util/mem.h"
 
-#define DATA	"tests/data/vm-configs/"
+#define DATA "tests/data/vm-configs/"
 
 struct loaded {
 	char file[64];
@@ -62,7 +65,8 @@ static void unload(struct loaded *l)
 }
 
 /* The first one of a kind; its key, place and text must be these. */
-static void assert_diag(const struct loaded *l, enum qdiag_kind kind, const char *key, unsigned int line, unsigned int col, const char *part)
+static void assert_diag(const struct loaded *l, enum qdiag_kind kind, const char *key,
+			unsigned int line, unsigned int col, const char *part)
 {
 	const struct qdiag *one;
 	char *text;
@@ -82,7 +86,8 @@ static void assert_diag(const struct loaded *l, enum qdiag_kind kind, const char
 }
 
 /* A config with one error, and that one only. */
-static void assert_error(const char *text, const char *key, unsigned int line, unsigned int col, const char *part)
+static void assert_error(const char *text, const char *key, unsigned int line, unsigned int col,
+			 const char *part)
 {
 	struct loaded l = load_text(text);
 
@@ -150,14 +155,16 @@ static void security_is_never_silent(void **state)
 {
 	struct loaded l = load_file(DATA "vault-vm.yaml");
 
-	assert_diag(&l, QDIAG_WARNING, "hardware.disk.primary.encryption", 25, 7, "not carried out");
+	assert_diag(&l, QDIAG_WARNING, "hardware.disk.primary.encryption", 25, 7,
+		    "not carried out");
 	assert_diag(&l, QDIAG_WARNING, "network.firewall", 46, 3, "not carried out");
 	assert_diag(&l, QDIAG_WARNING, "security.apparmor", 64, 3, "not carried out");
 	assert_diag(&l, QDIAG_WARNING, "security.airgap", 67, 3, "not carried out");
 	assert_diag(&l, QDIAG_NOTE, "wallets", 103, 1, "not a key of ours");
 	unload(&l);
 	/* What is switched off asks for nothing. */
-	l = load_text("vm: {name: a}\nsecurity: {apparmor: false, firewall: {enabled: no}, memory_wipe: off}\nstorage: {encrypted: false}\n");
+	l = load_text(
+		"vm: {name: a}\nsecurity: {apparmor: false, firewall: {enabled: no}, memory_wipe: off}\nstorage: {encrypted: false}\n");
 	assert_int_equal(l.ret, 0);
 	assert_int_equal(qdiags_count(&l.d, QDIAG_WARNING), 0);
 	unload(&l);
@@ -168,8 +175,9 @@ static void security_is_never_silent(void **state)
 
 static void passthrough(void **state)
 {
-	struct loaded l = load_text("vm:\n  name: a\ngpu:\n  enabled: true\n  access_mode: passthrough\n  trust_level: SYSTEM\n"
-				    "  device: [01:00.0, \"0000:02:00.1\"]\n  fallback: no\nqemu_extra_args: [\"-rtc\", base=utc]\n");
+	struct loaded l = load_text(
+		"vm:\n  name: a\ngpu:\n  enabled: true\n  access_mode: passthrough\n  trust_level: SYSTEM\n"
+		"  device: [01:00.0, \"0000:02:00.1\"]\n  fallback: no\nqemu_extra_args: [\"-rtc\", base=utc]\n");
 
 	assert_int_equal(l.ret, 0);
 	assert_int_equal(l.d.n, 0);
@@ -205,25 +213,41 @@ static void wrong_values(void **state)
 {
 	assert_error("vm: {name: a}\ngpu:\n  access_mode: pasthrough\n", "gpu.access_mode", 3, 16,
 		     "'pasthrough' found; accepted: virtio, passthrough, software, none");
-	assert_error("vm: {name: a}\ngpu:\n  enabled: maybe\n", "gpu.enabled", 3, 12, "'maybe' found; accepted: true, false");
-	assert_error("vm: {name: a}\ngpu:\n  enabled: \"true\"\n", "gpu.enabled", 3, 12, "accepted: true, false");
-	assert_error("vm: {name: a}\ngpu:\n  trust_level: root\n", "gpu.trust_level", 3, 16, "untrusted, low, medium, high, system");
-	assert_error("vm: {name: a}\ngpu:\n  priority: 101\n", "gpu.priority", 3, 13, "'101' found; accepted: a whole number from 0 to 100");
-	assert_error("vm: {name: a}\ngpu:\n  priority: -1\n", "gpu.priority", 3, 13, "from 0 to 100");
+	assert_error("vm: {name: a}\ngpu:\n  enabled: maybe\n", "gpu.enabled", 3, 12,
+		     "'maybe' found; accepted: true, false");
+	assert_error("vm: {name: a}\ngpu:\n  enabled: \"true\"\n", "gpu.enabled", 3, 12,
+		     "accepted: true, false");
+	assert_error("vm: {name: a}\ngpu:\n  trust_level: root\n", "gpu.trust_level", 3, 16,
+		     "untrusted, low, medium, high, system");
+	assert_error("vm: {name: a}\ngpu:\n  priority: 101\n", "gpu.priority", 3, 13,
+		     "'101' found; accepted: a whole number from 0 to 100");
+	assert_error("vm: {name: a}\ngpu:\n  priority: -1\n", "gpu.priority", 3, 13,
+		     "from 0 to 100");
 	assert_error("vm: {name: a}\ngpu:\n  priority: 5x\n", "gpu.priority", 3, 13, "'5x' found");
-	assert_error("vm: {name: a}\ngpu:\n  priority: 99999999999999999999\n", "gpu.priority", 3, 13, "from 0 to 100");
-	assert_error("vm: {name: a}\ngpu:\n  priority: [1]\n", "gpu.priority", 3, 13, "a list found");
+	assert_error("vm: {name: a}\ngpu:\n  priority: 99999999999999999999\n", "gpu.priority", 3,
+		     13, "from 0 to 100");
+	assert_error("vm: {name: a}\ngpu:\n  priority: [1]\n", "gpu.priority", 3, 13,
+		     "a list found");
 	assert_error("vm: {name: a}\ngpu:\n  device: gpu0\n", "gpu.device", 3, 11, "a PCI address");
-	assert_error("vm: {name: a}\ngpu:\n  device: [01:00.0, 01:00.9]\n", "gpu.device", 3, 21, "'01:00.9' found");
-	assert_error("vm: {name: a}\ngpu:\n  vram_limit: 5\n", "gpu.vram_limit", 3, 3, "accepted in gpu: enabled, access_mode");
+	assert_error("vm: {name: a}\ngpu:\n  device: [01:00.0, 01:00.9]\n", "gpu.device", 3, 21,
+		     "'01:00.9' found");
+	assert_error("vm: {name: a}\ngpu:\n  vram_limit: 5\n", "gpu.vram_limit", 3, 3,
+		     "accepted in gpu: enabled, access_mode");
 	assert_error("vm: {name: a}\ngpu: on\n", "gpu", 2, 6, "accepted: a map of keys");
-	assert_error("vm: {name: a}\nmachine: {type: pc}\n", "machine.type", 2, 17, "'pc' found; accepted: q35, virt");
-	assert_error("vm: {name: a}\nhardware: {cpu: {cores: 0}}\n", "hardware.cpu.cores", 2, 25, "from 1 to 512");
-	assert_error("vm: {name: a}\nhardware: {memory: {size: 8}}\n", "hardware.memory.size", 2, 27, "a size in MiB");
-	assert_error("vm: {name: a}\nresources: {ram: 1X}\n", "resources.ram", 2, 18, "K, M, G or T");
-	assert_error("vm: {name: a}\nnetwork: {mode: none}\n", "network.mode", 2, 17, "accepted: airgapped, nat, bridge, isolated");
-	assert_error("vm: {name: a}\nqemu_extra_args: -nographic\n", "qemu_extra_args", 2, 18, "accepted: a list");
-	assert_error("vm: {name: a}\nqemu_extra_args: [{a: b}]\n", "qemu_extra_args", 2, 19, "a list of words");
+	assert_error("vm: {name: a}\nmachine: {type: pc}\n", "machine.type", 2, 17,
+		     "'pc' found; accepted: q35, virt");
+	assert_error("vm: {name: a}\nhardware: {cpu: {cores: 0}}\n", "hardware.cpu.cores", 2, 25,
+		     "from 1 to 512");
+	assert_error("vm: {name: a}\nhardware: {memory: {size: 8}}\n", "hardware.memory.size", 2,
+		     27, "a size in MiB");
+	assert_error("vm: {name: a}\nresources: {ram: 1X}\n", "resources.ram", 2, 18,
+		     "K, M, G or T");
+	assert_error("vm: {name: a}\nnetwork: {mode: none}\n", "network.mode", 2, 17,
+		     "accepted: airgapped, nat, bridge, isolated");
+	assert_error("vm: {name: a}\nqemu_extra_args: -nographic\n", "qemu_extra_args", 2, 18,
+		     "accepted: a list");
+	assert_error("vm: {name: a}\nqemu_extra_args: [{a: b}]\n", "qemu_extra_args", 2, 19,
+		     "a list of words");
 }
 
 static void names(void **state)
@@ -232,18 +256,24 @@ static void names(void **state)
 	assert_error("vm: {name: a/b}\n", "vm.name", 1, 12, "'a/b' found");
 	assert_error("vm: {name: ..}\n", "vm.name", 1, 12, "'..' found");
 	assert_error("vm: {name: .}\n", "vm.name", 1, 12, "'.' found");
-	assert_error("vm:\n  name: 1234567890123456789012345678901234567890123456789012345678901234\n", "vm.name", 2, 9, "1 to 63");
+	assert_error(
+		"vm:\n  name: 1234567890123456789012345678901234567890123456789012345678901234\n",
+		"vm.name", 2, 9, "1 to 63");
 }
 
 /* Keys narrow what the level allows, and never widen it. */
 static void widening(void **state)
 {
-	assert_error("vm: {name: a}\ngpu:\n  vram_limit_mb: 513\n", "gpu.vram_limit_mb", 3, 18, "'513' found; the level medium allows 512");
-	assert_error("vm: {name: a}\ngpu:\n  trust_level: untrusted\n  vram_limit_mb: 129\n", "gpu.vram_limit_mb", 4, 18,
-		     "the level untrusted allows 128");
-	assert_error("vm: {name: a}\ngpu:\n  compute_share_percent: 51\n", "gpu.compute_share_percent", 3, 26, "allows 50");
-	assert_error("vm: {name: a}\ngpu:\n  trust_level: untrusted\n  allow_vulkan: true\n", "gpu.allow_vulkan", 4, 17, "allows no Vulkan");
-	assert_error("vm: {name: a}\ngpu:\n  trust_level: low\n  allow_compute: true\n", "gpu.allow_compute", 4, 18, "allows no compute");
+	assert_error("vm: {name: a}\ngpu:\n  vram_limit_mb: 513\n", "gpu.vram_limit_mb", 3, 18,
+		     "'513' found; the level medium allows 512");
+	assert_error("vm: {name: a}\ngpu:\n  trust_level: untrusted\n  vram_limit_mb: 129\n",
+		     "gpu.vram_limit_mb", 4, 18, "the level untrusted allows 128");
+	assert_error("vm: {name: a}\ngpu:\n  compute_share_percent: 51\n",
+		     "gpu.compute_share_percent", 3, 26, "allows 50");
+	assert_error("vm: {name: a}\ngpu:\n  trust_level: untrusted\n  allow_vulkan: true\n",
+		     "gpu.allow_vulkan", 4, 17, "allows no Vulkan");
+	assert_error("vm: {name: a}\ngpu:\n  trust_level: low\n  allow_compute: true\n",
+		     "gpu.allow_compute", 4, 18, "allows no compute");
 }
 
 static void not_yaml(void **state)
@@ -259,7 +289,9 @@ static void not_yaml(void **state)
 	assert_error("vm: {name: a}\n---\nvm: {name: b}\n", "", 2, 1, "a second document");
 	assert_error("? [a]\n: b\n", "", 1, 3, "a key must be one word");
 	assert_error(nul, "", 1, 12, "NUL");
-	assert_error("a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n", "", 1, 36, "32 levels");
+	assert_error(
+		"a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n",
+		"", 1, 36, "32 levels");
 	assert_error("vm: {name: \xff}\n", "", 0, 0, "UTF-8");
 }
 
@@ -278,7 +310,8 @@ static void sizes(void **state)
 	static const struct {
 		const char *text;
 		int mib;
-	} good[] = { { "512", 512 }, { "1G", 1024 }, { "2g", 2048 }, { "1024M", 1024 }, { "65536K", 64 }, { "1GiB", 1024 }, { "16T", 1 << 24 } };
+	} good[] = { { "512", 512 },   { "1G", 1024 },	 { "2g", 2048 },    { "1024M", 1024 },
+		     { "65536K", 64 }, { "1GiB", 1024 }, { "16T", 1 << 24 } };
 	struct loaded l;
 	char text[64];
 	size_t i;
@@ -297,7 +330,8 @@ static void not_startable(void **state)
 	struct loaded l = load_file(DATA "test-gpu-vm.yaml");
 
 	assert_int_equal(qconfig_startable(&l.c, &l.d), -EINVAL);
-	assert_diag(&l, QDIAG_ERROR, "gpu.access_mode", 27, 16, "'virtio' can't be started yet: only passthrough");
+	assert_diag(&l, QDIAG_ERROR, "gpu.access_mode", 27, 16,
+		    "'virtio' can't be started yet: only passthrough");
 	assert_diag(&l, QDIAG_ERROR, "network.mode", 34, 9, "can't be started yet: only airgapped");
 	assert_diag(&l, QDIAG_ERROR, "boot.kernel", 43, 11, "No such file");
 	assert_diag(&l, QDIAG_ERROR, "boot.initrd", 44, 11, "No such file");
@@ -311,7 +345,8 @@ static void not_startable(void **state)
 
 static void null_is_absent(void **state)
 {
-	struct loaded l = load_text("vm: {name: a}\ngpu:\n  priority:\n  device: ~\n  trust_level: null\n");
+	struct loaded l =
+		load_text("vm: {name: a}\ngpu:\n  priority:\n  device: ~\n  trust_level: null\n");
 
 	assert_int_equal(l.ret, 0);
 	assert_int_equal(l.c.priority, 50);
@@ -323,10 +358,19 @@ static void null_is_absent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(real_configs), cmocka_unit_test(gpu_section_of_a_real_one), cmocka_unit_test(security_is_never_silent),
-		cmocka_unit_test(passthrough), cmocka_unit_test(one_device_without_a_list), cmocka_unit_test(wrong_values),
-		cmocka_unit_test(names), cmocka_unit_test(widening), cmocka_unit_test(not_yaml), cmocka_unit_test(no_file),
-		cmocka_unit_test(sizes), cmocka_unit_test(not_startable), cmocka_unit_test(null_is_absent),
+		cmocka_unit_test(real_configs),
+		cmocka_unit_test(gpu_section_of_a_real_one),
+		cmocka_unit_test(security_is_never_silent),
+		cmocka_unit_test(passthrough),
+		cmocka_unit_test(one_device_without_a_list),
+		cmocka_unit_test(wrong_values),
+		cmocka_unit_test(names),
+		cmocka_unit_test(widening),
+		cmocka_unit_test(not_yaml),
+		cmocka_unit_test(no_file),
+		cmocka_unit_test(sizes),
+		cmocka_unit_test(not_startable),
+		cmocka_unit_test(null_is_absent),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -15,7 +15,11 @@
 
 static struct qconfig small(void)
 {
-	return (struct qconfig){ .name = (char *)"a", .machine = QMACHINE_Q35, .gic_version = 3, .cores = 1, .memory_mib = 256 };
+	return (struct qconfig){ .name = (char *)"a",
+				 .machine = QMACHINE_Q35,
+				 .gic_version = 3,
+				 .cores = 1,
+				 .memory_mib = 256 };
 }
 
 static char *line(const struct qconfig *c, const char *const *devices, size_t n)
@@ -52,7 +56,8 @@ static void whole_line(void **state)
 	c.kernel = (char *)"/boot/it's here";
 	c.cmdline = (char *)"console=ttyS0 quiet";
 	text = line(&c, devices, 1);
-	assert_string_equal(text,
+	assert_string_equal(
+		text,
 		"qemu-system-x86_64 -nodefaults -no-user-config -name guest=a "
 		"-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny "
 		"-machine q35 -accel tcg -cpu max -smp 1 -m 256 -display none -vga none -nic none "
@@ -67,11 +72,13 @@ static void whole_line(void **state)
 /* Functions of one slot stay together; other slots get ports of their own. */
 static void groups(void **state)
 {
-	static const char *const devices[] = { "0000:01:00.0", "0000:01:00.1", "0000:01:00.3", "0000:02:00.0", "0001:02:00.0" };
+	static const char *const devices[] = { "0000:01:00.0", "0000:01:00.1", "0000:01:00.3",
+					       "0000:02:00.0", "0001:02:00.0" };
 	struct qconfig c = small();
 	char *text = line(&c, devices, 5);
 
-	assert_has(text, "vfio-pci,host=0000:01:00.0,id=gpu0,bus=gpu-port1,addr=00.0,multifunction=on ");
+	assert_has(text,
+		   "vfio-pci,host=0000:01:00.0,id=gpu0,bus=gpu-port1,addr=00.0,multifunction=on ");
 	assert_has(text, "vfio-pci,host=0000:01:00.1,id=gpu1,bus=gpu-port1,addr=00.1 ");
 	assert_has(text, "vfio-pci,host=0000:01:00.3,id=gpu2,bus=gpu-port1,addr=00.2 ");
 	assert_has(text, "vfio-pci,host=0000:02:00.0,id=gpu3,bus=gpu-port2,addr=00.0 ");
@@ -83,7 +90,8 @@ static void groups(void **state)
 
 static void machines(void **state)
 {
-	struct qconfig_word features[] = { { .text = (char *)"neon" }, { .text = (char *)"ssse3" } };
+	struct qconfig_word features[] = { { .text = (char *)"neon" },
+					   { .text = (char *)"ssse3" } };
 	struct qconfig c = small();
 	char *text;
 
@@ -147,7 +155,9 @@ static size_t check(const char *const *words, size_t n, struct qdiags *out)
 	return errors;
 }
 
-#define CHECK(...)	check((const char *const[]){ __VA_ARGS__ }, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *), NULL)
+#define CHECK(...)                                  \
+	check((const char *const[]){ __VA_ARGS__ }, \
+	      sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *), NULL)
 
 static void extra_refused(void **state)
 {
@@ -193,7 +203,8 @@ static void extra_passed(void **state)
 
 static void extra_told(void **state)
 {
-	static const char *const words[] = { "-usb", "-nographic", "-device", "qxl", "-serial", "mon:stdio" };
+	static const char *const words[] = { "-usb", "-nographic", "-device",
+					     "qxl",  "-serial",	   "mon:stdio" };
 	struct qdiags d;
 
 	assert_int_equal(check(words, 6, &d), 1);
@@ -212,8 +223,9 @@ static void extra_told(void **state)
 /* In order, without what changes nothing. */
 static void extra_in_line(void **state)
 {
-	struct qconfig_word v[] = { { .text = (char *)"-nographic" }, { .text = (char *)"-rtc" }, { .text = (char *)"base=utc" },
-				    { .text = (char *)"-serial" }, { .text = (char *)"mon:stdio" }, { .text = (char *)"-usb" } };
+	struct qconfig_word v[] = { { .text = (char *)"-nographic" }, { .text = (char *)"-rtc" },
+				    { .text = (char *)"base=utc" },   { .text = (char *)"-serial" },
+				    { .text = (char *)"mon:stdio" },  { .text = (char *)"-usb" } };
 	struct qconfig c = small();
 	char *text;
 
@@ -228,8 +240,10 @@ static void extra_in_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whole_line), cmocka_unit_test(groups), cmocka_unit_test(machines), cmocka_unit_test(commas),
-		cmocka_unit_test(extra_refused), cmocka_unit_test(extra_passed), cmocka_unit_test(extra_told), cmocka_unit_test(extra_in_line),
+		cmocka_unit_test(whole_line),	 cmocka_unit_test(groups),
+		cmocka_unit_test(machines),	 cmocka_unit_test(commas),
+		cmocka_unit_test(extra_refused), cmocka_unit_test(extra_passed),
+		cmocka_unit_test(extra_told),	 cmocka_unit_test(extra_in_line),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

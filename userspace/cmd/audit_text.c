@@ -11,8 +11,8 @@
 #include "lib/libqwamos-gpu.h"
 #include "util/json.h"
 
-#define NS	1000000000LL
-#define MIB	(1ULL << 20)
+#define NS  1000000000LL
+#define MIB (1ULL << 20)
 
 /* A growing text in a buffer of fixed size. */
 struct text {
@@ -33,7 +33,8 @@ static void __attribute__((format(printf, 2, 3))) put(struct text *t, const char
 		t->at = t->at + n < t->len ? t->at + n : t->len - 1;
 }
 
-/* A name that a hostile process may have chosen: only what can be seen, and no more than its field. */
+/* A name that a hostile process may have chosen: only what can be seen, and no more than its field.
+ */
 static void clean(const char *from, size_t size, char *to)
 {
 	size_t i;
@@ -113,13 +114,15 @@ static void put_what(struct text *t, const struct qwamos_gpu_audit_record *r)
 		put_denied(t, r, level);
 		break;
 	case QWAMOS_GPU_EV_VRAM_QUOTA_EXCEEDED:
-		put(t, " requested %llu MiB, used %llu MiB, limit %llu MiB", r->asked / MIB, r->used / MIB, r->limit / MIB);
+		put(t, " requested %llu MiB, used %llu MiB, limit %llu MiB", r->asked / MIB,
+		    r->used / MIB, r->limit / MIB);
 		break;
 	case QWAMOS_GPU_EV_COMPUTE_QUOTA_EXCEEDED:
 		put(t, " requested %llu %%, limit %llu %%", r->asked, r->limit);
 		break;
 	case QWAMOS_GPU_EV_VM_KILLED:
-		put(t, " %llu process%s, %s", r->asked, r->asked == 1 ? "" : "es", qgpu_reason_name(r->reason));
+		put(t, " %llu process%s, %s", r->asked, r->asked == 1 ? "" : "es",
+		    qgpu_reason_name(r->reason));
 		break;
 	case QWAMOS_GPU_EV_CALL_REFUSED:
 		put(t, " call 0x%llx, %s", r->asked, qgpu_reason_name(r->reason));
@@ -148,7 +151,8 @@ void audit_line(const struct qwamos_gpu_audit_record *r, char *buf, size_t len)
 	wall_time(r->time_ns, when, sizeof(when));
 	clean(r->vm_name, sizeof(r->vm_name), name);
 	clean(r->comm, sizeof(r->comm), comm);
-	put(&t, "%s %llu/%llu %s %s:", when, r->chain, r->seq, name[0] ? name : "(host)", qgpu_event_name(r->event));
+	put(&t, "%s %llu/%llu %s %s:", when, r->chain, r->seq, name[0] ? name : "(host)",
+	    qgpu_event_name(r->event));
 	colon = t.at;
 	put_what(&t, r);
 	if (t.at == colon)
@@ -179,7 +183,8 @@ struct json_object *audit_json(const struct qwamos_gpu_audit_record *r)
 	qjson_add_str(o, "operation", r->operation ? qgpu_op_name(r->operation) : NULL);
 	qjson_add_str(o, "reason", r->reason ? qgpu_reason_name(r->reason) : NULL);
 	qjson_add_int(o, "result", r->result);
-	qjson_add_str(o, "level", r->level == QWAMOS_GPU_LEVEL_NONE ? NULL : qgpu_level_name(r->level));
+	qjson_add_str(o, "level",
+		      r->level == QWAMOS_GPU_LEVEL_NONE ? NULL : qgpu_level_name(r->level));
 	clean(r->device_name, sizeof(r->device_name), name);
 	qjson_add_str_or_null(o, "device", name);
 	qjson_add_int(o, "device_id", r->device_id);

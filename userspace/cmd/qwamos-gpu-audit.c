@@ -15,8 +15,8 @@
 #include "util/mem.h"
 
 /* Records that are asked for at once. */
-#define PAGE	4096
-#define MAX	65536
+#define PAGE 4096
+#define MAX  65536
 
 struct filter {
 	const char *vm;
@@ -102,7 +102,9 @@ static int show(const struct log *log, bool json)
 		puts(line);
 	}
 	if (log->lost)
-		fprintf(stderr, "qwamos-gpu: %llu older records are gone: there was no room for them\n", (unsigned long long)log->lost);
+		fprintf(stderr,
+			"qwamos-gpu: %llu older records are gone: there was no room for them\n",
+			(unsigned long long)log->lost);
 	return fflush(stdout) || ferror(stdout) ? -EIO : 0;
 }
 
@@ -123,8 +125,10 @@ static int number(const char *text, size_t *value)
 static int parse(int argc, char **argv, struct filter *f, bool *json)
 {
 	static const struct option options[] = {
-		{ "vm", required_argument, NULL, 'v' },	   { "event", required_argument, NULL, 'e' },
-		{ "limit", required_argument, NULL, 'l' }, { "json", no_argument, NULL, 'j' },
+		{ "vm", required_argument, NULL, 'v' },
+		{ "event", required_argument, NULL, 'e' },
+		{ "limit", required_argument, NULL, 'l' },
+		{ "json", no_argument, NULL, 'j' },
 		{ 0 },
 	};
 	int c, event, i;
@@ -137,7 +141,8 @@ static int parse(int argc, char **argv, struct filter *f, bool *json)
 		case 'e':
 			event = qgpu_event_from_name(optarg);
 			if (event <= 0) {
-				fprintf(stderr, "qwamos-gpu: --event: '%s' found; accepted:", optarg);
+				fprintf(stderr,
+					"qwamos-gpu: --event: '%s' found; accepted:", optarg);
 				for (i = 1; i < QWAMOS_GPU_EV_COUNT; i++)
 					fprintf(stderr, " %s", qgpu_event_name(i));
 				fputc('\n', stderr);
@@ -147,7 +152,8 @@ static int parse(int argc, char **argv, struct filter *f, bool *json)
 			break;
 		case 'l':
 			if (number(optarg, &f->limit)) {
-				gpu_fail("--limit: '%s' found, a number from 1 to %d accepted", optarg, MAX);
+				gpu_fail("--limit: '%s' found, a number from 1 to %d accepted",
+					 optarg, MAX);
 				return EXIT_USAGE;
 			}
 			break;
@@ -182,7 +188,8 @@ int gpu_audit(int argc, char **argv)
 	ret = collect(ctl, &f, &log, &reason);
 	close(ctl);
 	if (ret)
-		gpu_fail("the audit log can't be read: %s", reason ? qgpu_reason_text(reason) : strerror(-ret));
+		gpu_fail("the audit log can't be read: %s",
+			 reason ? qgpu_reason_text(reason) : strerror(-ret));
 	else
 		ret = show(&log, json);
 	free(log.recs);

@@ -45,16 +45,21 @@ static int add_devices(int ctl, struct json_object *doc)
 
 static void print(struct json_object *doc)
 {
-	struct json_object *devs = qjson_get(doc, "devices"), *list = qjson_get(doc, "capabilities");
+	struct json_object *devs = qjson_get(doc, "devices"),
+			   *list = qjson_get(doc, "capabilities");
 	size_t i;
 
-	printf("module:          version %lld, instance %s\n", (long long)qjson_get_int(doc, "version", 0), qjson_get_str(doc, "instance"));
+	printf("module:          version %lld, instance %s\n",
+	       (long long)qjson_get_int(doc, "version", 0), qjson_get_str(doc, "instance"));
 	printf("capabilities:   ");
 	for (i = 0; i < qjson_len(list); i++)
 		printf(" %s", json_object_get_string(qjson_at(list, i)));
 	printf("\nrevoke timeout:  %lld s\n", (long long)qjson_get_int(doc, "revoke_timeout_s", 0));
-	printf("audit:           %lld records for each active VM\n", (long long)qjson_get_int(doc, "audit_records", 0));
-	printf("devices:         %lld, %lld of them GPUs", (long long)qjson_get_int(devs, "total", 0), (long long)qjson_get_int(devs, "gpus", 0));
+	printf("audit:           %lld records for each active VM\n",
+	       (long long)qjson_get_int(doc, "audit_records", 0));
+	printf("devices:         %lld, %lld of them GPUs",
+	       (long long)qjson_get_int(devs, "total", 0),
+	       (long long)qjson_get_int(devs, "gpus", 0));
 	json_object_object_foreach(qjson_get(devs, "states"), name, count)
 		if (json_object_get_int(count))
 			printf("; %d %s", json_object_get_int(count), name);

@@ -13,19 +13,19 @@
 #include "vm/vm.h"
 
 static const char usage[] =
-"usage: qwamos-gpu vm run NAME --level LEVEL [OPTION]... -- COMMAND [ARG]...\n"
-"Makes a VM called NAME, gives it its devices, and runs COMMAND as its process. When\n"
-"COMMAND ends, so does the VM: what is left in its cgroup is killed, its devices are\n"
-"reset and scrubbed, and what was bound for it goes back to its driver.\n"
-"  --level LEVEL     untrusted, low, medium, high or system\n"
-"  --device ADDRESS  give it this GPU, with all of its IOMMU group; may be repeated\n"
-"  --scrub HOW       what is demanded of the wipe before: bar (default), full or none\n"
-"  --bind            bind devices that are not on qwamos_vfio_pci (the default)\n"
-"  --no-bind         refuse them instead\n"
-"  --yes             binding may take companion functions\n"
-"  --quiet           say only what goes wrong\n"
-"COMMAND finds the VM's use fd in $" QVM_ENV ". The exit status is COMMAND's, 128 + N if\n"
-"signal N ended it; 125: it was not run; 126: it can't be executed; 127: not found.\n";
+	"usage: qwamos-gpu vm run NAME --level LEVEL [OPTION]... -- COMMAND [ARG]...\n"
+	"Makes a VM called NAME, gives it its devices, and runs COMMAND as its process. When\n"
+	"COMMAND ends, so does the VM: what is left in its cgroup is killed, its devices are\n"
+	"reset and scrubbed, and what was bound for it goes back to its driver.\n"
+	"  --level LEVEL     untrusted, low, medium, high or system\n"
+	"  --device ADDRESS  give it this GPU, with all of its IOMMU group; may be repeated\n"
+	"  --scrub HOW       what is demanded of the wipe before: bar (default), full or none\n"
+	"  --bind            bind devices that are not on qwamos_vfio_pci (the default)\n"
+	"  --no-bind         refuse them instead\n"
+	"  --yes             binding may take companion functions\n"
+	"  --quiet           say only what goes wrong\n"
+	"COMMAND finds the VM's use fd in $" QVM_ENV ". The exit status is COMMAND's, 128 + N if\n"
+	"signal N ended it; 125: it was not run; 126: it can't be executed; 127: not found.\n";
 
 struct run {
 	struct qvm_opts vm;
@@ -68,7 +68,7 @@ static int scrub_arg(struct run *r, const char *arg)
 static int device_arg(struct run *r, const char *arg)
 {
 	char full[QPCI_ADDR_LEN];
-	char (*slot)[QPCI_ADDR_LEN];
+	char(*slot)[QPCI_ADDR_LEN];
 
 	if (!qpci_parse_addr(arg, full))
 		return use_error("--device", arg, "an address such as 0000:01:00.0 or 01:00.0 is");
@@ -81,10 +81,14 @@ static int device_arg(struct run *r, const char *arg)
 static int parse(int argc, char **argv, struct run *r)
 {
 	static const struct option options[] = {
-		{ "level", required_argument, NULL, 'l' },   { "device", required_argument, NULL, 'd' },
-		{ "scrub", required_argument, NULL, 's' },   { "bind", no_argument, NULL, 'b' },
-		{ "no-bind", no_argument, NULL, 'n' },	     { "yes", no_argument, NULL, 'y' },
-		{ "quiet", no_argument, NULL, 'q' },	     { "help", no_argument, NULL, 'h' },
+		{ "level", required_argument, NULL, 'l' },
+		{ "device", required_argument, NULL, 'd' },
+		{ "scrub", required_argument, NULL, 's' },
+		{ "bind", no_argument, NULL, 'b' },
+		{ "no-bind", no_argument, NULL, 'n' },
+		{ "yes", no_argument, NULL, 'y' },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	int c, ret = 0;

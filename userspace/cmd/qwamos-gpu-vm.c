@@ -17,7 +17,8 @@ static struct json_object *to_json(const struct qwamos_gpu_vm *v)
 
 	qjson_add_int(o, "id", v->vm_id);
 	qjson_add_str(o, "name", v->name);
-	qjson_add_str(o, "level", v->level == QWAMOS_GPU_LEVEL_NONE ? NULL : qgpu_level_name(v->level));
+	qjson_add_str(o, "level",
+		      v->level == QWAMOS_GPU_LEVEL_NONE ? NULL : qgpu_level_name(v->level));
 	qjson_add_str(o, "state", v->state == QWAMOS_GPU_VM_LIVE ? "live" : "ending");
 	qjson_add_str(o, "end_reason", v->end_reason ? qgpu_reason_name(v->end_reason) : NULL);
 	qjson_add_int(o, "devices", v->devices);
@@ -37,14 +38,18 @@ static void print(struct json_object *list)
 		puts("no VMs");
 		return;
 	}
-	printf("%-6s %-20s %-10s %-8s %8s %5s %7s %7s\n", "ID", "NAME", "LEVEL", "STATE", "DEVICES", "OPEN", "DENIED", "PID");
+	printf("%-6s %-20s %-10s %-8s %8s %5s %7s %7s\n", "ID", "NAME", "LEVEL", "STATE", "DEVICES",
+	       "OPEN", "DENIED", "PID");
 	for (i = 0; i < qjson_len(list); i++) {
 		struct json_object *o = qjson_at(list, i);
 		const char *level = qjson_get_str(o, "level");
 
-		printf("%-6lld %-20s %-10s %-8s %8lld %5lld %7lld %7lld\n", (long long)qjson_get_int(o, "id", 0), qjson_get_str(o, "name"),
-		       level ? level : "none", qjson_get_str(o, "state"), (long long)qjson_get_int(o, "devices", 0),
-		       (long long)qjson_get_int(o, "devices_open", 0), (long long)qjson_get_int(o, "denied", 0),
+		printf("%-6lld %-20s %-10s %-8s %8lld %5lld %7lld %7lld\n",
+		       (long long)qjson_get_int(o, "id", 0), qjson_get_str(o, "name"),
+		       level ? level : "none", qjson_get_str(o, "state"),
+		       (long long)qjson_get_int(o, "devices", 0),
+		       (long long)qjson_get_int(o, "devices_open", 0),
+		       (long long)qjson_get_int(o, "denied", 0),
 		       (long long)qjson_get_int(o, "pid", 0));
 	}
 }
@@ -74,7 +79,8 @@ static int vm_list(int argc, char **argv)
 	ret = qgpu_list_vms(ctl, &vms, &n, &reason);
 	close(ctl);
 	if (ret)
-		return gpu_fail("the VMs can't be listed: %s", reason ? qgpu_reason_text(reason) : strerror(-ret));
+		return gpu_fail("the VMs can't be listed: %s",
+				reason ? qgpu_reason_text(reason) : strerror(-ret));
 	list = qjson_arr();
 	for (i = 0; i < n; i++)
 		qjson_push(list, to_json(&vms[i]));
@@ -95,6 +101,7 @@ int gpu_vm(int argc, char **argv)
 		return gpu_vm_run(argc - 1, argv + 1);
 	if (argc > 1)
 		gpu_fail("vm has no command '%s'", argv[1]);
-	fputs("usage: qwamos-gpu vm list [--json]\n       qwamos-gpu vm run NAME --level LEVEL [OPTION]... -- COMMAND [ARG]...\n", stderr);
+	fputs("usage: qwamos-gpu vm list [--json]\n       qwamos-gpu vm run NAME --level LEVEL [OPTION]... -- COMMAND [ARG]...\n",
+	      stderr);
 	return EXIT_USAGE;
 }

@@ -14,13 +14,15 @@ static const struct command {
 	const char *help;
 } commands[] = {
 	{ "info", gpu_info, "info [--json]\n\t\tthe kernel module: version, limits, devices, VMs" },
-	{ "vm", gpu_vm, "vm list [--json]\n\t\tthe VMs that the kernel knows\n"
+	{ "vm", gpu_vm,
+	  "vm list [--json]\n\t\tthe VMs that the kernel knows\n"
 	  "  vm run NAME --level LEVEL [--device ADDRESS]... [OPTION]... -- COMMAND [ARG]...\n"
 	  "\t\truns COMMAND as the process of a new VM; see qwamos-gpu vm run --help" },
-	{ "audit", gpu_audit, "audit [--vm NAME] [--event EVENT] [--limit 100] [--json]\n\t\twhat was allowed, refused and done" },
+	{ "audit", gpu_audit,
+	  "audit [--vm NAME] [--event EVENT] [--limit 100] [--json]\n\t\twhat was allowed, refused and done" },
 };
 
-#define N_COMMANDS	(sizeof(commands) / sizeof(commands[0]))
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 int gpu_fail(const char *fmt, ...)
 {
@@ -46,7 +48,8 @@ int gpu_open(void)
 	if (fd == -ENOENT)
 		gpu_fail(QWAMOS_GPU_DEVICE " is missing: load the module: modprobe qwamos_gpu");
 	else if (fd < 0)
-		gpu_fail(QWAMOS_GPU_DEVICE ": %s%s", strerror(-fd), fd == -EACCES ? "; be root, or in the group qwamos" : "");
+		gpu_fail(QWAMOS_GPU_DEVICE ": %s%s", strerror(-fd),
+			 fd == -EACCES ? "; be root, or in the group qwamos" : "");
 	return fd < 0 ? -1 : fd;
 }
 

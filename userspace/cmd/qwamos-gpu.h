@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Commands of qwamos-gpu. Each gets its own name as argv[0] and returns the program's exit status. */
+/* Commands of qwamos-gpu: each gets its own name as argv[0], and returns the exit status. */
 #ifndef QWAMOS_CMD_QWAMOS_GPU_H
 #define QWAMOS_CMD_QWAMOS_GPU_H
 
 /* Exit status of a command that could not do what it was asked to; of wrong use. */
-#define EXIT_FAILED	1
-#define EXIT_USAGE	2
+#define EXIT_FAILED 1
+#define EXIT_USAGE  2
 
-/* vm run: COMMAND did not come to run; it can't be executed; it was not found. As env(1) and timeout(1) have it. */
-#define EXIT_NOT_RUN	125
-#define EXIT_NO_EXEC	126
-#define EXIT_NOT_FOUND	127
+/*
+ * vm run: COMMAND did not come to run; it can't be executed; it was not found. As env(1) and
+ * timeout(1) have it.
+ */
+#define EXIT_NOT_RUN   125
+#define EXIT_NO_EXEC   126
+#define EXIT_NOT_FOUND 127
 
 /** gpu_info() - qwamos-gpu info */
 int gpu_info(int argc, char **argv);

@@ -22,10 +22,13 @@
 #include "vm/pick.h"
 #include "vm/vm.h"
 
-/* What QEMU needs beside the guest's memory to be locked for VFIO, in bytes; what libvirt gives, too. */
-#define MEMLOCK_EXTRA	(1ULL << 30)
+/*
+ * What QEMU needs beside the guest's memory to be locked for VFIO, in bytes; what libvirt gives,
+ * too.
+ */
+#define MEMLOCK_EXTRA (1ULL << 30)
 /* How long QEMU may take to quit, in ms. */
-#define QUIT_MS		5000
+#define QUIT_MS 5000
 
 struct start {
 	bool dry_run;
@@ -36,11 +39,11 @@ struct start {
 	const char *serial;
 	struct qconfig config;
 	struct qdiags diags;
-	char path[PATH_MAX];			/* of the config */
-	const char **devices;			/* as asked for, in full */
+	char path[PATH_MAX]; /* of the config */
+	const char **devices; /* as asked for, in full */
 	size_t n_devices;
 	char picked[QPCI_ADDR_LEN];
-	char (*endpoints)[QPCI_ADDR_LEN];	/* all that comes with them */
+	char (*endpoints)[QPCI_ADDR_LEN]; /* all that comes with them */
 	size_t n_endpoints;
 	struct qmp *qmp;
 	struct qvm vm;
@@ -66,7 +69,8 @@ static int load(struct start *s, const char *file)
 		return vm_fail("%s: %s", file, strerror(errno));
 	bad = qconfig_load(file, &s->config, &s->diags);
 	if (!bad)
-		bad = qconfig_startable(&s->config, &s->diags) | qemu_extra_check(&s->config, &s->diags);
+		bad = qconfig_startable(&s->config, &s->diags) |
+		      qemu_extra_check(&s->config, &s->diags);
 	for (i = 0; i < s->diags.n; i++) {
 		char *line = qdiag_format(&s->diags, &s->diags.list[i]);
 
@@ -76,7 +80,8 @@ static int load(struct start *s, const char *file)
 	if (bad)
 		return vm_fail("%s can't be started", s->config.name ? s->config.name : file);
 	if (s->strict && qdiags_count(&s->diags, QDIAG_WARNING))
-		return vm_fail("%s is not started: --strict turns warnings into errors", s->config.name);
+		return vm_fail("%s is not started: --strict turns warnings into errors",
+			       s->config.name);
 	return 0;
 }
 
@@ -104,7 +109,9 @@ static int find_devices(struct start *s)
 static void build(struct start *s, int qmp_fd, struct qemu_args *a)
 {
 	const char **addrs = qmem_calloc(s->n_endpoints + 1, sizeof(*addrs));
-	struct qemu_host h = { .devices = addrs, .n_devices = s->n_endpoints, .qmp_fd = qmp_fd, .serial = s->serial };
+	struct qemu_host h = {
+		.devices = addrs, .n_devices = s->n_endpoints, .qmp_fd = qmp_fd, .serial = s->serial
+	};
 	size_t i;
 
 	for (i = 0; i < s->n_endpoints; i++)
@@ -113,7 +120,8 @@ static void build(struct start *s, int qmp_fd, struct qemu_args *a)
 	free(addrs);
 }
 
-static struct json_object *plan_json(const struct start *s, const struct qemu_args *a, struct json_object *bind)
+static struct json_object *plan_json(const struct start *s, const struct qemu_args *a,
+				     struct json_object *bind)
 {
 	struct json_object *o = qjson_obj(), *list;
 	size_t i;
@@ -230,7 +238,8 @@ static void tick(void *arg)
 
 static int spawn(struct start *s, struct qerr *err)
 {
-	struct qvm_program p = { .n_keep = 1, .memlock = ((rlim_t)s->config.memory_mib << 20) + MEMLOCK_EXTRA };
+	struct qvm_program p = { .n_keep = 1,
+				 .memlock = ((rlim_t)s->config.memory_mib << 20) + MEMLOCK_EXTRA };
 	struct qemu_args a;
 	int fd, ret;
 
@@ -251,10 +260,17 @@ static int spawn(struct start *s, struct qerr *err)
 static int run(struct start *s)
 {
 	struct qvm_opts o = {
-		.name = s->config.name, .level = s->config.level, .devices = s->devices, .n_devices = s->n_devices, .config = s->path,
-		.flags = s->yes ? QVM_F_YES : 0, .say = vm_say,
+		.name = s->config.name,
+		.level = s->config.level,
+		.devices = s->devices,
+		.n_devices = s->n_devices,
+		.config = s->path,
+		.flags = s->yes ? QVM_F_YES : 0,
+		.say = vm_say,
 	};
-	struct qvm_watch w = { .arg = s, .on_fd = on_qmp, .on_signal = on_signal, .tick = tick, .tick_ms = 500 };
+	struct qvm_watch w = {
+		.arg = s, .on_fd = on_qmp, .on_signal = on_signal, .tick = tick, .tick_ms = 500
+	};
 	struct qerr err = { 0 }, end_err = { 0 };
 	int ret, status = EXIT_FAILED;
 
@@ -269,7 +285,7 @@ static int run(struct start *s)
 	if (ret)
 		vm_fail("%s", err.msg);
 	else if (s->stage != RUNNING)
-		status = 0;	/* it was asked for, one way or the other */
+		status = 0; /* it was asked for, one way or the other */
 	else if (status > 128)
 		vm_fail("the QEMU of VM %s was killed by signal %d", s->config.name, status - 128);
 	else if (status)
@@ -289,10 +305,14 @@ static int run(struct start *s)
 static int parse(int argc, char **argv, struct start *s)
 {
 	static const struct option options[] = {
-		{ "dry-run", no_argument, NULL, 'd' },	    { "json", no_argument, NULL, 'j' },
-		{ "strict", no_argument, NULL, 's' },	    { "yes", no_argument, NULL, 'y' },
-		{ "serial", required_argument, NULL, 'f' }, { "grace", required_argument, NULL, 'g' },
-		{ "foreground", no_argument, NULL, 'F' },   { 0 },
+		{ "dry-run", no_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "strict", no_argument, NULL, 's' },
+		{ "yes", no_argument, NULL, 'y' },
+		{ "serial", required_argument, NULL, 'f' },
+		{ "grace", required_argument, NULL, 'g' },
+		{ "foreground", no_argument, NULL, 'F' },
+		{ 0 },
 	};
 	char *end;
 	int c;

@@ -40,15 +40,22 @@ static int stop(const char *name, int signo, int timeout_s)
 	if (qrecord_find(name, &r, &err))
 		return vm_fail("%s", err.msg);
 	fd = r.pid > 0 ? pidfd_open(r.pid, 0) : -1;
-	/* Alive after the open: then the fd is the supervisor's, and no later process's of that number. */
+	/*
+	 * Alive after the open: then the fd is the supervisor's, and no later process's of that
+	 * number.
+	 */
 	if (fd < 0 || !qrecord_alive(&r)) {
-		ret = vm_fail("the supervisor of VM %s is gone; what it has left is put back when the next VM is started", name);
+		ret = vm_fail(
+			"the supervisor of VM %s is gone; what it has left is put back when the next VM is started",
+			name);
 	} else if (pidfd_send_signal(fd, signo, NULL, 0)) {
 		ret = vm_fail("process %d: %s", r.pid, strerror(errno));
 	} else {
 		p = (struct pollfd){ .fd = fd, .events = POLLIN };
 		if (poll(&p, 1, timeout_s * 1000) != 1)
-			ret = vm_fail("VM %s still runs after %d s; qwamos-vm stop --now %s switches it off", name, timeout_s, name);
+			ret = vm_fail(
+				"VM %s still runs after %d s; qwamos-vm stop --now %s switches it off",
+				name, timeout_s, name);
 	}
 	if (fd >= 0)
 		close(fd);
@@ -109,8 +116,9 @@ static void print(struct json_object *list)
 		struct json_object *o = qjson_at(list, i);
 		const char *config = qjson_get_str(o, "config");
 
-		printf("%-20s %-10s %10lld  %s\n", qjson_get_str(o, "name"), qjson_get_str(o, "state"),
-		       (long long)qjson_get_int(o, "supervisor", 0), config ? config : "-");
+		printf("%-20s %-10s %10lld  %s\n", qjson_get_str(o, "name"),
+		       qjson_get_str(o, "state"), (long long)qjson_get_int(o, "supervisor", 0),
+		       config ? config : "-");
 	}
 }
 

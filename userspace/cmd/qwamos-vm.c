@@ -11,7 +11,8 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } commands[] = {
-	{ "start", vm_start, "start CONFIG [OPTION]...\n\t\tstarts the VM of a config file, and watches it until it ends\n"
+	{ "start", vm_start,
+	  "start CONFIG [OPTION]...\n\t\tstarts the VM of a config file, and watches it until it ends\n"
 	  "      --dry-run        print what would be done; do nothing\n"
 	  "      --json           with --dry-run: as JSON\n"
 	  "      --strict         refuse a config that asks for protection which is not carried out\n"
@@ -19,11 +20,13 @@ static const struct command {
 	  "      --serial FILE    the VM's serial console goes there, not to the terminal\n"
 	  "      --grace SECONDS  how long the guest has to power off when it is stopped (30)\n"
 	  "      --foreground     stay with the VM (the default)" },
-	{ "stop", vm_stop, "stop NAME [--now] [--timeout SECONDS]\n\t\tlets the guest power off; --now: switches it off" },
-	{ "list", vm_list, "list [--json]\n\t\tthe VMs that run, and those whose supervisor was killed" },
+	{ "stop", vm_stop,
+	  "stop NAME [--now] [--timeout SECONDS]\n\t\tlets the guest power off; --now: switches it off" },
+	{ "list", vm_list,
+	  "list [--json]\n\t\tthe VMs that run, and those whose supervisor was killed" },
 };
 
-#define N_COMMANDS	(sizeof(commands) / sizeof(commands[0]))
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
 static void tell(const char *fmt, va_list ap)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Commands of qwamos-vm. Each gets its own name as argv[0] and returns the program's exit status. */
+/* Commands of qwamos-vm: each gets its own name as argv[0], and returns the exit status. */
 #ifndef QWAMOS_CMD_QWAMOS_VM_H
 #define QWAMOS_CMD_QWAMOS_VM_H
 
 /* Exit status of a command that could not do what it was asked to; of wrong use. */
-#define EXIT_FAILED	1
-#define EXIT_USAGE	2
+#define EXIT_FAILED 1
+#define EXIT_USAGE  2
 
 /** vm_start() - qwamos-vm start */
 int vm_start(int argc, char **argv);

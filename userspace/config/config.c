@@ -15,14 +15,15 @@
 #include "kmod/policy.h"
 #include "util/mem.h"
 
-#define PATH_LEN	512
+#define PATH_LEN 512
 
 static void defaults(struct qconfig *c)
 {
 	struct utsname host;
 
 	memset(c, 0, sizeof(*c));
-	c->machine = !uname(&host) && !strcmp(host.machine, "aarch64") ? QMACHINE_VIRT : QMACHINE_Q35;
+	c->machine = !uname(&host) && !strcmp(host.machine, "aarch64") ? QMACHINE_VIRT
+								       : QMACHINE_Q35;
 	c->gic_version = 3;
 	c->cores = 1;
 	c->memory_mib = 512;
@@ -62,7 +63,8 @@ static bool says_no(const struct qnode *n)
 }
 
 /* All keys of a section of ours, for an error that says what is accepted. */
-static void add_unknown(struct qdiags *d, const struct qnode *n, const char *path, const char *section)
+static void add_unknown(struct qdiags *d, const struct qnode *n, const char *path,
+			const char *section)
 {
 	char accepted[512] = "";
 	size_t len = strlen(section), at = 0;
@@ -70,8 +72,10 @@ static void add_unknown(struct qdiags *d, const struct qnode *n, const char *pat
 
 	for (k = qkeys; k->path; k++)
 		if (!strncmp(k->path, section, len) && k->path[len] == '.' && at < sizeof(accepted))
-			at += snprintf(accepted + at, sizeof(accepted) - at, "%s%s", at ? ", " : "", k->path + len + 1);
-	qdiag_add(d, QDIAG_ERROR, n->at, path, "no such key; accepted in %s: %s", section, accepted);
+			at += snprintf(accepted + at, sizeof(accepted) - at, "%s%s", at ? ", " : "",
+				       k->path + len + 1);
+	qdiag_add(d, QDIAG_ERROR, n->at, path, "no such key; accepted in %s: %s", section,
+		  accepted);
 }
 
 static void walk(const struct qnode *map, const char *section, struct qconfig *c, struct qdiags *d)
@@ -81,8 +85,10 @@ static void walk(const struct qnode *map, const char *section, struct qconfig *c
 	char path[PATH_LEN];
 
 	for (n = map->child; n; n = n->next) {
-		if (snprintf(path, sizeof(path), "%s%s%s", section, section[0] ? "." : "", n->key) >= (int)sizeof(path)) {
-			qdiag_add(d, QDIAG_ERROR, n->at, section, "a key of more than %d characters", PATH_LEN - 1);
+		if (snprintf(path, sizeof(path), "%s%s%s", section, section[0] ? "." : "",
+			     n->key) >= (int)sizeof(path)) {
+			qdiag_add(d, QDIAG_ERROR, n->at, section,
+				  "a key of more than %d characters", PATH_LEN - 1);
 			continue;
 		}
 		k = find_key(path);
@@ -95,12 +101,14 @@ static void walk(const struct qnode *map, const char *section, struct qconfig *c
 			walk(n, path, c, d);
 		} else if (qkey_is_security(path)) {
 			if (!says_no(n))
-				qdiag_add(d, QDIAG_WARNING, n->at, path, "not carried out: nothing is protected by it");
+				qdiag_add(d, QDIAG_WARNING, n->at, path,
+					  "not carried out: nothing is protected by it");
 		} else if (qkey_is_section(path)) {
 			if (n->type == QNODE_MAP)
 				walk(n, path, c, d);
 			else if (!says_no(n))
-				qdiag_add(d, QDIAG_ERROR, n->value_at, path, "%s found; accepted: a map of keys",
+				qdiag_add(d, QDIAG_ERROR, n->value_at, path,
+					  "%s found; accepted: a map of keys",
 					  n->type == QNODE_SEQ ? "a list" : "a word");
 		} else if (!strcmp(section, "gpu")) {
 			add_unknown(d, n, path, section);
@@ -121,7 +129,8 @@ static struct qmark place(const struct qnode *root, const char *section, const c
 
 static void note_places(const struct qnode *root, struct qconfig *c)
 {
-	const struct qnode *disk = qtree_child(qtree_child(qtree_child(root, "hardware"), "disk"), "primary");
+	const struct qnode *disk =
+		qtree_child(qtree_child(qtree_child(root, "hardware"), "disk"), "primary");
 
 	c->at.gpu = place(root, "gpu", NULL);
 	c->at.access = place(root, "gpu", "access_mode");
@@ -139,19 +148,25 @@ static void check_gpu(const struct qnode *root, const struct qconfig *c, struct 
 	const struct qnode *gpu = qtree_child(root, "gpu");
 
 	if (c->vram_limit_mib > (int)l->vram_mib)
-		qdiag_add(d, QDIAG_ERROR, qtree_child(gpu, "vram_limit_mb")->value_at, "gpu.vram_limit_mb",
-			  "'%d' found; the level %s allows %u", c->vram_limit_mib, l->name, l->vram_mib);
+		qdiag_add(d, QDIAG_ERROR, qtree_child(gpu, "vram_limit_mb")->value_at,
+			  "gpu.vram_limit_mb", "'%d' found; the level %s allows %u",
+			  c->vram_limit_mib, l->name, l->vram_mib);
 	if (c->compute_share > (int)l->compute_percent)
-		qdiag_add(d, QDIAG_ERROR, qtree_child(gpu, "compute_share_percent")->value_at, "gpu.compute_share_percent",
-			  "'%d' found; the level %s allows %u", c->compute_share, l->name, l->compute_percent);
+		qdiag_add(d, QDIAG_ERROR, qtree_child(gpu, "compute_share_percent")->value_at,
+			  "gpu.compute_share_percent", "'%d' found; the level %s allows %u",
+			  c->compute_share, l->name, l->compute_percent);
 	if (c->allow_vulkan == 1 && l->vulkan == QGPU_VULKAN_NONE)
-		qdiag_add(d, QDIAG_ERROR, qtree_child(gpu, "allow_vulkan")->value_at, "gpu.allow_vulkan",
-			  "'true' found; the level %s allows no Vulkan", l->name);
+		qdiag_add(d, QDIAG_ERROR, qtree_child(gpu, "allow_vulkan")->value_at,
+			  "gpu.allow_vulkan", "'true' found; the level %s allows no Vulkan",
+			  l->name);
 	if (c->allow_compute == 1 && !(l->ops & 1U << QWAMOS_GPU_OP_COMPUTE_SHADER))
-		qdiag_add(d, QDIAG_ERROR, qtree_child(gpu, "allow_compute")->value_at, "gpu.allow_compute",
-			  "'true' found; the level %s allows no compute", l->name);
-	if (c->gpu_enabled && c->access == QACCESS_PASSTHROUGH && !(l->ops & 1U << QWAMOS_GPU_OP_PASSTHROUGH))
-		qdiag_add(d, QDIAG_WARNING, c->at.access, "gpu.access_mode", "passthrough is not allowed at the level %s, only at system", l->name);
+		qdiag_add(d, QDIAG_ERROR, qtree_child(gpu, "allow_compute")->value_at,
+			  "gpu.allow_compute", "'true' found; the level %s allows no compute",
+			  l->name);
+	if (c->gpu_enabled && c->access == QACCESS_PASSTHROUGH &&
+	    !(l->ops & 1U << QWAMOS_GPU_OP_PASSTHROUGH))
+		qdiag_add(d, QDIAG_WARNING, c->at.access, "gpu.access_mode",
+			  "passthrough is not allowed at the level %s, only at system", l->name);
 }
 
 int qconfig_load(const char *file, struct qconfig *c, struct qdiags *d)
@@ -169,7 +184,8 @@ int qconfig_load(const char *file, struct qconfig *c, struct qdiags *d)
 		int skip = 0;
 
 		/* The reader's text begins with the place. */
-		if (!strncmp(text, file, len) && sscanf(text + len, ":%u:%u: %n", &at.line, &at.col, &skip) >= 2 && skip)
+		if (!strncmp(text, file, len) &&
+		    sscanf(text + len, ":%u:%u: %n", &at.line, &at.col, &skip) >= 2 && skip)
 			text += len + skip;
 		else if (!strncmp(text, file, len) && !strncmp(text + len, ": ", 2))
 			text += len + 2;
@@ -198,14 +214,18 @@ int qconfig_startable(const struct qconfig *c, struct qdiags *d)
 	size_t before = qdiags_count(d, QDIAG_ERROR);
 
 	if (!c->gpu || !c->gpu_enabled)
-		qdiag_add(d, QDIAG_ERROR, c->at.gpu, "gpu.enabled", "VMs without a GPU of their own can't be started yet: only "
+		qdiag_add(d, QDIAG_ERROR, c->at.gpu, "gpu.enabled",
+			  "VMs without a GPU of their own can't be started yet: only "
 			  "'enabled: true' with 'access_mode: passthrough'");
 	else if (c->access != QACCESS_PASSTHROUGH)
-		qdiag_add(d, QDIAG_ERROR, c->at.access, "gpu.access_mode", "'%s' can't be started yet: only passthrough", accesses[c->access]);
+		qdiag_add(d, QDIAG_ERROR, c->at.access, "gpu.access_mode",
+			  "'%s' can't be started yet: only passthrough", accesses[c->access]);
 	if (c->net != QNET_AIRGAPPED)
-		qdiag_add(d, QDIAG_ERROR, c->at.net, "network.mode", "VMs with a network can't be started yet: only airgapped");
+		qdiag_add(d, QDIAG_ERROR, c->at.net, "network.mode",
+			  "VMs with a network can't be started yet: only airgapped");
 	else if (c->net_device && strcmp(c->net_device, "none"))
-		qdiag_add(d, QDIAG_WARNING, c->at.net, "network.device", "'%s' is not there in an airgapped VM", c->net_device);
+		qdiag_add(d, QDIAG_WARNING, c->at.net, "network.device",
+			  "'%s' is not there in an airgapped VM", c->net_device);
 	check_file(c->kernel, "boot.kernel", c->at.kernel, d);
 	check_file(c->initrd, "boot.initrd", c->at.initrd, d);
 	check_file(c->disk, "hardware.disk.primary.path", c->at.disk, d);
@@ -225,8 +245,9 @@ static void free_list(struct qconfig_list *list)
 
 void qconfig_free(struct qconfig *c)
 {
-	char **texts[] = { &c->name, &c->type, &c->description, &c->cpu_model, &c->disk, &c->disk_format, &c->disk_cache, &c->graphics,
-			   &c->kernel, &c->initrd, &c->cmdline, &c->net_device };
+	char **texts[] = { &c->name,   &c->type,	&c->description, &c->cpu_model,
+			   &c->disk,   &c->disk_format, &c->disk_cache,	 &c->graphics,
+			   &c->kernel, &c->initrd,	&c->cmdline,	 &c->net_device };
 	size_t i;
 
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A VM's config.yaml. qconfig_load() reads the file, in both of the schemas in use, and says of each key that it does not carry out so;
- * qconfig_startable() tells what a start can't do yet. What is asked of the GPU is held against the table of trust levels.
+ * A VM's config.yaml. qconfig_load() reads the file, in both of the schemas in use, and says of
+ * each key that it does not carry out so; qconfig_startable() tells what a start can't do yet. What
+ * is asked of the GPU is held against the table of trust levels.
  */
 #ifndef QWAMOS_CONFIG_CONFIG_H
 #define QWAMOS_CONFIG_CONFIG_H
@@ -150,7 +151,8 @@ struct qconfig {
 int qconfig_load(const char *file, struct qconfig *c, struct qdiags *d);
 
 /**
- * qconfig_startable() - whether `qwamos-vm start` can do what is asked; adds to @d what it can't, files that are missing among it
+ * qconfig_startable() - whether `qwamos-vm start` can do what is asked; adds to @d what it can't,
+ * files that are missing among it
  *
  * Return: 0 or -EINVAL
  */

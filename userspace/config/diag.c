@@ -7,7 +7,8 @@
 
 #include "util/mem.h"
 
-void qdiag_add(struct qdiags *d, enum qdiag_kind kind, struct qmark at, const char *key, const char *fmt, ...)
+void qdiag_add(struct qdiags *d, enum qdiag_kind kind, struct qmark at, const char *key,
+	       const char *fmt, ...)
 {
 	struct qdiag *one = QMEM_GROW(d->list, d->n);
 	va_list ap;
@@ -38,7 +39,8 @@ char *qdiag_format(const struct qdiags *d, const struct qdiag *one)
 
 	if (one->at.line)
 		snprintf(place, sizeof(place), ":%u:%u", one->at.line, one->at.col);
-	return qmem_printf("%s%s: %s: %s%s%s", d->file, place, kinds[one->kind], one->key, one->key[0] ? ": " : "", one->text);
+	return qmem_printf("%s%s: %s: %s%s%s", d->file, place, kinds[one->kind], one->key,
+			   one->key[0] ? ": " : "", one->text);
 }
 
 void qdiags_free(struct qdiags *d)

@@ -46,8 +46,8 @@ struct qdiags {
 };
 
 /** qdiag_add() - one more; @at: { 0 } for none */
-void qdiag_add(struct qdiags *d, enum qdiag_kind kind, struct qmark at, const char *key, const char *fmt, ...)
-	__attribute__((format(printf, 5, 6)));
+void qdiag_add(struct qdiags *d, enum qdiag_kind kind, struct qmark at, const char *key,
+	       const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 /** qdiags_count() - how many of a kind there are */
 size_t qdiags_count(const struct qdiags *d, enum qdiag_kind kind);

@@ -8,8 +8,11 @@ static const char *const accels[] = { "tcg", "kvm", NULL };
 static const char *const accesses[] = { "virtio", "passthrough", "software", "none", NULL };
 static const char *const nets[] = { "airgapped", "nat", "bridge", "isolated", NULL };
 
-#define KEY(p, t, field, ...)	{ .path = (p), .type = (t), .offset = offsetof(struct qconfig, field), ##__VA_ARGS__ }
-#define ANY_INT		0x7fffffff
+#define KEY(p, t, field, ...)                                                                      \
+	{                                                                                          \
+		.path = (p), .type = (t), .offset = offsetof(struct qconfig, field), ##__VA_ARGS__ \
+	}
+#define ANY_INT 0x7fffffff
 
 const struct qkey qkeys[] = {
 	KEY("vm.name", QKEY_NAME, name),
@@ -50,14 +53,25 @@ const struct qkey qkeys[] = {
 
 /* security.seccomp: QEMU is always started with its sandbox on. */
 static const char *const known[] = {
-	"autostart", "priority", "role", "depends_on", "tools", "services", "hardware.graphics.acceleration", "hardware.disk.primary.size",
-	"resources.disk", "security.seccomp", NULL,
+	"autostart",
+	"priority",
+	"role",
+	"depends_on",
+	"tools",
+	"services",
+	"hardware.graphics.acceleration",
+	"hardware.disk.primary.size",
+	"resources.disk",
+	"security.seccomp",
+	NULL,
 };
 
 /* Names whose like protects something, wherever they stand. */
 static const char *const security[] = {
-	"security", "firewall", "encryption", "encrypted", "storage_encryption", "apparmor", "selinux", "seccomp", "memory_wipe", "network_policy",
-	"proxy", "tor", "airgap", "isolation_level", "qr_auth", "secure_boot", "sandbox", NULL,
+	"security",    "firewall", "encryption", "encrypted",	    "storage_encryption",
+	"apparmor",    "selinux",  "seccomp",	 "memory_wipe",	    "network_policy",
+	"proxy",       "tor",	   "airgap",	 "isolation_level", "qr_auth",
+	"secure_boot", "sandbox",  NULL,
 };
 
 bool qkey_is_section(const char *path)

@@ -56,10 +56,16 @@ extern const struct qkey qkeys[];
 /** qkey_is_section() - do keys of ours stand below this path? */
 bool qkey_is_section(const char *path);
 
-/** qkey_is_known() - a key of QWAMOS's that says nothing about what is started (autostart, role, ...): no word about it */
+/**
+ * qkey_is_known() - a key of QWAMOS's that says nothing about what is started (autostart, role,
+ * ...): no word about it
+ */
 bool qkey_is_known(const char *path);
 
-/** qkey_is_security() - a key whose like protects something, so that it must not be passed over in silence */
+/**
+ * qkey_is_security() - a key whose like protects something, so that it must not be passed over in
+ * silence
+ */
 bool qkey_is_security(const char *path);
 
 #endif

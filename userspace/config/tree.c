@@ -10,8 +10,8 @@
 #include "util/file.h"
 #include "util/mem.h"
 
-#define MAX_FILE	(1 << 20)
-#define MAX_DEPTH	32
+#define MAX_FILE  (1 << 20)
+#define MAX_DEPTH 32
 
 struct reader {
 	yaml_parser_t parser;
@@ -36,7 +36,8 @@ static int next_event(struct reader *r, yaml_event_t *ev)
 	if (yaml_parser_parse(&r->parser, ev))
 		return 0;
 	if (p->error == YAML_READER_ERROR)
-		return qerr_set(r->e, EBADMSG, "%s: byte %zu: %s", r->file, p->problem_offset, p->problem);
+		return qerr_set(r->e, EBADMSG, "%s: byte %zu: %s", r->file, p->problem_offset,
+				p->problem);
 	return bad(r, &p->problem_mark, p->problem ? p->problem : "not YAML");
 }
 
@@ -58,8 +59,9 @@ static int parse_key(struct reader *r, const yaml_event_t *ev, const struct qnod
 	if (strlen((const char *)ev->data.scalar.value) != ev->data.scalar.length)
 		return bad(r, &ev->start_mark, "a NUL character is not accepted");
 	if (qtree_child(map, (const char *)ev->data.scalar.value))
-		return qerr_set(r->e, EBADMSG, "%s:%zu:%zu: the key '%s' stands here a second time", r->file, ev->start_mark.line + 1,
-				ev->start_mark.column + 1, ev->data.scalar.value);
+		return qerr_set(r->e, EBADMSG, "%s:%zu:%zu: the key '%s' stands here a second time",
+				r->file, ev->start_mark.line + 1, ev->start_mark.column + 1,
+				ev->data.scalar.value);
 	return 0;
 }
 
@@ -67,7 +69,8 @@ static int parse_key(struct reader *r, const yaml_event_t *ev, const struct qnod
 static int parse_children(struct reader *r, struct qnode *parent, int depth)
 {
 	struct qnode **tail = &parent->child, *node;
-	yaml_event_type_t end = parent->type == QNODE_MAP ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT;
+	yaml_event_type_t end = parent->type == QNODE_MAP ? YAML_MAPPING_END_EVENT
+							  : YAML_SEQUENCE_END_EVENT;
 	struct qmark at;
 	yaml_event_t ev;
 	char *key;

@@ -55,7 +55,8 @@ struct qnode {
 /**
  * qtree_read() - read a file; @root: out: a map; qtree_free() it, NULL on failure
  *
- * Not accepted: more than one document, anchors and aliases, tags, a key twice in one map, keys that are no scalars, more than 32 levels.
+ * Not accepted: more than one document, anchors and aliases, tags, a key twice in one map, keys
+ * that are no scalars, more than 32 levels.
  *
  * Return: 0 or a negative errno (-EBADMSG: not what is accepted); @e says "file:line:column: what"
  */

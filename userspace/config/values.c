@@ -12,18 +12,22 @@
 #include "kmod/policy.h"
 #include "util/mem.h"
 
-static void wrong(struct qdiags *d, const struct qkey *k, const struct qnode *n, const char *accepted)
+static void wrong(struct qdiags *d, const struct qkey *k, const struct qnode *n,
+		  const char *accepted)
 {
 	if (n->type == QNODE_SCALAR)
-		qdiag_add(d, QDIAG_ERROR, n->value_at, k->path, "'%s' found; accepted: %s", n->value, accepted);
+		qdiag_add(d, QDIAG_ERROR, n->value_at, k->path, "'%s' found; accepted: %s",
+			  n->value, accepted);
 	else
-		qdiag_add(d, QDIAG_ERROR, n->value_at, k->path, "a %s found; accepted: %s", n->type == QNODE_MAP ? "map" : "list", accepted);
+		qdiag_add(d, QDIAG_ERROR, n->value_at, k->path, "a %s found; accepted: %s",
+			  n->type == QNODE_MAP ? "map" : "list", accepted);
 }
 
 /* "", ~ and null, as far as they are not in quotes: as if the key were not there. */
 static bool is_null(const struct qnode *n)
 {
-	return n->type == QNODE_SCALAR && !n->quoted && (!n->value[0] || !strcmp(n->value, "~") || !strcasecmp(n->value, "null"));
+	return n->type == QNODE_SCALAR && !n->quoted &&
+	       (!n->value[0] || !strcmp(n->value, "~") || !strcasecmp(n->value, "null"));
 }
 
 static void set_text(char **field, const char *text)
@@ -50,14 +54,16 @@ static void read_int(const struct qkey *k, const struct qnode *n, int *field, st
 	char accepted[64];
 	long value;
 
-	if (n->type == QNODE_SCALAR && read_number(n->value, k->min, k->max, &rest, &value) && !*rest) {
+	if (n->type == QNODE_SCALAR && read_number(n->value, k->min, k->max, &rest, &value) &&
+	    !*rest) {
 		*field = value;
 		return;
 	}
 	if (k->max == 0x7fffffff)
 		snprintf(accepted, sizeof(accepted), "a whole number from %d on", k->min);
 	else
-		snprintf(accepted, sizeof(accepted), "a whole number from %d to %d", k->min, k->max);
+		snprintf(accepted, sizeof(accepted), "a whole number from %d to %d", k->min,
+			 k->max);
 	wrong(d, k, n, accepted);
 }
 
@@ -70,7 +76,8 @@ static void read_mib(const struct qkey *k, const struct qnode *n, int *field, st
 	if (n->type == QNODE_SCALAR && read_number(n->value, 0, 1L << 40, &rest, &value)) {
 		/* Without a unit: MiB; else a power of 1024. */
 		unit = *rest ? strchr(units, toupper((unsigned char)*rest)) : units + 1;
-		if (unit && (!*rest || !rest[1] || !strcasecmp(rest + 1, "iB") || !strcasecmp(rest + 1, "B"))) {
+		if (unit && (!*rest || !rest[1] || !strcasecmp(rest + 1, "iB") ||
+			     !strcasecmp(rest + 1, "B"))) {
 			long shift = (unit - units - 1) * 10;
 
 			value = shift < 0 ? value >> -shift : value << shift;
@@ -107,7 +114,8 @@ static void read_word(const struct qkey *k, const struct qnode *n, int *field, s
 			*field = i;
 			return;
 		}
-		at += snprintf(accepted + at, sizeof(accepted) - at, "%s%s", i ? ", " : "", k->words[i]);
+		at += snprintf(accepted + at, sizeof(accepted) - at, "%s%s", i ? ", " : "",
+			       k->words[i]);
 	}
 	wrong(d, k, n, accepted);
 }
@@ -132,7 +140,8 @@ static void add_word(struct qconfig_list *list, const char *text, struct qmark a
 	w->at = at;
 }
 
-static void read_list(const struct qkey *k, const struct qnode *n, struct qconfig_list *list, struct qdiags *d)
+static void read_list(const struct qkey *k, const struct qnode *n, struct qconfig_list *list,
+		      struct qdiags *d)
 {
 	const struct qnode *item;
 
@@ -148,7 +157,8 @@ static void read_list(const struct qkey *k, const struct qnode *n, struct qconfi
 	}
 }
 
-static void add_address(const struct qkey *k, const struct qnode *n, struct qconfig_list *list, struct qdiags *d)
+static void add_address(const struct qkey *k, const struct qnode *n, struct qconfig_list *list,
+			struct qdiags *d)
 {
 	char addr[QPCI_ADDR_LEN];
 
@@ -158,7 +168,8 @@ static void add_address(const struct qkey *k, const struct qnode *n, struct qcon
 		wrong(d, k, n, "a PCI address such as 0000:01:00.0 or 01:00.0, or a list of them");
 }
 
-static void read_addrs(const struct qkey *k, const struct qnode *n, struct qconfig_list *list, struct qdiags *d)
+static void read_addrs(const struct qkey *k, const struct qnode *n, struct qconfig_list *list,
+		       struct qdiags *d)
 {
 	const struct qnode *item;
 
@@ -172,12 +183,14 @@ static void read_addrs(const struct qkey *k, const struct qnode *n, struct qconf
 
 static void read_name(const struct qkey *k, const struct qnode *n, char **field, struct qdiags *d)
 {
-	static const char ok[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+	static const char ok[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
 	size_t len;
 
 	if (n->type == QNODE_SCALAR) {
 		len = strlen(n->value);
-		if (len > 0 && len < QWAMOS_GPU_NAME_LEN && strspn(n->value, ok) == len && strcmp(n->value, ".") && strcmp(n->value, "..")) {
+		if (len > 0 && len < QWAMOS_GPU_NAME_LEN && strspn(n->value, ok) == len &&
+		    strcmp(n->value, ".") && strcmp(n->value, "..")) {
 			set_text(field, n->value);
 			return;
 		}

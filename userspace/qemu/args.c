@@ -92,7 +92,9 @@ static void add_disk(const struct qconfig *c, struct qemu_args *a)
 	path = escape(c->disk);
 	format = escape(c->disk_format ? c->disk_format : "raw");
 	cache = c->disk_cache ? escape(c->disk_cache) : NULL;
-	add_opt(a, "-drive", qmem_printf("if=none,id=disk0,file=%s,format=%s%s%s", path, format, cache ? ",cache=" : "", cache ? cache : ""));
+	add_opt(a, "-drive",
+		qmem_printf("if=none,id=disk0,file=%s,format=%s%s%s", path, format,
+			    cache ? ",cache=" : "", cache ? cache : ""));
 	add_opt(a, "-device", qmem_strdup("virtio-blk-pci,drive=disk0"));
 	free(path);
 	free(format);
@@ -100,8 +102,8 @@ static void add_disk(const struct qconfig *c, struct qemu_args *a)
 }
 
 /*
- * Each slot of the host behind a root port of its own, so that each device has a slot to itself, and the functions of one stay together as the
- * guest's driver expects them.
+ * Each slot of the host behind a root port of its own, so that each device has a slot to itself,
+ * and the functions of one stay together as the guest's driver expects them.
  */
 static void add_devices(const struct qemu_host *h, struct qemu_args *a)
 {
@@ -110,17 +112,22 @@ static void add_devices(const struct qemu_host *h, struct qemu_args *a)
 
 	for (i = 0; i < h->n_devices; i++) {
 		bool first = !i || !qpci_same_slot(h->devices[i - 1], h->devices[i]);
-		bool more = i + 1 < h->n_devices && qpci_same_slot(h->devices[i], h->devices[i + 1]);
+		bool more = i + 1 < h->n_devices &&
+			    qpci_same_slot(h->devices[i], h->devices[i + 1]);
 
 		if (first) {
 			port++;
 			function = 0;
-			add_opt(a, "-device", qmem_printf("pcie-root-port,id=gpu-port%u,chassis=%u,slot=%u", port, port, port));
+			add_opt(a, "-device",
+				qmem_printf("pcie-root-port,id=gpu-port%u,chassis=%u,slot=%u", port,
+					    port, port));
 		} else {
 			function++;
 		}
-		add_opt(a, "-device", qmem_printf("vfio-pci,host=%s,id=gpu%zu,bus=gpu-port%u,addr=00.%x%s", h->devices[i], i, port, function,
-						  first && more ? ",multifunction=on" : ""));
+		add_opt(a, "-device",
+			qmem_printf("vfio-pci,host=%s,id=gpu%zu,bus=gpu-port%u,addr=00.%x%s",
+				    h->devices[i], i, port, function,
+				    first && more ? ",multifunction=on" : ""));
 	}
 }
 
@@ -154,7 +161,9 @@ void qemu_args_build(const struct qconfig *c, const struct qemu_host *h, struct 
 	add_str(a, "-no-user-config");
 	add_opt(a, "-name", qmem_printf("guest=%s", name));
 	free(name);
-	add_opt(a, "-sandbox", qmem_strdup("on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"));
+	add_opt(a, "-sandbox",
+		qmem_strdup(
+			"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"));
 	add_machine(c, a);
 	add_opt(a, "-display", qmem_strdup("none"));
 	add_opt(a, "-vga", qmem_strdup("none"));
@@ -174,7 +183,8 @@ void qemu_args_build(const struct qconfig *c, const struct qemu_host *h, struct 
 
 char *qemu_args_text(const struct qemu_args *a)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=:,./@%";
+	static const char plain[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=:,./@%";
 	size_t i, room = 1;
 	char *text, *p;
 	const char *w;

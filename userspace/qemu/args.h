@@ -51,15 +51,17 @@ void qemu_args_build(const struct qconfig *c, const struct qemu_host *h, struct 
 /**
  * qemu_extra_check() - whether qemu_extra_args may be passed on
  * @c: the VM
- * @d: gets an error for each argument that would add a GPU, a VFIO device or a display, undo the sandbox or the network's absence, or
- *     take over what other keys say; a note for each that has no effect
+ * @d: gets an error for each argument that would add a GPU, a VFIO device or a display, undo the
+ * sandbox or the network's absence, or take over what other keys say; a note for each that has no
+ * effect
  *
  * Return: 0 or -EINVAL
  */
 int qemu_extra_check(const struct qconfig *c, struct qdiags *d);
 
 /**
- * qemu_extra_ignored() - how many words from @i on change nothing, because every VM is started so; they are left out
+ * qemu_extra_ignored() - how many words from @i on change nothing, because every VM is started so;
+ * they are left out
  *
  * Return: 0, 1 or 2
  */

@@ -10,7 +10,7 @@
 #include "util/json.h"
 #include "util/mem.h"
 
-#define WHERE	"qemu_extra_args"
+#define WHERE "qemu_extra_args"
 
 /* Options that are not passed on, and why. */
 static const struct {
@@ -89,12 +89,16 @@ static const struct {
 	{ "tulip", "adds a network device: network says which the VM has" },
 };
 
-#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Options of QEMU's that take no value, as far as a config may hold them. */
 static const char *const alone[] = {
-	"nographic", "nodefaults", "no-user-config", "no-reboot", "no-shutdown", "S", "snapshot", "no-hpet", "no-acpi", "no-fd-bootchk",
-	"only-migratable", "preconfig", "usb", "win2k-hack", "enable-sync-profile", "no-quit", "alt-grab", "ctrl-grab",
+	"nographic",	 "nodefaults",	    "no-user-config",
+	"no-reboot",	 "no-shutdown",	    "S",
+	"snapshot",	 "no-hpet",	    "no-acpi",
+	"no-fd-bootchk", "only-migratable", "preconfig",
+	"usb",		 "win2k-hack",	    "enable-sync-profile",
+	"no-quit",	 "alt-grab",	    "ctrl-grab",
 };
 
 static const char *const ignored[] = { "nographic", "nodefaults", "no-user-config" };
@@ -125,7 +129,8 @@ size_t qemu_extra_ignored(const struct qconfig_list *l, size_t i)
 		return 0;
 	if (one_of(name, ignored, COUNT(ignored)))
 		return 1;
-	if (!strcmp(name, "serial") && i + 1 < l->n && (!strcmp(l->v[i + 1].text, "mon:stdio") || !strcmp(l->v[i + 1].text, "stdio")))
+	if (!strcmp(name, "serial") && i + 1 < l->n &&
+	    (!strcmp(l->v[i + 1].text, "mon:stdio") || !strcmp(l->v[i + 1].text, "stdio")))
 		return 2;
 	return 0;
 }
@@ -165,11 +170,13 @@ static void check_device(const struct qconfig_word *w, struct qdiags *d)
 	size_t i;
 
 	if (!driver[0])
-		qdiag_add(d, QDIAG_ERROR, w->at, WHERE, "'%s' found; accepted after -device: the name of a device", w->text);
+		qdiag_add(d, QDIAG_ERROR, w->at, WHERE,
+			  "'%s' found; accepted after -device: the name of a device", w->text);
 	for (i = 0; i < COUNT(devices); i++) {
 		if (!strcasestr(driver, devices[i].part))
 			continue;
-		qdiag_add(d, QDIAG_ERROR, w->at, WHERE, "'%s' found; not accepted, for it %s", w->text, devices[i].why);
+		qdiag_add(d, QDIAG_ERROR, w->at, WHERE, "'%s' found; not accepted, for it %s",
+			  w->text, devices[i].why);
 		break;
 	}
 	free(driver);
@@ -181,7 +188,10 @@ static void check_value(const char *option, const struct qconfig_word *w, struct
 	if (!strcmp(option, "device"))
 		check_device(w, d);
 	else if (!strncasecmp(w->text, "mon:", 4))
-		qdiag_add(d, QDIAG_ERROR, w->at, WHERE, "'%s' found; not accepted, for it opens a monitor, which can add any device", w->text);
+		qdiag_add(
+			d, QDIAG_ERROR, w->at, WHERE,
+			"'%s' found; not accepted, for it opens a monitor, which can add any device",
+			w->text);
 }
 
 int qemu_extra_check(const struct qconfig *c, struct qdiags *d)
@@ -195,22 +205,27 @@ int qemu_extra_check(const struct qconfig *c, struct qdiags *d)
 		size_t skip = qemu_extra_ignored(l, i);
 
 		if (!name) {
-			qdiag_add(d, QDIAG_ERROR, w->at, WHERE, "'%s' found; accepted here: an option, such as -rtc", w->text);
+			qdiag_add(d, QDIAG_ERROR, w->at, WHERE,
+				  "'%s' found; accepted here: an option, such as -rtc", w->text);
 			continue;
 		}
 		if (skip) {
-			qdiag_add(d, QDIAG_NOTE, w->at, WHERE, "'%s' is left out: every VM is started so", w->text);
+			qdiag_add(d, QDIAG_NOTE, w->at, WHERE,
+				  "'%s' is left out: every VM is started so", w->text);
 			i += skip - 1;
 			continue;
 		}
 		for (j = 0; j < COUNT(refused); j++)
 			if (!strcmp(name, refused[j].option))
-				qdiag_add(d, QDIAG_ERROR, w->at, WHERE, "'%s' found; not accepted, for it %s", w->text, refused[j].why);
+				qdiag_add(d, QDIAG_ERROR, w->at, WHERE,
+					  "'%s' found; not accepted, for it %s", w->text,
+					  refused[j].why);
 		/*
-		 * What follows and does not look like an option is its value. Whatever does is looked at as an option, for this list of those
-		 * without a value may not be this QEMU's.
+		 * What follows and does not look like an option is its value. What does is looked
+		 * at as an option: another QEMU may have other options without a value.
 		 */
-		if (!one_of(name, alone, COUNT(alone)) && i + 1 < l->n && l->v[i + 1].text[0] != '-')
+		if (!one_of(name, alone, COUNT(alone)) && i + 1 < l->n &&
+		    l->v[i + 1].text[0] != '-')
 			check_value(name, &l->v[++i], d);
 	}
 	return qdiags_count(d, QDIAG_ERROR) > before ? -EINVAL : 0;

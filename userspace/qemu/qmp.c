@@ -11,16 +11,16 @@
 #include "util/json.h"
 #include "util/mem.h"
 
-#define MAX_MESSAGE	(1 << 20)
-#define MAX_WAITING	8
+#define MAX_MESSAGE (1 << 20)
+#define MAX_WAITING 8
 
 struct qmp {
 	int fd;
 	bool greeted;
 	bool ready;
-	char *waiting[MAX_WAITING];	/* commands from before QEMU was ready */
+	char *waiting[MAX_WAITING]; /* commands from before QEMU was ready */
 	size_t n_waiting;
-	char *text;			/* a line that has not ended yet */
+	char *text; /* a line that has not ended yet */
 	size_t len;
 	char *error;
 };
@@ -81,7 +81,8 @@ static int got_ready(struct qmp *q)
 	return ret;
 }
 
-static int message(struct qmp *q, struct json_object *m, void (*on_event)(void *, const char *, struct json_object *), void *arg)
+static int message(struct qmp *q, struct json_object *m,
+		   void (*on_event)(void *, const char *, struct json_object *), void *arg)
 {
 	const char *event = qjson_get_str(m, "event");
 	const char *desc;
@@ -108,7 +109,8 @@ static int message(struct qmp *q, struct json_object *m, void (*on_event)(void *
 	return q->ready ? 0 : got_ready(q);
 }
 
-static int line(struct qmp *q, const char *text, void (*on_event)(void *, const char *, struct json_object *), void *arg)
+static int line(struct qmp *q, const char *text,
+		void (*on_event)(void *, const char *, struct json_object *), void *arg)
 {
 	struct json_object *m;
 	int ret;
@@ -126,7 +128,8 @@ static int line(struct qmp *q, const char *text, void (*on_event)(void *, const 
 }
 
 /* QEMU writes each message as one line. */
-int qmp_read(struct qmp *q, void (*on_event)(void *arg, const char *name, struct json_object *event), void *arg)
+int qmp_read(struct qmp *q,
+	     void (*on_event)(void *arg, const char *name, struct json_object *event), void *arg)
 {
 	char buf[4096];
 	ssize_t n, i;

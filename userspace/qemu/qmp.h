@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* QEMU's monitor protocol over a socket, without blocking: the supervisor has other things to watch, and a VMM may be hostile. */
+/*
+ * QEMU's monitor protocol over a socket, without blocking: the supervisor has other things to
+ * watch, and a VMM may be hostile.
+ */
 #ifndef QWAMOS_QEMU_QMP_H
 #define QWAMOS_QEMU_QMP_H
 
@@ -31,9 +34,11 @@ int qmp_fd(const struct qmp *q);
  * @on_event: called for each event, may be NULL
  * @arg: its argument
  *
- * Return: 0, or a negative errno: no more will come (-EPIPE: QEMU has closed it; -EBADMSG: not QMP, or a message of more than a MiB)
+ * Return: 0, or a negative errno: no more will come (-EPIPE: QEMU has closed it; -EBADMSG: not QMP,
+ * or a message of more than a MiB)
  */
-int qmp_read(struct qmp *q, void (*on_event)(void *arg, const char *name, struct json_object *event), void *arg);
+int qmp_read(struct qmp *q,
+	     void (*on_event)(void *arg, const char *name, struct json_object *event), void *arg);
 
 /**
  * qmp_send() - a command without arguments; its answer is not waited for, an error in it is kept

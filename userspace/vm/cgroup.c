@@ -13,8 +13,10 @@
 
 #include "util/file.h"
 
+#define BLANK " \t\n"
+
 /* How deep below a VM's cgroup its processes may have made others. */
-#define MAX_DEPTH	64
+#define MAX_DEPTH 64
 
 /* A line of mountinfo: id parent dev root mount-point options [tags...] - type source options */
 static bool cgroup2_mount(char *line, char *path, size_t len)
@@ -22,7 +24,8 @@ static bool cgroup2_mount(char *line, char *path, size_t len)
 	char *save, *word, *point = NULL;
 	int field = 0;
 
-	for (word = strtok_r(line, " \n", &save); word; word = strtok_r(NULL, " \n", &save), field++) {
+	for (word = strtok_r(line, BLANK, &save); word;
+	     word = strtok_r(NULL, BLANK, &save), field++) {
 		if (field == 3 && strcmp(word, "/"))
 			return false;
 		if (field == 4)
@@ -30,7 +33,7 @@ static bool cgroup2_mount(char *line, char *path, size_t len)
 		if (field > 5 && !strcmp(word, "-"))
 			break;
 	}
-	word = word ? strtok_r(NULL, " \n", &save) : NULL;
+	word = word ? strtok_r(NULL, BLANK, &save) : NULL;
 	if (!word || !point || strcmp(word, "cgroup2"))
 		return false;
 	return snprintf(path, len, "%s", point) < (int)len;
@@ -51,7 +54,9 @@ static int mount_point(char *path, size_t len, struct qerr *e)
 	free(line);
 	fclose(f);
 	if (!found)
-		return qerr_set(e, ENOENT, "no cgroup v2 hierarchy is mounted; mount one: mount -t cgroup2 cgroup2 /sys/fs/cgroup");
+		return qerr_set(
+			e, ENOENT,
+			"no cgroup v2 hierarchy is mounted; mount one: mount -t cgroup2 cgroup2 /sys/fs/cgroup");
 	return 0;
 }
 
@@ -84,7 +89,10 @@ int qcgroup_create(const char *name, struct qcgroup *cg, struct qerr *e)
 	*slash = '/';
 	if (qfile_exists(AT_FDCWD, cg->path)) {
 		if (qcgroup_populated(cg->path))
-			return qerr_set(e, EBUSY, "processes stand in the cgroup %s, which no running VM has; end them first", cg->path);
+			return qerr_set(
+				e, EBUSY,
+				"processes stand in the cgroup %s, which no running VM has; end them first",
+				cg->path);
 		ret = qcgroup_remove(cg->path, 1000, e);
 		if (ret)
 			return ret;
@@ -159,7 +167,8 @@ int qcgroup_remove(const char *path, int timeout_ms, struct qerr *e)
 		if (ret != -EBUSY)
 			return qerr_sys(e, -ret, "rmdir %s", path);
 		if (waited >= timeout_ms)
-			return qerr_set(e, EBUSY, "processes in %s did not end within %d ms", path, timeout_ms);
+			return qerr_set(e, EBUSY, "processes in %s did not end within %d ms", path,
+					timeout_ms);
 		nanosleep(&step, NULL);
 	}
 }

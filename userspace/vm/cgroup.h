@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The cgroup of a VM: every process of the VM stands in it or below it, and the kernel module kills them all when the VM ends. Cgroups (v2) of
- * VMs are directories of "qwamos" at the top of the hierarchy.
+ * The cgroup of a VM: every process of the VM stands in it or below it, and the kernel module kills
+ * them all when the VM ends. Cgroups (v2) of VMs are directories of "qwamos" at the top of the
+ * hierarchy.
  */
 #ifndef QWAMOS_VM_CGROUP_H
 #define QWAMOS_VM_CGROUP_H
@@ -12,7 +13,7 @@
 #include "util/err.h"
 
 /** QCGROUP_PARENT - directory of the VMs' cgroups, below the mount point of the hierarchy */
-#define QCGROUP_PARENT	"qwamos"
+#define QCGROUP_PARENT "qwamos"
 
 /**
  * struct qcgroup - one cgroup
@@ -46,7 +47,10 @@ int qcgroup_path(const char *name, char path[PATH_MAX], struct qerr *e);
  */
 int qcgroup_create(const char *name, struct qcgroup *cg, struct qerr *e);
 
-/** qcgroup_enter() - move the calling process into it; safe between fork and exec; return: 0 or a negative errno */
+/**
+ * qcgroup_enter() - move the calling process into it; safe between fork and exec; return: 0 or a
+ * negative errno
+ */
 int qcgroup_enter(const struct qcgroup *cg);
 
 /** qcgroup_populated() - does a process stand in the cgroup at @path or below it? */

@@ -13,10 +13,10 @@
 #include "vm/internal.h"
 
 /* How long killing, closing, resetting and scrubbing may take, in ms. */
-#define OVER_MS		90000
+#define OVER_MS 90000
 /* How long the processes of a cgroup may take to end, in ms. */
-#define KILL_MS		10000
-#define LOCK_MS		30000
+#define KILL_MS 10000
+#define LOCK_MS 30000
 
 /* Is the VM still there, alive or ending? */
 static bool vm_there(int ctl, uint64_t id)
@@ -44,7 +44,8 @@ static bool listed(const uint64_t *ids, size_t n, uint64_t id)
 }
 
 /* How many of the devices are still the VM's, or being reset. */
-static size_t busy_devices(int ctl, uint64_t vm_id, const uint64_t *held, size_t n_held, const struct qrecord *rec)
+static size_t busy_devices(int ctl, uint64_t vm_id, const uint64_t *held, size_t n_held,
+			   const struct qrecord *rec)
 {
 	struct qwamos_gpu_device *devs;
 	size_t i, j, n, busy = 0;
@@ -52,11 +53,13 @@ static size_t busy_devices(int ctl, uint64_t vm_id, const uint64_t *held, size_t
 	if (qgpu_list_devices(ctl, &devs, &n, NULL))
 		return 1;
 	for (i = 0; i < n; i++) {
-		bool ours = listed(held, n_held, devs[i].device_id) || (vm_id && devs[i].owner_vm_id == vm_id);
+		bool ours = listed(held, n_held, devs[i].device_id) ||
+			    (vm_id && devs[i].owner_vm_id == vm_id);
 
 		for (j = 0; !held && j < rec->n_bound; j++)
 			ours |= !strcmp(rec->bound[j], devs[i].bus_name);
-		if (ours && ((vm_id && devs[i].owner_vm_id == vm_id) || devs[i].state == QWAMOS_GPU_DEV_RESETTING))
+		if (ours && ((vm_id && devs[i].owner_vm_id == vm_id) ||
+			     devs[i].state == QWAMOS_GPU_DEV_RESETTING))
 			busy++;
 	}
 	free(devs);
@@ -71,21 +74,27 @@ static void tell_quarantine(int ctl, const uint64_t *held, size_t n_held, const 
 	if (!n_held || qgpu_list_devices(ctl, &devs, &n, NULL))
 		return;
 	for (i = 0; i < n; i++)
-		if (listed(held, n_held, devs[i].device_id) && devs[i].state == QWAMOS_GPU_DEV_QUARANTINED)
-			qvm_say(o, "%s is in quarantine: %s", devs[i].bus_name, qgpu_reason_text(devs[i].quarantine_reason));
+		if (listed(held, n_held, devs[i].device_id) &&
+		    devs[i].state == QWAMOS_GPU_DEV_QUARANTINED)
+			qvm_say(o, "%s is in quarantine: %s", devs[i].bus_name,
+				qgpu_reason_text(devs[i].quarantine_reason));
 	free(devs);
 }
 
 /* Waits until the kernel has ended the VM and is done with its devices. */
-static int wait_over(int ctl, const struct qrecord *rec, const uint64_t *held, size_t n_held, struct qerr *e)
+static int wait_over(int ctl, const struct qrecord *rec, const uint64_t *held, size_t n_held,
+		     struct qerr *e)
 {
 	int64_t until = qvm_now_ms() + OVER_MS;
 	struct pollfd p = { .fd = ctl, .events = POLLIN };
 
-	while ((rec->vm_id && vm_there(ctl, rec->vm_id)) || busy_devices(ctl, rec->vm_id, held, n_held, rec)) {
+	while ((rec->vm_id && vm_there(ctl, rec->vm_id)) ||
+	       busy_devices(ctl, rec->vm_id, held, n_held, rec)) {
 		if (qvm_now_ms() > until)
-			return qerr_set(e, ETIMEDOUT, "VM %s did not end within %d s: see qwamos-gpu vm list, qwamos-vfio status", rec->name,
-					OVER_MS / 1000);
+			return qerr_set(
+				e, ETIMEDOUT,
+				"VM %s did not end within %d s: see qwamos-gpu vm list, qwamos-vfio status",
+				rec->name, OVER_MS / 1000);
 		/* The end of a VM without devices wakes nobody. */
 		poll(&p, 1, 20);
 	}
@@ -94,7 +103,8 @@ static int wait_over(int ctl, const struct qrecord *rec, const uint64_t *held, s
 
 static int unbind(const struct qrecord *rec, const struct qvm_opts *o, struct qerr *e)
 {
-	struct qvfio_opts vo = { .flags = QVFIO_F_YES | QVFIO_F_KEEP_PERSIST, .lock_wait_ms = LOCK_MS };
+	struct qvfio_opts vo = { .flags = QVFIO_F_YES | QVFIO_F_KEEP_PERSIST,
+				 .lock_wait_ms = LOCK_MS };
 	struct qvfio_result r;
 	const char **addrs;
 	int ret = 0;
@@ -106,7 +116,9 @@ static int unbind(const struct qrecord *rec, const struct qvm_opts *o, struct qe
 	for (i = 0; i < rec->n_bound; i++)
 		addrs[i] = rec->bound[i];
 	if (qvfio_unbind(addrs, rec->n_bound, &vo, &r) != QVFIO_OK)
-		ret = qerr_set(e, EIO, "what was bound for VM %s can't be given back to its driver: %s", rec->name, r.err.msg);
+		ret = qerr_set(e, EIO,
+			       "what was bound for VM %s can't be given back to its driver: %s",
+			       rec->name, r.err.msg);
 	else
 		for (i = 0; i < r.n_changed; i++)
 			qvm_say(o, "%s goes back to its driver", r.changed[i]);
@@ -115,7 +127,8 @@ static int unbind(const struct qrecord *rec, const struct qvm_opts *o, struct qe
 	return ret;
 }
 
-int qvm_put_back(int ctl, struct qrecord *rec, const uint64_t *held, size_t n_held, const struct qvm_opts *o, struct qerr *e)
+int qvm_put_back(int ctl, struct qrecord *rec, const uint64_t *held, size_t n_held,
+		 const struct qvm_opts *o, struct qerr *e)
 {
 	int ret = 0;
 
@@ -139,7 +152,10 @@ int qvm_end(struct qvm *vm, struct qerr *e)
 	if (vm->manage >= 0) {
 		struct pollfd p = { .fd = vm->manage };
 
-		/* Asked first, for a refused call would stand in the audit log. If this fails, the close ends the VM. */
+		/*
+		 * Asked first, for a refused call would stand in the audit log. If this fails, the
+		 * close ends the VM.
+		 */
 		if (poll(&p, 1, 0) != 1)
 			qgpu_destroy(vm->manage, NULL);
 		close(vm->manage);
@@ -148,7 +164,8 @@ int qvm_end(struct qvm *vm, struct qerr *e)
 	if (vm->rec.fd >= 0) {
 		const uint64_t none = 0;
 
-		ret = qvm_put_back(vm->ctl, &vm->rec, vm->held ? vm->held : &none, vm->n_held, &vm->opts, e);
+		ret = qvm_put_back(vm->ctl, &vm->rec, vm->held ? vm->held : &none, vm->n_held,
+				   &vm->opts, e);
 		tell_quarantine(vm->ctl, vm->held, vm->n_held, &vm->opts);
 		qrecord_drop(&vm->rec);
 	}
@@ -163,7 +180,10 @@ int qvm_end(struct qvm *vm, struct qerr *e)
 	return ret;
 }
 
-/* Ends the VM of that id if it is still alive: its supervisor was killed, but somebody may hold its manage fd open. */
+/*
+ * Ends the VM of that id if it is still alive: its supervisor was killed, but somebody may hold its
+ * manage fd open.
+ */
 static void destroy_left(int ctl, const struct qrecord *r)
 {
 	struct qwamos_gpu_vm *vms;

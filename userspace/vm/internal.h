@@ -14,16 +14,19 @@ void qvm_say(const struct qvm_opts *o, const char *fmt, ...) __attribute__((form
 int64_t qvm_now_ms(void);
 
 /**
- * qvm_put_back() - what is left to do once the VM's program is gone: wait for the kernel, remove the cgroup, unbind
+ * qvm_put_back() - what is left to do once the VM's program is gone: wait for the kernel, remove
+ * the cgroup, unbind
  * @ctl: control fd, -1: the module is not loaded
  * @rec: what is to be put back; its file is removed if all was
- * @held: ids of devices that must have been reset first; NULL: look which of the record's addresses are
+ * @held: ids of devices that must have been reset first; NULL: look which of the record's addresses
+ * are
  * @n_held: their number
  * @o: for qvm_say()
  * @e: error, may be NULL
  *
  * Return: 0 or a negative errno
  */
-int qvm_put_back(int ctl, struct qrecord *rec, const uint64_t *held, size_t n_held, const struct qvm_opts *o, struct qerr *e);
+int qvm_put_back(int ctl, struct qrecord *rec, const uint64_t *held, size_t n_held,
+		 const struct qvm_opts *o, struct qerr *e);
 
 #endif

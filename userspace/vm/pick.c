@@ -12,10 +12,12 @@
 
 static bool is_candidate(const struct json_object *dev)
 {
-	const char *bus = qjson_get_str(dev, "bus"), *kind = qjson_get_str(dev, "kind"), *state = qjson_get_str(dev, "state");
+	const char *bus = qjson_get_str(dev, "bus"), *kind = qjson_get_str(dev, "kind"),
+		   *state = qjson_get_str(dev, "state");
 
-	return bus && !strcmp(bus, "pci") && kind && !strcmp(kind, "gpu") && qjson_get(dev, "iommu_group") &&
-	       !qjson_get_bool(dev, "boot_vga", false) && !qjson_get_bool(dev, "console", false) && !qjson_get(dev, "firmware_framebuffer") &&
+	return bus && !strcmp(bus, "pci") && kind && !strcmp(kind, "gpu") &&
+	       qjson_get(dev, "iommu_group") && !qjson_get_bool(dev, "boot_vga", false) &&
+	       !qjson_get_bool(dev, "console", false) && !qjson_get(dev, "firmware_framebuffer") &&
 	       !qjson_get(dev, "owner_vm") && !(state && !strcmp(state, "quarantined"));
 }
 
@@ -45,13 +47,17 @@ int qvm_pick_gpu(char addr[QPCI_ADDR_LEN], struct qerr *e)
 	}
 	json_object_put(doc);
 	if (!n)
-		return qerr_set(e, ENODEV, "there is no free GPU in an IOMMU group that is neither boot VGA nor console: qwamos-vfio status");
+		return qerr_set(
+			e, ENODEV,
+			"there is no free GPU in an IOMMU group that is neither boot VGA nor console: qwamos-vfio status");
 	if (n > 1)
-		return qerr_set(e, ENOTUNIQ, "gpu.device is missing, and several GPUs are free:%s", names);
+		return qerr_set(e, ENOTUNIQ, "gpu.device is missing, and several GPUs are free:%s",
+				names);
 	return 0;
 }
 
-static bool wanted(const struct qpci_list *l, const struct qpci_dev *d, const char *const *addrs, size_t n)
+static bool wanted(const struct qpci_list *l, const struct qpci_dev *d, const char *const *addrs,
+		   size_t n)
 {
 	size_t i;
 
@@ -64,7 +70,8 @@ static bool wanted(const struct qpci_list *l, const struct qpci_dev *d, const ch
 	return false;
 }
 
-int qvm_endpoints(const char *const *addrs, size_t n, char (**list)[QPCI_ADDR_LEN], size_t *n_list, struct qerr *e)
+int qvm_endpoints(const char *const *addrs, size_t n, char (**list)[QPCI_ADDR_LEN], size_t *n_list,
+		  struct qerr *e)
 {
 	struct qpci_list l;
 	size_t i;
@@ -77,10 +84,11 @@ int qvm_endpoints(const char *const *addrs, size_t n, char (**list)[QPCI_ADDR_LE
 		return ret;
 	for (i = 0; i < n && !ret; i++)
 		if (!qpci_find(&l, addrs[i]))
-			ret = qerr_set(e, ENODEV, "%s: %s: qwamos-vfio list tells which there are", addrs[i],
+			ret = qerr_set(e, ENODEV, "%s: %s: qwamos-vfio list tells which there are",
+				       addrs[i],
 				       qpci_is_other(&l, addrs[i]) ? "no GPU" : "no such device");
 	for (i = 0; i < l.n && !ret; i++) {
-		char (*slot)[QPCI_ADDR_LEN];
+		char(*slot)[QPCI_ADDR_LEN];
 
 		if (l.devs[i].kind == QPCI_BRIDGE || !wanted(&l, &l.devs[i], addrs, n))
 			continue;

@@ -27,6 +27,7 @@ int qvm_pick_gpu(char addr[QPCI_ADDR_LEN], struct qerr *e);
  *
  * Return: 0 or a negative errno (-ENODEV: one is no GPU nor near one)
  */
-int qvm_endpoints(const char *const *addrs, size_t n, char (**list)[QPCI_ADDR_LEN], size_t *n_list, struct qerr *e);
+int qvm_endpoints(const char *const *addrs, size_t n, char (**list)[QPCI_ADDR_LEN], size_t *n_list,
+		  struct qerr *e);
 
 #endif

@@ -15,8 +15,8 @@
 #include "util/json.h"
 #include "util/mem.h"
 
-#define SUFFIX		".json"
-#define MAX_RECORD	65536
+#define SUFFIX	   ".json"
+#define MAX_RECORD 65536
 
 static const char *dir_path(void)
 {
@@ -48,7 +48,10 @@ static bool this_boot(struct json_object *obj)
 	return then && !qfile_boot_id(now) && !strcmp(then, now);
 }
 
-/* Reads @fd's text. A file that is empty or not whole was made by a supervisor that died before it had done anything. */
+/*
+ * Reads @fd's text. A file that is empty or not whole was made by a supervisor that died before it
+ * had done anything.
+ */
 static int parse(int fd, struct qrecord *r)
 {
 	struct json_object *obj, *bound;
@@ -77,7 +80,7 @@ static int parse(int fd, struct qrecord *r)
 
 void qrecord_add_bound(struct qrecord *r, const char *addr)
 {
-	char (*slot)[QVFIO_ADDR_LEN];
+	char(*slot)[QVFIO_ADDR_LEN];
 	size_t i;
 
 	for (i = 0; i < r->n_bound; i++)
@@ -93,10 +96,11 @@ void qrecord_drop_bound(struct qrecord *r, const char *addr)
 
 	for (i = 0; i < r->n_bound; i++)
 		if (!strcmp(r->bound[i], addr))
-			memmove(r->bound + i, r->bound + i + 1, (--r->n_bound - i) * sizeof(*r->bound));
+			memmove(r->bound + i, r->bound + i + 1,
+				(--r->n_bound - i) * sizeof(*r->bound));
 }
 
-/* Is @path still the file behind @fd? Somebody may have removed it between our open and our lock. */
+/* Is @path still the file behind @fd? It may have been removed between our open and our lock. */
 static bool same_file(int fd, const char *path)
 {
 	struct stat a, b;
@@ -130,7 +134,9 @@ int qrecord_take(const char *name, struct qrecord *r, struct qerr *e)
 			r->fd = -1;
 			if (ret != -EAGAIN && ret != -EACCES)
 				return qerr_sys(e, -ret, "lock %s", path);
-			return qerr_set(e, EBUSY, "VM %s is running already (its supervisor is process %d)", name, r->pid);
+			return qerr_set(e, EBUSY,
+					"VM %s is running already (its supervisor is process %d)",
+					name, r->pid);
 		}
 		if (same_file(r->fd, path))
 			break;
@@ -162,7 +168,7 @@ int qrecord_write(const struct qrecord *r, struct qerr *e)
 		qjson_push_str(bound, r->bound[i]);
 	text = qmem_check((char *)json_object_to_json_string_ext(obj, JSON_C_TO_STRING_PLAIN));
 	len = strlen(text);
-	/* Longer first, cut off after: what is read in between still begins with the whole object. */
+	/* Longer first, cut off after: what is read in between begins with the whole object. */
 	if (pwrite(r->fd, text, len, 0) != (ssize_t)len || ftruncate(r->fd, len))
 		ret = qerr_sys(e, errno, "the record of VM %s", r->name);
 	json_object_put(obj);

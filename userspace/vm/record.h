@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a supervisor must not forget if it is killed: one file for each VM that it runs, in /run/qwamos-gpu/vm, locked for as long as the
- * supervisor lives. A file that nobody holds locked tells the next run what is left to be put back.
+ * What a supervisor must not forget if it is killed: one file for each VM that it runs, in
+ * /run/qwamos-gpu/vm, locked for as long as the supervisor lives. A file that nobody holds locked
+ * tells the next run what is left to be put back.
  */
 #ifndef QWAMOS_VM_RECORD_H
 #define QWAMOS_VM_RECORD_H
@@ -16,7 +17,7 @@
 #include "vfio/vfio.h"
 
 /** QRECORD_DIR - where the files are; $QWAMOS_RUN_DIR overrides it */
-#define QRECORD_DIR	"/run/qwamos-gpu/vm"
+#define QRECORD_DIR "/run/qwamos-gpu/vm"
 
 /**
  * struct qrecord - one VM's
@@ -46,8 +47,8 @@ struct qrecord {
  * @r: out: what it holds; qrecord_drop() or qrecord_remove() it
  * @e: error, may be NULL
  *
- * Return: 1: it was left by a supervisor that is gone, @r tells what it held; 0: it is new; or a negative errno (-EBUSY: its supervisor
- * lives, @r->pid)
+ * Return: 1: it was left by a supervisor that is gone, @r tells what it held; 0: it is new; or a
+ * negative errno (-EBUSY: its supervisor lives, @r->pid)
  */
 int qrecord_take(const char *name, struct qrecord *r, struct qerr *e);
 
@@ -75,13 +76,19 @@ int qrecord_list(struct qrecord **recs, size_t *n, struct qerr *e);
 /** qrecord_list_free() - free what qrecord_list() gave */
 void qrecord_list_free(struct qrecord *recs, size_t n);
 
-/** qrecord_find() - read the record of @name without locking it; return: 0 or a negative errno (-ENOENT) */
+/**
+ * qrecord_find() - read the record of @name without locking it; return: 0 or a negative errno
+ * (-ENOENT)
+ */
 int qrecord_find(const char *name, struct qrecord *r, struct qerr *e);
 
 /** qrecord_alive() - does a supervisor hold it? */
 bool qrecord_alive(const struct qrecord *r);
 
-/** qrecord_remove() - the VM is over and all is put back: remove the file, unlock it and free what @r points to */
+/**
+ * qrecord_remove() - the VM is over and all is put back: remove the file, unlock it and free what
+ * @r points to
+ */
 void qrecord_remove(struct qrecord *r);
 
 /** qrecord_drop() - unlock it and free what @r points to; the file stays */

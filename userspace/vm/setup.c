@@ -18,13 +18,14 @@
 #include "vm/internal.h"
 
 /* How long a reset and scrub may take, in ms. */
-#define RESET_MS	60000
+#define RESET_MS 60000
 /* How long to wait for another run of qwamos-vfio, in ms. */
-#define LOCK_MS		30000
+#define LOCK_MS 30000
 
 bool qvm_name_ok(const char *name)
 {
-	static const char ok[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+	static const char ok[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
 	size_t len = strlen(name);
 
 	/* These two would be other directories as cgroups. */
@@ -54,7 +55,10 @@ int64_t qvm_now_ms(void)
 	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
-/* What the registry says of a device, by address or (@addr NULL) by id. Return: 0, -ENODEV or another negative errno. */
+/*
+ * What the registry says of a device, by address or (@addr NULL) by id. Return: 0, -ENODEV or
+ * another negative errno.
+ */
 static int find_device(int ctl, const char *addr, uint64_t id, struct qwamos_gpu_device *dev)
 {
 	struct qwamos_gpu_device *devs;
@@ -91,7 +95,8 @@ static void vm_name(int ctl, uint64_t id, char name[QWAMOS_GPU_NAME_LEN])
 }
 
 /* Tells why the kernel refused to give @addr, and what stands in the way. */
-static int refused(struct qvm *vm, const char *addr, const struct qwamos_gpu_attach *req, uint32_t reason, int ret, struct qerr *e)
+static int refused(struct qvm *vm, const char *addr, const struct qwamos_gpu_attach *req,
+		   uint32_t reason, int ret, struct qerr *e)
 {
 	char name[QWAMOS_GPU_NAME_LEN] = "", way[160] = "";
 	struct qwamos_gpu_device dev;
@@ -102,17 +107,22 @@ static int refused(struct qvm *vm, const char *addr, const struct qwamos_gpu_att
 	    (strcmp(dev.bus_name, addr) || reason == QWAMOS_GPU_REASON_OTHER_OWNER)) {
 		if (dev.owner_vm_id && dev.owner_vm_id != vm->id)
 			vm_name(vm->ctl, dev.owner_vm_id, name);
-		snprintf(way, sizeof(way), " [in the way: %s, driver %s, %s%s%s]", dev.bus_name, dev.driver[0] ? dev.driver : "none",
-			 qgpu_device_state_name(dev.state), name[0] ? ", VM " : "", name);
+		snprintf(way, sizeof(way), " [in the way: %s, driver %s, %s%s%s]", dev.bus_name,
+			 dev.driver[0] ? dev.driver : "none", qgpu_device_state_name(dev.state),
+			 name[0] ? ", VM " : "", name);
 	}
-	return qerr_set(e, -ret, "%s can't be given to VM %s: %s: %s%s", addr, vm->opts.name, qgpu_reason_name(reason),
-			qgpu_reason_text(reason), way);
+	return qerr_set(e, -ret, "%s can't be given to VM %s: %s: %s%s", addr, vm->opts.name,
+			qgpu_reason_name(reason), qgpu_reason_text(reason), way);
 }
 
-/* Puts a device, with its group, on our driver. What will go back to its own is in the record before it is touched. */
+/*
+ * Puts a device, with its group, on our driver. What will go back to its own is in the record
+ * before it is touched.
+ */
 static int bind(struct qvm *vm, const struct qwamos_gpu_device *dev, struct qerr *e)
 {
-	struct qvfio_opts o = { .flags = vm->opts.flags & QVM_F_YES ? QVFIO_F_YES : 0, .lock_wait_ms = LOCK_MS };
+	struct qvfio_opts o = { .flags = vm->opts.flags & QVM_F_YES ? QVFIO_F_YES : 0,
+				.lock_wait_ms = LOCK_MS };
 	bool theirs = strcmp(dev->driver, QVFIO_DRIVER);
 	const char *addr = dev->bus_name;
 	enum qvfio_outcome outcome;
@@ -132,7 +142,8 @@ static int bind(struct qvm *vm, const struct qwamos_gpu_device *dev, struct qerr
 		for (i = 0; i < r.n_changed; i++)
 			qrecord_add_bound(&vm->rec, r.changed[i]);
 	} else {
-		ret = qerr_set(e, outcome == QVFIO_REFUSED ? EPERM : EIO, "%s can't be bound: %s", addr, r.err.msg);
+		ret = qerr_set(e, outcome == QVFIO_REFUSED ? EPERM : EIO, "%s can't be bound: %s",
+			       addr, r.err.msg);
 		/* Then all is as it was, unless it could not be put back. */
 		if (theirs && outcome != QVFIO_BROKEN)
 			qrecord_drop_bound(&vm->rec, addr);
@@ -143,12 +154,14 @@ static int bind(struct qvm *vm, const struct qwamos_gpu_device *dev, struct qerr
 }
 
 /*
- * Whether to bind before asking the kernel. Not if it is going to refuse anyway: nothing is touched then, and the reason is the kernel's. A
- * device that no driver has probed yet may have no IOMMU group for that alone.
+ * Whether to bind before asking the kernel. Not if it is going to refuse anyway: nothing is touched
+ * then, and the reason is the kernel's. A device that no driver has probed yet may have no IOMMU
+ * group for that alone.
  */
 static bool bind_first(const struct qvm *vm, const struct qwamos_gpu_device *dev)
 {
-	if (vm->opts.flags & QVM_F_NO_BIND || qgpu_policy_check(vm->opts.level, QWAMOS_GPU_OP_PASSTHROUGH))
+	if (vm->opts.flags & QVM_F_NO_BIND ||
+	    qgpu_policy_check(vm->opts.level, QWAMOS_GPU_OP_PASSTHROUGH))
 		return false;
 	if (dev->driver[0] && !(dev->flags & QWAMOS_GPU_DEV_F_IOMMU))
 		return false;
@@ -161,10 +174,14 @@ static bool interrupted(void)
 	sigset_t set;
 
 	sigpending(&set);
-	return sigismember(&set, SIGINT) || sigismember(&set, SIGTERM) || sigismember(&set, SIGHUP) || sigismember(&set, SIGQUIT);
+	return sigismember(&set, SIGINT) || sigismember(&set, SIGTERM) ||
+	       sigismember(&set, SIGHUP) || sigismember(&set, SIGQUIT);
 }
 
-/* Waits until something in the registry has changed; the poll is on the change since find_device() has last looked. */
+/*
+ * Waits until something in the registry has changed; the poll is on the change since find_device()
+ * has last looked.
+ */
 static void wait_for_change(struct qvm *vm)
 {
 	struct pollfd p = { .fd = vm->ctl, .events = POLLIN };
@@ -185,12 +202,13 @@ static int attach(struct qvm *vm, const char *addr, struct qerr *e)
 	for (;;) {
 		ret = find_device(vm->ctl, addr, 0, &dev);
 		if (ret == -ENODEV)
-			return qerr_set(e, ENODEV, "%s can't be given to VM %s: NO_DEVICE: %s", addr, vm->opts.name,
+			return qerr_set(e, ENODEV, "%s can't be given to VM %s: NO_DEVICE: %s",
+					addr, vm->opts.name,
 					qgpu_reason_text(QWAMOS_GPU_REASON_NO_DEVICE));
 		if (ret)
 			return qerr_sys(e, -ret, "listing devices");
 		if (dev.owner_vm_id == vm->id && dev.state != QWAMOS_GPU_DEV_RESETTING)
-			return 0;	/* came with another one's group */
+			return 0; /* came with another one's group */
 		if (!bound && bind_first(vm, &dev)) {
 			ret = bind(vm, &dev, e);
 			if (ret)
@@ -207,14 +225,15 @@ static int attach(struct qvm *vm, const char *addr, struct qerr *e)
 		if (reason != QWAMOS_GPU_REASON_RESETTING || qvm_now_ms() > until)
 			return refused(vm, addr, &req, reason, ret, e);
 		if (interrupted())
-			return qerr_set(e, EINTR, "interrupted while waiting for the reset of %s", addr);
+			return qerr_set(e, EINTR, "interrupted while waiting for the reset of %s",
+					addr);
 		if (!told)
 			qvm_say(&vm->opts, "waiting for the reset of %s", addr);
 		told = true;
 		wait_for_change(vm);
 	}
-	qvm_say(&vm->opts, "%s belongs to VM %s (IOMMU group %u, %u device%s)", addr, vm->opts.name, req.out_iommu_group, req.out_devices,
-		req.out_devices == 1 ? "" : "s");
+	qvm_say(&vm->opts, "%s belongs to VM %s (IOMMU group %u, %u device%s)", addr, vm->opts.name,
+		req.out_iommu_group, req.out_devices, req.out_devices == 1 ? "" : "s");
 	return 0;
 }
 
@@ -241,17 +260,21 @@ static int create(struct qvm *vm, struct qerr *e)
 	__u64 id = 0;
 	int ret;
 
-	ret = qgpu_create(vm->ctl, vm->opts.name, vm->cg.fd, QWAMOS_GPU_CREATE_F_END_ON_CLOSE, &vm->manage, &vm->use, &id, &reason);
+	ret = qgpu_create(vm->ctl, vm->opts.name, vm->cg.fd, QWAMOS_GPU_CREATE_F_END_ON_CLOSE,
+			  &vm->manage, &vm->use, &id, &reason);
 	if (ret == -EEXIST)
-		return qerr_set(e, EEXIST, "a VM called %s exists already: qwamos-gpu vm list", vm->opts.name);
+		return qerr_set(e, EEXIST, "a VM called %s exists already: qwamos-gpu vm list",
+				vm->opts.name);
 	if (ret && reason)
-		return qerr_set(e, -ret, "VM %s can't be made: %s: %s", vm->opts.name, qgpu_reason_name(reason), qgpu_reason_text(reason));
+		return qerr_set(e, -ret, "VM %s can't be made: %s: %s", vm->opts.name,
+				qgpu_reason_name(reason), qgpu_reason_text(reason));
 	if (ret)
 		return qerr_sys(e, -ret, "VM %s can't be made", vm->opts.name);
 	vm->id = id;
 	ret = qgpu_set_level(vm->manage, vm->opts.level, &reason);
 	if (ret)
-		return qerr_set(e, -ret, "VM %s can't be given the level %s: %s", vm->opts.name, qgpu_level_name(vm->opts.level),
+		return qerr_set(e, -ret, "VM %s can't be given the level %s: %s", vm->opts.name,
+				qgpu_level_name(vm->opts.level),
 				reason ? qgpu_reason_text(reason) : strerror(-ret));
 	return 0;
 }
@@ -265,11 +288,15 @@ int qvm_setup(struct qvm *vm, const struct qvm_opts *o, struct qerr *e)
 	vm->opts = *o;
 	vm->ctl = vm->manage = vm->use = vm->pidfd = vm->cg.fd = vm->rec.fd = -1;
 	if (!qvm_name_ok(o->name))
-		return qerr_set(e, EINVAL, "'%s' can't be a VM's name: 1 to %d of the characters A-Z a-z 0-9 _ . - are accepted", o->name,
-				QWAMOS_GPU_NAME_LEN - 1);
+		return qerr_set(
+			e, EINVAL,
+			"'%s' can't be a VM's name: 1 to %d of the characters A-Z a-z 0-9 _ . - are accepted",
+			o->name, QWAMOS_GPU_NAME_LEN - 1);
 	vm->ctl = qgpu_open();
 	if (vm->ctl == -ENOENT)
-		return qerr_set(e, ENOENT, QWAMOS_GPU_DEVICE " is missing: load the module: modprobe qwamos_gpu");
+		return qerr_set(e, ENOENT,
+				QWAMOS_GPU_DEVICE
+				" is missing: load the module: modprobe qwamos_gpu");
 	if (vm->ctl < 0)
 		return qerr_sys(e, -vm->ctl, QWAMOS_GPU_DEVICE);
 	qvm_mend(vm->ctl, o->say, o->say_arg);
@@ -277,7 +304,9 @@ int qvm_setup(struct qvm *vm, const struct qvm_opts *o, struct qerr *e)
 	if (ret < 0)
 		return ret;
 	if (ret)
-		return qerr_set(e, EBUSY, "what the last VM called %s has left could not be put back", o->name);
+		return qerr_set(e, EBUSY,
+				"what the last VM called %s has left could not be put back",
+				o->name);
 	if (o->config)
 		snprintf(vm->rec.config, sizeof(vm->rec.config), "%s", o->config);
 	ret = qcgroup_path(o->name, vm->cg.path, e);

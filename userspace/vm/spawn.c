@@ -19,7 +19,7 @@
 
 static const int passed_on[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
 
-#define N_PASSED	(sizeof(passed_on) / sizeof(passed_on[0]))
+#define N_PASSED (sizeof(passed_on) / sizeof(passed_on[0]))
 
 /* What the child tells before exec, if it does not come to that. */
 struct failure {
@@ -45,7 +45,8 @@ void qvm_signals(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-static void __attribute__((noreturn)) give_up(int pipe_fd, const char *step, int err, uint32_t reason)
+static void __attribute__((noreturn))
+give_up(int pipe_fd, const char *step, int err, uint32_t reason)
 {
 	struct failure f = { .err = err, .reason = reason };
 
@@ -64,8 +65,12 @@ static void unblock_signals(void)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* Between fork and exec. The order counts: in the cgroup before the JOIN, which demands it; no fd of the manager's once the program runs. */
-static void __attribute__((noreturn)) child(struct qvm *vm, const struct qvm_program *p, int pipe_fd, const char *env)
+/*
+ * Between fork and exec. The order counts: in the cgroup before the JOIN, which demands it; no fd
+ * of the manager's once the program runs.
+ */
+static void __attribute__((noreturn))
+child(struct qvm *vm, const struct qvm_program *p, int pipe_fd, const char *env)
 {
 	uint32_t reason = 0;
 	size_t i;
@@ -116,8 +121,8 @@ static int hear(int fd, const struct qvm_program *p, struct qerr *e)
 	if (!strcmp(f.step, "exec"))
 		return qerr_sys(e, f.err, "%s", p->argv[0]);
 	if (f.reason)
-		return qerr_set(e, f.err, "%s could not be started: %s: %s: %s", p->argv[0], f.step, qgpu_reason_name(f.reason),
-				qgpu_reason_text(f.reason));
+		return qerr_set(e, f.err, "%s could not be started: %s: %s: %s", p->argv[0], f.step,
+				qgpu_reason_name(f.reason), qgpu_reason_text(f.reason));
 	return qerr_sys(e, f.err, "%s could not be started: %s", p->argv[0], f.step);
 }
 
@@ -177,8 +182,10 @@ static void tell_end(struct qvm *vm)
 	if (qgpu_list_vms(vm->ctl, &vms, &n, NULL))
 		return;
 	for (i = 0; i < n; i++)
-		if (vms[i].vm_id == vm->id && vms[i].end_reason && vms[i].end_reason != QWAMOS_GPU_REASON_LEADER_EXITED)
-			qvm_say(&vm->opts, "VM %s was ended: %s", vm->opts.name, qgpu_reason_text(vms[i].end_reason));
+		if (vms[i].vm_id == vm->id && vms[i].end_reason &&
+		    vms[i].end_reason != QWAMOS_GPU_REASON_LEADER_EXITED)
+			qvm_say(&vm->opts, "VM %s was ended: %s", vm->opts.name,
+				qgpu_reason_text(vms[i].end_reason));
 	free(vms);
 }
 
@@ -216,8 +223,11 @@ int qvm_wait(struct qvm *vm, const struct qvm_watch *w, int *status, struct qerr
 		}
 		if (ret > 0 && p[SIGNALS].revents)
 			on_signal(vm, w, fd);
-		if (ret > 0 && (p[VM].revents & POLLPRI) && !(p[VM].revents & (POLLHUP | POLLERR))) {
-			qvm_say(&vm->opts, "a device of VM %s is asked back; the VM is ended if it does not give it back in time", vm->opts.name);
+		if (ret > 0 && (p[VM].revents & POLLPRI) &&
+		    !(p[VM].revents & (POLLHUP | POLLERR))) {
+			qvm_say(&vm->opts,
+				"a device of VM %s is asked back; the VM is ended if it does not give it back in time",
+				vm->opts.name);
 			p[VM].events = 0;
 		}
 		if (ret > 0 && p[VM].revents & (POLLHUP | POLLERR)) {

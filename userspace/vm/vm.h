@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A VM's life as its supervisor sees it, the same for `qwamos-gpu vm run` and `qwamos-vm start`: qvm_setup() makes the VM and gives it its
- * devices, qvm_spawn() starts its program as the VM's process, qvm_wait() watches it, qvm_end() ends the VM and puts everything back.
- * Whatever kills the supervisor, the kernel ends the VM; qvm_mend() in the next run puts back what the kernel does not know of.
+ * A VM's life as its supervisor sees it, the same for `qwamos-gpu vm run` and `qwamos-vm start`:
+ * qvm_setup() makes the VM and gives it its devices, qvm_spawn() starts its program as the VM's
+ * process, qvm_wait() watches it, qvm_end() ends the VM and puts everything back. Whatever kills
+ * the supervisor, the kernel ends the VM; qvm_mend() in the next run puts back what the kernel does
+ * not know of.
  */
 #ifndef QWAMOS_VM_VM_H
 #define QWAMOS_VM_VM_H
@@ -19,11 +21,11 @@
 #include "vm/record.h"
 
 /** QVM_ENV - the variable by which the VM's program finds its use fd */
-#define QVM_ENV		"QWAMOS_GPU_VM_FD"
+#define QVM_ENV "QWAMOS_GPU_VM_FD"
 
 /* Flags of struct qvm_opts. */
-#define QVM_F_NO_BIND	(1U << 0)	/* do not bind devices that are not on our driver */
-#define QVM_F_YES	(1U << 1)	/* binding may take companion functions */
+#define QVM_F_NO_BIND (1U << 0) /* do not bind devices that are not on our driver */
+#define QVM_F_YES     (1U << 1) /* binding may take companion functions */
 
 /**
  * struct qvm_opts - what VM to make
@@ -83,7 +85,8 @@ struct qvm {
  * @o: what to make; must live as long as @vm
  * @e: error: what was refused, why, and what stands in the way
  *
- * Devices that are not on our driver are bound, unless QVM_F_NO_BIND is given, but only once the kernel has nothing else against giving them.
+ * Devices that are not on our driver are bound, unless QVM_F_NO_BIND is given, but only once the
+ * kernel has nothing else against giving them.
  *
  * Return: 0 or a negative errno
  */
@@ -104,12 +107,14 @@ struct qvm_program {
 };
 
 /**
- * qvm_spawn() - start the VM's program: in its cgroup, joined, with no other fd than those it is to have
+ * qvm_spawn() - start the VM's program: in its cgroup, joined, with no other fd than those it is to
+ * have
  * @vm: the VM
  * @p: the program
  * @e: error, may be NULL
  *
- * Return: 0; -ENOENT or another negative errno of execvp() with @e->err set to it; or the errno of what failed before.
+ * Return: 0; -ENOENT or another negative errno of execvp() with @e->err set to it; or the errno of
+ * what failed before.
  */
 int qvm_spawn(struct qvm *vm, const struct qvm_program *p, struct qerr *e);
 
@@ -118,7 +123,8 @@ int qvm_spawn(struct qvm *vm, const struct qvm_program *p, struct qerr *e);
  * @arg: argument of the functions
  * @fd: a further fd to poll for reading, -1: none
  * @on_fd: it is readable or hung up; return: false: stop polling it
- * @on_signal: a signal came for the supervisor; return: true: taken care of, else it goes to the program
+ * @on_signal: a signal came for the supervisor; return: true: taken care of, else it goes to the
+ * program
  * @tick: called at least every @tick_ms; return: nothing
  * @tick_ms: in ms, -1: never
  */
@@ -131,7 +137,10 @@ struct qvm_watch {
 	int tick_ms;
 };
 
-/** qvm_signals() - block the signals that qvm_wait() passes on; call before qvm_setup(), so that none ends the supervisor half-way */
+/**
+ * qvm_signals() - block the signals that qvm_wait() passes on; call before qvm_setup(), so that
+ * none ends the supervisor half-way
+ */
 void qvm_signals(void);
 
 /**
@@ -146,7 +155,8 @@ void qvm_signals(void);
 int qvm_wait(struct qvm *vm, const struct qvm_watch *w, int *status, struct qerr *e);
 
 /**
- * qvm_end() - end the VM, wait until its processes are gone and its devices reset, unbind what was bound for it, remove its cgroup
+ * qvm_end() - end the VM, wait until its processes are gone and its devices reset, unbind what was
+ * bound for it, remove its cgroup
  * @vm: the VM, however far it came
  * @e: error, may be NULL; what could not be put back stays in the record, for the next run
  *

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The whole userland of the demo's nested guest: loads the kernel's own driver for the GPU, sets a mode, paints a picture, and tells on
- * the serial console what it found. Every line begins with "guest: ". Then waits until it is switched off.
+ * The whole userland of the demo's nested guest: loads the kernel's own driver for the GPU, sets a
+ * mode, paints a picture, and tells on the serial console what it found. Every line begins with
+ * "guest: ". Then waits until it is switched off.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -22,14 +23,14 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#define MAXRES		16
-#define FRAMES		2
+#define MAXRES 16
+#define FRAMES 2
 /* The first row of the picture begins with this colour. */
-#define PATTERN		0x00c0ffee
+#define PATTERN 0x00c0ffee
 /* What is left in video memory, at so many places, so far from each other. */
-#define SECRET		0x5ec2e75eU
-#define SECRETS		16
-#define STRIDE		0x40000UL
+#define SECRET	0x5ec2e75eU
+#define SECRETS 16
+#define STRIDE	0x40000UL
 
 static void say(const char *fmt, ...)
 {
@@ -66,7 +67,8 @@ static void load_modules(void)
 		fail("/mods");
 	for (i = 0; i < n; i++) {
 		/* No text console on the GPU: painting it would take longer than all the rest. */
-		const char *param = strstr(names[i]->d_name, "drm_kms_helper") ? "fbdev_emulation=0" : "";
+		const char *param = strstr(names[i]->d_name, "drm_kms_helper") ? "fbdev_emulation=0"
+									       : "";
 		char path[300];
 
 		if (names[i]->d_name[0] == '.')
@@ -109,11 +111,13 @@ static void leave_secret(const char *device)
 	if (fd < 0 || write(fd, "1", 1) != 1)
 		fail(path);
 	close(fd);
-	if (read_attr(device, "resource", text, sizeof(text)) || sscanf(text, "%llx %llx", &start, &end) != 2 || end - start < SECRETS * STRIDE - 1)
+	if (read_attr(device, "resource", text, sizeof(text)) ||
+	    sscanf(text, "%llx %llx", &start, &end) != 2 || end - start < SECRETS * STRIDE - 1)
 		fail("resource");
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource0", device);
 	fd = open(path, O_RDWR);
-	p = fd < 0 ? MAP_FAILED : mmap(NULL, SECRETS * STRIDE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	p = fd < 0 ? MAP_FAILED
+		   : mmap(NULL, SECRETS * STRIDE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
 		fail(path);
 	for (i = 0; i < SECRETS; i++)
@@ -121,8 +125,8 @@ static void leave_secret(const char *device)
 	for (i = 0; i < SECRETS; i++)
 		bad += p[i * STRIDE / 4] != SECRET;
 	close(fd);
-	say("guest: left 0x%08x in %d places of the %llu MiB video memory of %s, %zu read back wrong", SECRET, SECRETS, (end - start + 1) >> 20,
-	    device, bad);
+	say("guest: left 0x%08x in %d places of the %llu MiB video memory of %s, %zu read back wrong",
+	    SECRET, SECRETS, (end - start + 1) >> 20, device, bad);
 }
 
 /* The PCI devices that are not bridges, with their drivers. */
@@ -139,14 +143,15 @@ static void list_pci(void)
 
 		if (e->d_name[0] == '.')
 			continue;
-		if (read_attr(e->d_name, "class", class, 9) || read_attr(e->d_name, "vendor", vendor, 7))
+		if (read_attr(e->d_name, "class", class, 9) ||
+		    read_attr(e->d_name, "vendor", vendor, 7))
 			fail("class");
 		if (!strncmp(class, "0x06", 4))
 			continue;
 		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", e->d_name);
 		n = readlink(path, driver, sizeof(driver) - 1);
-		say("guest: PCI device %s, vendor %s, class %s, driver %s", e->d_name, vendor, class,
-		    n > 0 ? strrchr(driver, '/') + 1 : "none");
+		say("guest: PCI device %s, vendor %s, class %s, driver %s", e->d_name, vendor,
+		    class, n > 0 ? strrchr(driver, '/') + 1 : "none");
 		if (!strncmp(class, "0x03", 4) && !strcmp(vendor, "0x1234"))
 			leave_secret(e->d_name);
 	}
@@ -193,7 +198,8 @@ static void find_output(int fd, struct output *out)
 	res.count_crtcs = MAXRES;
 	res.connector_id_ptr = (uintptr_t)conns;
 	res.count_connectors = MAXRES;
-	if (ioctl(fd, DRM_IOCTL_MODE_GETRESOURCES, &res) || !res.count_crtcs || !res.count_connectors)
+	if (ioctl(fd, DRM_IOCTL_MODE_GETRESOURCES, &res) || !res.count_crtcs ||
+	    !res.count_connectors)
 		fail("DRM_IOCTL_MODE_GETRESOURCES");
 	con.connector_id = conns[0];
 	con.modes_ptr = (uintptr_t)modes;

@@ -281,7 +281,18 @@ TEST_F(audit, no_false_folding)
 	EXPECT_EQ(QWAMOS_GPU_CMD_DESTROY, recs[1].asked);
 }
 
-/* One VM's flood pushes out no record of another, nor of the host. */
+/* How many events of a kind the first @n records stand for. */
+static __u64 events(int n, __u32 event)
+{
+	__u64 sum = 0;
+	int i;
+
+	for (i = 0; i < n; i++)
+		sum += recs[i].event == event ? recs[i].count : 0;
+	return sum;
+}
+
+/* One VM's flood pushes out no record of another, nor of the host; and none of it goes uncounted. */
 TEST_F(audit, flood)
 {
 	__u64 lost, lost_host;
@@ -291,17 +302,50 @@ TEST_F(audit, flood)
 	/* The reader, who may, opens every fold: the worst there is. */
 	for (i = 0; i < 1500; i++) {
 		refused(&self->other);
-		read_some(self->other.manage, 0, 0, 0, 0, 1, NULL);
+		read_some(self->ctl, 0, 0, 0, 0, 1, NULL);
 	}
 	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, self->vm.id, 0, 0, MANY, &lost);
 	EXPECT_EQ(2, n);
 	EXPECT_EQ(0, lost);
 	read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, 0, 0, 0, MANY, &lost);
 	EXPECT_EQ(lost_host, lost);
-	/* What it lost itself is counted, and at least 1000 are there. */
+	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, self->other.id, 0, 0, MANY, &lost);
+	ASSERT_LT(2, n);
+	EXPECT_EQ(0, lost);
+	EXPECT_EQ(QWAMOS_GPU_EV_VM_CREATED, recs[0].event);
+	/* What waits in a fold for its budget is told when the VM ends. */
+	ASSERT_EQ(0, qt_destroy(self->other.manage));
+	ASSERT_EQ(1, qt_audit_wait(self->ctl, 0,
+				   QT_WANT(QWAMOS_GPU_EV_VM_DESTROYED, .chain = self->other.id),
+				   NULL, 5000));
+	close(self->other.use);
+	close(self->other.manage);
+	self->other.use = self->other.manage = -1;
+	for (i = 0; i < 100; i++) {
+		n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, self->other.id, 0, 0, MANY,
+			      &lost);
+		if (events(n, QWAMOS_GPU_EV_OPERATION_DENIED) == 1500)
+			break;
+		qt_sleep_ms(50);
+	}
+	EXPECT_EQ(1500, events(n, QWAMOS_GPU_EV_OPERATION_DENIED));
+}
+
+/* At least 1000 records are kept; what was lost is counted. */
+TEST_F(audit, capacity)
+{
+	__u64 lost;
+	int i, n;
+
+	for (i = 0; i < 1500; i++) {
+		ASSERT_EQ(0, qt_set_level(self->other.manage, i % 5));
+		read_some(self->ctl, 0, 0, 0, 0, 1, NULL);
+	}
 	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, self->other.id, 0, 0, MANY, &lost);
 	EXPECT_LE(1000, n);
+	EXPECT_LT(0, lost);
 	EXPECT_EQ(recs[0].seq - 1, lost);
+	EXPECT_EQ(1502, recs[n - 1].seq);
 	for (i = 1; i < n; i++) {
 		ASSERT_EQ(recs[i - 1].seq + 1, recs[i].seq);
 	}

@@ -62,9 +62,10 @@ static struct qt_span also(unsigned int nr)
 	return QT_NONE;
 }
 
-/* No pointer may lead into the test's own memory. */
-static void tame(void *arg, unsigned int nr)
+/* No pointer may lead into the test's own memory, and no other test's device be released. */
+static void tame(void *arg, unsigned int nr, __u64 device_id)
 {
+	struct qwamos_gpu_release *release = arg;
 	struct qwamos_gpu_list *l = arg;
 	struct qwamos_gpu_audit_read *r = arg;
 
@@ -79,6 +80,8 @@ static void tame(void *arg, unsigned int nr)
 		if (r->record_size > 512)
 			r->record_size = 512;
 		r->count %= 512;
+	} else if (nr == QWAMOS_GPU_CMD_RELEASE && release->device_id < 4096) {
+		release->device_id = device_id;
 	}
 }
 
@@ -167,7 +170,7 @@ static int fuzz(unsigned int seed, __u64 device_id, unsigned int *done)
 			len = rand_r(&seed) % 4200;
 		/* qt_call() asks for what a poisoned head tells. */
 		arg.hdr.out_reason = QT_P32;
-		tame(&arg, nr);
+		tame(&arg, nr, device_id);
 		/* Joining is for the last call of a worker. */
 		if (nr == QWAMOS_GPU_CMD_JOIN && i < CALLS - 1)
 			continue;

@@ -108,28 +108,6 @@ struct qgpu_chain *qgpu_chain_new(u64 id, const char *name)
 }
 
 /**
- * qgpu_chain_end() - the VM is gone; its records stay until their pages are needed
- * @c: the chain; not to be used by the caller any more
- */
-void qgpu_chain_end(struct qgpu_chain *c)
-{
-	mutex_lock(&qgpu_audit_mutex);
-	qgpu_audit_seal_chain(c, true);
-	spin_lock(&c->lock);
-	c->dead = true;
-	kfree(c->folds);
-	c->folds = NULL;
-	c->n_folds = 0;
-	spin_unlock(&c->lock);
-	/*
-	 * Dead chains stand in the order of their deaths behind one another: the first in the list
-	 * dies first.
-	 */
-	list_move_tail(&c->node, &qgpu_chains);
-	mutex_unlock(&qgpu_audit_mutex);
-}
-
-/**
  * qgpu_chain_drop() - forget a chain in which nothing was ever written
  * @c: the chain
  */
@@ -496,6 +474,34 @@ void qgpu_audit_seal_chain(struct qgpu_chain *c, bool flush)
 		c->sealed++;
 	}
 	spin_unlock(&c->lock);
+}
+
+/**
+ * qgpu_chain_end() - the VM is gone; its records stay until their pages are needed
+ * @c: the chain; not to be used by the caller any more
+ */
+void qgpu_chain_end(struct qgpu_chain *c)
+{
+	u32 i;
+
+	mutex_lock(&qgpu_audit_mutex);
+	spin_lock(&c->lock);
+	/* Beyond any budget: it can't happen again. */
+	for (i = 0; i < c->n_folds; i++)
+		if (c->folds[i].rec.count)
+			write_record(c, &c->folds[i].rec);
+	c->dead = true;
+	kfree(c->folds);
+	c->folds = NULL;
+	c->n_folds = 0;
+	spin_unlock(&c->lock);
+	qgpu_audit_seal_chain(c, true);
+	/*
+	 * Dead chains stand in the order of their deaths behind one another: the first in the list
+	 * dies first.
+	 */
+	list_move_tail(&c->node, &qgpu_chains);
+	mutex_unlock(&qgpu_audit_mutex);
 }
 
 static bool has_folds(struct qgpu_chain *c)

@@ -17,6 +17,8 @@
 /* How long the processes of a cgroup may take to end, in ms. */
 #define KILL_MS 10000
 #define LOCK_MS 30000
+/* How long the kernel may take to notice that the program has ended, in ms. */
+#define LEADER_MS 1000
 
 /* Is the VM still there, alive or ending? */
 static bool vm_there(int ctl, uint64_t id)
@@ -154,9 +156,9 @@ int qvm_end(struct qvm *vm, struct qerr *e)
 
 		/*
 		 * Asked first, for a refused call would stand in the audit log. If this fails, the
-		 * close ends the VM.
+		 * close ends the VM. Once its program has ended, the kernel ends it within moments.
 		 */
-		if (poll(&p, 1, 0) != 1)
+		if (poll(&p, 1, vm->pidfd >= 0 && !vm->pid ? LEADER_MS : 0) != 1)
 			qgpu_destroy(vm->manage, NULL);
 		close(vm->manage);
 	}

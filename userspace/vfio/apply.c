@@ -26,7 +26,7 @@ struct run {
 	const struct qvfio_state *st;
 	const struct qplan *p;
 	bool allow_console;
-	struct qwriter w;
+	struct qwriter *w;
 	struct qjournal j;
 	char **before; /* for each step that writes a persisted binding: what was there */
 };
@@ -110,11 +110,11 @@ static int do_step(struct run *r, const struct qstep *s, struct qerr *e)
 	case QSTEP_LOAD:
 		return qmodule_load(s->value, e);
 	case QSTEP_OVERRIDE:
-		return qsysfs_override(&r->w, s->addr, s->value, e);
+		return qsysfs_override(r->w, s->addr, s->value, e);
 	case QSTEP_UNBIND:
-		return qsysfs_unbind(&r->w, s->addr, s->value, e);
+		return qsysfs_unbind(r->w, s->addr, s->value, e);
 	case QSTEP_PROBE:
-		return qsysfs_probe(&r->w, s->addr, s->value, e);
+		return qsysfs_probe(r->w, s->addr, s->value, e);
 	case QSTEP_LOAD_NATIVE:
 		/* Whether the driver is there then, the probe after it tells. */
 		qmodule_load_for(s->addr, NULL);
@@ -181,9 +181,9 @@ static int undo(struct run *r, size_t n, const char *stuck, struct qerr *e)
 		if (stuck && !strcmp(stuck, t->addr))
 			err1 = qerr_set(&one, ETIMEDOUT, "%s: the kernel still waits", t->addr);
 		else if (t->was_ours)
-			err1 = qsysfs_put(&r->w, t->addr, QVFIO_DRIVER, QVFIO_DRIVER, &one);
+			err1 = qsysfs_put(r->w, t->addr, QVFIO_DRIVER, QVFIO_DRIVER, &one);
 		else
-			err1 = qsysfs_put(&r->w, t->addr, t->orig.driver, t->orig.override, &one);
+			err1 = qsysfs_put(r->w, t->addr, t->orig.driver, t->orig.override, &one);
 		if (err1 && !err) {
 			err = err1;
 			*e = one;
@@ -242,10 +242,10 @@ static void walk(struct run *r, struct qapply *a)
 	}
 }
 
-void qapply(const char *dir, int lock_fd, const struct qvfio_state *st, const struct qplan *p,
+void qapply(const char *dir, struct qwriter *w, const struct qvfio_state *st, const struct qplan *p,
 	    bool allow_console, struct qapply *a)
 {
-	struct run r = { .dir = dir, .st = st, .p = p, .allow_console = allow_console };
+	struct run r = { .dir = dir, .w = w, .st = st, .p = p, .allow_console = allow_console };
 	sigset_t hold, old;
 	struct qerr e;
 	size_t i;
@@ -256,7 +256,6 @@ void qapply(const char *dir, int lock_fd, const struct qvfio_state *st, const st
 	sigaddset(&hold, SIGTERM);
 	sigaddset(&hold, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &hold, &old);
-	qwriter_init(&r.w, lock_fd);
 	r.before = qmem_calloc(p->n_steps, sizeof(*r.before));
 	if (qjournal_begin(&r.j, dir, st, p, &e)) {
 		a->outcome = QVFIO_FAILED;
@@ -277,7 +276,6 @@ void qapply(const char *dir, int lock_fd, const struct qvfio_state *st, const st
 out:
 	if (a->err.err == EINTR)
 		forget_signals(&hold);
-	qwriter_end(&r.w);
 	for (i = 0; i < p->n_steps; i++)
 		free(r.before[i]);
 	free(r.before);

@@ -6,6 +6,7 @@
 #include "util/err.h"
 #include "vfio/plan.h"
 #include "vfio/state.h"
+#include "vfio/writer.h"
 
 /**
  * struct qapply - what became of a plan
@@ -22,7 +23,7 @@ struct qapply {
 /**
  * qapply() - carry out a plan without refusals
  * @dir: state directory
- * @lock_fd: the run's lock
+ * @w: makes the writes; keeps the run's lock
  * @st: the machine as the plan was made from it
  * @p: the plan
  * @allow_console: QVFIO_F_ALLOW_CONSOLE was given; kept with persisted bindings
@@ -31,7 +32,7 @@ struct qapply {
  * SIGINT, SIGTERM and SIGHUP are held back, and undo the run as a failed step does. Each write to
  * sysfs has a deadline.
  */
-void qapply(const char *dir, int lock_fd, const struct qvfio_state *st, const struct qplan *p,
+void qapply(const char *dir, struct qwriter *w, const struct qvfio_state *st, const struct qplan *p,
 	    bool allow_console, struct qapply *a);
 
 #endif

@@ -123,28 +123,25 @@ static int read_attr(struct qwriter *w, struct qvfio_dev *d, const char *name, c
 	return n;
 }
 
-static void gather_attrs(struct qvfio_state *st, int timeout_ms)
+static void gather_attrs(struct qvfio_state *st, struct qwriter *w, int timeout_ms)
 {
 	struct qvfio_dev *d;
-	struct qwriter w;
 	char text[32];
 	size_t i;
 
-	qwriter_init(&w, -1);
 	for (i = 0; i < st->n; i++) {
 		d = &st->devs[i];
 		if (d->pci.kind == QPCI_BRIDGE)
 			continue;
-		read_attr(&w, d, "driver_override", d->pci.override, sizeof(d->pci.override),
+		read_attr(w, d, "driver_override", d->pci.override, sizeof(d->pci.override),
 			  timeout_ms);
 		if (!strcmp(d->pci.override, "(null)"))
 			d->pci.override[0] = '\0';
 		if (!d->stuck && !d->pci.vf &&
-		    read_attr(&w, d, "sriov_numvfs", text, sizeof(text), timeout_ms) > 0)
+		    read_attr(w, d, "sriov_numvfs", text, sizeof(text), timeout_ms) > 0)
 			d->pci.vfs = atoi(text);
 		d->attrs_known = !d->stuck;
 	}
-	qwriter_end(&w);
 }
 
 static void gather_modules(struct qvfio_state *st)
@@ -214,7 +211,7 @@ static int gather_pci(const char *dir, const char *const *addrs, size_t n, struc
 }
 
 int qgather(const char *dir, unsigned int flags, const char *const *addrs, size_t n,
-	    struct qvfio_state *st, struct qerr *e)
+	    struct qwriter *w, struct qvfio_state *st, struct qerr *e)
 {
 	struct qpersist *persisted;
 	char unsafe[8];
@@ -236,7 +233,7 @@ int qgather(const char *dir, unsigned int flags, const char *const *addrs, size_
 	for (i = 0; i < st->n; i++)
 		st->devs[i].pci = st->pci.devs[i];
 	if (flags & QGATHER_ATTRS)
-		gather_attrs(st, flags & QGATHER_PATIENT ? ATTR_PATIENT_MS : ATTR_MS);
+		gather_attrs(st, w, flags & QGATHER_PATIENT ? ATTR_PATIENT_MS : ATTR_MS);
 	qjournal_load(dir, st);
 	qpersist_mark(st, persisted, n_persisted);
 	qpersist_free(persisted, n_persisted);

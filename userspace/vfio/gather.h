@@ -5,6 +5,7 @@
 
 #include "util/err.h"
 #include "vfio/state.h"
+#include "vfio/writer.h"
 
 /* What to look at beyond the devices themselves; each costs time. */
 #define QGATHER_HOLDERS	 (1U << 0) /* who holds them, and what the host uses companions for */
@@ -21,13 +22,14 @@
  * @addrs: look only at these devices and those that share slot or group with them, as far as that
  * is enough for a plan; NULL: at all. As typed
  * @n: their number
+ * @w: reads what may take long; NULL: without QGATHER_ATTRS
  * @st: out: qstate_free() it
  * @e: error, may be NULL
  *
  * Return: 0 or a negative errno
  */
 int qgather(const char *dir, unsigned int flags, const char *const *addrs, size_t n,
-	    struct qvfio_state *st, struct qerr *e);
+	    struct qwriter *w, struct qvfio_state *st, struct qerr *e);
 
 /** qgather_kernel() - ask the kernel module (again) about the devices of @st */
 void qgather_kernel(struct qvfio_state *st);

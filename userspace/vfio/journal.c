@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -307,7 +308,10 @@ static void load_run(const char *dir, struct qvfio_state *st)
 	h->this_boot = !strcmp(qjson_get_str(run, "boot_id"), boot);
 	snprintf(h->op, sizeof(h->op), "%s", op);
 	h->pid = qjson_get_int(run, "pid", 0);
-	h->running = locked(dir, &other) && other == h->pid && h->pid != getpid();
+	/* With its process gone, the lock is kept by a write that the kernel does not come back
+	 * from. */
+	h->running = locked(dir, &other) && other == h->pid && h->pid != getpid() &&
+		     (!kill(h->pid, 0) || errno == EPERM);
 	list = qjson_get(run, "steps");
 	h->steps = qjson_len(list);
 	for (tail = strtok_r(tail, "\n", &save); tail; tail = strtok_r(NULL, "\n", &save))

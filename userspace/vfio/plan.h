@@ -107,6 +107,7 @@ struct qtarget {
  * @n_asked: their number
  * @lost: of an unbind: addresses without a device, whose bindings are persisted
  * @n_lost: their number
+ * @host_checked: findings about the host as a whole have been made
  */
 struct qplan {
 	bool bind;
@@ -120,6 +121,7 @@ struct qplan {
 	size_t n_asked;
 	char (*lost)[QVFIO_ADDR_LEN];
 	size_t n_lost;
+	bool host_checked;
 };
 
 /**

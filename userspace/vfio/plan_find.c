@@ -194,7 +194,7 @@ static void check_host(const struct qvfio_state *st, struct qplan *p)
 {
 	size_t i;
 
-	if (!st->pci.iommu && !said(p, "iommu_off"))
+	if (!st->pci.iommu)
 		qplan_finding(p, QSEV_REFUSE, "iommu_off", "",
 			      qmem_strdup(
 				      "no IOMMU is switched on, so a VM's GPU could write to all "
@@ -202,7 +202,7 @@ static void check_host(const struct qvfio_state *st, struct qplan *p)
 			      qmem_strdup("switch on VT-d, AMD-Vi or the SMMU in the firmware, and "
 					  "boot with intel_iommu=on (Intel)"));
 	for (i = 0; i < QMODULE_COUNT; i++)
-		if (st->modules[i] == QMODULE_MISSING && !said(p, "module_missing"))
+		if (st->modules[i] == QMODULE_MISSING)
 			qplan_finding(
 				p, QSEV_REFUSE, "module_missing", "",
 				qmem_printf("module %s is not installed for the running kernel",
@@ -211,13 +211,13 @@ static void check_host(const struct qvfio_state *st, struct qplan *p)
 					? qmem_strdup(
 						  "build and install it: make modules modules_install")
 					: qmem_strdup("the kernel needs CONFIG_VFIO_IOMMU_TYPE1"));
-	if (st->unsafe_interrupts && !said(p, "unsafe_interrupts"))
+	if (st->unsafe_interrupts)
 		qplan_finding(p, QSEV_WARN, "unsafe_interrupts", "",
 			      qmem_strdup(
 				      "vfio_iommu_type1.allow_unsafe_interrupts is on: a VM with a "
 				      "GPU can send interrupts to the host"),
 			      qmem_strdup("switch interrupt remapping on, and that parameter off"));
-	if (st->records_error[0] && !said(p, "records"))
+	if (st->records_error[0])
 		qplan_finding(p, QSEV_WARN, "records", "", qmem_strdup(st->records_error),
 			      qmem_strdup(
 				      "which drivers the devices had before is not known any more: "
@@ -324,7 +324,9 @@ void qplan_check_bind(const struct qvfio_state *st, const struct qvfio_dev *d,
 				      qmem_printf("%s is on %s already", addr, QVFIO_DRIVER), NULL);
 		return;
 	}
-	check_host(st, p);
+	if (!p->host_checked)
+		check_host(st, p);
+	p->host_checked = true;
 	if (st->pci.iommu && d->pci.group < 0)
 		qplan_finding(
 			p, QSEV_REFUSE, "no_iommu_group", addr,

@@ -139,13 +139,13 @@ static void tell_after(struct qvfio_state *st, const struct qplan *p, struct qvf
 }
 
 /* Carries the plan out, with the lock held. */
-static enum qvfio_outcome act(const char *dir, int lock, struct qvfio_state *st,
+static enum qvfio_outcome act(const char *dir, struct qwriter *w, struct qvfio_state *st,
 			      const struct qplan *p, const struct qvfio_opts *o,
 			      struct qvfio_result *r)
 {
 	struct qapply a;
 
-	qapply(dir, lock, st, p, o->flags & QVFIO_F_ALLOW_CONSOLE, &a);
+	qapply(dir, w, st, p, o->flags & QVFIO_F_ALLOW_CONSOLE, &a);
 	qjson_add(r->doc, "steps",
 		  qreport_steps(p, a.done, a.outcome != QVFIO_OK && a.done < p->n_steps));
 	r->err = a.err;
@@ -156,8 +156,18 @@ static enum qvfio_outcome act(const char *dir, int lock, struct qvfio_state *st,
 	return end(r, a.outcome);
 }
 
-static enum qvfio_outcome plan_and_act(const char *dir, int lock, struct qvfio_state *st,
-				       plan_fn *plan, const char *const *addrs, size_t n,
+static int keep_lock(struct qwriter *w, int lock, struct qvfio_result *r)
+{
+	int err = qwriter_keep_lock(w, lock);
+
+	if (err)
+		qerr_sys(&r->err, -err, "the process that writes to sysfs");
+	return err;
+}
+
+static enum qvfio_outcome plan_and_act(const char *dir, int lock, struct qwriter *w,
+				       struct qvfio_state *st, plan_fn *plan,
+				       const char *const *addrs, size_t n,
 				       const struct qvfio_opts *o, struct qvfio_result *r)
 {
 	enum qvfio_outcome outcome;
@@ -171,8 +181,10 @@ static enum qvfio_outcome plan_and_act(const char *dir, int lock, struct qvfio_s
 		outcome = end(r, QVFIO_REFUSED);
 	else if (o->flags & QVFIO_F_DRY_RUN || (!p.n_steps && !st->half.found))
 		outcome = end(r, QVFIO_OK);
+	else if (keep_lock(w, lock, r))
+		outcome = end(r, QVFIO_FAILED);
 	else
-		outcome = act(dir, lock, st, &p, o, r);
+		outcome = act(dir, w, st, &p, o, r);
 	qplan_free(&p);
 	return outcome;
 }
@@ -195,18 +207,21 @@ static enum qvfio_outcome run(const char *operation, plan_fn *plan, const char *
 	const char *dir = qjournal_dir(o->state_dir);
 	enum qvfio_outcome outcome;
 	struct qvfio_state st;
+	struct qwriter w;
 	int lock;
 
 	begin(r, operation, o);
 	if (enter(dir, o, r, &lock))
 		return end(r, QVFIO_REFUSED);
+	qwriter_init(&w);
 	if (qgather(dir, QGATHER_ALL | QGATHER_PATIENT, o->flags & QVFIO_F_ALL_GPUS ? NULL : addrs,
-		    n, &st, &r->err)) {
+		    n, &w, &st, &r->err)) {
 		outcome = end(r, QVFIO_REFUSED);
 	} else {
-		outcome = plan_and_act(dir, lock, &st, plan, addrs, n, o, r);
+		outcome = plan_and_act(dir, lock, &w, &st, plan, addrs, n, o, r);
 		qstate_free(&st);
 	}
+	qwriter_end(&w);
 	if (lock >= 0)
 		close(lock);
 	return outcome;
@@ -236,7 +251,7 @@ static enum qvfio_outcome restore_one(const struct qpersist *b, const struct qvf
 	char *why = NULL;
 	size_t i;
 
-	if (qgather(qjournal_dir(o->state_dir), 0, NULL, 0, &st, &r->err))
+	if (qgather(qjournal_dir(o->state_dir), 0, NULL, 0, NULL, &st, &r->err))
 		return QVFIO_REFUSED;
 	why = qpersist_mismatch(&st, b);
 	qstate_free(&st);
@@ -309,7 +324,7 @@ enum qvfio_outcome qvfio_release(const char *addr, const struct qvfio_opts *o,
 		qerr_set(&r->err, EINVAL, "'%s' is no PCI address (0000:01:00.0 or 01:00.0)", addr);
 		return end(r, QVFIO_REFUSED);
 	}
-	if (qgather(qjournal_dir(o->state_dir), 0, NULL, 0, &st, &r->err))
+	if (qgather(qjournal_dir(o->state_dir), 0, NULL, 0, NULL, &st, &r->err))
 		return end(r, QVFIO_REFUSED);
 	d = qstate_find(&st, full);
 	if (!st.module_loaded)
@@ -350,7 +365,7 @@ int qvfio_list(const struct qvfio_opts *o, struct json_object **doc, struct qerr
 	int err;
 
 	*doc = NULL;
-	err = qgather(qjournal_dir(o->state_dir), 0, NULL, 0, &st, e);
+	err = qgather(qjournal_dir(o->state_dir), 0, NULL, 0, NULL, &st, e);
 	if (err)
 		return err;
 	*doc = qjson_obj();
@@ -389,10 +404,13 @@ int qvfio_status(const char *addr, const struct qvfio_opts *o, struct json_objec
 	const char *dir = qjournal_dir(o->state_dir);
 	char full[QPCI_ADDR_LEN];
 	struct qvfio_state st;
+	struct qwriter w;
 	int err;
 
 	*doc = NULL;
-	err = qgather(dir, QGATHER_ALL, NULL, 0, &st, e);
+	qwriter_init(&w);
+	err = qgather(dir, QGATHER_ALL, NULL, 0, &w, &st, e);
+	qwriter_end(&w);
 	if (err)
 		return err;
 	if (addr && qpci_parse_addr(addr, full))

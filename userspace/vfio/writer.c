@@ -8,13 +8,20 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "util/file.h"
 
+enum what {
+	WRITE,
+	READ,
+	KEEP_LOCK,
+};
+
 struct job {
-	bool read;
+	enum what what;
 	char path[256];
 	char text[128];
 };
@@ -24,13 +31,34 @@ struct answer {
 	char text[128];
 };
 
+/* Room for one fd beside a message. */
+union fd_room {
+	struct cmsghdr head;
+	char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+static ssize_t receive(int sock, struct job *job)
+{
+	struct iovec iov = { job, sizeof(*job) };
+	union fd_room room;
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &room,
+		.msg_controllen = sizeof(room),
+	};
+
+	/* A received fd stays open, unnamed, until the child ends: that is all that it is for. */
+	return recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+}
+
 /*
  * The child. It keeps no fd but its socket and the run's lock: if it is stuck in the kernel, nobody
  * shall wait for the end of a pipe, nor a VM live on, because of it.
  */
-static void __attribute__((noreturn)) child(int sock, int lock)
+static void __attribute__((noreturn)) child(int sock)
 {
-	struct answer answer;
+	struct answer answer = { 0 };
 	struct job job;
 	int null;
 
@@ -40,29 +68,33 @@ static void __attribute__((noreturn)) child(int sock, int lock)
 		dup2(null, STDOUT_FILENO);
 		dup2(null, STDERR_FILENO);
 	}
-	/* Out of the way of 3 and 4 first. */
-	sock = fcntl(sock, F_DUPFD, 5);
-	lock = lock >= 0 ? fcntl(lock, F_DUPFD, 5) : -1;
-	if (dup2(sock, 3) < 0 || (lock >= 0 && dup2(lock, 4) < 0))
+	if (sock != 3 && dup2(sock, 3) < 0)
 		_exit(1);
-	close_range(lock >= 0 ? 5 : 4, ~0U, 0);
-	while (recv(3, &job, sizeof(job), 0) == sizeof(job)) {
-		if (job.read)
+	close_range(4, ~0U, 0);
+	while (receive(3, &job) == sizeof(job)) {
+		switch (job.what) {
+		case WRITE:
+			answer.result = qfile_write(AT_FDCWD, job.path, job.text);
+			break;
+		case READ:
 			answer.result =
 				qfile_read(AT_FDCWD, job.path, answer.text, sizeof(answer.text));
-		else
-			answer.result = qfile_write(AT_FDCWD, job.path, job.text);
+			break;
+		case KEEP_LOCK:
+			answer.result = 0;
+			break;
+		}
 		if (send(3, &answer, sizeof(answer), MSG_NOSIGNAL) != sizeof(answer))
 			break;
 	}
 	_exit(0);
 }
 
-void qwriter_init(struct qwriter *w, int lock_fd)
+void qwriter_init(struct qwriter *w)
 {
 	w->pid = 0;
 	w->fd = -1;
-	w->lock_fd = lock_fd;
+	w->lock_fd = -1;
 }
 
 static int start(struct qwriter *w)
@@ -81,32 +113,25 @@ static int start(struct qwriter *w)
 		return err;
 	}
 	if (!w->pid)
-		child(sv[1], w->lock_fd);
+		child(sv[1]);
 	close(sv[1]);
 	w->fd = sv[0];
 	return 0;
 }
 
-/* Leaves the child behind. It ends as soon as the kernel lets it; whoever inherits it waits for it.
- */
+/* Leaves the child behind. It ends as soon as the kernel lets it; who inherits it waits for it. */
 static void abandon(struct qwriter *w)
 {
 	close(w->fd);
-	qwriter_init(w, w->lock_fd);
+	w->fd = -1;
+	w->pid = 0;
 }
 
-static int do_job(struct qwriter *w, const struct job *job, struct answer *answer, int timeout_ms)
+static int await(struct qwriter *w, struct answer *answer, int timeout_ms)
 {
 	struct pollfd p = { .events = POLLIN };
 	int err;
 
-	if (!w->pid) {
-		err = start(w);
-		if (err)
-			return err;
-	}
-	if (send(w->fd, job, sizeof(*job), MSG_NOSIGNAL) != sizeof(*job))
-		return -errno;
 	p.fd = w->fd;
 	do {
 		err = poll(&p, 1, timeout_ms);
@@ -124,6 +149,49 @@ static int do_job(struct qwriter *w, const struct job *job, struct answer *answe
 	return answer->result;
 }
 
+static int do_job(struct qwriter *w, const struct job *job, struct answer *answer, int timeout_ms)
+{
+	int err;
+
+	if (!w->pid) {
+		err = start(w);
+		if (!err && w->lock_fd >= 0)
+			err = qwriter_keep_lock(w, w->lock_fd);
+		if (err)
+			return err;
+	}
+	if (send(w->fd, job, sizeof(*job), MSG_NOSIGNAL) != sizeof(*job))
+		return -errno;
+	return await(w, answer, timeout_ms);
+}
+
+int qwriter_keep_lock(struct qwriter *w, int lock_fd)
+{
+	struct job job = { .what = KEEP_LOCK };
+	struct iovec iov = { &job, sizeof(job) };
+	union fd_room room = { .head = {
+				       .cmsg_level = SOL_SOCKET,
+				       .cmsg_type = SCM_RIGHTS,
+				       .cmsg_len = CMSG_LEN(sizeof(int)),
+			       } };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &room,
+		.msg_controllen = sizeof(room),
+	};
+	struct answer answer;
+
+	w->lock_fd = lock_fd;
+	/* A child that comes later gets it as it starts. */
+	if (!w->pid)
+		return 0;
+	memcpy(CMSG_DATA(&room.head), &lock_fd, sizeof(lock_fd));
+	if (sendmsg(w->fd, &msg, MSG_NOSIGNAL) != sizeof(job))
+		return -errno;
+	return await(w, &answer, 1000);
+}
+
 int qwriter_write(struct qwriter *w, const char *path, const char *text, int timeout_ms)
 {
 	struct job job = { 0 };
@@ -138,7 +206,7 @@ int qwriter_write(struct qwriter *w, const char *path, const char *text, int tim
 
 int qwriter_read(struct qwriter *w, const char *path, char *buf, size_t len, int timeout_ms)
 {
-	struct job job = { .read = true };
+	struct job job = { .what = READ };
 	struct answer answer;
 	int n;
 
@@ -162,5 +230,6 @@ void qwriter_end(struct qwriter *w)
 	close(w->fd);
 	while (waitpid(w->pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	qwriter_init(w, w->lock_fd);
+	w->fd = -1;
+	w->pid = 0;
 }

@@ -13,8 +13,7 @@
  * struct qwriter - the child that writes
  * @pid: its process, 0: there is none yet
  * @fd: our end of the socket to it
- * @lock_fd: the run's lock, which the child keeps too: while its last write goes on, no other run
- * may begin; -1: none
+ * @lock_fd: the run's lock, that each child keeps, too; -1: none
  */
 struct qwriter {
 	pid_t pid;
@@ -22,8 +21,20 @@ struct qwriter {
 	int lock_fd;
 };
 
-/** qwriter_init() - no child yet; it is made by the first write */
-void qwriter_init(struct qwriter *w, int lock_fd);
+/** qwriter_init() - no child yet; the first use makes it */
+void qwriter_init(struct qwriter *w);
+
+/**
+ * qwriter_keep_lock() - from now on the child keeps the run's lock
+ * @w: the writer
+ * @lock_fd: the lock, which must stay open
+ *
+ * While the last write of a run that was killed still goes on, no other run may begin. A read that
+ * does not come back keeps none.
+ *
+ * Return: 0 or a negative errno
+ */
+int qwriter_keep_lock(struct qwriter *w, int lock_fd);
 
 /**
  * qwriter_write() - write @text to the file at @path

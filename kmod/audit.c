@@ -305,8 +305,10 @@ static void count_repeat(struct qgpu_fold *f, const struct qwamos_gpu_audit_reco
 	f->rec.count++;
 }
 
-/* The fold of @rec's kind, or one to begin with it, or NULL: all are in use and too young. Called
- * with c->lock held. */
+/*
+ * The fold of @rec's kind, or one to begin with it, or NULL: all are in use and too young. Called
+ * with c->lock held.
+ */
 static struct qgpu_fold *find_fold(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec)
 {
 	struct qgpu_fold *f, *old = NULL;

@@ -14,13 +14,15 @@ static const char *const gpu_compatibles[] = {
 bool qgpu_platform_is_gpu(struct device *dev)
 {
 	struct property *prop;
-	const char *s;
+	const char *s = NULL;
 	size_t i;
 
 	if (dev->bus != &platform_bus_type || !dev->of_node)
 		return false;
-	of_property_for_each_string(dev->of_node, "compatible", prop,
-				    s) for (i = 0; i < ARRAY_SIZE(gpu_compatibles);
-					    i++) if (strstarts(s, gpu_compatibles[i])) return true;
+	prop = of_find_property(dev->of_node, "compatible", NULL);
+	while ((s = of_prop_next_string(prop, s)))
+		for (i = 0; i < ARRAY_SIZE(gpu_compatibles); i++)
+			if (strstarts(s, gpu_compatibles[i]))
+				return true;
 	return false;
 }

@@ -27,8 +27,10 @@ struct walk {
 	bool works;
 };
 
-/* Called with pci_bus_sem held, which the probes' own walks need; one that is off its bus is not
- * seen. */
+/*
+ * Called with pci_bus_sem held, which the probes' own walks need; one that is off its bus is not
+ * seen.
+ */
 static int walk_one(struct pci_dev *pdev, void *arg)
 {
 	struct walk *w = arg;

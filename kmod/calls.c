@@ -75,7 +75,7 @@ static int do_create(struct qgpu_call *call)
 	}
 	mfd = ret = get_unused_fd_flags(O_CLOEXEC);
 	if (ret < 0)
-		goto out;
+		goto err_vm;
 	ufd = ret = get_unused_fd_flags(O_CLOEXEC);
 	if (ret < 0)
 		goto err_mfd;
@@ -93,9 +93,12 @@ static int do_create(struct qgpu_call *call)
 	ret = qgpu_call_answer(call);
 	if (ret)
 		goto err_use;
+	qgpu_vm_publish(vm);
 	fd_install(mfd, manage);
 	fd_install(ufd, use);
-	goto out;
+	qgpu_vm_unhold(vm);
+	qgpu_vm_put(vm);
+	return 0;
 err_use:
 	fput(use);
 err_manage:
@@ -104,10 +107,8 @@ err_ufd:
 	put_unused_fd(ufd);
 err_mfd:
 	put_unused_fd(mfd);
-out:
-	/* The first hold and reference were this function's: if it failed, the VM ends here. */
-	qgpu_vm_unhold(vm);
-	qgpu_vm_put(vm);
+err_vm:
+	qgpu_vm_abort(vm);
 	return ret;
 }
 

@@ -86,7 +86,10 @@ static void vm_free(struct work_struct *work)
 {
 	struct qgpu_vm *vm = container_of(to_rcu_work(work), struct qgpu_vm, free_work);
 
-	qgpu_chain_end(vm->chain);
+	if (vm->state || vm->chain->seq || vm->chain->folds)
+		qgpu_chain_end(vm->chain);
+	else
+		qgpu_chain_drop(vm->chain);
 	put_pid(vm->leader);
 	kmem_cache_free(vm_cache, vm);
 	atomic_dec(&qgpu_objects);
@@ -229,6 +232,18 @@ static bool cgroup_taken(struct cgroup *cgrp)
 	return false;
 }
 
+/* Called under the VM lock. */
+static bool name_taken(const char *name)
+{
+	struct qgpu_vm *vm;
+
+	lockdep_assert_held(&vms_lock);
+	list_for_each_entry(vm, &vms, node)
+		if (vm->state != QWAMOS_GPU_VM_ENDING && !strcmp(vm->name, name))
+			return true;
+	return false;
+}
+
 /**
  * qgpu_vm_create() - a new VM without a policy
  * @name: its name, checked by the caller
@@ -237,7 +252,8 @@ static bool cgroup_taken(struct cgroup *cgrp)
  *     must call qgpu_vm_over() at last
  * @reason: out: why a refusal
  *
- * Return: the VM with one reference and one hold, or -EEXIST, -EBUSY (CGROUP_IN_USE), -ENOMEM.
+ * It has its name and cgroup, but nobody sees it before qgpu_vm_publish(). Return: the VM with one
+ * reference and one hold, or -EEXIST, -EBUSY (CGROUP_IN_USE), -ENOMEM.
  */
 struct qgpu_vm *qgpu_vm_create(const char *name, struct cgroup *cgrp, work_func_t end_fn,
 			       u32 *reason)
@@ -252,7 +268,6 @@ struct qgpu_vm *qgpu_vm_create(const char *name, struct cgroup *cgrp, work_func_
 	atomic_set(&vm->holds, 1);
 	strscpy(vm->name, name, sizeof(vm->name));
 	vm->created_ns = ktime_get_boottime_ns();
-	vm->state = QWAMOS_GPU_VM_LIVE;
 	vm->level = QWAMOS_GPU_LEVEL_NONE;
 	vm->cgrp = cgrp;
 	INIT_HLIST_NODE(&vm->cgroup_node);
@@ -268,7 +283,7 @@ struct qgpu_vm *qgpu_vm_create(const char *name, struct cgroup *cgrp, work_func_
 	}
 
 	mutex_lock(&vms_lock);
-	if (find_live(0, name))
+	if (name_taken(name))
 		goto err;
 	ret = -EBUSY;
 	if (cgrp && cgroup_taken(cgrp)) {
@@ -284,13 +299,34 @@ struct qgpu_vm *qgpu_vm_create(const char *name, struct cgroup *cgrp, work_func_
 	mutex_unlock(&vms_lock);
 	if (!known)
 		pr_warn("qwamos_gpu: VM %s: no memory to know all who stand in its cgroup\n", name);
-	qgpu_vm_audit(vm, QWAMOS_GPU_EV_VM_CREATED, 0, 0);
 	return vm;
 err:
 	mutex_unlock(&vms_lock);
 	qgpu_chain_drop(vm->chain);
 	kmem_cache_free(vm_cache, vm);
 	return ERR_PTR(ret);
+}
+
+/**
+ * qgpu_vm_publish() - a new VM begins its life
+ * @vm: the VM, as qgpu_vm_create() made it
+ */
+void qgpu_vm_publish(struct qgpu_vm *vm)
+{
+	mutex_lock(&vms_lock);
+	WRITE_ONCE(vm->state, QWAMOS_GPU_VM_LIVE);
+	mutex_unlock(&vms_lock);
+	qgpu_vm_audit(vm, QWAMOS_GPU_EV_VM_CREATED, 0, 0);
+}
+
+/**
+ * qgpu_vm_abort() - a new VM never was
+ * @vm: the VM, not published; its creator's hold and reference are put
+ */
+void qgpu_vm_abort(struct qgpu_vm *vm)
+{
+	qgpu_vm_unhold(vm);
+	qgpu_vm_over(vm);
 }
 
 /**
@@ -491,12 +527,13 @@ long qgpu_vm_list(struct qwamos_gpu_vm **out)
 
 	mutex_lock(&vms_lock);
 	list_for_each_entry(vm, &vms, node)
-		n++;
+		n += vm->state != 0;
 	*out = kvmalloc_array(n ?: 1, sizeof(**out), GFP_KERNEL_ACCOUNT);
 	if (*out) {
 		n = 0;
 		list_for_each_entry(vm, &vms, node)
-			qgpu_vm_tell(vm, &(*out)[n++]);
+			if (vm->state)
+				qgpu_vm_tell(vm, &(*out)[n++]);
 	}
 	mutex_unlock(&vms_lock);
 	return *out ? n : -ENOMEM;

@@ -28,7 +28,7 @@ struct pid;
  * @name: constant
  * @node: in the list of all VMs; guarded by the VM lock
  * @cgroup_node: in the table of cgroups; written under the VM lock, read under RCU
- * @state: &enum qwamos_gpu_vm_state; written under the VM lock
+ * @state: &enum qwamos_gpu_vm_state, 0: not published yet; written under the VM lock
  * @end_reason: &enum qwamos_gpu_reason; written once, under the VM lock
  * @level: &enum qwamos_gpu_level; written under the VM lock
  * @cgrp: its cgroup, or NULL; constant
@@ -83,6 +83,8 @@ void qgpu_vm_unlock(void);
 
 struct qgpu_vm *qgpu_vm_create(const char *name, struct cgroup *cgrp, work_func_t end_fn,
 			       u32 *reason);
+void qgpu_vm_publish(struct qgpu_vm *vm);
+void qgpu_vm_abort(struct qgpu_vm *vm);
 struct qgpu_vm *qgpu_vm_find(u64 id, const char *name);
 struct qgpu_vm *qgpu_vm_of_current(void);
 int qgpu_vm_set_level(struct qgpu_vm *vm, u32 level, bool (*fits)(struct qgpu_vm *vm, u32 level),

@@ -221,7 +221,7 @@ static void firmware_framebuffer(void **state)
 	    "0x0000000000000000 0x0000000000000000 0x0000000000000000\n");
 	put("bus/pci/devices/0000:02:00.0/resource",
 	    "0x00000000fd000000 0x00000000fdffffff 0x0000000000042208\n");
-	qconsole_gather(root, proc, "/nonexistent", &c);
+	qconsole_gather(root, proc, "/nonexistent", true, &c);
 	assert_int_equal(c.n_fw, 2);
 	assert_int_equal(c.fb, -1);
 	assert_string_equal(qconsole_fw_holder(&c, root, "0000:01:00.0"), "simplefb");
@@ -229,7 +229,7 @@ static void firmware_framebuffer(void **state)
 	assert_null(qconsole_fw_holder(&c, root, "0000:03:00.0"));
 	/* Without root there are no addresses: nothing is known, and nothing claimed. */
 	put("proc/iomem", "00000000-00000000 : BOOTFB\n");
-	qconsole_gather(root, proc, "/nonexistent", &c);
+	qconsole_gather(root, proc, "/nonexistent", true, &c);
 	assert_int_equal(c.n_fw, 0);
 	free(proc);
 }

@@ -94,13 +94,15 @@ static void gather_fw(const char *proc, struct qconsole *c)
 	free(text);
 }
 
-void qconsole_gather(const char *sys, const char *proc, const char *dev, struct qconsole *c)
+void qconsole_gather(const char *sys, const char *proc, const char *dev, bool firmware,
+		     struct qconsole *c)
 {
 	char *path;
 
 	memset(c, 0, sizeof(*c));
 	c->fb = -1;
-	gather_fw(proc, c);
+	if (firmware)
+		gather_fw(proc, c);
 	if (!fbcon_bound(sys))
 		return;
 	c->fb = console_fb(dev);

@@ -38,11 +38,13 @@ struct qconsole {
  * @sys: where sysfs is, "/sys"
  * @proc: where procfs is, "/proc"
  * @dev: where device nodes are, "/dev"
+ * @firmware: look for the firmware's framebuffer, too
  * @c: out
  *
  * What can't be read (without root /proc/iomem has no addresses) is left unknown.
  */
-void qconsole_gather(const char *sys, const char *proc, const char *dev, struct qconsole *c);
+void qconsole_gather(const char *sys, const char *proc, const char *dev, bool firmware,
+		     struct qconsole *c);
 
 /**
  * qconsole_fw_holder() - who holds the firmware framebuffer in a PCI device's memory

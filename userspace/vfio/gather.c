@@ -123,6 +123,14 @@ static int read_attr(struct qwriter *w, struct qvfio_dev *d, const char *name, c
 	return n;
 }
 
+static bool has_attr(const struct qvfio_dev *d, const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), SYS "/bus/pci/devices/%s/%s", d->pci.addr, name);
+	return qfile_exists(AT_FDCWD, path);
+}
+
 static void gather_attrs(struct qvfio_state *st, struct qwriter *w, int timeout_ms)
 {
 	struct qvfio_dev *d;
@@ -137,7 +145,8 @@ static void gather_attrs(struct qvfio_state *st, struct qwriter *w, int timeout_
 			  timeout_ms);
 		if (!strcmp(d->pci.override, "(null)"))
 			d->pci.override[0] = '\0';
-		if (!d->stuck && !d->pci.vf &&
+		/* Only to be there needs no lock. */
+		if (!d->stuck && !d->pci.vf && has_attr(d, "sriov_numvfs") &&
 		    read_attr(w, d, "sriov_numvfs", text, sizeof(text), timeout_ms) > 0)
 			d->pci.vfs = atoi(text);
 		d->attrs_known = !d->stuck;
@@ -163,10 +172,15 @@ static bool driver_there(const char *driver)
 static void gather_console(struct qvfio_state *st, bool firmware)
 {
 	struct qvfio_dev *d;
+	bool without_driver = false;
 	const char *holder;
 	size_t i;
 
-	qconsole_gather(SYS, "/proc", "/dev", &st->console);
+	/* A native driver has put the firmware's framebuffer out of its device. */
+	for (i = 0; i < st->n && !without_driver; i++)
+		without_driver = st->devs[i].pci.kind == QPCI_GPU && !st->devs[i].pci.driver[0];
+	firmware &= without_driver;
+	qconsole_gather(SYS, "/proc", "/dev", firmware, &st->console);
 	for (i = 0; i < st->n; i++) {
 		d = &st->devs[i];
 		d->is_console = d->pci.kind == QPCI_GPU && !strcmp(st->console.device, d->pci.addr);

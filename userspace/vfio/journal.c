@@ -212,7 +212,8 @@ static int save_records(struct qjournal *j, const struct qvfio_state *st, const 
 			qjson_add(devs, t->addr,
 				  record_json(&t->orig, &qstate_find(st, t->addr)->pci));
 	}
-	err = qjson_replace_file(path, all, 0644);
+	err = json_object_object_length(devs) ? qjson_replace_file(path, all, 0644)
+					      : qfile_remove(path);
 	if (err)
 		qerr_sys(e, -err, "%s", path);
 out:
@@ -308,8 +309,7 @@ static void load_run(const char *dir, struct qvfio_state *st)
 	h->this_boot = !strcmp(qjson_get_str(run, "boot_id"), boot);
 	snprintf(h->op, sizeof(h->op), "%s", op);
 	h->pid = qjson_get_int(run, "pid", 0);
-	/* With its process gone, the lock is kept by a write that the kernel does not come back
-	 * from. */
+	/* With its process gone, a write that is stuck in the kernel keeps the lock. */
 	h->running = locked(dir, &other) && other == h->pid && h->pid != getpid() &&
 		     (!kill(h->pid, 0) || errno == EPERM);
 	list = qjson_get(run, "steps");
@@ -337,18 +337,30 @@ out:
 	free(text);
 }
 
-void qjournal_load(const char *dir, struct qvfio_state *st)
+/* Records are of devices that are on our driver, or on the way. */
+static void load_devices(const char *dir, struct qvfio_state *st)
 {
-	struct json_object *all = load_records(dir, st->records_error, sizeof(st->records_error));
-	struct json_object *devs = qjson_get(all, "devices"), *o;
+	struct json_object *all, *devs, *o;
 	size_t i;
 
+	for (i = 0; i < st->n; i++)
+		if (qstate_ours(&st->devs[i]) || !strcmp(st->devs[i].pci.override, QVFIO_DRIVER))
+			break;
+	if (i == st->n)
+		return;
+	all = load_records(dir, st->records_error, sizeof(st->records_error));
+	devs = qjson_get(all, "devices");
 	for (i = 0; i < st->n; i++) {
 		o = qjson_get(devs, st->devs[i].pci.addr);
 		if (o && same_ids(o, &st->devs[i].pci))
 			record_from_json(o, &st->devs[i].record);
 	}
 	json_object_put(all);
+}
+
+void qjournal_load(const char *dir, struct qvfio_state *st)
+{
+	load_devices(dir, st);
 	/* After the records: what a run has noted of a device is newer, and made from them. */
 	load_run(dir, st);
 }

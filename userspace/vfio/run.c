@@ -176,7 +176,6 @@ static enum qvfio_outcome plan_and_act(const char *dir, int lock, struct qwriter
 	plan(st, addrs, n, o->flags, &p);
 	qjson_add(r->doc, "half_done", qreport_half_done(st));
 	qjson_add(r->doc, "findings", qreport_findings(&p));
-	qjson_add(r->doc, "steps", qreport_steps(&p, 0, false));
 	if (refused(&p, r) || !consent(o, &p, r))
 		outcome = end(r, QVFIO_REFUSED);
 	else if (o->flags & QVFIO_F_DRY_RUN || (!p.n_steps && !st->half.found))
@@ -185,6 +184,8 @@ static enum qvfio_outcome plan_and_act(const char *dir, int lock, struct qwriter
 		outcome = end(r, QVFIO_FAILED);
 	else
 		outcome = act(dir, w, st, &p, o, r);
+	if (!qjson_get(r->doc, "steps"))
+		qjson_add(r->doc, "steps", qreport_steps(&p, 0, false));
 	qplan_free(&p);
 	return outcome;
 }

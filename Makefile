@@ -9,6 +9,7 @@ DESTDIR ?=
 BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
 UDEVDIR ?= /usr/lib/udev/rules.d
 SYSUSERSDIR ?= /usr/lib/sysusers.d
 UNITDIR ?= /usr/lib/systemd/system
@@ -93,6 +94,8 @@ install: userspace
 	install -m 644 userspace/lib/libqwamos-gpu.h $(DESTDIR)$(INCLUDEDIR)
 	sed 's#@LIBDIR@#$(LIBDIR)#; s#@INCLUDEDIR@#$(INCLUDEDIR)#; s#@VERSION@#$(shell cat VERSION)#' \
 		userspace/install/libqwamos-gpu.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libqwamos-gpu.pc
+	install -d $(DESTDIR)$(MANDIR)/man8
+	install -m 644 Documentation/man/*.8 $(DESTDIR)$(MANDIR)/man8
 	@tools/build/install-system install "$(DESTDIR)" "$(BINDIR)" "$(UDEVDIR)" "$(SYSUSERSDIR)" "$(UNITDIR)"
 	$(if $(DESTDIR),,ldconfig)
 
@@ -101,6 +104,7 @@ uninstall:
 	rm -f $(DESTDIR)$(LIBDIR)/libqwamos-gpu.so.0 $(DESTDIR)$(LIBDIR)/libqwamos-gpu.so \
 		$(DESTDIR)$(LIBDIR)/libqwamos-gpu.a $(DESTDIR)$(LIBDIR)/pkgconfig/libqwamos-gpu.pc \
 		$(DESTDIR)$(INCLUDEDIR)/linux/qwamos_gpu.h $(DESTDIR)$(INCLUDEDIR)/libqwamos-gpu.h
+	for f in Documentation/man/*.8; do rm -f $(DESTDIR)$(MANDIR)/man8/$${f##*/}; done
 	@tools/build/install-system uninstall "$(DESTDIR)" "$(BINDIR)" "$(UDEVDIR)" "$(SYSUSERSDIR)" "$(UNITDIR)"
 
 clean:

@@ -58,7 +58,8 @@ enum qgpu_dirt {
  * @opens: 1 while VFIO has it open
  * @cleaning: to be reset and scrubbed
  * @running: a reset or scrub is under way right now: the driver can't leave
- * @tries: of the current cleaning
+ * @tries: of the current cleaning, while a lock was taken
+ * @fails: of the current cleaning, in earnest
  * @clean_work: resets and scrubs
  * @revoking: asked back
  * @revoke_work: ends the VM that does not give it back
@@ -89,6 +90,7 @@ struct qgpu_dev {
 	bool cleaning;
 	bool running;
 	u32 tries;
+	u32 fails;
 	struct delayed_work clean_work;
 	bool revoking;
 	struct delayed_work revoke_work;

@@ -15,6 +15,9 @@
 #define RETRY_MS 20
 #define RETRIES	 1500 /* 30 s: longer than any host driver holds a device lock in earnest */
 
+#define FAILURES   3 /* a reset or scrub that fails is tried so often */
+#define FAILURE_MS 200
+
 #define OWN_RESETS                                                                         \
 	(QWAMOS_GPU_RESET_DEVICE_SPECIFIC | QWAMOS_GPU_RESET_ACPI | QWAMOS_GPU_RESET_FLR | \
 	 QWAMOS_GPU_RESET_AF_FLR | QWAMOS_GPU_RESET_PM | QWAMOS_GPU_RESET_BUS)
@@ -164,6 +167,7 @@ void qgpu_clean_start(struct qgpu_dev *d, unsigned long delay)
 	lockdep_assert_held(&qgpu_reg_lock);
 	d->cleaning = true;
 	d->tries = 0;
+	d->fails = 0;
 	queue_delayed_work(qgpu_wq, &d->clean_work, delay);
 }
 
@@ -302,8 +306,8 @@ static void finish_others(struct qgpu_dev *d, struct qgpu_reset_set *s)
 			continue;
 		reached = QWAMOS_GPU_SCRUB_NONE;
 		qgpu_dev_audit(NULL, m, QWAMOS_GPU_EV_DEVICE_RESET, 0, 0);
-		/* If its lock is taken, its own work does it all again. */
-		if (!scrub_one(m, &reached, &trouble)) {
+		/* If its lock is taken, or it fails, its own work does it all again. */
+		if (!scrub_one(m, &reached, &trouble) && !trouble) {
 			mutex_lock(&qgpu_reg_lock);
 			finish(m, trouble, reached);
 			mutex_unlock(&qgpu_reg_lock);
@@ -348,7 +352,10 @@ void qgpu_clean_work_fn(struct work_struct *work)
 		goto out_unlock;
 	}
 	if (!can) {
-		finish(d, QWAMOS_GPU_REASON_NO_RESET, 0);
+		if (++d->fails < FAILURES)
+			queue_delayed_work(qgpu_wq, &d->clean_work, msecs_to_jiffies(FAILURE_MS));
+		else
+			finish(d, QWAMOS_GPU_REASON_NO_RESET, 0);
 		goto out_unlock;
 	}
 	set_running(d, s, whole, true);
@@ -370,10 +377,16 @@ void qgpu_clean_work_fn(struct work_struct *work)
 
 	mutex_lock(&qgpu_reg_lock);
 	set_running(d, s, whole, false);
-	if (ret == -EAGAIN && ++d->tries < RETRIES)
+	if (ret == -EAGAIN && ++d->tries < RETRIES) {
 		queue_delayed_work(qgpu_wq, &d->clean_work, msecs_to_jiffies(RETRY_MS));
-	else
+	} else if ((ret || trouble) && ++d->fails < FAILURES) {
+		/* It may have met a removal or a rescan next door; quarantine is for what lasts. */
+		dev_info(d->dev, "qwamos_gpu: %s failed (%d), trying again\n",
+			 ret ? "reset" : "scrub", ret);
+		queue_delayed_work(qgpu_wq, &d->clean_work, msecs_to_jiffies(FAILURE_MS));
+	} else {
 		finish(d, ret ? QWAMOS_GPU_REASON_RESET_FAILED : trouble, reached);
+	}
 out_unlock:
 	cleaned = !d->cleaning && d->dirt == QGPU_CLEAN;
 	mutex_unlock(&qgpu_reg_lock);

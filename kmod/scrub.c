@@ -128,12 +128,20 @@ int qgpu_scrub(struct pci_dev *pdev, u32 *reached, u64 *bytes)
 	*reached = qgpu_scrub_best(pdev);
 	if (*reached == QWAMOS_GPU_SCRUB_NA || *reached == QWAMOS_GPU_SCRUB_NONE)
 		return 0;
+	/* Bridges above it may not decode before a device below is enabled, after a rescan for one.
+	 */
+	ret = pci_enable_device_mem(pdev);
+	if (ret) {
+		*reached = QWAMOS_GPU_SCRUB_NONE;
+		return ret;
+	}
 	pci_read_config_word(pdev, PCI_COMMAND, &cmd);
 	pci_write_config_word(pdev, PCI_COMMAND, (cmd | PCI_COMMAND_MEMORY) & ~PCI_COMMAND_MASTER);
 	for (bar = 0; bar < PCI_STD_NUM_BARS && !ret; bar++)
 		if (k->bars & BIT(bar))
 			ret = wipe_bar(pdev, bar, bytes);
 	pci_write_config_word(pdev, PCI_COMMAND, cmd);
+	pci_disable_device(pdev);
 	if (ret)
 		*reached = QWAMOS_GPU_SCRUB_NONE;
 	return ret;

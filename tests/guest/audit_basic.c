@@ -292,7 +292,7 @@ static __u64 events(int n, __u32 event)
 	return sum;
 }
 
-/* One VM's flood pushes out no record of another, nor of the host; and none of it goes uncounted. */
+/* One VM's flood pushes out no record of another, nor of the host; all of it is counted. */
 TEST_F(audit, flood)
 {
 	__u64 lost, lost_host;

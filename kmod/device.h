@@ -182,6 +182,9 @@ void qgpu_clean_start(struct qgpu_dev *d, unsigned long delay);
 void qgpu_clean_retry(struct pci_dev *pdev);
 void qgpu_clean_work_fn(struct work_struct *work);
 
+/* mend.c */
+bool qgpu_mend(struct pci_dev *pdev);
+
 /* scrub.c */
 u32 qgpu_scrub_best(struct pci_dev *pdev);
 int qgpu_scrub(struct pci_dev *pdev, u32 *reached, u64 *bytes);

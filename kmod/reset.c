@@ -262,10 +262,22 @@ static void finish(struct qgpu_dev *d, u32 trouble, u32 reached)
 	}
 }
 
+/* As far as others have left it so. Return: 0, or -EAGAIN if its lock is taken. */
+static int mend_one(struct qgpu_dev *d)
+{
+	struct pci_dev *pdev = to_pci_dev(d->dev);
+
+	if (!pci_dev_trylock(pdev))
+		return -EAGAIN;
+	qgpu_mend(pdev);
+	pci_dev_unlock(pdev);
+	return 0;
+}
+
 /*
  * Scrub one device after its reset, with nothing of ours locked but @running set. The device's own
- * lock keeps resets by others (VFIO's of a sibling's close) from it meanwhile. Return: 0 or
- * -EAGAIN.
+ * lock keeps resets by others (VFIO's of a sibling's close) from it meanwhile. Return: 0, or
+ * -EAGAIN if its lock is taken or a rescan took its addresses away under our hands.
  */
 static int scrub_one(struct qgpu_dev *d, u32 *reached, u32 *trouble)
 {
@@ -276,15 +288,19 @@ static int scrub_one(struct qgpu_dev *d, u32 *reached, u32 *trouble)
 		.device_id = d->id,
 		.device_name = dev_name(d->dev),
 	};
+	int ret;
 
 	if (!pci_dev_trylock(pdev))
 		return -EAGAIN;
-	*trouble = qgpu_scrub(pdev, reached, &ev.used) ? QWAMOS_GPU_REASON_SCRUB_FAILED : 0;
+	qgpu_mend(pdev);
+	ret = qgpu_scrub(pdev, reached, &ev.used);
+	*trouble = ret ? QWAMOS_GPU_REASON_SCRUB_FAILED : 0;
+	ret = ret && qgpu_mend(pdev) ? -EAGAIN : 0;
 	pci_dev_unlock(pdev);
 	ev.limit = *reached;
 	if (!*trouble && *reached != QWAMOS_GPU_SCRUB_NA && *reached != QWAMOS_GPU_SCRUB_NONE)
 		qgpu_audit(NULL, &ev);
-	return 0;
+	return ret;
 }
 
 /* Scrub and finish every other member of the set that was waiting for this reset. */
@@ -314,6 +330,35 @@ static void finish_others(struct qgpu_dev *d, struct qgpu_reset_set *s)
 		}
 		qgpu_dev_put(m);
 	}
+}
+
+/*
+ * One reset and scrub, with @running set. Return: 0, -EAGAIN if somebody was in the way, or why the
+ * reset failed; *@trouble is why the scrub did.
+ */
+static int clean_once(struct qgpu_dev *d, struct qgpu_reset_set *s, bool whole, u32 can,
+		      u32 *reached, u32 *trouble)
+{
+	struct pci_dev *pdev = to_pci_dev(d->dev);
+	bool by_bus = whole || !(can & ~QWAMOS_GPU_RESET_BUS & OWN_RESETS);
+	int ret;
+
+	ret = power_up(d, s, whole);
+	if (ret)
+		return ret;
+	ret = mend_one(d);
+	if (ret)
+		goto out;
+	ret = by_bus ? pci_reset_bus(pdev) : pci_try_reset_function(pdev);
+	if (ret)
+		goto out;
+	qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_RESET, 0, 0);
+	ret = scrub_one(d, reached, trouble);
+	if (whole)
+		finish_others(d, s);
+out:
+	power_down(d, s, whole);
+	return ret;
 }
 
 /**
@@ -361,19 +406,7 @@ void qgpu_clean_work_fn(struct work_struct *work)
 	set_running(d, s, whole, true);
 	mutex_unlock(&qgpu_reg_lock);
 
-	ret = power_up(d, s, whole);
-	if (!ret) {
-		ret = whole || !(can & ~QWAMOS_GPU_RESET_BUS & OWN_RESETS)
-			      ? pci_reset_bus(pdev)
-			      : pci_try_reset_function(pdev);
-		if (!ret) {
-			qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_RESET, 0, 0);
-			ret = scrub_one(d, &reached, &trouble);
-			if (whole)
-				finish_others(d, s);
-		}
-		power_down(d, s, whole);
-	}
+	ret = clean_once(d, s, whole, can, &reached, &trouble);
 
 	mutex_lock(&qgpu_reg_lock);
 	set_running(d, s, whole, false);

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* qwamos-gpu info */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "cmd/qwamos-gpu.h"
@@ -28,7 +26,7 @@ static int add_devices(int ctl, struct json_object *doc)
 
 	ret = qgpu_list_devices(ctl, &devs, &n, NULL);
 	if (ret)
-		return ret;
+		return gpu_refused(ret, 0, "LIST_DEVICES");
 	for (i = 0; i < n; i++) {
 		gpus += !!(devs[i].flags & QWAMOS_GPU_DEV_F_GPU);
 		if (devs[i].state <= QWAMOS_GPU_DEV_GONE)
@@ -69,37 +67,26 @@ static void print(struct json_object *doc)
 		printf("\nVMs:             not told to this user\n");
 }
 
-int gpu_info(int argc, char **argv)
-{
-	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
-	struct qwamos_gpu_get_info info;
-	struct json_object *doc, *list;
-	struct qwamos_gpu_vm *vms;
-	char instance[33] = "";
-	bool json = false;
-	int c, ctl, ret;
-	size_t i, n;
+static const char usage[] =
+	"info [--json]\n"
+	"Tells what the kernel module is: version, random id of this load of it, what it can do,\n"
+	"and how many devices and VMs it knows.\n"
+	"  --json  as JSON\n";
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'j')
-			return EXIT_USAGE;
-		json = true;
-	}
-	if (optind < argc) {
-		gpu_fail("info takes no '%s'", argv[optind]);
-		return EXIT_USAGE;
-	}
-	ctl = gpu_open();
-	if (ctl < 0)
-		return EXIT_FAILED;
+/* What GET_INFO says. */
+static int add_module(int ctl, struct json_object *doc)
+{
+	struct qwamos_gpu_get_info info;
+	struct json_object *list;
+	char instance[33] = "";
+	size_t i;
+	int ret;
+
 	ret = qgpu_get_info(ctl, &info);
-	if (ret) {
-		close(ctl);
-		return gpu_fail("GET_INFO: %s", strerror(-ret));
-	}
+	if (ret)
+		return gpu_refused(ret, 0, "GET_INFO");
 	for (i = 0; i < sizeof(info.out_instance); i++)
 		snprintf(instance + 2 * i, 3, "%02x", info.out_instance[i]);
-	doc = qjson_obj();
 	qjson_add_int(doc, "version", info.out_version);
 	qjson_add_str(doc, "instance", instance);
 	list = qjson_add(doc, "capabilities", qjson_arr());
@@ -108,18 +95,38 @@ int gpu_info(int argc, char **argv)
 			qjson_push_str(list, caps[i].name);
 	qjson_add_int(doc, "revoke_timeout_s", info.out_revoke_timeout_s);
 	qjson_add_int(doc, "audit_records", info.out_audit_records);
-	ret = add_devices(ctl, doc);
+	return 0;
+}
+
+int gpu_info(int argc, char **argv)
+{
+	struct {
+		bool json;
+	} o = { 0 };
+	static const struct cmd_opt opts[] = { CMD_JSON(typeof(o), json), { 0 } };
+	const struct cmd_line line = { .command = "info", .usage = usage, .opts = opts };
+	struct json_object *doc;
+	struct qwamos_gpu_vm *vms;
+	int at, ctl, ret;
+	size_t n;
+
+	at = cmd_parse(&line, argc, argv, &o);
+	if (at <= 0)
+		return -at;
+	ctl = gpu_open();
+	if (ctl < 0)
+		return EXIT_FAILED;
+	doc = qjson_obj();
+	ret = add_module(ctl, doc);
+	if (!ret)
+		ret = add_devices(ctl, doc);
 	if (!ret && !qgpu_list_vms(ctl, &vms, &n, NULL)) {
 		free(vms);
 		qjson_add_int(doc, "vms", n);
 	}
 	close(ctl);
-	if (ret)
-		gpu_fail("LIST_DEVICES: %s", strerror(-ret));
-	else if (json)
-		ret = qjson_print(stdout, doc);
-	else
-		print(doc);
+	if (!ret)
+		return cmd_print(doc, o.json, print);
 	json_object_put(doc);
-	return ret || fflush(stdout) ? EXIT_FAILED : 0;
+	return ret;
 }

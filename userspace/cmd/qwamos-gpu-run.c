@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* qwamos-gpu vm run: any program as a VM's process */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,7 @@
 #include "vm/vm.h"
 
 static const char usage[] =
-	"usage: qwamos-gpu vm run NAME --level LEVEL [OPTION]... -- COMMAND [ARG]...\n"
+	"vm run NAME --level LEVEL [OPTION]... -- COMMAND [ARG]...\n"
 	"Makes a VM called NAME, gives it its devices, and runs COMMAND as its process. When\n"
 	"COMMAND ends, so does the VM: what is left in its cgroup is killed, its devices are\n"
 	"reset and scrubbed, and what was bound for it goes back to its driver.\n"
@@ -33,27 +32,26 @@ struct run {
 	size_t n_addrs;
 	const char **devices;
 	bool have_level;
+	bool quiet;
+	bool bind;
 };
 
-static int use_error(const char *what, const char *found, const char *accepted)
-{
-	gpu_fail("%s: '%s' found, %s accepted", what, found, accepted);
-	return EXIT_NOT_RUN;
-}
-
-static int level_arg(struct run *r, const char *arg)
+static const char *take_level(void *to, const char *arg)
 {
 	int level = qgpu_level_from_name(arg);
+	struct run *r = to;
 
 	if (level < 0)
-		return use_error("--level", arg, "untrusted, low, medium, high or system");
+		return "untrusted, low, medium, high or system";
 	r->vm.level = level;
 	r->have_level = true;
-	return 0;
+	return NULL;
 }
 
-static int scrub_arg(struct run *r, const char *arg)
+static const char *take_scrub(void *to, const char *arg)
 {
+	struct run *r = to;
+
 	if (!strcmp(arg, "none"))
 		r->vm.scrub = QWAMOS_GPU_SCRUB_NONE;
 	else if (!strcmp(arg, "bar"))
@@ -61,80 +59,45 @@ static int scrub_arg(struct run *r, const char *arg)
 	else if (!strcmp(arg, "full"))
 		r->vm.scrub = QWAMOS_GPU_SCRUB_FULL;
 	else
-		return use_error("--scrub", arg, "bar, full or none");
-	return 0;
+		return "bar, full or none";
+	return NULL;
 }
 
-static int device_arg(struct run *r, const char *arg)
+static const char *take_device(void *to, const char *arg)
 {
 	char full[QPCI_ADDR_LEN];
 	char(*slot)[QPCI_ADDR_LEN];
+	struct run *r = to;
 
 	if (!qpci_parse_addr(arg, full))
-		return use_error("--device", arg, "an address such as 0000:01:00.0 or 01:00.0 is");
+		return "an address such as 0000:01:00.0 or 01:00.0 is";
 	slot = QMEM_GROW(r->addrs, r->n_addrs);
 	memcpy(*slot, full, sizeof(full));
-	return 0;
+	return NULL;
 }
 
-/* Return: 0, an exit status, or -1: help was asked for. */
-static int parse(int argc, char **argv, struct run *r)
-{
-	static const struct option options[] = {
-		{ "level", required_argument, NULL, 'l' },
-		{ "device", required_argument, NULL, 'd' },
-		{ "scrub", required_argument, NULL, 's' },
-		{ "bind", no_argument, NULL, 'b' },
-		{ "no-bind", no_argument, NULL, 'n' },
-		{ "yes", no_argument, NULL, 'y' },
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	int c, ret = 0;
+#define AT(field) offsetof(struct run, field)
 
-	while (!ret && (c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (c) {
-		case 'l':
-			ret = level_arg(r, optarg);
-			break;
-		case 'd':
-			ret = device_arg(r, optarg);
-			break;
-		case 's':
-			ret = scrub_arg(r, optarg);
-			break;
-		case 'b':
-			r->vm.flags &= ~QVM_F_NO_BIND;
-			break;
-		case 'n':
-			r->vm.flags |= QVM_F_NO_BIND;
-			break;
-		case 'y':
-			r->vm.flags |= QVM_F_YES;
-			break;
-		case 'q':
-			r->vm.say = NULL;
-			break;
-		case 'h':
-			return -1;
-		default:
-			ret = EXIT_NOT_RUN;
-		}
-	}
-	if (ret)
-		return ret;
-	if (argc - optind < 2) {
-		gpu_fail("vm run: no %s", argc == optind ? "NAME" : "COMMAND");
-		return EXIT_NOT_RUN;
-	}
-	if (!r->have_level) {
-		gpu_fail("vm run: no --level");
-		return EXIT_NOT_RUN;
-	}
-	r->vm.name = argv[optind];
-	return 0;
-}
+/* clang-format off: tables */
+static const struct cmd_opt opts[] = {
+	{ "level", .kind = CMD_TAKE, .take = take_level },
+	{ "device", .kind = CMD_TAKE, .take = take_device },
+	{ "scrub", .kind = CMD_TAKE, .take = take_scrub },
+	{ "bind", .kind = CMD_FLAG, .at = AT(bind) },
+	{ "no-bind", .kind = CMD_BIT, .at = AT(vm.flags), .bit = QVM_F_NO_BIND },
+	{ "yes", .kind = CMD_BIT, .at = AT(vm.flags), .bit = QVM_F_YES },
+	{ "quiet", .kind = CMD_FLAG, .at = AT(quiet) },
+	{ 0 },
+};
+
+static const struct cmd_line line = {
+	.command = "vm run",
+	.usage = usage,
+	.opts = opts,
+	.max = CMD_ANY,
+	.wrong = EXIT_NOT_RUN,
+};
+/* clang-format on */
 
 static int run(struct run *r, char **command)
 {
@@ -155,32 +118,39 @@ static int run(struct run *r, char **command)
 	if (!ret)
 		ret = qvm_wait(&vm, NULL, &status, &err);
 	if (ret)
-		gpu_fail("%s", err.msg);
+		cmd_fail("%s", err.msg);
 	if (qvm_end(&vm, &end_err))
-		gpu_fail("%s", end_err.msg);
+		cmd_fail("%s", end_err.msg);
 	return status;
 }
 
 int gpu_vm_run(int argc, char **argv)
 {
-	struct run r = { .vm = { .say = gpu_say } };
+	struct run r = { .vm = { .say = cmd_say } };
 	size_t i;
-	int ret;
+	int at, ret;
 
-	ret = parse(argc, argv, &r);
-	if (ret < 0)
-		fputs(usage, stdout);
-	else if (ret)
-		fputs("Try: qwamos-gpu vm run --help\n", stderr);
+	at = cmd_parse(&line, argc, argv, &r);
+	if (at <= 0)
+		ret = -at;
+	else if (argc - at < 2)
+		ret = cmd_wrong(&line, "no %s", argc == at ? "NAME" : "COMMAND");
+	else if (!r.have_level)
+		ret = cmd_wrong(&line, "no --level");
+	else if (r.bind && r.vm.flags & QVM_F_NO_BIND)
+		ret = cmd_wrong(&line, "--bind and --no-bind: one of them is accepted");
 	else {
+		r.vm.name = argv[at];
+		if (r.quiet)
+			r.vm.say = NULL;
 		r.devices = qmem_calloc(r.n_addrs + 1, sizeof(*r.devices));
 		for (i = 0; i < r.n_addrs; i++)
 			r.devices[i] = r.addrs[i];
 		r.vm.devices = r.devices;
 		r.vm.n_devices = r.n_addrs;
-		ret = run(&r, argv + optind + 1);
+		ret = run(&r, argv + at + 1);
 		free(r.devices);
 	}
 	free(r.addrs);
-	return ret < 0 ? 0 : ret;
+	return ret;
 }

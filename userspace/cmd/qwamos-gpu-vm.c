@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* qwamos-gpu vm list */
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "cmd/qwamos-gpu.h"
 #include "lib/libqwamos-gpu.h"
 #include "util/json.h"
+
+static const char usage[] = "vm list [--json]\n"
+			    "Lists the VMs that the kernel knows.\n"
+			    "  --json  as JSON\n";
 
 static struct json_object *to_json(const struct qwamos_gpu_vm *v)
 {
@@ -56,52 +58,42 @@ static void print(struct json_object *list)
 
 static int vm_list(int argc, char **argv)
 {
-	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
+	struct {
+		bool json;
+	} o = { 0 };
+	static const struct cmd_opt opts[] = { CMD_JSON(typeof(o), json), { 0 } };
+	const struct cmd_line line = { .command = "vm list", .usage = usage, .opts = opts };
 	struct json_object *list;
 	struct qwamos_gpu_vm *vms;
-	bool json = false;
 	uint32_t reason;
-	int c, ctl, ret;
+	int at, ctl, ret;
 	size_t i, n;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'j')
-			return EXIT_USAGE;
-		json = true;
-	}
-	if (optind < argc) {
-		gpu_fail("vm list takes no '%s'", argv[optind]);
-		return EXIT_USAGE;
-	}
+	at = cmd_parse(&line, argc, argv, &o);
+	if (at <= 0)
+		return -at;
 	ctl = gpu_open();
 	if (ctl < 0)
 		return EXIT_FAILED;
 	ret = qgpu_list_vms(ctl, &vms, &n, &reason);
 	close(ctl);
 	if (ret)
-		return gpu_fail("the VMs can't be listed: %s",
-				reason ? qgpu_reason_text(reason) : strerror(-ret));
+		return gpu_refused(ret, reason, "the VMs can't be listed");
 	list = qjson_arr();
 	for (i = 0; i < n; i++)
 		qjson_push(list, to_json(&vms[i]));
 	free(vms);
-	if (json)
-		ret = qjson_print(stdout, list);
-	else
-		print(list);
-	json_object_put(list);
-	return ret || fflush(stdout) ? EXIT_FAILED : 0;
+	return cmd_print(list, o.json, print);
 }
 
 int gpu_vm(int argc, char **argv)
 {
-	if (argc > 1 && !strcmp(argv[1], "list"))
-		return vm_list(argc - 1, argv + 1);
-	if (argc > 1 && !strcmp(argv[1], "run"))
-		return gpu_vm_run(argc - 1, argv + 1);
-	if (argc > 1)
-		gpu_fail("vm has no command '%s'", argv[1]);
-	fputs("usage: qwamos-gpu vm list [--json]\n       qwamos-gpu vm run NAME --level LEVEL [OPTION]... -- COMMAND [ARG]...\n",
-	      stderr);
-	return EXIT_USAGE;
+	static const struct cmd commands[] = {
+		{ "list", vm_list, "qwamos-gpu vm list [--json]" },
+		{ "run", gpu_vm_run,
+		  "qwamos-gpu vm run NAME --level LEVEL [OPTION]... -- COMMAND [ARG]..." },
+		{ 0 },
+	};
+
+	return cmd_group("vm", commands, argc, argv);
 }

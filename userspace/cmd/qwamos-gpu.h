@@ -3,9 +3,9 @@
 #ifndef QWAMOS_CMD_QWAMOS_GPU_H
 #define QWAMOS_CMD_QWAMOS_GPU_H
 
-/* Exit status of a command that could not do what it was asked to; of wrong use. */
-#define EXIT_FAILED 1
-#define EXIT_USAGE  2
+#include <stdint.h>
+
+#include "cmd/cmd.h"
 
 /*
  * vm run: COMMAND did not come to run; it can't be executed; it was not found. As env(1) and
@@ -31,10 +31,17 @@ int gpu_vm_run(int argc, char **argv);
  */
 int gpu_open(void);
 
-/** gpu_say() - a line of what is being done, for struct qvm_opts; @arg: not used */
-void gpu_say(void *arg, const char *line);
+/**
+ * gpu_refused() - tell what the kernel did not do, and why
+ * @err: negative errno
+ * @reason: &enum qwamos_gpu_reason, 0: none was given
+ * @fmt: what it did not do
+ *
+ * Return: EXIT_FAILED
+ */
+int gpu_refused(int err, uint32_t reason, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
-/** gpu_fail() - tell an error on stderr, with the program's name; return: EXIT_FAILED */
-int gpu_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+#define gpu_fail cmd_fail
 
 #endif

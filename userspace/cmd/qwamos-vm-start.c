@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* qwamos-vm start */
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -35,7 +34,8 @@ struct start {
 	bool json;
 	bool strict;
 	bool yes;
-	int grace_s;
+	bool foreground; /* as it always is */
+	uint64_t grace_s;
 	const char *serial;
 	struct qconfig config;
 	struct qdiags diags;
@@ -66,7 +66,7 @@ static int load(struct start *s, const char *file)
 	int bad;
 
 	if (!realpath(file, s->path))
-		return vm_fail("%s: %s", file, strerror(errno));
+		return cmd_fail("%s: %s", file, strerror(errno));
 	bad = qconfig_load(file, &s->config, &s->diags);
 	if (!bad)
 		bad = qconfig_startable(&s->config, &s->diags) |
@@ -78,10 +78,10 @@ static int load(struct start *s, const char *file)
 		free(line);
 	}
 	if (bad)
-		return vm_fail("%s can't be started", s->config.name ? s->config.name : file);
+		return cmd_fail("%s can't be started", s->config.name ? s->config.name : file);
 	if (s->strict && qdiags_count(&s->diags, QDIAG_WARNING))
-		return vm_fail("%s is not started: --strict turns warnings into errors",
-			       s->config.name);
+		return cmd_fail("%s is not started: --strict turns warnings into errors",
+				s->config.name);
 	return 0;
 }
 
@@ -97,12 +97,12 @@ static int find_devices(struct start *s)
 	s->n_devices = l->n;
 	if (!l->n) {
 		if (qvm_pick_gpu(s->picked, &err))
-			return vm_fail("%s", err.msg);
+			return cmd_fail("%s", err.msg);
 		s->devices[0] = s->picked;
 		s->n_devices = 1;
 	}
 	if (qvm_endpoints(s->devices, s->n_devices, &s->endpoints, &s->n_endpoints, &err))
-		return vm_fail("%s", err.msg);
+		return cmd_fail("%s", err.msg);
 	return 0;
 }
 
@@ -174,7 +174,7 @@ static int dry_run(struct start *s)
 		plan_print(s, &a, r.doc);
 	}
 	if (r.outcome != QVFIO_OK)
-		ret = vm_fail("it could not be bound: %s", r.err.msg);
+		ret = cmd_fail("it could not be bound: %s", r.err.msg);
 	qvfio_result_free(&r);
 	qemu_args_free(&a);
 	return fflush(stdout) ? EXIT_FAILED : ret;
@@ -196,7 +196,7 @@ static void press(struct start *s)
 {
 	if (s->stage == RUNNING) {
 		s->stage = POWERDOWN;
-		s->deadline = now_ms() + s->grace_s * 1000LL;
+		s->deadline = now_ms() + (int64_t)s->grace_s * 1000;
 		fprintf(stderr, "qwamos-vm: asking VM %s to power off\n", s->config.name);
 		if (!qmp_send(s->qmp, "system_powerdown"))
 			return;
@@ -266,7 +266,7 @@ static int run(struct start *s)
 		.n_devices = s->n_devices,
 		.config = s->path,
 		.flags = s->yes ? QVM_F_YES : 0,
-		.say = vm_say,
+		.say = cmd_say,
 	};
 	struct qvm_watch w = {
 		.arg = s, .on_fd = on_qmp, .on_signal = on_signal, .tick = tick, .tick_ms = 500
@@ -283,16 +283,16 @@ static int run(struct start *s)
 		ret = qvm_wait(&s->vm, &w, &status, &err);
 	}
 	if (ret)
-		vm_fail("%s", err.msg);
+		cmd_fail("%s", err.msg);
 	else if (s->stage != RUNNING)
 		status = 0; /* it was asked for, one way or the other */
 	else if (status > 128)
-		vm_fail("the QEMU of VM %s was killed by signal %d", s->config.name, status - 128);
+		cmd_fail("the QEMU of VM %s was killed by signal %d", s->config.name, status - 128);
 	else if (status)
-		vm_fail("the QEMU of VM %s ended with status %d", s->config.name, status);
+		cmd_fail("the QEMU of VM %s ended with status %d", s->config.name, status);
 	qmp_close(s->qmp);
 	if (qvm_end(&s->vm, &end_err)) {
-		vm_fail("%s", end_err.msg);
+		cmd_fail("%s", end_err.msg);
 		if (!status)
 			status = EXIT_FAILED;
 	} else if (!ret) {
@@ -301,66 +301,40 @@ static int run(struct start *s)
 	return status;
 }
 
-/* Return: 0, or an exit status. */
-static int parse(int argc, char **argv, struct start *s)
-{
-	static const struct option options[] = {
-		{ "dry-run", no_argument, NULL, 'd' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "strict", no_argument, NULL, 's' },
-		{ "yes", no_argument, NULL, 'y' },
-		{ "serial", required_argument, NULL, 'f' },
-		{ "grace", required_argument, NULL, 'g' },
-		{ "foreground", no_argument, NULL, 'F' },
-		{ 0 },
-	};
-	char *end;
-	int c;
+#define AT(field) offsetof(struct start, field)
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (c) {
-		case 'd':
-			s->dry_run = true;
-			break;
-		case 'j':
-			s->json = true;
-			break;
-		case 's':
-			s->strict = true;
-			break;
-		case 'y':
-			s->yes = true;
-			break;
-		case 'f':
-			s->serial = optarg;
-			break;
-		case 'g':
-			errno = 0;
-			s->grace_s = strtol(optarg, &end, 10);
-			if (errno || end == optarg || *end || s->grace_s < 0 || s->grace_s > 3600)
-				return vm_use("--grace: '%s' found, 0 to 3600 accepted", optarg);
-			break;
-		case 'F':
-			break;
-		default:
-			return EXIT_USAGE;
-		}
-	}
-	if (argc - optind != 1)
-		return vm_use("start takes one CONFIG");
-	if (s->json && !s->dry_run)
-		return vm_use("--json is for --dry-run");
-	return 0;
-}
+/* clang-format off: a table */
+static const struct cmd_opt opts[] = {
+	{ "dry-run", .kind = CMD_FLAG, .at = AT(dry_run) },
+	CMD_JSON(struct start, json),
+	{ "strict", .kind = CMD_FLAG, .at = AT(strict) },
+	{ "yes", .kind = CMD_FLAG, .at = AT(yes) },
+	{ "serial", .kind = CMD_TEXT, .at = AT(serial) },
+	{ "grace", .kind = CMD_NUMBER, .at = AT(grace_s), .max = 3600 },
+	{ "foreground", .kind = CMD_FLAG, .at = AT(foreground) },
+	{ 0 },
+};
+/* clang-format on */
 
 int vm_start(int argc, char **argv)
 {
+	const struct cmd_line line = {
+		.command = "start",
+		.usage = VM_START_USAGE "\n",
+		.opts = opts,
+		.args = "one CONFIG",
+		.min = 1,
+		.max = 1,
+	};
 	struct start s = { .grace_s = 30 };
-	int ret;
+	int at, ret;
 
-	ret = parse(argc, argv, &s);
-	if (!ret)
-		ret = load(&s, argv[optind]);
+	at = cmd_parse(&line, argc, argv, &s);
+	if (at <= 0)
+		return -at;
+	if (s.json && !s.dry_run)
+		return cmd_wrong(&line, "--json is for --dry-run");
+	ret = load(&s, argv[at]);
 	if (!ret)
 		ret = find_devices(&s);
 	if (!ret)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* qwamos-vm stop, list */
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -16,19 +15,6 @@
 #include "vm/record.h"
 #include "vm/vm.h"
 
-static bool seconds(const char *text, int *value)
-{
-	char *end;
-	long n;
-
-	errno = 0;
-	n = strtol(text, &end, 10);
-	if (errno || end == text || *end || n < 1 || n > 86400)
-		return false;
-	*value = n;
-	return true;
-}
-
 /* Signals the supervisor, and waits until it has put everything back. */
 static int stop(const char *name, int signo, int timeout_s)
 {
@@ -38,22 +24,22 @@ static int stop(const char *name, int signo, int timeout_s)
 	int ret = 0, fd;
 
 	if (qrecord_find(name, &r, &err))
-		return vm_fail("%s", err.msg);
+		return cmd_fail("%s", err.msg);
 	fd = r.pid > 0 ? pidfd_open(r.pid, 0) : -1;
 	/*
 	 * Alive after the open: then the fd is the supervisor's, and no later process's of that
 	 * number.
 	 */
 	if (fd < 0 || !qrecord_alive(&r)) {
-		ret = vm_fail(
+		ret = cmd_fail(
 			"the supervisor of VM %s is gone; what it has left is put back when the next VM is started",
 			name);
 	} else if (pidfd_send_signal(fd, signo, NULL, 0)) {
-		ret = vm_fail("process %d: %s", r.pid, strerror(errno));
+		ret = cmd_fail("process %d: %s", r.pid, strerror(errno));
 	} else {
 		p = (struct pollfd){ .fd = fd, .events = POLLIN };
 		if (poll(&p, 1, timeout_s * 1000) != 1)
-			ret = vm_fail(
+			ret = cmd_fail(
 				"VM %s still runs after %d s; qwamos-vm stop --now %s switches it off",
 				name, timeout_s, name);
 	}
@@ -65,26 +51,34 @@ static int stop(const char *name, int signo, int timeout_s)
 
 int vm_stop(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "now", no_argument, NULL, 'n' },
-		{ "timeout", required_argument, NULL, 't' },
+	struct {
+		bool now;
+		uint64_t timeout_s;
+	} o = { .timeout_s = 120 };
+	static const struct cmd_opt opts[] = {
+		{ "now", .kind = CMD_FLAG, .at = offsetof(typeof(o), now) },
+		{ "timeout", .kind = CMD_NUMBER, .at = offsetof(typeof(o), timeout_s), .min = 1,
+		  .max = 86400 },
 		{ 0 },
 	};
-	int c, signo = SIGTERM, timeout_s = 120;
+	const struct cmd_line line = {
+		.command = "stop",
+		.usage = "stop NAME [--now] [--timeout SECONDS]\n"
+			 "Lets the guest power off, and waits until the VM is over.\n"
+			 "  --now              switch it off\n"
+			 "  --timeout SECONDS  how long to wait (120)\n",
+		.opts = opts,
+		.args = "the NAME of one VM",
+		.min = 1,
+		.max = 1,
+	};
+	int at = cmd_parse(&line, argc, argv, &o);
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 'n')
-			signo = SIGQUIT;
-		else if (c != 't')
-			return EXIT_USAGE;
-		else if (!seconds(optarg, &timeout_s))
-			return vm_use("--timeout: '%s' found, 1 to 86400 accepted", optarg);
-	}
-	if (argc - optind != 1)
-		return vm_use("stop takes the NAME of one VM");
-	if (!qvm_name_ok(argv[optind]))
-		return vm_use("'%s' is no name of a VM", argv[optind]);
-	return stop(argv[optind], signo, timeout_s);
+	if (at <= 0)
+		return -at;
+	if (!qvm_name_ok(argv[at]))
+		return cmd_wrong(&line, "'%s' is no name of a VM", argv[at]);
+	return stop(argv[at], o.now ? SIGQUIT : SIGTERM, o.timeout_s);
 }
 
 static struct json_object *to_json(const struct qrecord *r)
@@ -124,31 +118,31 @@ static void print(struct json_object *list)
 
 int vm_list(int argc, char **argv)
 {
-	static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
+	struct {
+		bool json;
+	} o = { 0 };
+	static const struct cmd_opt opts[] = { CMD_JSON(typeof(o), json), { 0 } };
+	const struct cmd_line line = {
+		.command = "list",
+		.usage = "list [--json]\n"
+			 "Lists the VMs that run, and those whose supervisor was killed.\n"
+			 "  --json  as JSON\n",
+		.opts = opts,
+	};
 	struct json_object *list;
 	struct qrecord *recs;
-	bool json = false;
 	struct qerr err;
-	int c, ret = 0;
 	size_t i, n;
+	int at;
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 'j')
-			return EXIT_USAGE;
-		json = true;
-	}
-	if (optind < argc)
-		return vm_use("list takes no '%s'", argv[optind]);
+	at = cmd_parse(&line, argc, argv, &o);
+	if (at <= 0)
+		return -at;
 	if (qrecord_list(&recs, &n, &err))
-		return vm_fail("%s", err.msg);
+		return cmd_fail("%s", err.msg);
 	list = qjson_arr();
 	for (i = 0; i < n; i++)
 		qjson_push(list, to_json(&recs[i]));
 	qrecord_list_free(recs, n);
-	if (json)
-		ret = qjson_print(stdout, list);
-	else
-		print(list);
-	json_object_put(list);
-	return ret || fflush(stdout) ? EXIT_FAILED : 0;
+	return cmd_print(list, o.json, print);
 }

@@ -3,9 +3,18 @@
 #ifndef QWAMOS_CMD_QWAMOS_VM_H
 #define QWAMOS_CMD_QWAMOS_VM_H
 
-/* Exit status of a command that could not do what it was asked to; of wrong use. */
-#define EXIT_FAILED 1
-#define EXIT_USAGE  2
+#include "cmd/cmd.h"
+
+/* For the program's help and the command's own. */
+#define VM_START_USAGE                                                                                 \
+	"start CONFIG [OPTION]...\n\t\tstarts the VM of a config file, and watches it until it ends\n" \
+	"      --dry-run        print what would be done; do nothing\n"                                \
+	"      --json           with --dry-run: as JSON\n"                                             \
+	"      --strict         refuse a config that asks for protection which is not carried out\n"   \
+	"      --yes            binding may take companion functions\n"                                \
+	"      --serial FILE    the VM's serial console goes there, not to the terminal\n"             \
+	"      --grace SECONDS  how long the guest has to power off when it is stopped (30)\n"         \
+	"      --foreground     stay with the VM (the default)"
 
 /** vm_start() - qwamos-vm start */
 int vm_start(int argc, char **argv);
@@ -13,14 +22,5 @@ int vm_start(int argc, char **argv);
 int vm_stop(int argc, char **argv);
 /** vm_list() - qwamos-vm list */
 int vm_list(int argc, char **argv);
-
-/** vm_say() - a line of what is being done, for struct qvm_opts; @arg: not used */
-void vm_say(void *arg, const char *line);
-
-/** vm_fail() - tell an error on stderr, with the program's name; return: EXIT_FAILED */
-int vm_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-/** vm_use() - tell wrong use on stderr; return: EXIT_USAGE */
-int vm_use(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

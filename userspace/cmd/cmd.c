@@ -262,7 +262,7 @@ int cmd_parse(const struct cmd_line *l, int argc, char **argv, void *to)
 	while (!ret && (c = getopt_long(argc, argv, letters, options, NULL)) != -1) {
 		if (c == 'h' || c == HELP) {
 			if (l->usage)
-				printf("usage: %s %s", cmd_program.name, l->usage);
+				printf("usage: %s %s\n", cmd_program.name, l->usage);
 			else
 				print_help(stdout);
 			free(options);

@@ -108,7 +108,8 @@ struct cmd_opt {
 /**
  * struct cmd_line - what a command takes
  * @command: its name, with those of the commands it belongs to ("vm run")
- * @usage: what --help prints after "usage: PROGRAM "; NULL: the program's help
+ * @usage: what --help prints after "usage: PROGRAM ", without a newline at its end; NULL: the
+ * program's help
  * @opts: its options beside --help, NULL: none
  * @args: what else it takes, as people read it ("NAME"); NULL: nothing
  * @min: least number of these

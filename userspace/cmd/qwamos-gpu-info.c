@@ -71,7 +71,7 @@ static const char usage[] =
 	"info [--json]\n"
 	"Tells what the kernel module is: version, random id of this load of it, what it can do,\n"
 	"and how many devices and VMs it knows.\n"
-	"  --json  as JSON\n";
+	"  --json  as JSON";
 
 /* What GET_INFO says. */
 static int add_module(int ctl, struct json_object *doc)

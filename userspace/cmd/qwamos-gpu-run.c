@@ -24,7 +24,7 @@ static const char usage[] =
 	"  --yes             binding may take companion functions\n"
 	"  --quiet           say only what goes wrong\n"
 	"COMMAND finds the VM's use fd in $" QVM_ENV ". The exit status is COMMAND's, 128 + N if\n"
-	"signal N ended it; 125: it was not run; 126: it can't be executed; 127: not found.\n";
+	"signal N ended it; 125: it was not run; 126: it can't be executed; 127: not found.";
 
 struct run {
 	struct qvm_opts vm;

@@ -11,7 +11,7 @@
 
 static const char usage[] = "vm list [--json]\n"
 			    "Lists the VMs that the kernel knows.\n"
-			    "  --json  as JSON\n";
+			    "  --json  as JSON";
 
 static struct json_object *to_json(const struct qwamos_gpu_vm *v)
 {

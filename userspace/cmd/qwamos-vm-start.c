@@ -29,6 +29,16 @@
 /* How long QEMU may take to quit, in ms. */
 #define QUIT_MS 5000
 
+const char vm_start_usage[] =
+	"start CONFIG [OPTION]...\n\t\tstarts the VM of a config file, and watches it until it ends\n"
+	"      --dry-run        print what would be done; do nothing\n"
+	"      --json           with --dry-run: as JSON\n"
+	"      --strict         refuse a config that asks for protection which is not carried out\n"
+	"      --yes            binding may take companion functions\n"
+	"      --serial FILE    the VM's serial console goes there, not to the terminal\n"
+	"      --grace SECONDS  how long the guest has to power off when it is stopped (30)\n"
+	"      --foreground     stay with the VM (the default)";
+
 struct start {
 	bool dry_run;
 	bool json;
@@ -320,7 +330,7 @@ int vm_start(int argc, char **argv)
 {
 	const struct cmd_line line = {
 		.command = "start",
-		.usage = VM_START_USAGE "\n",
+		.usage = vm_start_usage,
 		.opts = opts,
 		.args = "one CONFIG",
 		.min = 1,

@@ -66,7 +66,7 @@ int vm_stop(int argc, char **argv)
 		.usage = "stop NAME [--now] [--timeout SECONDS]\n"
 			 "Lets the guest power off, and waits until the VM is over.\n"
 			 "  --now              switch it off\n"
-			 "  --timeout SECONDS  how long to wait (120)\n",
+			 "  --timeout SECONDS  how long to wait (120)",
 		.opts = opts,
 		.args = "the NAME of one VM",
 		.min = 1,
@@ -126,7 +126,7 @@ int vm_list(int argc, char **argv)
 		.command = "list",
 		.usage = "list [--json]\n"
 			 "Lists the VMs that run, and those whose supervisor was killed.\n"
-			 "  --json  as JSON\n",
+			 "  --json  as JSON",
 		.opts = opts,
 	};
 	struct json_object *list;

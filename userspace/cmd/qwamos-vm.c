@@ -3,7 +3,7 @@
 #include "cmd/qwamos-vm.h"
 
 static const struct cmd commands[] = {
-	{ "start", vm_start, VM_START_USAGE },
+	{ "start", vm_start, vm_start_usage },
 	{ "stop", vm_stop,
 	  "stop NAME [--now] [--timeout SECONDS]\n\t\tlets the guest power off; --now: switches it off" },
 	{ "list", vm_list,

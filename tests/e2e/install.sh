@@ -4,25 +4,9 @@
 # timeout: 300
 
 cd "$(dirname "$0")/../.." || exit 1
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+# shellcheck source=tests/lib/tap.sh
+. tests/lib/tap.sh
 make="make --no-print-directory DEPS=0"
-n=0
-bad=0
-
-check()
-{
-	local name=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$dir/out"
-		bad=1
-	fi
-}
 
 echo "1..21"
 $make install "DESTDIR=$dir/root" PREFIX=/usr >"$dir/out" 2>&1

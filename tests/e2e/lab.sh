@@ -5,26 +5,9 @@
 # timeout: 240
 
 cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/lib/tap.sh
+. tests/lib/tap.sh
 run=tools/lab/run
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-n=0
-bad=0
-
-# check NAME COMMAND...: one test, passed if COMMAND succeeds.
-check()
-{
-	local name=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$dir/out" "$dir/err"
-		bad=1
-	fi
-}
 
 # boot OPTION... -- COMMAND...: leaves status, out and err.
 boot()

@@ -6,26 +6,9 @@
 
 # shellcheck disable=SC2317	# functions are called by check
 cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/lib/tap.sh
+. tests/lib/tap.sh
 run=tools/lab/run
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-n=0
-bad=0
-
-# check NAME COMMAND...: one test, passed if COMMAND succeeds.
-check()
-{
-	local name=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		sed 's/^/# /' "$dir/out"
-		bad=1
-	fi
-}
 
 # boot COMMAND: leaves status and out.
 boot()

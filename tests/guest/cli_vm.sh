@@ -3,59 +3,16 @@
 # qwamos-gpu vm run, vm list, audit, info and qwamos-vm start, stop, list, as people use them.
 
 set -u
-D=$(mktemp -d /tmp/cli_vm.XXXXXX)
-n=0
+# shellcheck source=tests/lib/tap.sh
+. "$(dirname "$0")/../lib/tap.sh"
 bochs=$(lab-dev bochs)
 vga=$(lab-dev vga-a)
 pair=$(lab-dev pair-vga)
 edu=$(lab-dev pair-edu)
 
-ok()
-{
-	n=$((n + 1))
-	echo "ok $n - $1"
-}
-
-not_ok()
-{
-	n=$((n + 1))
-	echo "not ok $n - $1"
-	shift
-	printf '%s\n' "$@" | sed 's/^/# /'
-}
-
-# check WHAT COMMAND...
-check()
-{
-	local what=$1
-	shift
-	if "$@" >"$D/check" 2>&1; then ok "$what"; else not_ok "$what" "$*" "$(cat "$D/check")" "$(cat "$D/out")"; fi
-}
-
-# run COMMAND...: its output goes to $D/out, its status to $status
-run()
-{
-	"$@" >"$D/out" 2>&1
-	status=$?
-}
-
-# says STATUS PATTERN WHAT: what the last run must have come to
-says()
-{
-	if [ "$status" = "$1" ] && { [ -z "$2" ] || grep -qE -- "$2" "$D/out"; }; then ok "$3"; else
-		not_ok "$3" "status $status, expected $1 and '$2':" "$(cat "$D/out")"
-	fi
-}
-
 driver()
 {
 	basename "$(readlink "/sys/bus/pci/devices/$1/driver")" 2>/dev/null
-}
-
-# json FILE EXPRESSION: a Python expression on the document d
-json()
-{
-	python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); sys.exit(not eval(sys.argv[2]))' "$1" "$2"
 }
 
 # soon COMMAND...: within 20 s
@@ -83,9 +40,9 @@ echo "TAP version 13"
 
 # What is wrong is told, and nothing is made.
 run qwamos-gpu info --json
-check "info --json is JSON and knows the module" json "$D/out" 'd["version"] == 1 and "passthrough" in d["capabilities"] and d["vms"] == 0'
+check "info --json is JSON and knows the module" json "$dir/out" 'd["version"] == 1 and "passthrough" in d["capabilities"] and d["vms"] == 0'
 run qwamos-gpu audit --limit 65536 --event VM_CREATED
-before=$(wc -l <"$D/out")
+before=$(wc -l <"$dir/out")
 run vm_run a --level root -- true
 says 125 "'root' found, untrusted, low, medium, high or system accepted" "an unknown level is refused"
 run vm_run a -- true
@@ -105,10 +62,10 @@ says 125 "'best' found, bar, full or none accepted" "a bad scrub is refused"
 run vm_run a --level system --nonsense -- true
 says 125 "nonsense" "an unknown option is refused"
 run qwamos-gpu audit --limit 65536 --event VM_CREATED
-check "and no VM was made for any of these" test "$(wc -l <"$D/out")" = "$before"
-run vm_run a --level system --device 0000:77:00.0 -- touch "$D/ran"
+check "and no VM was made for any of these" test "$(wc -l <"$dir/out")" = "$before"
+run vm_run a --level system --device 0000:77:00.0 -- touch "$dir/ran"
 says 125 "0000:77:00.0 can't be given to VM a: NO_DEVICE" "a device that is not there is refused"
-check "COMMAND did not run" test ! -e "$D/ran"
+check "COMMAND did not run" test ! -e "$dir/ran"
 check "no cgroup is left" no_cgroup a
 
 # What COMMAND gets, and what it does not.
@@ -122,7 +79,7 @@ run vm_run a --level low -- /nonexistent
 says 127 "/nonexistent: No such file" "127: not found"
 run vm_run a --level low -- /etc/passwd
 says 126 "/etc/passwd: Permission denied" "126: can't be executed"
-cat >"$D/look.py" <<'END'
+cat >"$dir/look.py" <<'END'
 import fcntl, os, sys
 fds = {int(f): os.readlink("/proc/self/fd/" + f) for f in os.listdir("/proc/self/fd")
        if os.path.exists("/proc/self/fd/" + f) or os.path.islink("/proc/self/fd/" + f)}
@@ -134,7 +91,7 @@ assert not fcntl.fcntl(use, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
 with open("/proc/self/cgroup") as f:
     assert f.read().strip() == "0::/qwamos/a"
 END
-run vm_run a --level low -- python3 "$D/look.py" 7</etc/passwd 8>"$D/eight"
+run vm_run a --level low -- python3 "$dir/look.py" 7</etc/passwd 8>"$dir/eight"
 says 0 "" "COMMAND has 0, 1, 2 and the use fd, and stands in its cgroup"
 run vm_run a --level low -- qwamos-gpu vm list
 says 1 "a VM manages none" "a VM's process can't list VMs"
@@ -147,10 +104,10 @@ says 4 "" "nor those that were ignored made deadly"
 
 # Devices: levels, binding.
 for level in untrusted low medium high; do
-	run vm_run a --level $level --device "$bochs" -- touch "$D/ran"
+	run vm_run a --level $level --device "$bochs" -- touch "$dir/ran"
 	says 125 "LEVEL" "the level $level is refused a GPU"
 done
-check "COMMAND did not run" test ! -e "$D/ran"
+check "COMMAND did not run" test ! -e "$dir/ran"
 check "and the GPU stays on its driver" test "$(driver "$bochs")" = bochs-drm
 run vm_run a --level system --device "$bochs" --no-bind -- true
 says 125 "NOT_BOUND" "--no-bind: a GPU on another driver is refused"
@@ -168,13 +125,13 @@ says 0 "" "a VM uses it"
 check "what was bound before stays bound" test "$(driver "$bochs")" = qwamos_vfio_pci
 run vm_run a --level system --device "$pair" -- true
 says 125 "$edu" "a companion is not taken without --yes, and named"
-check "and nothing else is said" test "$(wc -l <"$D/out")" -le 3
+check "and nothing else is said" test "$(wc -l <"$dir/out")" -le 3
 check "and stays where it was" test "$(driver "$edu")" != qwamos_vfio_pci
 run vm_run a --level system --device "$pair" --yes -- sh -c "readlink /sys/bus/pci/devices/$edu/driver; sleep 2" &
 soon sh -c "qwamos-gpu vm list --json | python3 -c 'import json,sys; sys.exit(not any(v[\"name\"] == \"a\" and v[\"devices\"] == 2 for v in json.load(sys.stdin)))'" &&
 	ok "with --yes the VM has the whole group" || not_ok "with --yes the VM has the whole group" "$(qwamos-gpu vm list)"
 wait
-check "the companion was bound for it" grep -q qwamos_vfio_pci "$D/out"
+check "the companion was bound for it" grep -q qwamos_vfio_pci "$dir/out"
 check "and goes back" test "$(driver "$edu")" != qwamos_vfio_pci
 check "with the GPU" test "$(driver "$pair")" = bochs-drm
 
@@ -187,7 +144,7 @@ says 125 "OTHER_OWNER.*$bochs.*VM a" "the GPU of VM a is refused to VM b, and bo
 run vm_run a --level low -- true
 says 125 "VM a is running already \(its supervisor is process $a\)" "a second VM a is refused"
 run qwamos-vm list --json
-check "qwamos-vm list knows VM a" json "$D/out" "[(v['name'], v['state'], v['supervisor']) for v in d] == [('a', 'running', $a)]"
+check "qwamos-vm list knows VM a" json "$dir/out" "[(v['name'], v['state'], v['supervisor']) for v in d] == [('a', 'running', $a)]"
 run qwamos-vm stop a
 says 0 "" "qwamos-vm stop ends it"
 wait $a
@@ -225,20 +182,20 @@ says 0 "no VMs" "and nothing is left over"
 # The audit log.
 run qwamos-gpu audit --vm nobody
 says 0 "" "audit of an unknown VM"
-check "is empty" test ! -s "$D/out"
+check "is empty" test ! -s "$dir/out"
 run qwamos-gpu audit --vm a --event operation_denied --limit 1000
 says 0 "a OPERATION_DENIED: passthrough, not allowed at MEDIUM, $bochs" "a refusal stands in the log, with the level"
-check "and nothing of other VMs or events" sh -c "! grep -v ' a OPERATION_DENIED:' $D/out"
+check "and nothing of other VMs or events" sh -c "! grep -v ' a OPERATION_DENIED:' $dir/out"
 run qwamos-gpu audit --limit 2
-check "--limit 2: two lines" test "$(wc -l <"$D/out")" = 2
+check "--limit 2: two lines" test "$(wc -l <"$dir/out")" = 2
 run qwamos-gpu audit --limit 0
 says 2 "'0' found, a number from 1 to 65536 accepted" "--limit 0 is refused"
 run qwamos-gpu audit --limit 1x
 says 2 "'1x' found" "--limit 1x is refused"
 run qwamos-gpu audit --event NOTHING
 says 2 "'NOTHING' found; accepted: POLICY_CREATED POLICY_CHANGED" "an unknown event is refused"
-printf '#!/bin/sh\nexec sleep 0\n' >"$D/$(printf 'x\033[2Jy')"
-chmod +x "$D"/x*
+printf '#!/bin/sh\nexec sleep 0\n' >"$dir/$(printf 'x\033[2Jy')"
+chmod +x "$dir"/x*
 run vm_run esc --level low -- python3 -c '
 import ctypes, fcntl, os
 ctypes.CDLL(None).prctl(15, b"x\x1b[2J\ny", 0, 0, 0)
@@ -246,12 +203,12 @@ import subprocess
 os.open("/dev/qwamos_gpu", os.O_RDWR)
 fcntl.ioctl(3, 0xb903, bytearray(b"\x20" + b"\0" * 31))'
 run qwamos-gpu audit --vm esc
-check "no control character of a VMM's gets out of the log" sh -c "grep -q 'x?\[2J?y' $D/out && ! grep -q \$'\\033' $D/out"
+check "no control character of a VMM's gets out of the log" sh -c "grep -q 'x?\[2J?y' $dir/out && ! grep -q \$'\\033' $dir/out"
 run qwamos-gpu audit --json --limit 1000
-check "--json is JSON, with chain, seq, time, hash" json "$D/out" 'len(d) > 50 and all(r["seq"] > 0 and len(r["hash"]) == 64 and r["time"] for r in d)'
+check "--json is JSON, with chain, seq, time, hash" json "$dir/out" 'len(d) > 50 and all(r["seq"] > 0 and len(r["hash"]) == 64 and r["time"] for r in d)'
 
 # qwamos-vm start.
-cat >"$D/vm.yaml" <<END
+cat >"$dir/vm.yaml" <<END
 vm: {name: v}
 machine: {type: q35, accel: tcg}
 hardware: {cpu: {model: qemu64}, memory: {size: 64}}
@@ -261,46 +218,46 @@ gpu:
   trust_level: system
   device: $bochs
 END
-run qwamos-vm start "$D/nothing.yaml"
+run qwamos-vm start "$dir/nothing.yaml"
 says 1 "nothing.yaml: No such file" "a config that is not there is refused"
-sed 's/passthrough/pasthrough/' "$D/vm.yaml" >"$D/bad.yaml"
-run qwamos-vm start "$D/bad.yaml"
+sed 's/passthrough/pasthrough/' "$dir/vm.yaml" >"$dir/bad.yaml"
+run qwamos-vm start "$dir/bad.yaml"
 says 1 "bad.yaml:6:16: error: gpu.access_mode: 'pasthrough' found; accepted: virtio, passthrough" "a wrong value is told with its place"
-sed 's/passthrough/virtio/' "$D/vm.yaml" >"$D/bad.yaml"
-run qwamos-vm start "$D/bad.yaml"
+sed 's/passthrough/virtio/' "$dir/vm.yaml" >"$dir/bad.yaml"
+run qwamos-vm start "$dir/bad.yaml"
 says 1 "'virtio' can't be started yet: only passthrough" "virtio is refused, not started without a word"
-{ cat "$D/vm.yaml"; echo 'qemu_extra_args: ["-device", "vfio-pci,host=00:02.0"]'; } >"$D/bad.yaml"
-run qwamos-vm start "$D/bad.yaml"
+{ cat "$dir/vm.yaml"; echo 'qemu_extra_args: ["-device", "vfio-pci,host=00:02.0"]'; } >"$dir/bad.yaml"
+run qwamos-vm start "$dir/bad.yaml"
 says 1 "bad.yaml:9:30: error: qemu_extra_args: 'vfio-pci,host=00:02.0' found; not accepted" "an argument that adds a device is refused"
-{ cat "$D/vm.yaml"; echo 'security: {memory_wipe: true}'; } >"$D/strict.yaml"
-run qwamos-vm start "$D/strict.yaml" --strict
+{ cat "$dir/vm.yaml"; echo 'security: {memory_wipe: true}'; } >"$dir/strict.yaml"
+run qwamos-vm start "$dir/strict.yaml" --strict
 says 1 "warning: security.memory_wipe.*" "--strict refuses what is not carried out"
-run qwamos-vm start "$D/vm.yaml" --json
+run qwamos-vm start "$dir/vm.yaml" --json
 says 2 "--json is for --dry-run" "--json alone is refused"
-grep -v device: "$D/vm.yaml" >"$D/any.yaml"
-run qwamos-vm start "$D/any.yaml" --dry-run
+grep -v device: "$dir/vm.yaml" >"$dir/any.yaml"
+run qwamos-vm start "$dir/any.yaml" --dry-run
 says 1 "several GPUs are free:.*$bochs.*$vga" "no device, but several free GPUs: they are listed"
-sed "s/$bochs/0000:77:00.0/" "$D/vm.yaml" >"$D/bad.yaml"
-run qwamos-vm start "$D/bad.yaml" --dry-run
+sed "s/$bochs/0000:77:00.0/" "$dir/vm.yaml" >"$dir/bad.yaml"
+run qwamos-vm start "$dir/bad.yaml" --dry-run
 says 1 "0000:77:00.0: no such device" "a device that is not there is refused"
-sed "s/$bochs/$pair/" "$D/vm.yaml" >"$D/pair.yaml"
-run qwamos-vm start "$D/pair.yaml" --dry-run --yes --json
-check "--dry-run --json names the whole group" json "$D/out" "d['devices'] == ['$pair', '$edu']"
-check "and QEMU's arguments have it" json "$D/out" "[a.split(',')[1] for a in d['qemu'] if a.startswith('vfio-pci,')] == ['host=$pair', 'host=$edu']"
+sed "s/$bochs/$pair/" "$dir/vm.yaml" >"$dir/pair.yaml"
+run qwamos-vm start "$dir/pair.yaml" --dry-run --yes --json
+check "--dry-run --json names the whole group" json "$dir/out" "d['devices'] == ['$pair', '$edu']"
+check "and QEMU's arguments have it" json "$dir/out" "[a.split(',')[1] for a in d['qemu'] if a.startswith('vfio-pci,')] == ['host=$pair', 'host=$edu']"
 check "--dry-run has touched nothing" test "$(driver "$pair")" = bochs-drm
-sed "s/system/high/" "$D/vm.yaml" >"$D/high.yaml"
-run qwamos-vm start "$D/high.yaml"
+sed "s/system/high/" "$dir/vm.yaml" >"$dir/high.yaml"
+run qwamos-vm start "$dir/high.yaml"
 says 1 "LEVEL" "the level high is refused passthrough"
 qvm=$(command -v qwamos-vm)
-PATH=/nonexistent run "$qvm" start "$D/vm.yaml"
+PATH=/nonexistent run "$qvm" start "$dir/vm.yaml"
 says 1 "qemu-system-x86_64 is not installed" "a QEMU that is not installed is told"
 
 # vm_up: starts it; true once QEMU answers
 vm_up()
 {
-	qwamos-vm start "$D/vm.yaml" --serial "$D/serial" "$@" >"$D/vm.log" 2>&1 &
+	qwamos-vm start "$dir/vm.yaml" --serial "$dir/serial" "$@" >"$dir/vm.log" 2>&1 &
 	vm=$!
-	soon grep -q "VM v runs" "$D/vm.log"
+	soon grep -q "VM v runs" "$dir/vm.log"
 }
 
 vmm()
@@ -315,7 +272,7 @@ q=$(vmm)
 check "in its cgroup" grep -q qwamos/v "/proc/$q/cgroup"
 check "with no manage fd, control fd or lock of its supervisor's" sh -c "! ls -l /proc/$q/fd | grep -E 'qwamos-gpu-manage|/dev/qwamos_gpu|qwamos-gpu/vm'"
 check "and memory may be locked for DMA, but not without a limit" grep -qE "Max locked memory +1140850688 " "/proc/$q/limits"
-run qwamos-vm start "$D/vm.yaml"
+run qwamos-vm start "$dir/vm.yaml"
 says 1 "VM v is running already" "a second start is refused"
 run qwamos-vm stop v --now
 says 0 "" "stop --now"
@@ -328,7 +285,7 @@ check "start again" vm_up
 kill -9 "$(vmm)"
 wait $vm
 check "QEMU is killed: the status says so" test $? = 137
-check "and the log" grep -q "QEMU of VM v was killed by signal 9" "$D/vm.log"
+check "and the log" grep -q "QEMU of VM v was killed by signal 9" "$dir/vm.log"
 run qwamos-vfio list
 says 0 "$bochs +qwamos_vfio_pci +[0-9]+ +free" "the device is free again"
 
@@ -337,7 +294,7 @@ run qwamos-vm stop v
 says 0 "" "stop: a guest that does not power off is switched off after its grace"
 wait $vm
 check "the supervisor ends well" test $? = 0
-check "it has asked first" grep -q "asking VM v to power off" "$D/vm.log"
+check "it has asked first" grep -q "asking VM v to power off" "$dir/vm.log"
 
 check "start again, to lose its supervisor" vm_up
 q=$(vmm)
@@ -345,12 +302,11 @@ kill -9 $vm
 wait $vm 2>/dev/null
 soon test ! -e "/proc/$q" && ok "the supervisor is killed: so is QEMU" || not_ok "the supervisor is killed: so is QEMU"
 check "and it can be started again at once" vm_up
-check "after the rest was put back" grep -q "putting back what VM v has left" "$D/vm.log"
+check "after the rest was put back" grep -q "putting back what VM v has left" "$dir/vm.log"
 run qwamos-vm stop v --now
 says 0 "" "stop"
 wait $vm
 run qwamos-vfio unbind "$bochs"
 says 0 "" "the GPU is given back"
 check "and on its driver" test "$(driver "$bochs")" = bochs-drm
-rm -rf "$D"
 echo "1..$n"

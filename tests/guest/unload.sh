@@ -3,29 +3,8 @@
 # The modules can be taken out once no VM is left, and leave nothing behind; and come back.
 # Runs after other tests, so that there was something to leave.
 
-n=0
-ok()
-{
-	n=$((n + 1))
-	echo "ok $n - $1"
-}
-
-not_ok()
-{
-	n=$((n + 1))
-	echo "not ok $n - $1"
-	shift
-	printf '# %s\n' "$@"
-}
-
-# check WHAT COMMAND...
-check()
-{
-	local what=$1 out
-	shift
-	if out=$("$@" 2>&1); then ok "$what"; else not_ok "$what" "$*: $out"; fi
-}
-
+# shellcheck source=tests/lib/tap.sh
+. "$(dirname "$0")/../lib/tap.sh"
 modules()
 {
 	lsmod | awk '$1 ~ /^qwamos/ { print $1 }' | sort | tr '\n' ' '

@@ -90,7 +90,7 @@ install: userspace
 	install -m 755 build/lib/libqwamos-gpu.so.0 $(DESTDIR)$(LIBDIR)
 	ln -sf libqwamos-gpu.so.0 $(DESTDIR)$(LIBDIR)/libqwamos-gpu.so
 	install -m 644 build/lib/libqwamos-gpu.a $(DESTDIR)$(LIBDIR)
-	install -m 644 uapi/linux/qwamos_gpu.h $(DESTDIR)$(INCLUDEDIR)/linux
+	install -m 644 uapi/linux/*.h $(DESTDIR)$(INCLUDEDIR)/linux
 	install -m 644 userspace/lib/libqwamos-gpu.h $(DESTDIR)$(INCLUDEDIR)
 	sed 's#@LIBDIR@#$(LIBDIR)#; s#@INCLUDEDIR@#$(INCLUDEDIR)#; s#@VERSION@#$(shell cat VERSION)#' \
 		userspace/install/libqwamos-gpu.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libqwamos-gpu.pc
@@ -103,7 +103,8 @@ uninstall:
 	for p in qwamos-gpu qwamos-vfio qwamos-vm; do rm -f $(DESTDIR)$(BINDIR)/$$p; done
 	rm -f $(DESTDIR)$(LIBDIR)/libqwamos-gpu.so.0 $(DESTDIR)$(LIBDIR)/libqwamos-gpu.so \
 		$(DESTDIR)$(LIBDIR)/libqwamos-gpu.a $(DESTDIR)$(LIBDIR)/pkgconfig/libqwamos-gpu.pc \
-		$(DESTDIR)$(INCLUDEDIR)/linux/qwamos_gpu.h $(DESTDIR)$(INCLUDEDIR)/libqwamos-gpu.h
+		$(DESTDIR)$(INCLUDEDIR)/libqwamos-gpu.h
+	for f in uapi/linux/*.h; do rm -f $(DESTDIR)$(INCLUDEDIR)/linux/$${f##*/}; done
 	for f in Documentation/man/*.8; do rm -f $(DESTDIR)$(MANDIR)/man8/$${f##*/}; done
 	@tools/build/install-system uninstall "$(DESTDIR)" "$(BINDIR)" "$(UDEVDIR)" "$(SYSUSERSDIR)" "$(UNITDIR)"
 

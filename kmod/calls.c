@@ -182,9 +182,10 @@ static int write_list(struct qgpu_call *call, const void *v, size_t n, size_t ks
 	return 0;
 }
 
-static bool list_ok(struct qwamos_gpu_list *a, size_t ksize)
+/* @first: size of an entry in the first version */
+static bool list_ok(struct qwamos_gpu_list *a, size_t first)
 {
-	return a->entry_size >= ksize && a->entry_size <= PAGE_SIZE && !(a->entry_size & 7);
+	return a->entry_size >= first && a->entry_size <= PAGE_SIZE && !(a->entry_size & 7);
 }
 
 static int do_list_vms(struct qgpu_call *call)
@@ -193,7 +194,7 @@ static int do_list_vms(struct qgpu_call *call)
 	long n;
 	int ret;
 
-	if (!list_ok(&call->arg->list, sizeof(*v)))
+	if (!list_ok(&call->arg->list, offsetofend(struct qwamos_gpu_vm, narrow)))
 		return -EINVAL;
 	n = qgpu_vm_list(&v);
 	if (n < 0)
@@ -210,7 +211,7 @@ static int do_list_devices(struct qgpu_call *call)
 	long n;
 	int ret;
 
-	if (!list_ok(&call->arg->list, sizeof(*v)))
+	if (!list_ok(&call->arg->list, offsetofend(struct qwamos_gpu_device, __reserved)))
 		return -EINVAL;
 	n = qgpu_dev_list(&v);
 	if (n < 0)
@@ -274,6 +275,36 @@ static int do_audit_read(struct qgpu_call *call)
 	a->count = n;
 	kvfree(v);
 	return 0;
+}
+
+static int do_level_info(struct qgpu_call *call)
+{
+	struct qwamos_gpu_level_info *a = &call->arg->level_info;
+	const struct qgpu_level *l = qgpu_level(a->level);
+
+	if (a->__reserved)
+		return -EINVAL;
+	if (!l)
+		return -EOPNOTSUPP;
+	a->out_compute_cap = l->compute_percent;
+	strscpy_pad(a->out_name, l->name, sizeof(a->out_name));
+	a->out_vram = qgpu_level_vram(l);
+	a->out_vulkan = l->vulkan;
+	a->out_queues = l->vulkan_queues;
+	a->out_min_interval_ns = qgpu_level_interval_ns(l);
+	a->out_ops = l->ops;
+	a->out_flags = (l->needs_iommu ? QWAMOS_GPU_LEVEL_F_NEEDS_IOMMU : 0) |
+		       (l->may_share ? QWAMOS_GPU_LEVEL_F_MAY_SHARE : 0);
+	return 0;
+}
+
+static int do_audit_head(struct qgpu_call *call)
+{
+	struct qwamos_gpu_audit_head *a = &call->arg->audit_head;
+
+	if (call->f->vm && a->chain != call->f->vm->id)
+		return -EINVAL;
+	return qgpu_audit_head(a, call->f->kind != QGPU_FILE_USE);
 }
 
 static int do_set_policy(struct qgpu_call *call)
@@ -354,6 +385,8 @@ static const struct qgpu_call_desc calls[] = {
 	     QGPU_FILE_CONTROL, true, do_release),
 	CALL(AUDIT_READ, qwamos_gpu_audit_read, out_lost,
 	     QWAMOS_GPU_AUDIT_F_CHAIN | QWAMOS_GPU_AUDIT_F_AFTER, ALL_FILES, true, do_audit_read),
+	CALL(LEVEL_INFO, qwamos_gpu_level_info, __reserved, 0, ALL_FILES, false, do_level_info),
+	CALL(AUDIT_HEAD, qwamos_gpu_audit_head, out_prev_hash, 0, ALL_FILES, true, do_audit_head),
 	CALL(SET_POLICY, qwamos_gpu_set_policy, level, 0, QGPU_FILE_MANAGE, true, do_set_policy),
 	CALL(JOIN, qwamos_gpu_join, hdr, 0, QGPU_FILE_USE, false, do_join),
 	CALL(DESTROY, qwamos_gpu_destroy, hdr, 0, QGPU_FILE_MANAGE, true, do_destroy),
@@ -362,7 +395,7 @@ static const struct qgpu_call_desc calls[] = {
 	     .also = offsetof(struct qwamos_gpu_attach, out_device_id)),
 	CALL(DETACH, qwamos_gpu_detach, device_id, QWAMOS_GPU_DETACH_F_KILL, QGPU_FILE_MANAGE, true,
 	     do_detach),
-	CALL(VM_INFO, qwamos_gpu_vm_info, out_vm, 0, VM_FILES, false, do_vm_info),
+	CALL(VM_INFO, qwamos_gpu_vm_info, out_vm.narrow, 0, VM_FILES, false, do_vm_info),
 	CALL(NEW_USE, qwamos_gpu_new_use, __reserved, 0, QGPU_FILE_USE, false, do_new_use),
 };
 

@@ -16,6 +16,7 @@ union qgpu_arg {
 	struct qwamos_gpu_list list;
 	struct qwamos_gpu_release release;
 	struct qwamos_gpu_audit_read audit_read;
+	struct qwamos_gpu_audit_head audit_head;
 	struct qwamos_gpu_set_policy set_policy;
 	struct qwamos_gpu_join join;
 	struct qwamos_gpu_destroy destroy;
@@ -23,6 +24,7 @@ union qgpu_arg {
 	struct qwamos_gpu_detach detach;
 	struct qwamos_gpu_vm_info vm_info;
 	struct qwamos_gpu_new_use new_use;
+	struct qwamos_gpu_level_info level_info;
 };
 
 /**

@@ -13,27 +13,27 @@
 static const struct qgpu_level qgpu_levels[QGPU_LEVELS] = {
 	[QWAMOS_GPU_LEVEL_UNTRUSTED] = {
 		.name = "untrusted", .vram_mib = 128, .compute_percent = 10,
-		.vulkan = QGPU_VULKAN_NONE, .vulkan_queues = 0, .min_interval_ms = 100,
+		.vulkan = QWAMOS_GPU_VULKAN_NONE, .vulkan_queues = 0, .min_interval_ms = 100,
 		.needs_iommu = 1, .may_share = 0, .ops = OPS_UNTRUSTED,
 	},
 	[QWAMOS_GPU_LEVEL_LOW] = {
 		.name = "low", .vram_mib = 256, .compute_percent = 25,
-		.vulkan = QGPU_VULKAN_GRAPHICS, .vulkan_queues = 4, .min_interval_ms = 50,
+		.vulkan = QWAMOS_GPU_VULKAN_GRAPHICS, .vulkan_queues = 4, .min_interval_ms = 50,
 		.needs_iommu = 1, .may_share = 1, .ops = OPS_LOW,
 	},
 	[QWAMOS_GPU_LEVEL_MEDIUM] = {
 		.name = "medium", .vram_mib = 512, .compute_percent = 50,
-		.vulkan = QGPU_VULKAN_COMPUTE, .vulkan_queues = 4, .min_interval_ms = 10,
+		.vulkan = QWAMOS_GPU_VULKAN_COMPUTE, .vulkan_queues = 4, .min_interval_ms = 10,
 		.needs_iommu = 0, .may_share = 1, .ops = OPS_MEDIUM,
 	},
 	[QWAMOS_GPU_LEVEL_HIGH] = {
 		.name = "high", .vram_mib = 1024, .compute_percent = 80,
-		.vulkan = QGPU_VULKAN_FULL, .vulkan_queues = 8, .min_interval_ms = 0,
+		.vulkan = QWAMOS_GPU_VULKAN_FULL, .vulkan_queues = 8, .min_interval_ms = 0,
 		.needs_iommu = 0, .may_share = 1, .ops = OPS_HIGH,
 	},
 	[QWAMOS_GPU_LEVEL_SYSTEM] = {
 		.name = "system", .vram_mib = 2048, .compute_percent = 100,
-		.vulkan = QGPU_VULKAN_FULL, .vulkan_queues = 16, .min_interval_ms = 0,
+		.vulkan = QWAMOS_GPU_VULKAN_FULL, .vulkan_queues = 16, .min_interval_ms = 0,
 		.needs_iommu = 0, .may_share = 1, .ops = OPS_SYSTEM,
 	},
 };

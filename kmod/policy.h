@@ -13,25 +13,11 @@
 #define QGPU_OPS    8 /* one more than the highest enum qwamos_gpu_op */
 
 /**
- * enum qgpu_vulkan - what a level may do with Vulkan
- * @QGPU_VULKAN_NONE: nothing
- * @QGPU_VULKAN_GRAPHICS: no compute-only queues
- * @QGPU_VULKAN_COMPUTE: graphics, compute and transfer
- * @QGPU_VULKAN_FULL: video, sparse and the rest too
- */
-enum qgpu_vulkan {
-	QGPU_VULKAN_NONE,
-	QGPU_VULKAN_GRAPHICS,
-	QGPU_VULKAN_COMPUTE,
-	QGPU_VULKAN_FULL,
-};
-
-/**
  * struct qgpu_level - what a trust level allows
  * @name: as people type it
  * @vram_mib: most VRAM, in MiB
  * @compute_percent: most GPU time, in percent
- * @vulkan: &enum qgpu_vulkan
+ * @vulkan: &enum qwamos_gpu_vulkan
  * @vulkan_queues: most Vulkan queues
  * @min_interval_ms: least time between two declared operations of a kind, in ms; 0: none
  * @needs_iommu: gets a real GPU only behind an IOMMU
@@ -51,6 +37,18 @@ struct qgpu_level {
 };
 
 const struct qgpu_level *qgpu_level(__u32 level);
+/** qgpu_level_vram() - most VRAM, in bytes */
+static inline __u64 qgpu_level_vram(const struct qgpu_level *l)
+{
+	return (__u64)l->vram_mib << 20;
+}
+
+/** qgpu_level_interval_ns() - least time between two declared operations of a kind, in ns */
+static inline __u64 qgpu_level_interval_ns(const struct qgpu_level *l)
+{
+	return (__u64)l->min_interval_ms * 1000000;
+}
+
 __u32 qgpu_policy_check(__u32 level, __u32 op);
 
 #endif /* QWAMOS_GPU_POLICY_H */

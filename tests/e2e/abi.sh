@@ -20,12 +20,13 @@ status=$?
 point $status "the interface is as in Documentation/abi/qwamos_gpu.abi"
 [ $status = 0 ] || printf '%s\n' "$out" | sed 's/^/# /'
 
-# changed SED WHAT: does the dump of a header changed so differ?
+# changed SED WHAT: does the dump of headers changed so differ?
 changed()
 {
 	mkdir -p "$tmp/linux"
-	sed "$1" uapi/linux/qwamos_gpu.h >"$tmp/linux/qwamos_gpu.h"
-	! cmp -s "$tmp/linux/qwamos_gpu.h" uapi/linux/qwamos_gpu.h &&
+	cp uapi/linux/*.h "$tmp/linux"
+	sed -i "$1" "$tmp"/linux/*.h
+	! diff -rq uapi/linux "$tmp/linux" >/dev/null &&
 		! tools/abi/dump --uapi "$tmp" | cmp -s - Documentation/abi/qwamos_gpu.abi
 	point $? "$2 would be found"
 }

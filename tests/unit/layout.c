@@ -23,6 +23,7 @@ AT(attach, out_generation, 40, 8);
 AT(attach, out_devices, 48, 4);
 AT(attach, __reserved, 52, 4);
 
+
 SIZE(audit_read, 64);
 AT(audit_read, hdr, 0, 16);
 AT(audit_read, records, 16, 8);
@@ -58,6 +59,28 @@ AT(audit_record, device_name, 176, 32);
 AT(audit_record, comm, 208, 16);
 AT(audit_record, __reserved, 224, 32);
 AT(audit_record, hash, 256, 32);
+
+SIZE(charge, 56);
+AT(charge, hdr, 0, 16);
+AT(charge, kind, 16, 4);
+AT(charge, __reserved, 20, 4);
+AT(charge, device_id, 24, 8);
+AT(charge, amount, 32, 8);
+AT(charge, out_used, 40, 8);
+AT(charge, out_limit, 48, 8);
+
+SIZE(check, 48);
+AT(check, hdr, 0, 16);
+AT(check, operation, 16, 4);
+AT(check, count, 20, 4);
+AT(check, device_id, 24, 8);
+AT(check, entries, 32, 8);
+AT(check, out_verdict, 40, 4);
+AT(check, out_denied, 44, 4);
+
+SIZE(check_entry, 8);
+AT(check_entry, operation, 0, 4);
+AT(check_entry, out_verdict, 4, 4);
 
 SIZE(create, 104);
 AT(create, hdr, 0, 16);
@@ -95,7 +118,10 @@ AT(device, scrub_best, 72, 4);
 AT(device, quarantine_reason, 76, 4);
 AT(device, bus_name, 80, 32);
 AT(device, driver, 112, 32);
-AT(device, __reserved, 144, 32);
+AT(device, vram_used, 144, 8);
+AT(device, guaranteed, 152, 4);
+AT(device, queues_used, 156, 4);
+AT(device, __reserved, 160, 16);
 
 SIZE(get_info, 56);
 AT(get_info, hdr, 0, 16);
@@ -114,6 +140,19 @@ AT(hdr, __reserved, 12, 4);
 
 SIZE(join, 16);
 AT(join, hdr, 0, 16);
+
+SIZE(level_info, 80);
+AT(level_info, hdr, 0, 16);
+AT(level_info, level, 16, 4);
+AT(level_info, out_compute_cap, 20, 4);
+AT(level_info, out_name, 24, 16);
+AT(level_info, out_vram, 40, 8);
+AT(level_info, out_vulkan, 48, 4);
+AT(level_info, out_queues, 52, 4);
+AT(level_info, out_min_interval_ns, 56, 8);
+AT(level_info, out_ops, 64, 8);
+AT(level_info, out_flags, 72, 4);
+AT(level_info, __reserved, 76, 4);
 
 SIZE(list, 32);
 AT(list, hdr, 0, 16);
@@ -138,12 +177,24 @@ SIZE(release, 24);
 AT(release, hdr, 0, 16);
 AT(release, device_id, 16, 8);
 
-SIZE(set_policy, 24);
+SIZE(set_policy, 88);
 AT(set_policy, hdr, 0, 16);
 AT(set_policy, mask, 16, 4);
 AT(set_policy, level, 20, 4);
+AT(set_policy, vram_limit, 24, 8);
+AT(set_policy, device_id, 32, 8);
+AT(set_policy, compute_cap, 40, 4);
+AT(set_policy, compute_guarantee, 44, 4);
+AT(set_policy, priority, 48, 4);
+AT(set_policy, narrow, 52, 4);
+AT(set_policy, mode_asked, 56, 4);
+AT(set_policy, mode_got, 60, 4);
+AT(set_policy, mode_reason, 64, 4);
+AT(set_policy, __reserved, 68, 4);
+AT(set_policy, out_used, 72, 8);
+AT(set_policy, out_limit, 80, 8);
 
-SIZE(vm, 120);
+SIZE(vm, 608);
 AT(vm, vm_id, 0, 8);
 AT(vm, created_ns, 8, 8);
 AT(vm, denied, 16, 8);
@@ -155,26 +206,60 @@ AT(vm, devices, 100, 4);
 AT(vm, devices_open, 104, 4);
 AT(vm, joined_pid, 108, 4);
 AT(vm, flags, 112, 4);
-AT(vm, __reserved, 116, 4);
+AT(vm, narrow, 116, 4);
+AT(vm, vram_used, 120, 8);
+AT(vm, vram_gate, 128, 8);
+AT(vm, vram_high, 136, 8);
+AT(vm, vram_limit, 144, 8);
+AT(vm, queues_used, 152, 4);
+AT(vm, queues_high, 156, 4);
+AT(vm, queues_limit, 160, 4);
+AT(vm, compute_cap, 164, 4);
+AT(vm, compute_guarantee, 168, 4);
+AT(vm, priority, 172, 4);
+AT(vm, mode_asked, 176, 4);
+AT(vm, mode_got, 180, 4);
+AT(vm, mode_reason, 184, 4);
+AT(vm, vram_by, 188, 4);
+AT(vm, compute_by, 192, 4);
+AT(vm, queues_by, 196, 4);
+AT(vm, rate_by, 200, 4);
+AT(vm, gpus_count, 204, 4);
+AT(vm, __reserved2, 208, 8);
+AT(vm, checks, 216, 8);
+AT(vm, refused, 224, 128);
+AT(vm, gpus, 352, 256);
 
-SIZE(vm_info, 136);
+SIZE(vm_gpu, 32);
+AT(vm_gpu, device_id, 0, 8);
+AT(vm_gpu, vram_used, 8, 8);
+AT(vm_gpu, vram_high, 16, 8);
+AT(vm_gpu, queues_used, 24, 4);
+AT(vm_gpu, guarantee, 28, 4);
+
+SIZE(vm_info, 624);
 AT(vm_info, hdr, 0, 16);
-AT(vm_info, out_vm, 16, 120);
+AT(vm_info, out_vm, 16, 608);
 
 /* The numbers, too: they carry no size, for the structs do. */
 _Static_assert(QWAMOS_GPU_ATTACH == 0xb913, "QWAMOS_GPU_ATTACH");
+_Static_assert(QWAMOS_GPU_AUDIT_HEAD == 0xb907, "QWAMOS_GPU_AUDIT_HEAD");
 _Static_assert(QWAMOS_GPU_AUDIT_READ == 0xb906, "QWAMOS_GPU_AUDIT_READ");
+_Static_assert(QWAMOS_GPU_CHARGE == 0xb921, "QWAMOS_GPU_CHARGE");
+_Static_assert(QWAMOS_GPU_CHECK == 0xb920, "QWAMOS_GPU_CHECK");
 _Static_assert(QWAMOS_GPU_CREATE == 0xb901, "QWAMOS_GPU_CREATE");
 _Static_assert(QWAMOS_GPU_DESTROY == 0xb912, "QWAMOS_GPU_DESTROY");
 _Static_assert(QWAMOS_GPU_DETACH == 0xb914, "QWAMOS_GPU_DETACH");
 _Static_assert(QWAMOS_GPU_GET_INFO == 0xb900, "QWAMOS_GPU_GET_INFO");
 _Static_assert(QWAMOS_GPU_JOIN == 0xb911, "QWAMOS_GPU_JOIN");
+_Static_assert(QWAMOS_GPU_LEVEL_INFO == 0xb908, "QWAMOS_GPU_LEVEL_INFO");
 _Static_assert(QWAMOS_GPU_LIST_DEVICES == 0xb904, "QWAMOS_GPU_LIST_DEVICES");
 _Static_assert(QWAMOS_GPU_LIST_VMS == 0xb903, "QWAMOS_GPU_LIST_VMS");
 _Static_assert(QWAMOS_GPU_NEW_USE == 0xb916, "QWAMOS_GPU_NEW_USE");
 _Static_assert(QWAMOS_GPU_OPEN == 0xb902, "QWAMOS_GPU_OPEN");
 _Static_assert(QWAMOS_GPU_RELEASE == 0xb905, "QWAMOS_GPU_RELEASE");
 _Static_assert(QWAMOS_GPU_SET_POLICY == 0xb910, "QWAMOS_GPU_SET_POLICY");
+_Static_assert(QWAMOS_GPU_UNCHARGE == 0xb922, "QWAMOS_GPU_UNCHARGE");
 _Static_assert(QWAMOS_GPU_VM_INFO == 0xb915, "QWAMOS_GPU_VM_INFO");
 
 /* The head comes first everywhere, and sizes are multiples of 8. */
@@ -185,11 +270,14 @@ _Static_assert(QWAMOS_GPU_VM_INFO == 0xb915, "QWAMOS_GPU_VM_INFO");
 
 HEAD(attach);
 HEAD(audit_read);
+HEAD(charge);
+HEAD(check);
 HEAD(create);
 HEAD(destroy);
 HEAD(detach);
 HEAD(get_info);
 HEAD(join);
+HEAD(level_info);
 HEAD(list);
 HEAD(new_use);
 HEAD(open);

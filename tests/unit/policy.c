@@ -25,11 +25,11 @@ static const struct {
 	const char *name;
 	unsigned int vram, compute, vulkan, queues, interval, iommu, share;
 } levels[QGPU_LEVELS] = {
-	{ "untrusted", 128, 10, QGPU_VULKAN_NONE, 0, 100, 1, 0 },
-	{ "low", 256, 25, QGPU_VULKAN_GRAPHICS, 4, 50, 1, 1 },
-	{ "medium", 512, 50, QGPU_VULKAN_COMPUTE, 4, 10, 0, 1 },
-	{ "high", 1024, 80, QGPU_VULKAN_FULL, 8, 0, 0, 1 },
-	{ "system", 2048, 100, QGPU_VULKAN_FULL, 16, 0, 0, 1 },
+	{ "untrusted", 128, 10, QWAMOS_GPU_VULKAN_NONE, 0, 100, 1, 0 },
+	{ "low", 256, 25, QWAMOS_GPU_VULKAN_GRAPHICS, 4, 50, 1, 1 },
+	{ "medium", 512, 50, QWAMOS_GPU_VULKAN_COMPUTE, 4, 10, 0, 1 },
+	{ "high", 1024, 80, QWAMOS_GPU_VULKAN_FULL, 8, 0, 0, 1 },
+	{ "system", 2048, 100, QWAMOS_GPU_VULKAN_FULL, 16, 0, 0, 1 },
 };
 
 static void table(void **state)

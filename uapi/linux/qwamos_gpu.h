@@ -25,8 +25,9 @@
  *   -E2BIG       a longer struct whose unknown tail is not zero, or @size above one page.
  *   -EOPNOTSUPP  a flag, enum value or mask bit that this kernel does not know.
  *   -EBADF       an fd in the argument is not open, or not of the kind asked for.
- *   -ENOENT      no VM of that id or name.
+ *   -ENOENT      no VM of that id or name; no audit chain of that id.
  *   -EEXIST      a live VM has that name.
+ *   -ENOSPC      a VM has charges and guarantees on at most 8 GPUs.
  *   -EMSGSIZE    the array is too short; the count field tells the length needed, nothing else is
  *                written.
  *   -ENOMEM, -EMFILE, -ENFILE   as everywhere.
@@ -72,6 +73,8 @@ enum qwamos_gpu_cmd {
 	QWAMOS_GPU_CMD_LIST_DEVICES = 0x04,
 	QWAMOS_GPU_CMD_RELEASE = 0x05,
 	QWAMOS_GPU_CMD_AUDIT_READ = 0x06,
+	QWAMOS_GPU_CMD_AUDIT_HEAD = 0x07,
+	QWAMOS_GPU_CMD_LEVEL_INFO = 0x08,
 	QWAMOS_GPU_CMD_SET_POLICY = 0x10,
 	QWAMOS_GPU_CMD_JOIN = 0x11,
 	QWAMOS_GPU_CMD_DESTROY = 0x12,
@@ -79,6 +82,9 @@ enum qwamos_gpu_cmd {
 	QWAMOS_GPU_CMD_DETACH = 0x14,
 	QWAMOS_GPU_CMD_VM_INFO = 0x15,
 	QWAMOS_GPU_CMD_NEW_USE = 0x16,
+	QWAMOS_GPU_CMD_CHECK = 0x20,
+	QWAMOS_GPU_CMD_CHARGE = 0x21,
+	QWAMOS_GPU_CMD_UNCHARGE = 0x22,
 };
 
 /**
@@ -127,14 +133,15 @@ enum qwamos_gpu_op {
  * @QWAMOS_GPU_REASON_NONE: nothing was refused
  * @QWAMOS_GPU_REASON_NO_POLICY: the VM has no policy yet (-EACCES)
  * @QWAMOS_GPU_REASON_LEVEL: the VM's trust level does not allow the operation (-EACCES)
- * @QWAMOS_GPU_REASON_VULKAN_OFF: Vulkan is switched off for this VM
- * @QWAMOS_GPU_REASON_COMPUTE_OFF: compute is switched off for this VM
- * @QWAMOS_GPU_REASON_RATE: too soon after the last operation of this kind
- * @QWAMOS_GPU_REASON_UNKNOWN_OPERATION: no such operation
- * @QWAMOS_GPU_REASON_SHARING: the level may not share a GPU
+ * @QWAMOS_GPU_REASON_VULKAN_OFF: Vulkan is switched off for this VM (-EACCES)
+ * @QWAMOS_GPU_REASON_COMPUTE_OFF: compute is switched off for this VM (only as a verdict of CHECK)
+ * @QWAMOS_GPU_REASON_RATE: too soon after the last operation of this kind (only as a verdict)
+ * @QWAMOS_GPU_REASON_UNKNOWN_OPERATION: no such operation (only as a verdict)
+ * @QWAMOS_GPU_REASON_SHARING: another VM has the GPU, and it, or this VM, may not share one (only
+ *     as a verdict)
  * @QWAMOS_GPU_REASON_NO_IOMMU: no IOMMU keeps the device to the VM's memory (-EACCES)
- * @QWAMOS_GPU_REASON_QUOTA: a quota is used up
- * @QWAMOS_GPU_REASON_QUEUES: no more Vulkan queues
+ * @QWAMOS_GPU_REASON_QUOTA: a quota is used up, or a quota asked for is more than allowed (-EDQUOT)
+ * @QWAMOS_GPU_REASON_QUEUES: no more Vulkan queues (-EDQUOT)
  * @QWAMOS_GPU_REASON_QUARANTINED: the device could not be reset and scrubbed after the last VM
  *     (-EACCES)
  * @QWAMOS_GPU_REASON_WRONG_FD: this call is not for this kind of fd (-EACCES)
@@ -236,8 +243,9 @@ struct qwamos_gpu_hdr {
 
 /* Capability bits of GET_INFO. */
 #define QWAMOS_GPU_CAP_PASSTHROUGH (1ULL << 0) /* ATTACH, through qwamos_vfio_pci */
-#define QWAMOS_GPU_CAP_AUDIT	   (1ULL << 1) /* AUDIT_READ */
+#define QWAMOS_GPU_CAP_AUDIT	   (1ULL << 1) /* AUDIT_READ and AUDIT_HEAD */
 #define QWAMOS_GPU_CAP_HEIRS	   (1ULL << 2) /* a VM's processes stay its own anywhere */
+#define QWAMOS_GPU_CAP_POLICY	   (1ULL << 3) /* CHECK, CHARGE, LEVEL_INFO, all of SET_POLICY */
 
 /**
  * struct qwamos_gpu_get_info - GET_INFO: what this kernel module is (any fd)
@@ -298,9 +306,9 @@ struct qwamos_gpu_create {
 
 /**
  * enum qwamos_gpu_right - what an fd of a VM is good for
- * @QWAMOS_GPU_RIGHT_MANAGE: SET_POLICY, ATTACH, DETACH, DESTROY, VM_INFO, AUDIT_READ; does not keep
- *     the VM alive unless CREATE returned it
- * @QWAMOS_GPU_RIGHT_USE: JOIN, VM_INFO, NEW_USE, AUDIT_READ
+ * @QWAMOS_GPU_RIGHT_MANAGE: SET_POLICY, ATTACH, DETACH, DESTROY, CHECK, VM_INFO, AUDIT_READ; does
+ *     not keep the VM alive unless CREATE returned it
+ * @QWAMOS_GPU_RIGHT_USE: JOIN, CHECK, CHARGE, UNCHARGE, VM_INFO, NEW_USE, AUDIT_READ
  */
 enum qwamos_gpu_right {
 	QWAMOS_GPU_RIGHT_MANAGE = 1,
@@ -339,10 +347,63 @@ enum qwamos_gpu_vm_state {
 };
 
 /**
+ * enum qwamos_gpu_mode - how a VM gets its graphics, as its manager tells it (SET_POLICY)
+ * @QWAMOS_GPU_MODE_UNSET: nobody has told
+ * @QWAMOS_GPU_MODE_VIRTIO: a virtio adapter, drawn by the VMM
+ * @QWAMOS_GPU_MODE_PASSTHROUGH: a whole GPU (ATTACH)
+ * @QWAMOS_GPU_MODE_SOFTWARE: a 2D adapter; the guest renders on its CPU
+ * @QWAMOS_GPU_MODE_NONE: no adapter
+ */
+enum qwamos_gpu_mode {
+	QWAMOS_GPU_MODE_UNSET = 0,
+	QWAMOS_GPU_MODE_VIRTIO = 1,
+	QWAMOS_GPU_MODE_PASSTHROUGH = 2,
+	QWAMOS_GPU_MODE_SOFTWARE = 3,
+	QWAMOS_GPU_MODE_NONE = 4,
+};
+
+/**
+ * enum qwamos_gpu_enforcer - who makes a limit hold against a VMM that does not care
+ * @QWAMOS_GPU_ENFORCED_BY_NONE: nobody: the limit binds who asks (CHECK, CHARGE)
+ * @QWAMOS_GPU_ENFORCED_BY_VFIO: the VM has its GPU for itself, whole: the limit does not apply
+ * @QWAMOS_GPU_ENFORCED_BY_GATE: a gated render node
+ * @QWAMOS_GPU_ENFORCED_BY_CGROUP: the VM's cgroup
+ * @QWAMOS_GPU_ENFORCED_BY_QEMU: an option of the VMM
+ */
+enum qwamos_gpu_enforcer {
+	QWAMOS_GPU_ENFORCED_BY_NONE = 0,
+	QWAMOS_GPU_ENFORCED_BY_VFIO = 1,
+	QWAMOS_GPU_ENFORCED_BY_GATE = 2,
+	QWAMOS_GPU_ENFORCED_BY_CGROUP = 3,
+	QWAMOS_GPU_ENFORCED_BY_QEMU = 4,
+};
+
+/** QWAMOS_GPU_VM_GPUS - most GPUs that a VM can have charges and guarantees on, in its life */
+#define QWAMOS_GPU_VM_GPUS 8
+/** QWAMOS_GPU_VM_REASONS - counters of refusals in &struct qwamos_gpu_vm */
+#define QWAMOS_GPU_VM_REASONS 16
+
+/**
+ * struct qwamos_gpu_vm_gpu - what a VM has of one GPU
+ * @device_id: the GPU
+ * @vram_used: bytes charged with CHARGE
+ * @vram_high: most bytes that were ever charged at once
+ * @queues_used: Vulkan queues charged
+ * @guarantee: percent of its time
+ */
+struct qwamos_gpu_vm_gpu {
+	__aligned_u64 device_id;
+	__aligned_u64 vram_used;
+	__aligned_u64 vram_high;
+	__u32 queues_used;
+	__u32 guarantee;
+};
+
+/**
  * struct qwamos_gpu_vm - one VM, as LIST_VMS and VM_INFO tell it
  * @vm_id: id
  * @created_ns: CLOCK_BOOTTIME of its creation, in ns
- * @denied: refusals so far that were this VM's
+ * @denied: refusals so far that were this VM's, verdicts of CHECK included
  * @name: NUL-terminated
  * @level: &enum qwamos_gpu_level, QWAMOS_GPU_LEVEL_NONE without a policy
  * @state: &enum qwamos_gpu_vm_state
@@ -352,7 +413,31 @@ enum qwamos_gpu_vm_state {
  * @joined_pid: the thread group that joined it, in the caller's pid namespace; 0: none, or not to
  *     be seen from there
  * @flags: QWAMOS_GPU_VM_F_*
- * @__reserved: 0
+ * @narrow: QWAMOS_GPU_NARROW_* that are set
+ * @vram_used: bytes charged with CHARGE, on all GPUs and on none in particular
+ * @vram_gate: bytes charged by gated render nodes; no ioctl lowers them
+ * @vram_high: most bytes (of both) that were ever charged at once
+ * @vram_limit: most bytes that may be charged (of both): the level's, or what was set, whichever is
+ *     less
+ * @queues_used: Vulkan queues charged
+ * @queues_high: most that were ever charged at once
+ * @queues_limit: most that may be charged
+ * @compute_cap: most GPU time in percent: the level's, or what was set, whichever is less
+ * @compute_guarantee: sum of its guarantees, on all GPUs and on none in particular, in percent
+ * @priority: weight under contention, 0 to 100
+ * @mode_asked: &enum qwamos_gpu_mode
+ * @mode_got: &enum qwamos_gpu_mode
+ * @mode_reason: why it is another (&enum qwamos_gpu_reason)
+ * @vram_by: &enum qwamos_gpu_enforcer of @vram_limit
+ * @compute_by: of @compute_cap
+ * @queues_by: of @queues_limit
+ * @rate_by: of the minimum time between operations
+ * @gpus_count: entries of @gpus that mean something
+ * @__reserved2: 0
+ * @checks: operations checked with CHECK
+ * @refused: how many refusals there were for each &enum qwamos_gpu_reason; the last one counts all
+ *     reasons from its own number on; [0]: operations that CHECK allowed
+ * @gpus: by GPU
  */
 struct qwamos_gpu_vm {
 	__aligned_u64 vm_id;
@@ -366,7 +451,29 @@ struct qwamos_gpu_vm {
 	__u32 devices_open;
 	__s32 joined_pid;
 	__u32 flags;
-	__u32 __reserved;
+	__u32 narrow;
+	__aligned_u64 vram_used;
+	__aligned_u64 vram_gate;
+	__aligned_u64 vram_high;
+	__aligned_u64 vram_limit;
+	__u32 queues_used;
+	__u32 queues_high;
+	__u32 queues_limit;
+	__u32 compute_cap;
+	__u32 compute_guarantee;
+	__u32 priority;
+	__u32 mode_asked;
+	__u32 mode_got;
+	__u32 mode_reason;
+	__u32 vram_by;
+	__u32 compute_by;
+	__u32 queues_by;
+	__u32 rate_by;
+	__u32 gpus_count;
+	__aligned_u64 __reserved2;
+	__aligned_u64 checks;
+	__aligned_u64 refused[QWAMOS_GPU_VM_REASONS];
+	struct qwamos_gpu_vm_gpu gpus[QWAMOS_GPU_VM_GPUS];
 };
 /*
  * A device of this VM was asked back (hot-unplug, unbind); the VM is ended if it does not give it
@@ -493,6 +600,9 @@ enum qwamos_gpu_scrub {
  * @quarantine_reason: &enum qwamos_gpu_reason
  * @bus_name: name on its bus ("0000:01:00.0")
  * @driver: name of its driver, "": none
+ * @vram_used: bytes that VMs have charged on it with CHARGE
+ * @guaranteed: sum of the guarantees on it, in percent
+ * @queues_used: Vulkan queues that VMs have charged on it
  * @__reserved: 0
  */
 struct qwamos_gpu_device {
@@ -515,7 +625,10 @@ struct qwamos_gpu_device {
 	__u32 quarantine_reason;
 	char bus_name[QWAMOS_GPU_BUSNAME_LEN];
 	char driver[QWAMOS_GPU_BUSNAME_LEN];
-	__aligned_u64 __reserved[4];
+	__aligned_u64 vram_used;
+	__u32 guaranteed;
+	__u32 queues_used;
+	__aligned_u64 __reserved[2];
 };
 
 /*
@@ -539,218 +652,6 @@ struct qwamos_gpu_release {
 	__aligned_u64 device_id;
 };
 #define QWAMOS_GPU_RELEASE _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_RELEASE)
-
-/**
- * enum qwamos_gpu_event - what an audit record tells; append-only
- * @QWAMOS_GPU_EV_ANY: in AUDIT_READ: no filter
- * @QWAMOS_GPU_EV_POLICY_CREATED: a VM got its policy
- * @QWAMOS_GPU_EV_POLICY_CHANGED: a VM's policy was changed
- * @QWAMOS_GPU_EV_OPERATION_ALLOWED: an operation was allowed
- * @QWAMOS_GPU_EV_OPERATION_DENIED: an operation was refused; a refused ATTACH is operation
- *     passthrough
- * @QWAMOS_GPU_EV_OPERATION_RATE_LIMITED: an operation came too soon
- * @QWAMOS_GPU_EV_VRAM_QUOTA_EXCEEDED: a charge did not fit
- * @QWAMOS_GPU_EV_COMPUTE_QUOTA_EXCEEDED: a cap or guarantee did not fit
- * @QWAMOS_GPU_EV_MODE_FALLBACK: a VM got another access mode than it asked for
- * @QWAMOS_GPU_EV_VM_CREATED: VM created
- * @QWAMOS_GPU_EV_VM_DESTROYED: VM ended; the reason tells why
- * @QWAMOS_GPU_EV_VM_JOINED: a process joined a VM
- * @QWAMOS_GPU_EV_VM_KILLED: the processes in a VM's cgroup were killed; asked = how many
- * @QWAMOS_GPU_EV_CALL_REFUSED: a call was refused to this caller (wrong fd, no capability, a VM's
- *     member, ...); asked = the ioctl's number
- * @QWAMOS_GPU_EV_DEVICE_ADDED: a device appeared
- * @QWAMOS_GPU_EV_DEVICE_REMOVED: a device disappeared
- * @QWAMOS_GPU_EV_DEVICE_BOUND: a device was bound to our driver
- * @QWAMOS_GPU_EV_DEVICE_UNBOUND: a device left our driver
- * @QWAMOS_GPU_EV_DEVICE_ATTACHED: a VM got a device
- * @QWAMOS_GPU_EV_DEVICE_DETACHED: a device left its VM
- * @QWAMOS_GPU_EV_DEVICE_OPENED: a VM opened its device
- * @QWAMOS_GPU_EV_DEVICE_CLOSED: a VM closed its device
- * @QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED: a VFIO way to a device was refused; asked = &enum
- *     qwamos_gpu_way
- * @QWAMOS_GPU_EV_DEVICE_RESET: a device was reset
- * @QWAMOS_GPU_EV_DEVICE_SCRUBBED: a device was scrubbed; used = bytes, limit = &enum
- *     qwamos_gpu_scrub reached
- * @QWAMOS_GPU_EV_DEVICE_FAILED: a reset or scrub failed
- * @QWAMOS_GPU_EV_DEVICE_QUARANTINED: a device is in quarantine
- * @QWAMOS_GPU_EV_DEVICE_RELEASED: a manager accepted a device's leftovers
- * @QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED: a device was asked back
- * @QWAMOS_GPU_EV_DEVICE_REVOKED: and was not given back in time
- * @QWAMOS_GPU_EV_GATE_OPENED: a gated render node was opened
- * @QWAMOS_GPU_EV_GATE_CLOSED: a gated render node was closed
- * @QWAMOS_GPU_EV_COUNT: not an event; one more than the highest
- */
-enum qwamos_gpu_event {
-	QWAMOS_GPU_EV_ANY = 0,
-	QWAMOS_GPU_EV_POLICY_CREATED = 1,
-	QWAMOS_GPU_EV_POLICY_CHANGED = 2,
-	QWAMOS_GPU_EV_OPERATION_ALLOWED = 3,
-	QWAMOS_GPU_EV_OPERATION_DENIED = 4,
-	QWAMOS_GPU_EV_OPERATION_RATE_LIMITED = 5,
-	QWAMOS_GPU_EV_VRAM_QUOTA_EXCEEDED = 6,
-	QWAMOS_GPU_EV_COMPUTE_QUOTA_EXCEEDED = 7,
-	QWAMOS_GPU_EV_MODE_FALLBACK = 8,
-	QWAMOS_GPU_EV_VM_CREATED = 9,
-	QWAMOS_GPU_EV_VM_DESTROYED = 10,
-	QWAMOS_GPU_EV_VM_JOINED = 11,
-	QWAMOS_GPU_EV_VM_KILLED = 12,
-	QWAMOS_GPU_EV_CALL_REFUSED = 13,
-	QWAMOS_GPU_EV_DEVICE_ADDED = 14,
-	QWAMOS_GPU_EV_DEVICE_REMOVED = 15,
-	QWAMOS_GPU_EV_DEVICE_BOUND = 16,
-	QWAMOS_GPU_EV_DEVICE_UNBOUND = 17,
-	QWAMOS_GPU_EV_DEVICE_ATTACHED = 18,
-	QWAMOS_GPU_EV_DEVICE_DETACHED = 19,
-	QWAMOS_GPU_EV_DEVICE_OPENED = 20,
-	QWAMOS_GPU_EV_DEVICE_CLOSED = 21,
-	QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED = 22,
-	QWAMOS_GPU_EV_DEVICE_RESET = 23,
-	QWAMOS_GPU_EV_DEVICE_SCRUBBED = 24,
-	QWAMOS_GPU_EV_DEVICE_FAILED = 25,
-	QWAMOS_GPU_EV_DEVICE_QUARANTINED = 26,
-	QWAMOS_GPU_EV_DEVICE_RELEASED = 27,
-	QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED = 28,
-	QWAMOS_GPU_EV_DEVICE_REVOKED = 29,
-	QWAMOS_GPU_EV_GATE_OPENED = 30,
-	QWAMOS_GPU_EV_GATE_CLOSED = 31,
-	QWAMOS_GPU_EV_COUNT
-};
-
-/**
- * enum qwamos_gpu_way - the VFIO way that was refused (in DEVICE_OPEN_REFUSED records)
- * @QWAMOS_GPU_WAY_OPEN: first open of the device, or cdev bind
- * @QWAMOS_GPU_WAY_GET_FD: VFIO_GROUP_GET_DEVICE_FD
- * @QWAMOS_GPU_WAY_IOCTL: an ioctl on a device fd
- * @QWAMOS_GPU_WAY_READ: read
- * @QWAMOS_GPU_WAY_WRITE: write
- * @QWAMOS_GPU_WAY_MMAP: mmap
- * @QWAMOS_GPU_WAY_FEATURE: VFIO_DEVICE_FEATURE
- * @QWAMOS_GPU_WAY_ATTACH_IOAS: iommufd attach
- * @QWAMOS_GPU_WAY_DETACH_IOAS: iommufd detach
- */
-enum qwamos_gpu_way {
-	QWAMOS_GPU_WAY_OPEN = 1,
-	QWAMOS_GPU_WAY_GET_FD = 2,
-	QWAMOS_GPU_WAY_IOCTL = 3,
-	QWAMOS_GPU_WAY_READ = 4,
-	QWAMOS_GPU_WAY_WRITE = 5,
-	QWAMOS_GPU_WAY_MMAP = 6,
-	QWAMOS_GPU_WAY_FEATURE = 7,
-	QWAMOS_GPU_WAY_ATTACH_IOAS = 8,
-	QWAMOS_GPU_WAY_DETACH_IOAS = 9,
-};
-
-/**
- * struct qwamos_gpu_audit_record - one audit record; this layout is final
- * @chain: the chain it stands in: a VM's id, or 0 for the host's
- * @seq: its number in that chain, from 1, without gaps
- * @order: its number among all sealed records, in the order of sealing
- * @time_ns: CLOCK_BOOTTIME of the (first) event, in ns
- * @last_ns: CLOCK_BOOTTIME of the last event folded into it
- * @count: how many events it stands for
- * @device_id: the device, 0: none
- * @asked: amount asked for; what it counts is the event's
- * @used: amount in use
- * @limit: the limit
- * @event: &enum qwamos_gpu_event
- * @operation: &enum qwamos_gpu_op
- * @reason: &enum qwamos_gpu_reason
- * @result: 0 or a negative errno
- * @level: &enum qwamos_gpu_level of the VM then
- * @pid: thread group of the caller in the initial pid namespace; 0: the kernel itself
- * @uid: user of the caller in the initial user namespace
- * @flags: QWAMOS_GPU_RECORD_F_*
- * @vm_name: the VM's name, "" for the host
- * @device_name: the device's name on its bus, "": none
- * @comm: the caller's command name; not necessarily NUL-terminated
- * @__reserved: 0
- * @hash: SHA-256 over the hash of the record before it in its chain (the genesis hash for the
- *     first) and the bytes of this record before @hash
- */
-struct qwamos_gpu_audit_record {
-	__aligned_u64 chain;
-	__aligned_u64 seq;
-	__aligned_u64 order;
-	__aligned_u64 time_ns;
-	__aligned_u64 last_ns;
-	__aligned_u64 count;
-	__aligned_u64 device_id;
-	__aligned_u64 asked;
-	__aligned_u64 used;
-	__aligned_u64 limit;
-	__u32 event;
-	__u32 operation;
-	__u32 reason;
-	__s32 result;
-	__u32 level;
-	__u32 pid;
-	__u32 uid;
-	__u32 flags;
-	char vm_name[QWAMOS_GPU_NAME_LEN];
-	char device_name[QWAMOS_GPU_BUSNAME_LEN];
-	char comm[16];
-	__aligned_u64 __reserved[4];
-	__u8 hash[32];
-};
-
-/*
- * The record counts refusals of several kinds, because too many came at once; all but @event are
- * the last one's or the first one's.
- */
-#define QWAMOS_GPU_RECORD_F_MIXED (1U << 0)
-
-/* AUDIT_READ: of the chain @chain only (0: the host's). */
-#define QWAMOS_GPU_AUDIT_F_CHAIN (1U << 0)
-/*
- * AUDIT_READ: the first @count records whose order is above @after, instead of the newest @count.
- */
-#define QWAMOS_GPU_AUDIT_F_AFTER (1U << 1)
-
-/**
- * struct qwamos_gpu_audit_read - AUDIT_READ: records in the order of their sealing (control fd:
- * all, CAP_SYS_ADMIN and not a VM's member; VM fd: its
- *                                own chain only)
- * @hdr: head; QWAMOS_GPU_AUDIT_F_*
- * @records: in: where the array goes
- * @record_size: in: sizeof() of a record as the caller knows it, at least this one's
- * @count: in: room, in records, 1 to 65536; out: records written
- * @chain: in: with F_CHAIN; else 0
- * @after: in: with F_AFTER; else 0
- * @event: in: only this &enum qwamos_gpu_event; 0: all
- * @__reserved: must be 0
- * @out_lost: out: records of the chains looked at that were evicted or never taken up
- */
-struct qwamos_gpu_audit_read {
-	struct qwamos_gpu_hdr hdr;
-	__aligned_u64 records;
-	__u32 record_size;
-	__u32 count;
-	__aligned_u64 chain;
-	__aligned_u64 after;
-	__u32 event;
-	__u32 __reserved;
-	__aligned_u64 out_lost;
-};
-#define QWAMOS_GPU_AUDIT_READ _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_AUDIT_READ)
-
-/* SET_POLICY: @level is given. */
-#define QWAMOS_GPU_POLICY_LEVEL (1U << 0)
-
-/**
- * struct qwamos_gpu_set_policy - SET_POLICY: give a VM its policy, or change it (manage fd)
- * @hdr: head; no flags
- * @mask: in: which fields are given (QWAMOS_GPU_POLICY_*); the first call must give the level
- *     (-EINVAL)
- * @level: in: &enum qwamos_gpu_level
- *
- * A level that would not allow what the VM holds is refused with IN_USE (-EBUSY).
- */
-struct qwamos_gpu_set_policy {
-	struct qwamos_gpu_hdr hdr;
-	__u32 mask;
-	__u32 level;
-};
-#define QWAMOS_GPU_SET_POLICY _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_SET_POLICY)
 
 /**
  * struct qwamos_gpu_join - JOIN: make the calling process (thread group) the VM's (use fd)
@@ -831,7 +732,7 @@ struct qwamos_gpu_detach {
 /**
  * struct qwamos_gpu_vm_info - VM_INFO: about this VM (manage or use fd)
  * @hdr: head; no flags
- * @out_vm: out
+ * @out_vm: out; the last field for ever, since it grows
  *
  * poll() on a VM's fd says POLLHUP once the VM has ended, and, on a manage fd, POLLPRI while a
  * device of it is being revoked.
@@ -854,5 +755,8 @@ struct qwamos_gpu_new_use {
 	__u32 __reserved;
 };
 #define QWAMOS_GPU_NEW_USE _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_NEW_USE)
+
+#include <linux/qwamos_gpu_audit.h>
+#include <linux/qwamos_gpu_policy.h>
 
 #endif /* _UAPI_LINUX_QWAMOS_GPU_H */

@@ -155,7 +155,7 @@ static void check_gpu(const struct qnode *root, const struct qconfig *c, struct 
 		qdiag_add(d, QDIAG_ERROR, qtree_child(gpu, "compute_share_percent")->value_at,
 			  "gpu.compute_share_percent", "'%d' found; the level %s allows %u",
 			  c->compute_share, l->name, l->compute_percent);
-	if (c->allow_vulkan == 1 && l->vulkan == QGPU_VULKAN_NONE)
+	if (c->allow_vulkan == 1 && l->vulkan == QWAMOS_GPU_VULKAN_NONE)
 		qdiag_add(d, QDIAG_ERROR, qtree_child(gpu, "allow_vulkan")->value_at,
 			  "gpu.allow_vulkan", "'true' found; the level %s allows no Vulkan",
 			  l->name);

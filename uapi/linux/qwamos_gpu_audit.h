@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * qwamos-gpu: the audit log. A part of <linux/qwamos_gpu.h>, where the general rules stand.
+ */
+#ifndef _UAPI_LINUX_QWAMOS_GPU_AUDIT_H
+#define _UAPI_LINUX_QWAMOS_GPU_AUDIT_H
+
+#include <linux/qwamos_gpu.h>
+
+/**
+ * enum qwamos_gpu_event - what an audit record tells; append-only
+ * @QWAMOS_GPU_EV_ANY: in AUDIT_READ: no filter
+ * @QWAMOS_GPU_EV_POLICY_CREATED: a VM got its policy
+ * @QWAMOS_GPU_EV_POLICY_CHANGED: a VM's policy was changed
+ * @QWAMOS_GPU_EV_OPERATION_ALLOWED: an operation was allowed
+ * @QWAMOS_GPU_EV_OPERATION_DENIED: an operation was refused; a refused ATTACH is operation
+ *     passthrough
+ * @QWAMOS_GPU_EV_OPERATION_RATE_LIMITED: an operation came too soon; limit = the minimum time
+ *     between two of its kind, in ns
+ * @QWAMOS_GPU_EV_VRAM_QUOTA_EXCEEDED: a charge, or a quota to be set, did not fit; in bytes, or in
+ *     queues where the reason is QUEUES
+ * @QWAMOS_GPU_EV_COMPUTE_QUOTA_EXCEEDED: a cap or guarantee did not fit; in percent
+ * @QWAMOS_GPU_EV_MODE_FALLBACK: a VM got another access mode than it asked for; asked and used =
+ *     &enum qwamos_gpu_mode asked for and got
+ * @QWAMOS_GPU_EV_VM_CREATED: VM created
+ * @QWAMOS_GPU_EV_VM_DESTROYED: VM ended; the reason tells why
+ * @QWAMOS_GPU_EV_VM_JOINED: a process joined a VM
+ * @QWAMOS_GPU_EV_VM_KILLED: the processes in a VM's cgroup were killed; asked = how many
+ * @QWAMOS_GPU_EV_CALL_REFUSED: a call was refused to this caller (wrong fd, no capability, a VM's
+ *     member, ...); asked = the ioctl's number
+ * @QWAMOS_GPU_EV_DEVICE_ADDED: a device appeared
+ * @QWAMOS_GPU_EV_DEVICE_REMOVED: a device disappeared
+ * @QWAMOS_GPU_EV_DEVICE_BOUND: a device was bound to our driver
+ * @QWAMOS_GPU_EV_DEVICE_UNBOUND: a device left our driver
+ * @QWAMOS_GPU_EV_DEVICE_ATTACHED: a VM got a device
+ * @QWAMOS_GPU_EV_DEVICE_DETACHED: a device left its VM
+ * @QWAMOS_GPU_EV_DEVICE_OPENED: a VM opened its device
+ * @QWAMOS_GPU_EV_DEVICE_CLOSED: a VM closed its device
+ * @QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED: a VFIO way to a device was refused; asked = &enum
+ *     qwamos_gpu_way
+ * @QWAMOS_GPU_EV_DEVICE_RESET: a device was reset
+ * @QWAMOS_GPU_EV_DEVICE_SCRUBBED: a device was scrubbed; used = bytes, limit = &enum
+ *     qwamos_gpu_scrub reached
+ * @QWAMOS_GPU_EV_DEVICE_FAILED: a reset or scrub failed
+ * @QWAMOS_GPU_EV_DEVICE_QUARANTINED: a device is in quarantine
+ * @QWAMOS_GPU_EV_DEVICE_RELEASED: a manager accepted a device's leftovers
+ * @QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED: a device was asked back
+ * @QWAMOS_GPU_EV_DEVICE_REVOKED: and was not given back in time
+ * @QWAMOS_GPU_EV_GATE_OPENED: a gated render node was opened
+ * @QWAMOS_GPU_EV_GATE_CLOSED: a gated render node was closed
+ * @QWAMOS_GPU_EV_COUNT: not an event; one more than the highest
+ */
+enum qwamos_gpu_event {
+	QWAMOS_GPU_EV_ANY = 0,
+	QWAMOS_GPU_EV_POLICY_CREATED = 1,
+	QWAMOS_GPU_EV_POLICY_CHANGED = 2,
+	QWAMOS_GPU_EV_OPERATION_ALLOWED = 3,
+	QWAMOS_GPU_EV_OPERATION_DENIED = 4,
+	QWAMOS_GPU_EV_OPERATION_RATE_LIMITED = 5,
+	QWAMOS_GPU_EV_VRAM_QUOTA_EXCEEDED = 6,
+	QWAMOS_GPU_EV_COMPUTE_QUOTA_EXCEEDED = 7,
+	QWAMOS_GPU_EV_MODE_FALLBACK = 8,
+	QWAMOS_GPU_EV_VM_CREATED = 9,
+	QWAMOS_GPU_EV_VM_DESTROYED = 10,
+	QWAMOS_GPU_EV_VM_JOINED = 11,
+	QWAMOS_GPU_EV_VM_KILLED = 12,
+	QWAMOS_GPU_EV_CALL_REFUSED = 13,
+	QWAMOS_GPU_EV_DEVICE_ADDED = 14,
+	QWAMOS_GPU_EV_DEVICE_REMOVED = 15,
+	QWAMOS_GPU_EV_DEVICE_BOUND = 16,
+	QWAMOS_GPU_EV_DEVICE_UNBOUND = 17,
+	QWAMOS_GPU_EV_DEVICE_ATTACHED = 18,
+	QWAMOS_GPU_EV_DEVICE_DETACHED = 19,
+	QWAMOS_GPU_EV_DEVICE_OPENED = 20,
+	QWAMOS_GPU_EV_DEVICE_CLOSED = 21,
+	QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED = 22,
+	QWAMOS_GPU_EV_DEVICE_RESET = 23,
+	QWAMOS_GPU_EV_DEVICE_SCRUBBED = 24,
+	QWAMOS_GPU_EV_DEVICE_FAILED = 25,
+	QWAMOS_GPU_EV_DEVICE_QUARANTINED = 26,
+	QWAMOS_GPU_EV_DEVICE_RELEASED = 27,
+	QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED = 28,
+	QWAMOS_GPU_EV_DEVICE_REVOKED = 29,
+	QWAMOS_GPU_EV_GATE_OPENED = 30,
+	QWAMOS_GPU_EV_GATE_CLOSED = 31,
+	QWAMOS_GPU_EV_COUNT
+};
+
+/**
+ * enum qwamos_gpu_way - the VFIO way that was refused (in DEVICE_OPEN_REFUSED records)
+ * @QWAMOS_GPU_WAY_OPEN: first open of the device, or cdev bind
+ * @QWAMOS_GPU_WAY_GET_FD: VFIO_GROUP_GET_DEVICE_FD
+ * @QWAMOS_GPU_WAY_IOCTL: an ioctl on a device fd
+ * @QWAMOS_GPU_WAY_READ: read
+ * @QWAMOS_GPU_WAY_WRITE: write
+ * @QWAMOS_GPU_WAY_MMAP: mmap
+ * @QWAMOS_GPU_WAY_FEATURE: VFIO_DEVICE_FEATURE
+ * @QWAMOS_GPU_WAY_ATTACH_IOAS: iommufd attach
+ * @QWAMOS_GPU_WAY_DETACH_IOAS: iommufd detach
+ */
+enum qwamos_gpu_way {
+	QWAMOS_GPU_WAY_OPEN = 1,
+	QWAMOS_GPU_WAY_GET_FD = 2,
+	QWAMOS_GPU_WAY_IOCTL = 3,
+	QWAMOS_GPU_WAY_READ = 4,
+	QWAMOS_GPU_WAY_WRITE = 5,
+	QWAMOS_GPU_WAY_MMAP = 6,
+	QWAMOS_GPU_WAY_FEATURE = 7,
+	QWAMOS_GPU_WAY_ATTACH_IOAS = 8,
+	QWAMOS_GPU_WAY_DETACH_IOAS = 9,
+};
+
+/**
+ * struct qwamos_gpu_audit_record - one audit record; this layout is final
+ * @chain: the chain it stands in: a VM's id, or 0 for the host's
+ * @seq: its number in that chain, from 1, without gaps
+ * @order: its number among all sealed records, in the order of sealing
+ * @time_ns: CLOCK_BOOTTIME of the (first) event, in ns
+ * @last_ns: CLOCK_BOOTTIME of the last event folded into it
+ * @count: how many events it stands for
+ * @device_id: the device, 0: none
+ * @asked: amount asked for; what it counts is the event's
+ * @used: amount in use
+ * @limit: the limit
+ * @event: &enum qwamos_gpu_event
+ * @operation: &enum qwamos_gpu_op
+ * @reason: &enum qwamos_gpu_reason
+ * @result: 0 or a negative errno
+ * @level: &enum qwamos_gpu_level of the VM then
+ * @pid: thread group of the caller in the initial pid namespace; 0: the kernel itself
+ * @uid: user of the caller in the initial user namespace
+ * @flags: QWAMOS_GPU_RECORD_F_*
+ * @vm_name: the VM's name, "" for the host
+ * @device_name: the device's name on its bus, "": none
+ * @comm: the caller's command name; not necessarily NUL-terminated
+ * @__reserved: 0
+ * @hash: SHA-256 over the hash of the record before it in its chain (the genesis hash for the
+ *     first) and the bytes of this record before @hash
+ */
+struct qwamos_gpu_audit_record {
+	__aligned_u64 chain;
+	__aligned_u64 seq;
+	__aligned_u64 order;
+	__aligned_u64 time_ns;
+	__aligned_u64 last_ns;
+	__aligned_u64 count;
+	__aligned_u64 device_id;
+	__aligned_u64 asked;
+	__aligned_u64 used;
+	__aligned_u64 limit;
+	__u32 event;
+	__u32 operation;
+	__u32 reason;
+	__s32 result;
+	__u32 level;
+	__u32 pid;
+	__u32 uid;
+	__u32 flags;
+	char vm_name[QWAMOS_GPU_NAME_LEN];
+	char device_name[QWAMOS_GPU_BUSNAME_LEN];
+	char comm[16];
+	__aligned_u64 __reserved[4];
+	__u8 hash[32];
+};
+
+/*
+ * The record counts refusals of several kinds, because too many came at once; all but @event are
+ * the last one's or the first one's.
+ */
+#define QWAMOS_GPU_RECORD_F_MIXED (1U << 0)
+
+/* AUDIT_READ: of the chain @chain only (0: the host's). */
+#define QWAMOS_GPU_AUDIT_F_CHAIN (1U << 0)
+/*
+ * AUDIT_READ: the first @count records whose order is above @after, instead of the newest @count.
+ */
+#define QWAMOS_GPU_AUDIT_F_AFTER (1U << 1)
+
+/**
+ * struct qwamos_gpu_audit_read - AUDIT_READ: records in the order of their sealing (control fd:
+ * all, CAP_SYS_ADMIN and not a VM's member; VM fd: its
+ *                                own chain only)
+ * @hdr: head; QWAMOS_GPU_AUDIT_F_*
+ * @records: in: where the array goes
+ * @record_size: in: sizeof() of a record as the caller knows it, at least this one's
+ * @count: in: room, in records, 1 to 65536; out: records written
+ * @chain: in: with F_CHAIN; else 0
+ * @after: in: with F_AFTER; else 0
+ * @event: in: only this &enum qwamos_gpu_event; 0: all
+ * @__reserved: must be 0
+ * @out_lost: out: records of the chains looked at that were evicted or never taken up
+ */
+struct qwamos_gpu_audit_read {
+	struct qwamos_gpu_hdr hdr;
+	__aligned_u64 records;
+	__u32 record_size;
+	__u32 count;
+	__aligned_u64 chain;
+	__aligned_u64 after;
+	__u32 event;
+	__u32 __reserved;
+	__aligned_u64 out_lost;
+};
+#define QWAMOS_GPU_AUDIT_READ _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_AUDIT_READ)
+
+#endif /* _UAPI_LINUX_QWAMOS_GPU_AUDIT_H */

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The library and the programs. One make for all folders, run from the top of the tree:
 #   lib, and util       libqwamos-gpu, static and shared
-#   detect ... vm       one archive for the programs
+#   audit ... vm        one archive for the programs
 #   cmd/PROGRAM*.c      a program; the other files of cmd belong to all of them
 
 PROGRAMS := qwamos-gpu qwamos-vfio qwamos-vm
-ROOMS := detect config qemu vfio vm
+ROOMS := audit detect config qemu vfio vm
 # Sources that the module has, too.
 CORES := $(wildcard kmod/policy.c kmod/rate.c kmod/quota.c)
-PACKAGES := libkmod libpci yaml-0.1 json-c
+PACKAGES := libkmod libpci yaml-0.1 json-c nettle libnl-genl-3.0
 VERSION := $(shell cat VERSION)
 SONAME := libqwamos-gpu.so.0
 

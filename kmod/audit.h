@@ -146,5 +146,6 @@ void qgpu_chain_drop(struct qgpu_chain *c);
 void qgpu_audit(struct qgpu_chain *c, const struct qgpu_event *ev);
 long qgpu_audit_read(const struct qgpu_audit_filter *f, struct qwamos_gpu_audit_record **out,
 		     u64 *lost);
+int qgpu_audit_head(struct qwamos_gpu_audit_head *head, bool flush);
 
 #endif /* QWAMOS_GPU_AUDIT_H */

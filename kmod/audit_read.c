@@ -128,3 +128,37 @@ out:
 	kvfree(o.v);
 	return ret;
 }
+
+/**
+ * qgpu_audit_head() - where a chain stands
+ * @head: in: the chain; out: all that is called out_*
+ * @flush: with the repeats of the last second, as in &struct qgpu_audit_filter
+ *
+ * Return: 0, or -ENOENT: no such chain.
+ */
+int qgpu_audit_head(struct qwamos_gpu_audit_head *head, bool flush)
+{
+	struct qgpu_audit_page *p;
+	struct qgpu_chain *c;
+	int ret = -ENOENT;
+
+	mutex_lock(&qgpu_audit_mutex);
+	list_for_each_entry(c, &qgpu_chains, node) {
+		if (c->id != head->chain)
+			continue;
+		qgpu_audit_seal_chain(c, flush);
+		spin_lock(&c->lock);
+		p = list_first_entry_or_null(&c->pages, struct qgpu_audit_page, node);
+		head->out_seq = c->sealed;
+		head->out_first = p ? p->first_seq : c->sealed + 1;
+		head->out_lost = c->lost;
+		memcpy(head->out_hash, c->head_hash, sizeof(head->out_hash));
+		memcpy(head->out_prev_hash, c->base_hash, sizeof(head->out_prev_hash));
+		spin_unlock(&c->lock);
+		memcpy(head->out_instance, qgpu_audit_instance(), sizeof(head->out_instance));
+		ret = 0;
+		break;
+	}
+	mutex_unlock(&qgpu_audit_mutex);
+	return ret;
+}

@@ -27,6 +27,7 @@ union argument {
 	struct qwamos_gpu_list list;
 	struct qwamos_gpu_release release;
 	struct qwamos_gpu_audit_read audit;
+	struct qwamos_gpu_audit_head audit_head;
 	struct qwamos_gpu_set_policy policy;
 	struct qwamos_gpu_attach attach;
 	struct qwamos_gpu_detach detach;
@@ -90,6 +91,11 @@ static void fill_audit(union argument *a, struct qt_vm *vm)
 	a->audit.record_size = sizeof(room.records[0]);
 	a->audit.count = LIST_ROOM;
 	a->audit.out_lost = QT_P64;
+}
+
+static void fill_audit_head(union argument *a, struct qt_vm *vm)
+{
+	a->audit_head.chain = vm->id;
 }
 
 static void fill_policy(union argument *a, struct qt_vm *vm)
@@ -213,6 +219,14 @@ FIXTURE_VARIANT_ADD(call, audit_read){
 	.known = QWAMOS_GPU_AUDIT_F_CHAIN | QWAMOS_GPU_AUDIT_F_AFTER,
 	.reserved = offsetof(struct qwamos_gpu_audit_read, __reserved),
 	.fill = fill_audit,
+};
+
+FIXTURE_VARIANT_ADD(call, audit_head){
+	.cmd = QWAMOS_GPU_AUDIT_HEAD,
+	.size = sizeof(struct qwamos_gpu_audit_head),
+	.right = CONTROL,
+	.kinds = ON(CONTROL) | ON(MANAGE) | ON(USE),
+	.fill = fill_audit_head,
 };
 
 FIXTURE_VARIANT_ADD(call, set_policy){

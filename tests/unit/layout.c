@@ -23,6 +23,15 @@ AT(attach, out_generation, 40, 8);
 AT(attach, out_devices, 48, 4);
 AT(attach, __reserved, 52, 4);
 
+SIZE(audit_head, 128);
+AT(audit_head, hdr, 0, 16);
+AT(audit_head, chain, 16, 8);
+AT(audit_head, out_instance, 24, 16);
+AT(audit_head, out_seq, 40, 8);
+AT(audit_head, out_first, 48, 8);
+AT(audit_head, out_lost, 56, 8);
+AT(audit_head, out_hash, 64, 32);
+AT(audit_head, out_prev_hash, 96, 32);
 
 SIZE(audit_read, 64);
 AT(audit_read, hdr, 0, 16);
@@ -269,6 +278,7 @@ _Static_assert(QWAMOS_GPU_VM_INFO == 0xb915, "QWAMOS_GPU_VM_INFO");
 		       #type)
 
 HEAD(attach);
+HEAD(audit_head);
 HEAD(audit_read);
 HEAD(charge);
 HEAD(check);

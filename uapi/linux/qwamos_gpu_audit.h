@@ -203,4 +203,35 @@ struct qwamos_gpu_audit_read {
 };
 #define QWAMOS_GPU_AUDIT_READ _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_AUDIT_READ)
 
+/**
+ * struct qwamos_gpu_audit_head - AUDIT_HEAD: where a chain of the audit log stands (control fd: any
+ * chain, CAP_SYS_ADMIN and not a VM's member; VM fd: its own chain only, else -EINVAL)
+ * @hdr: head; no flags
+ * @chain: in: a VM's id, dead ones' as long as they have records; 0: the host's. -ENOENT: none such
+ * @out_instance: out: random id of this load of the module, as GET_INFO tells it: finer than the
+ *     boot id, chain ids mean something only within it, and it is in the genesis hash
+ * @out_seq: out: number of the youngest record, 0: there never was one
+ * @out_first: out: number of the oldest record that is kept; @out_seq + 1: none is
+ * @out_lost: out: events that no record tells any more: evicted with their record, or never taken
+ *     up
+ * @out_hash: out: hash of record @out_seq, the genesis hash if there is none
+ * @out_prev_hash: out: hash of the record before @out_first, the genesis hash if that is the first
+ *
+ * Repeats that wait become records first, as in AUDIT_READ. To save a log that proves its
+ * completeness, ask for the head first, read the chain then, and keep the records up to @out_seq
+ * with the head: more may have come meanwhile, but @out_first and what stands below it may have
+ * gone on, too, and are right only if the first record that was read is @out_first.
+ */
+struct qwamos_gpu_audit_head {
+	struct qwamos_gpu_hdr hdr;
+	__aligned_u64 chain;
+	__u8 out_instance[16];
+	__aligned_u64 out_seq;
+	__aligned_u64 out_first;
+	__aligned_u64 out_lost;
+	__u8 out_hash[32];
+	__u8 out_prev_hash[32];
+};
+#define QWAMOS_GPU_AUDIT_HEAD _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_AUDIT_HEAD)
+
 #endif /* _UAPI_LINUX_QWAMOS_GPU_AUDIT_H */

@@ -44,6 +44,13 @@ int qgpu_get_info(int fd, struct qwamos_gpu_get_info *info)
 	return qgpu_call(fd, QWAMOS_GPU_GET_INFO, &info->hdr, sizeof(*info), NULL);
 }
 
+int qgpu_level_info(int fd, __u32 level, struct qwamos_gpu_level_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->level = level;
+	return qgpu_call(fd, QWAMOS_GPU_LEVEL_INFO, &info->hdr, sizeof(*info), NULL);
+}
+
 /*
  * Copies a name into a field of the uAPI. What does not fit is sent cut off but without its NUL, so
  * that the kernel refuses it as it refuses every other bad name, and no second rule of names stands

@@ -28,6 +28,16 @@ int qgpu_open(void);
 int qgpu_get_info(int fd, struct qwamos_gpu_get_info *info);
 
 /**
+ * qgpu_level_info() - LEVEL_INFO on any fd: what a trust level allows
+ * @fd: control or VM fd
+ * @level: enum qwamos_gpu_level
+ * @info: out: VRAM in bytes, GPU time in percent, times in ns; zero on failure
+ *
+ * Return: 0 or -errno (-EOPNOTSUPP: no such level).
+ */
+int qgpu_level_info(int fd, __u32 level, struct qwamos_gpu_level_info *info);
+
+/**
  * qgpu_create() - CREATE a VM
  * @ctl: control fd
  * @name: its name
@@ -68,8 +78,74 @@ int qgpu_list_devices(int ctl, struct qwamos_gpu_device **devs, size_t *n, __u32
 /** qgpu_release() - RELEASE with ACCEPT_LEFTOVERS */
 int qgpu_release(int ctl, __u64 device_id, __u32 *reason);
 
-/** qgpu_set_level() - SET_POLICY with a level only */
+/** qgpu_set_level() - SET_POLICY with a level only; return: as qgpu_set_policy() */
 int qgpu_set_level(int manage_fd, __u32 level, __u32 *reason);
+
+/**
+ * qgpu_set_policy() - SET_POLICY: all that req->mask names, or nothing
+ * @manage_fd: manage fd of the VM
+ * @req: mask and the fields that it names in (VRAM in bytes, GPU time in percent); out_used and
+ *     out_limit out, also on refusal. The head is filled in here
+ * @reason: out, may be NULL
+ *
+ * Return: 0 or -errno: -EDQUOT (QUOTA: more than the level, or than other guarantees leave),
+ * -EBUSY (IN_USE), -ENODEV (NO_DEVICE), -EINVAL (no level yet and none given, or a number out of
+ * its range), -EOPNOTSUPP (no such level, bit or mode).
+ */
+int qgpu_set_policy(int manage_fd, struct qwamos_gpu_set_policy *req, __u32 *reason);
+
+/**
+ * qgpu_check() - CHECK one operation
+ * @vm_fd: manage or use fd of the VM
+ * @device_id: on this GPU; 0: on none in particular
+ * @op: enum qwamos_gpu_op; an unknown one is denied
+ * @verdict: out, written if 0 is returned: 0: allowed; else enum qwamos_gpu_reason why not
+ * @reason: out, may be NULL: why the call itself was refused
+ *
+ * Return: 0, also if the operation is denied, or -errno (-ENODEV: no such GPU, or the VM has
+ * ended).
+ */
+int qgpu_check(int vm_fd, __u64 device_id, __u32 op, __u32 *verdict, __u32 *reason);
+
+/**
+ * qgpu_check_array() - CHECK many operations in one call
+ * @vm_fd: manage or use fd of the VM
+ * @device_id: on this GPU; 0: on none in particular
+ * @entries: operation in, out_verdict out
+ * @n: their number, 1 to QWAMOS_GPU_CHECK_MAX (else -EINVAL)
+ * @denied: out, may be NULL: how many are not allowed
+ * @reason: out, may be NULL: why the call itself was refused
+ *
+ * Return: as qgpu_check().
+ */
+int qgpu_check_array(int vm_fd, __u64 device_id, struct qwamos_gpu_check_entry *entries, __u32 n,
+		     __u32 *denied, __u32 *reason);
+
+/**
+ * qgpu_charge() - CHARGE: take something of the VM's quota
+ * @use_fd: use fd of the VM; the charge is this open file's, and is given back at its last close
+ * @kind: enum qwamos_gpu_resource
+ * @device_id: on this GPU; 0: on none in particular
+ * @amount: bytes of VRAM, or number of Vulkan queues; not 0
+ * @used: out, may be NULL: what the VM has charged of this kind on all GPUs, also on refusal
+ * @limit: out, may be NULL: the most that it may, also on refusal
+ * @reason: out, may be NULL
+ *
+ * Both are 0 where the call fails without a reason.
+ *
+ * Return: 0 or -errno: -EDQUOT (QUOTA, QUEUES), -EACCES (NO_POLICY, LEVEL, VULKAN_OFF), -ENODEV
+ * (NO_DEVICE, VM_ENDED), -EINVAL (amount 0), -ENOSPC (more than QWAMOS_GPU_VM_GPUS GPUs).
+ */
+int qgpu_charge(int use_fd, __u32 kind, __u64 device_id, __u64 amount, __u64 *used, __u64 *limit,
+		__u32 *reason);
+
+/**
+ * qgpu_uncharge() - UNCHARGE: give back what this open file has charged
+ *
+ * As qgpu_charge(); -EINVAL for more than the file has of this kind on this GPU.
+ */
+int qgpu_uncharge(int use_fd, __u32 kind, __u64 device_id, __u64 amount, __u64 *used, __u64 *limit,
+		  __u32 *reason);
 
 /** qgpu_join() - JOIN the calling process */
 int qgpu_join(int use_fd, __u32 *reason);
@@ -107,6 +183,17 @@ int qgpu_new_use(int use_fd, __u32 *reason);
 int qgpu_audit_read(int fd, struct qwamos_gpu_audit_read *req,
 		    struct qwamos_gpu_audit_record **recs, __u32 *reason);
 
+/**
+ * qgpu_audit_head() - AUDIT_HEAD: where a chain of the audit log stands
+ * @fd: control fd, or an fd of the VM whose chain it is
+ * @chain: VM id, also of one that is over; 0: the host's
+ * @head: out
+ * @reason: out, may be NULL
+ *
+ * Return: 0 or -errno (-ENOENT: no such chain).
+ */
+int qgpu_audit_head(int fd, __u64 chain, struct qwamos_gpu_audit_head *head, __u32 *reason);
+
 /*
  * Names, as people type and read them. Of an unknown number the name is "unknown"; of an unknown
  * name the number is -EINVAL.
@@ -118,10 +205,17 @@ int qgpu_op_from_name(const char *name);
 const char *qgpu_event_name(__u32 event); /* "POLICY_CREATED" ... */
 int qgpu_event_from_name(const char *name);
 const char *qgpu_reason_name(__u32 reason); /* "NO_POLICY" ... */
+int qgpu_reason_from_name(const char *name);
 const char *qgpu_reason_text(__u32 reason); /* one line: what it means and what to do about it */
 const char *qgpu_device_state_name(__u32 state); /* "unbound", "free", ... */
 const char *qgpu_scrub_name(__u32 scrub); /* "default", "none", "bar", "full", "n/a" */
 const char *qgpu_way_name(__u32 way);
+const char *qgpu_vm_state_name(__u32 state); /* "live", "ending" */
+const char *qgpu_vulkan_name(__u32 vulkan); /* "none", "graphics", "graphics+compute", "full" */
+const char *qgpu_resource_name(__u32 kind); /* "vram", "vulkan_queues" */
+const char *qgpu_enforcer_name(__u32 by); /* "none", "vfio", "gate", "cgroup", "qemu" */
+const char *qgpu_mode_name(__u32 mode); /* "unset", "virtio", "passthrough", "software", "none" */
+int qgpu_mode_from_name(const char *name);
 
 #ifdef __cplusplus
 }

@@ -87,6 +87,37 @@ static const char *const ways[] = {
 	[QWAMOS_GPU_WAY_DETACH_IOAS] = "detach_ioas",
 };
 
+static const char *const vm_states[] = {
+	[QWAMOS_GPU_VM_LIVE] = "live",
+	[QWAMOS_GPU_VM_ENDING] = "ending",
+};
+
+static const char *const vulkans[] = {
+	[QWAMOS_GPU_VULKAN_NONE] = "none",
+	[QWAMOS_GPU_VULKAN_GRAPHICS] = "graphics",
+	[QWAMOS_GPU_VULKAN_COMPUTE] = "graphics+compute",
+	[QWAMOS_GPU_VULKAN_FULL] = "full",
+};
+
+static const char *const resources[] = {
+	[QWAMOS_GPU_RESOURCE_VRAM] = "vram",
+	[QWAMOS_GPU_RESOURCE_VULKAN_QUEUES] = "vulkan_queues",
+};
+
+static const char *const enforcers[] = {
+	[QWAMOS_GPU_ENFORCED_BY_NONE] = "none", [QWAMOS_GPU_ENFORCED_BY_VFIO] = "vfio",
+	[QWAMOS_GPU_ENFORCED_BY_GATE] = "gate", [QWAMOS_GPU_ENFORCED_BY_CGROUP] = "cgroup",
+	[QWAMOS_GPU_ENFORCED_BY_QEMU] = "qemu",
+};
+
+static const char *const modes[] = {
+	[QWAMOS_GPU_MODE_UNSET] = "unset",
+	[QWAMOS_GPU_MODE_VIRTIO] = "virtio",
+	[QWAMOS_GPU_MODE_PASSTHROUGH] = "passthrough",
+	[QWAMOS_GPU_MODE_SOFTWARE] = "software",
+	[QWAMOS_GPU_MODE_NONE] = "none",
+};
+
 #define REASON(name, text) [QWAMOS_GPU_REASON_##name] = { #name, text }
 static const struct {
 	const char *name;
@@ -108,7 +139,8 @@ static const struct {
 	       "no IOMMU keeps the device to the VM's memory: switch it on in the firmware and "
 	       "on the kernel's command line "
 	       "(intel_iommu=on; AMD: on by itself)"),
-	REASON(QUOTA, "the VM's quota is used up: free something, or raise the quota"),
+	REASON(QUOTA, "the VM's quota is used up, or more is asked for than its level allows: free "
+		      "something, or raise the quota"),
 	REASON(QUEUES, "the VM has no Vulkan queue left"),
 	REASON(QUARANTINED,
 	       "the device could not be reset and scrubbed after the last VM: power the machine "
@@ -220,6 +252,16 @@ const char *qgpu_reason_name(__u32 reason)
 								    : "unknown";
 }
 
+int qgpu_reason_from_name(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(reasons); i++)
+		if (!strcasecmp(reasons[i].name, name))
+			return i;
+	return -EINVAL;
+}
+
 const char *qgpu_reason_text(__u32 reason)
 {
 	return reason < ARRAY_SIZE(reasons) && reasons[reason].text
@@ -240,4 +282,34 @@ const char *qgpu_scrub_name(__u32 scrub)
 const char *qgpu_way_name(__u32 way)
 {
 	return NAME_OF(ways, way);
+}
+
+const char *qgpu_vm_state_name(__u32 state)
+{
+	return NAME_OF(vm_states, state);
+}
+
+const char *qgpu_vulkan_name(__u32 vulkan)
+{
+	return NAME_OF(vulkans, vulkan);
+}
+
+const char *qgpu_resource_name(__u32 kind)
+{
+	return NAME_OF(resources, kind);
+}
+
+const char *qgpu_enforcer_name(__u32 by)
+{
+	return NAME_OF(enforcers, by);
+}
+
+const char *qgpu_mode_name(__u32 mode)
+{
+	return NAME_OF(modes, mode);
+}
+
+int qgpu_mode_from_name(const char *name)
+{
+	return from_name(modes, ARRAY_SIZE(modes), name);
 }

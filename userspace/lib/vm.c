@@ -2,13 +2,81 @@
 /* The calls of a VM's fds. */
 #include "lib/libqwamos-gpu.h"
 
+#include <errno.h>
+#include <stdint.h>
+
 #include "lib/call.h"
+
+int qgpu_set_policy(int manage_fd, struct qwamos_gpu_set_policy *req, __u32 *reason)
+{
+	req->hdr.flags = 0;
+	req->__reserved = 0;
+	req->out_used = req->out_limit = 0;
+	return qgpu_call(manage_fd, QWAMOS_GPU_SET_POLICY, &req->hdr, sizeof(*req), reason);
+}
 
 int qgpu_set_level(int manage_fd, __u32 level, __u32 *reason)
 {
 	struct qwamos_gpu_set_policy req = { .mask = QWAMOS_GPU_POLICY_LEVEL, .level = level };
 
-	return qgpu_call(manage_fd, QWAMOS_GPU_SET_POLICY, &req.hdr, sizeof(req), reason);
+	return qgpu_set_policy(manage_fd, &req, reason);
+}
+
+int qgpu_check(int vm_fd, __u64 device_id, __u32 op, __u32 *verdict, __u32 *reason)
+{
+	struct qwamos_gpu_check req = { .operation = op, .device_id = device_id };
+	int err;
+
+	err = qgpu_call(vm_fd, QWAMOS_GPU_CHECK, &req.hdr, sizeof(req), reason);
+	if (!err)
+		*verdict = req.out_verdict;
+	return err;
+}
+
+int qgpu_check_array(int vm_fd, __u64 device_id, struct qwamos_gpu_check_entry *entries, __u32 n,
+		     __u32 *denied, __u32 *reason)
+{
+	struct qwamos_gpu_check req = { .count = n,
+					.device_id = device_id,
+					.entries = (uintptr_t)entries };
+	int err;
+
+	if (reason)
+		*reason = QWAMOS_GPU_REASON_NONE;
+	/* In the kernel it would be one operation without an array. */
+	if (!n)
+		return -EINVAL;
+	err = qgpu_call(vm_fd, QWAMOS_GPU_CHECK, &req.hdr, sizeof(req), reason);
+	if (!err && denied)
+		*denied = req.out_denied;
+	return err;
+}
+
+/* CHARGE and UNCHARGE: what is in use is told also on refusal, and only then or on success. */
+static int charge(int use_fd, unsigned long cmd, __u32 kind, __u64 device_id, __u64 amount,
+		  __u64 *used, __u64 *limit, __u32 *reason)
+{
+	struct qwamos_gpu_charge req = { .kind = kind, .device_id = device_id, .amount = amount };
+	int err;
+
+	err = qgpu_call(use_fd, cmd, &req.hdr, sizeof(req), reason);
+	if (used)
+		*used = req.out_used;
+	if (limit)
+		*limit = req.out_limit;
+	return err;
+}
+
+int qgpu_charge(int use_fd, __u32 kind, __u64 device_id, __u64 amount, __u64 *used, __u64 *limit,
+		__u32 *reason)
+{
+	return charge(use_fd, QWAMOS_GPU_CHARGE, kind, device_id, amount, used, limit, reason);
+}
+
+int qgpu_uncharge(int use_fd, __u32 kind, __u64 device_id, __u64 amount, __u64 *used, __u64 *limit,
+		  __u32 *reason)
+{
+	return charge(use_fd, QWAMOS_GPU_UNCHARGE, kind, device_id, amount, used, limit, reason);
 }
 
 int qgpu_join(int use_fd, __u32 *reason)

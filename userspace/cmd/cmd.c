@@ -180,7 +180,7 @@ static int take(const struct cmd_line *l, const struct cmd_opt *o, void *to)
 					 o->name, optarg, o->min, o->max);
 		break;
 	case CMD_TAKE:
-		accepted = o->take(to, optarg);
+		accepted = o->take(field, optarg);
 		if (accepted)
 			return cmd_wrong(l, "--%s: '%s' found, %s accepted", o->name, optarg,
 					 accepted);

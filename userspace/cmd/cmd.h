@@ -83,7 +83,7 @@ enum cmd_kind {
  * @bit: for CMD_BIT
  * @min: for CMD_NUMBER
  * @max: for CMD_NUMBER
- * @take: for CMD_TAKE: gets the struct of options; returns NULL, or what would have been accepted
+ * @take: for CMD_TAKE: gets what is at @at; returns NULL, or what would have been accepted
  *     ("a number from 1 to 5"), which is then told
  */
 struct cmd_opt {
@@ -93,7 +93,7 @@ struct cmd_opt {
 	size_t at;
 	unsigned int bit;
 	uint64_t min, max;
-	const char *(*take)(void *to, const char *arg);
+	const char *(*take)(void *field, const char *arg);
 };
 
 /** CMD_JSON() - the option --json, whose bool is @field of @type */

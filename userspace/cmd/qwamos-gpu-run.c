@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/qwamos-gpu-limits.h"
 #include "cmd/qwamos-gpu.h"
 #include "detect/pci.h"
 #include "lib/libqwamos-gpu.h"
@@ -15,59 +16,46 @@ static const char usage[] =
 	"vm run NAME --level LEVEL [OPTION]... -- COMMAND [ARG]...\n"
 	"Makes a VM called NAME, gives it its devices, and runs COMMAND as its process. When\n"
 	"COMMAND ends, so does the VM: what is left in its cgroup is killed, its devices are\n"
-	"reset and scrubbed, and what was bound for it goes back to its driver.\n"
-	"  --level LEVEL     untrusted, low, medium, high or system\n"
-	"  --device ADDRESS  give it this GPU, with all of its IOMMU group; may be repeated\n"
-	"  --scrub HOW       what is demanded of the wipe before: bar (default), full or none\n"
-	"  --bind            bind devices that are not on qwamos_vfio_pci (the default)\n"
-	"  --no-bind         refuse them instead\n"
-	"  --yes             binding may take companion functions\n"
-	"  --quiet           say only what goes wrong\n"
+	"reset and scrubbed, and what was bound for it goes back to its driver.\n" GPU_LIMIT_USAGE
+	"  --device ADDRESS     give it this GPU, with all of its IOMMU group; may be repeated\n"
+	"  --scrub HOW          what is demanded of the wipe before: bar (default), full or none\n"
+	"  --bind               bind devices that are not on qwamos_vfio_pci (the default)\n"
+	"  --no-bind            refuse them instead\n"
+	"  --yes                binding may take companion functions\n"
+	"  --quiet              say only what goes wrong\n"
 	"COMMAND finds the VM's use fd in $" QVM_ENV ". The exit status is COMMAND's, 128 + N if\n"
 	"signal N ended it; 125: it was not run; 126: it can't be executed; 127: not found.";
 
 struct run {
 	struct qvm_opts vm;
+	struct gpu_limits limits;
 	char (*addrs)[QPCI_ADDR_LEN];
 	size_t n_addrs;
 	const char **devices;
-	bool have_level;
 	bool quiet;
 	bool bind;
 };
 
-static const char *take_level(void *to, const char *arg)
+static const char *take_scrub(void *field, const char *arg)
 {
-	int level = qgpu_level_from_name(arg);
-	struct run *r = to;
-
-	if (level < 0)
-		return "untrusted, low, medium, high or system";
-	r->vm.level = level;
-	r->have_level = true;
-	return NULL;
-}
-
-static const char *take_scrub(void *to, const char *arg)
-{
-	struct run *r = to;
+	uint32_t *scrub = field;
 
 	if (!strcmp(arg, "none"))
-		r->vm.scrub = QWAMOS_GPU_SCRUB_NONE;
+		*scrub = QWAMOS_GPU_SCRUB_NONE;
 	else if (!strcmp(arg, "bar"))
-		r->vm.scrub = QWAMOS_GPU_SCRUB_BAR;
+		*scrub = QWAMOS_GPU_SCRUB_BAR;
 	else if (!strcmp(arg, "full"))
-		r->vm.scrub = QWAMOS_GPU_SCRUB_FULL;
+		*scrub = QWAMOS_GPU_SCRUB_FULL;
 	else
 		return "bar, full or none";
 	return NULL;
 }
 
-static const char *take_device(void *to, const char *arg)
+static const char *take_device(void *field, const char *arg)
 {
 	char full[QPCI_ADDR_LEN];
 	char(*slot)[QPCI_ADDR_LEN];
-	struct run *r = to;
+	struct run *r = field;
 
 	if (!qpci_parse_addr(arg, full))
 		return "an address such as 0000:01:00.0 or 01:00.0 is";
@@ -80,9 +68,9 @@ static const char *take_device(void *to, const char *arg)
 
 /* clang-format off: tables */
 static const struct cmd_opt opts[] = {
-	{ "level", .kind = CMD_TAKE, .take = take_level },
+	GPU_LIMIT_OPTS(struct run, limits),
 	{ "device", .kind = CMD_TAKE, .take = take_device },
-	{ "scrub", .kind = CMD_TAKE, .take = take_scrub },
+	{ "scrub", .kind = CMD_TAKE, .at = AT(vm.scrub), .take = take_scrub },
 	{ "bind", .kind = CMD_FLAG, .at = AT(bind) },
 	{ "no-bind", .kind = CMD_BIT, .at = AT(vm.flags), .bit = QVM_F_NO_BIND },
 	{ "yes", .kind = CMD_BIT, .at = AT(vm.flags), .bit = QVM_F_YES },
@@ -126,7 +114,10 @@ static int run(struct run *r, char **command)
 
 int gpu_vm_run(int argc, char **argv)
 {
-	struct run r = { .vm = { .say = cmd_say } };
+	struct run r = {
+		.vm = { .say = cmd_say, .words = gpu_limit_words },
+		.limits = GPU_LIMITS_UNSET,
+	};
 	size_t i;
 	int at, ret;
 
@@ -135,12 +126,13 @@ int gpu_vm_run(int argc, char **argv)
 		ret = -at;
 	else if (argc - at < 2)
 		ret = cmd_wrong(&line, "no %s", argc == at ? "NAME" : "COMMAND");
-	else if (!r.have_level)
+	else if (r.limits.level == GPU_UNSET)
 		ret = cmd_wrong(&line, "no --level");
 	else if (r.bind && r.vm.flags & QVM_F_NO_BIND)
 		ret = cmd_wrong(&line, "--bind and --no-bind: one of them is accepted");
 	else {
 		r.vm.name = argv[at];
+		gpu_limits_request(&r.limits, &r.vm.policy);
 		if (r.quiet)
 			r.vm.say = NULL;
 		r.devices = qmem_calloc(r.n_addrs + 1, sizeof(*r.devices));

@@ -267,11 +267,33 @@ static int spawn(struct start *s, struct qerr *err)
 	return ret;
 }
 
+/* The gpu section as a policy; what it does not say is the level's. */
+static void policy_of(const struct qconfig *c, struct qwamos_gpu_set_policy *req)
+{
+	req->mask = QWAMOS_GPU_POLICY_LEVEL | QWAMOS_GPU_POLICY_PRIORITY;
+	req->level = c->level;
+	req->priority = c->priority;
+	if (c->vram_limit_mib >= 0) {
+		req->mask |= QWAMOS_GPU_POLICY_VRAM;
+		req->vram_limit = (uint64_t)c->vram_limit_mib << 20;
+	}
+	if (c->compute_share >= 0) {
+		req->mask |= QWAMOS_GPU_POLICY_CAP;
+		req->compute_cap = c->compute_share;
+	}
+	if (!c->allow_vulkan)
+		req->narrow |= QWAMOS_GPU_NARROW_NO_VULKAN;
+	if (!c->allow_compute)
+		req->narrow |= QWAMOS_GPU_NARROW_NO_COMPUTE;
+	if (req->narrow)
+		req->mask |= QWAMOS_GPU_POLICY_NARROW;
+}
+
 static int run(struct start *s)
 {
 	struct qvm_opts o = {
 		.name = s->config.name,
-		.level = s->config.level,
+		.words = { "gpu.vram_limit_mb", "gpu.compute_share_percent", "a guarantee of" },
 		.devices = s->devices,
 		.n_devices = s->n_devices,
 		.config = s->path,
@@ -284,6 +306,7 @@ static int run(struct start *s)
 	struct qerr err = { 0 }, end_err = { 0 };
 	int ret, status = EXIT_FAILED;
 
+	policy_of(&s->config, &o.policy);
 	qvm_signals();
 	ret = qvm_setup(&s->vm, &o, &err);
 	if (!ret)

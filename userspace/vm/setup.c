@@ -161,7 +161,7 @@ static int bind(struct qvm *vm, const struct qwamos_gpu_device *dev, struct qerr
 static bool bind_first(const struct qvm *vm, const struct qwamos_gpu_device *dev)
 {
 	if (vm->opts.flags & QVM_F_NO_BIND ||
-	    qgpu_policy_check(vm->opts.level, QWAMOS_GPU_OP_PASSTHROUGH))
+	    qgpu_policy_check(vm->opts.policy.level, QWAMOS_GPU_OP_PASSTHROUGH))
 		return false;
 	if (dev->driver[0] && !(dev->flags & QWAMOS_GPU_DEV_F_IOMMU))
 		return false;
@@ -254,6 +254,22 @@ static int note_held(struct qvm *vm, struct qerr *e)
 	return 0;
 }
 
+static int give_policy(struct qvm *vm, struct qerr *e)
+{
+	struct qwamos_gpu_set_policy *req = &vm->opts.policy;
+	struct qwamos_gpu_device dev;
+
+	if (vm->opts.n_devices) {
+		req->mask |= QWAMOS_GPU_POLICY_MODE;
+		req->mode_asked = req->mode_got = QWAMOS_GPU_MODE_PASSTHROUGH;
+	}
+	/* One that is not there is refused when it is attached. */
+	if (req->mask & QWAMOS_GPU_POLICY_GUARANTEE && vm->opts.n_devices &&
+	    !find_device(vm->ctl, vm->opts.devices[0], 0, &dev))
+		req->device_id = dev.device_id;
+	return qvm_set_policy(vm->manage, vm->opts.name, req, &vm->opts.words, e);
+}
+
 static int create(struct qvm *vm, struct qerr *e)
 {
 	uint32_t reason = 0;
@@ -271,12 +287,7 @@ static int create(struct qvm *vm, struct qerr *e)
 	if (ret)
 		return qerr_sys(e, -ret, "VM %s can't be made", vm->opts.name);
 	vm->id = id;
-	ret = qgpu_set_level(vm->manage, vm->opts.level, &reason);
-	if (ret)
-		return qerr_set(e, -ret, "VM %s can't be given the level %s: %s", vm->opts.name,
-				qgpu_level_name(vm->opts.level),
-				reason ? qgpu_reason_text(reason) : strerror(-ret));
-	return 0;
+	return give_policy(vm, e);
 }
 
 int qvm_setup(struct qvm *vm, const struct qvm_opts *o, struct qerr *e)

@@ -28,9 +28,35 @@
 #define QVM_F_YES     (1U << 1) /* binding may take companion functions */
 
 /**
+ * struct qvm_words - how limits are called where people set them, for errors ("--vram")
+ * @vram: most VRAM, in MiB
+ * @cap: most GPU time
+ * @guarantee: GPU time that it gets under any contention
+ */
+struct qvm_words {
+	const char *vram;
+	const char *cap;
+	const char *guarantee;
+};
+
+/**
+ * qvm_set_policy() - give a VM its policy, or change it: all that is asked, or nothing
+ * @manage: its manage fd
+ * @name: its name
+ * @req: what is asked
+ * @words: how that is called
+ * @e: error: what was asked, and what would have been accepted
+ *
+ * Return: 0 or a negative errno
+ */
+int qvm_set_policy(int manage, const char *name, struct qwamos_gpu_set_policy *req,
+		   const struct qvm_words *words, struct qerr *e);
+
+/**
  * struct qvm_opts - what VM to make
  * @name: its name
- * @level: &enum qwamos_gpu_level
+ * @policy: its policy; must hold a level. The guarantee is on its first device, if it has any
+ * @words: how @policy is called where people set it
  * @devices: addresses of its devices, in full
  * @n_devices: their number
  * @scrub: &enum qwamos_gpu_scrub that is demanded of them
@@ -41,7 +67,8 @@
  */
 struct qvm_opts {
 	const char *name;
-	uint32_t level;
+	struct qwamos_gpu_set_policy policy;
+	struct qvm_words words;
 	const char *const *devices;
 	size_t n_devices;
 	uint32_t scrub;

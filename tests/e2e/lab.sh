@@ -25,6 +25,12 @@ from labkit.console import trouble
 BAD = """\
 WARNING: CPU: 0 PID: 412 at kernel/sched/core.c:1 f+0x1/0x2 [qwamos_gpu]
 WARNING: possible circular locking dependency detected
+WARNING: possible recursive locking detected
+WARNING: inconsistent lock state
+WARNING: suspicious RCU usage
+WARNING: lock held when returning to user space!
+[ BUG: Invalid wait context ]
+INFO: trying to register non-static key.
 BUG: KASAN: slab-use-after-free in f+0x1/0x2
 BUG: kernel NULL pointer dereference, address: 0000000000000008
 BUG: sleeping function called from invalid context at mm/slab.h:1

@@ -10,19 +10,12 @@
 #include <linux/workqueue.h>
 #include <crypto/sha2.h>
 #include "audit.h"
+#include "notes.h"
 
 #define HASHED_BYTES offsetof(struct qwamos_gpu_audit_record, hash)
-/*
- * What a process can cause at will (refusals, open and close) has a budget, so that no variety of
- * wrong calls pushes a VM's own trail out soon: a quarter of the chain at once, then one record in
- * 4 s. The host's chain takes 8 a second.
- */
-#define TOKEN_NS      (4ULL * NSEC_PER_SEC)
-#define HOST_TOKEN_NS (NSEC_PER_SEC / 8)
-#define FOLD_NS	      NSEC_PER_SEC
 
-static unsigned int audit_records = 1024;
-module_param(audit_records, uint, 0444);
+unsigned int qgpu_audit_records = 1024;
+module_param_named(audit_records, qgpu_audit_records, uint, 0444);
 MODULE_PARM_DESC(audit_records,
 		 "audit records kept for each VM and for the host, at least 1000 (default 1024)");
 
@@ -63,7 +56,7 @@ const u8 *qgpu_audit_instance(void)
 
 u32 qgpu_audit_capacity(void)
 {
-	return audit_records;
+	return qgpu_audit_records;
 }
 
 /* The hash before the first record binds a chain to this load of the module and to its id. */
@@ -92,6 +85,13 @@ struct qgpu_chain *qgpu_chain_new(u64 id, const char *name)
 
 	if (!c)
 		return NULL;
+	if (id) {
+		c->notes = qgpu_notes_new();
+		if (!c->notes) {
+			kfree(c);
+			return NULL;
+		}
+	}
 	c->id = id;
 	strscpy(c->name, name, sizeof(c->name));
 	spin_lock_init(&c->lock);
@@ -116,12 +116,18 @@ void qgpu_chain_drop(struct qgpu_chain *c)
 	mutex_lock(&qgpu_audit_mutex);
 	list_del(&c->node);
 	mutex_unlock(&qgpu_audit_mutex);
+	kfree(c->notes);
 	kfree(c);
 }
 
-/* Sealing is under way or to come for @c. */
+/*
+ * Sealing is under way or to come for @c. What only waits, in a chain that stands in the list
+ * already, is seen when the chain's turn comes: no lock that other VMs take.
+ */
 static void want_seal(struct qgpu_chain *c, unsigned long delay)
 {
+	if (delay && !list_empty_careful(&c->seal_node))
+		return;
 	spin_lock(&seal_list_lock);
 	if (list_empty(&c->seal_node))
 		list_add_tail(&c->seal_node, &seal_list);
@@ -194,7 +200,7 @@ static void evict_dead(void)
  */
 static struct qwamos_gpu_audit_record *room(struct qgpu_chain *c)
 {
-	u32 max_pages = DIV_ROUND_UP(max(audit_records, 1000U), QGPU_AUDIT_PER_PAGE) + 1;
+	u32 max_pages = DIV_ROUND_UP(max(qgpu_audit_records, 1000U), QGPU_AUDIT_PER_PAGE) + 1;
 	struct qgpu_audit_page *p = NULL;
 
 	lockdep_assert_held(&c->lock);
@@ -218,11 +224,16 @@ out:
 	return &p->rec[c->tail_used];
 }
 
-/* Write a record and give it its number. Called with c->lock held. */
-static void write_record(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec)
+/**
+ * qgpu_audit_write() - write a record and give it its number
+ * @c: the chain, locked
+ * @rec: the record
+ */
+void qgpu_audit_write(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec)
 {
 	struct qwamos_gpu_audit_record *r = room(c);
 
+	lockdep_assert_held(&c->lock);
 	if (!r) {
 		c->lost++;
 		return;
@@ -232,152 +243,63 @@ static void write_record(struct qgpu_chain *c, const struct qwamos_gpu_audit_rec
 	c->tail_used++;
 }
 
-static bool at_will(const struct qwamos_gpu_audit_record *rec)
+/* The record of an event of @c, but for who caused it. */
+static struct qwamos_gpu_audit_record record_of(struct qgpu_chain *c, const struct qgpu_event *ev)
 {
-	switch (rec->event) {
-	case QWAMOS_GPU_EV_OPERATION_DENIED:
-	case QWAMOS_GPU_EV_CALL_REFUSED:
-	case QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED:
-	case QWAMOS_GPU_EV_DEVICE_OPENED:
-	case QWAMOS_GPU_EV_DEVICE_CLOSED:
-		return true;
-	}
-	return false;
+	u64 now = ktime_get_boottime_ns();
+	struct qwamos_gpu_audit_record rec = {
+		.chain = c->id,
+		.time_ns = now,
+		.last_ns = now,
+		.count = 1,
+		.device_id = ev->device_id,
+		.asked = ev->asked,
+		.used = ev->used,
+		.limit = ev->limit,
+		.event = ev->event,
+		.operation = ev->op,
+		.reason = ev->reason,
+		.result = ev->result,
+		.level = ev->level,
+	};
+
+	strscpy_pad(rec.vm_name, c->name, sizeof(rec.vm_name));
+	if (ev->device_name)
+		strscpy_pad(rec.device_name, ev->device_name, sizeof(rec.device_name));
+	return rec;
 }
 
-/* Take a token for a record that needs one. Called with c->lock held. */
-static bool take_token(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec)
+/**
+ * qgpu_audit_repeats() - put an event that came several times into the log
+ * @c: the VM's chain, locked
+ * @ev: the event
+ * @more: how often, when and by whom
+ *
+ * Return: they wait to become a record, for qgpu_audit_wake().
+ */
+bool qgpu_audit_repeats(struct qgpu_chain *c, const struct qgpu_event *ev,
+			const struct qgpu_repeats *more)
 {
-	u64 cost = c->id ? TOKEN_NS : HOST_TOKEN_NS, now = ktime_get_boottime_ns();
+	struct qwamos_gpu_audit_record rec = record_of(c, ev);
 
 	lockdep_assert_held(&c->lock);
-	if (!at_will(rec))
-		return true;
-	c->tokens = min(c->tokens + (now - c->tokens_ns), cost * (audit_records / 4));
-	c->tokens_ns = now;
-	if (c->tokens < cost)
-		return false;
-	c->tokens -= cost;
-	return true;
+	rec.count = more->count;
+	rec.time_ns -= more->first_age_ns;
+	rec.last_ns -= more->last_age_ns;
+	rec.pid = more->pid;
+	rec.uid = more->uid;
+	memcpy(rec.comm, more->comm, sizeof(rec.comm));
+	return qgpu_fold_enter(c, &rec);
 }
 
-/*
- * In the host's chain each user's events are a kind of their own; in a VM's they are not: a VMM
- * that runs as root is any user that it likes.
+/**
+ * qgpu_audit_wake() - what was put into a chain is to be sealed
+ * @c: the chain, not locked
+ * @waits: it waits to become a record
  */
-static bool same_kind(const struct qwamos_gpu_audit_record *a,
-		      const struct qwamos_gpu_audit_record *b)
+void qgpu_audit_wake(struct qgpu_chain *c, bool waits)
 {
-	return a->event == b->event && a->operation == b->operation && a->reason == b->reason &&
-	       a->result == b->result && a->device_id == b->device_id && a->level == b->level &&
-	       (a->chain || a->uid == b->uid) &&
-	       ((a->event != QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED &&
-		 a->event != QWAMOS_GPU_EV_CALL_REFUSED) ||
-		a->asked == b->asked);
-}
-
-/* Turn what waits in a fold into a record, if the budget allows. Called with c->lock held. */
-static bool flush_fold(struct qgpu_chain *c, struct qgpu_fold *f)
-{
-	if (!f->rec.count)
-		return true;
-	if (!take_token(c, &f->rec))
-		return false;
-	write_record(c, &f->rec);
-	f->rec.count = 0;
-	f->rec.flags = 0;
-	return true;
-}
-
-static void count_repeat(struct qgpu_fold *f, const struct qwamos_gpu_audit_record *rec)
-{
-	if (!f->rec.count)
-		f->rec.time_ns = rec->time_ns;
-	f->rec.last_ns = rec->last_ns;
-	if (!same_kind(&f->rec, rec))
-		f->rec.flags |= QWAMOS_GPU_RECORD_F_MIXED;
-	f->rec.asked = rec->asked;
-	f->rec.used = rec->used;
-	f->rec.limit = rec->limit;
-	f->rec.pid = rec->pid;
-	f->rec.uid = rec->uid;
-	memcpy(f->rec.comm, rec->comm, sizeof(rec->comm));
-	f->rec.count++;
-}
-
-/*
- * The fold of @rec's kind, or one to begin with it, or NULL: all are in use and too young. Called
- * with c->lock held.
- */
-static struct qgpu_fold *find_fold(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec)
-{
-	struct qgpu_fold *f, *old = NULL;
-	u32 i;
-
-	if (!c->folds)
-		c->folds = kcalloc(QGPU_AUDIT_FOLDS, sizeof(*c->folds), GFP_NOWAIT | __GFP_NOWARN);
-	if (!c->folds)
-		return NULL;
-	for (i = 0; i < c->n_folds; i++) {
-		f = &c->folds[i];
-		if (same_kind(&f->rec, rec))
-			return f;
-		if (rec->time_ns - f->start_ns > FOLD_NS)
-			old = f;
-	}
-	return c->n_folds < QGPU_AUDIT_FOLDS ? &c->folds[c->n_folds++] : old;
-}
-
-/* Any fold of the same event: for what finds no fold of its own. Called with c->lock held. */
-static struct qgpu_fold *catch_all(struct qgpu_chain *c, u32 event)
-{
-	u32 i;
-
-	for (i = 0; i < c->n_folds; i++)
-		if (c->folds[i].rec.event == event)
-			return &c->folds[i];
-	return NULL;
-}
-
-static void begin_fold(struct qgpu_fold *f, const struct qwamos_gpu_audit_record *rec, u64 count)
-{
-	f->rec = *rec;
-	f->rec.count = count;
-	f->start_ns = rec->time_ns;
-}
-
-/*
- * Put an event into the chain: as a record, or as one that is counted in a fold and becomes part of
- * a record when the second is over and the budget allows. Called with c->lock held. Return:
- * something waits.
- */
-static bool enter(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec)
-{
-	struct qgpu_fold *f = find_fold(c, rec);
-
-	if (f && same_kind(&f->rec, rec) &&
-	    (rec->time_ns - f->start_ns <= FOLD_NS || !flush_fold(c, f))) {
-		count_repeat(f, rec);
-		return true;
-	}
-	if (f && !flush_fold(c, f))
-		f = NULL;
-	if (take_token(c, rec)) {
-		if (f)
-			begin_fold(f, rec, 0);
-		write_record(c, rec);
-		return false;
-	}
-	if (f) {
-		begin_fold(f, rec, 1);
-		return true;
-	}
-	f = catch_all(c, rec->event);
-	if (f)
-		count_repeat(f, rec);
-	else
-		c->lost++;
-	return f;
+	want_seal(c, waits ? HZ : 0);
 }
 
 /**
@@ -390,35 +312,19 @@ static bool enter(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *re
  */
 void qgpu_audit(struct qgpu_chain *c, const struct qgpu_event *ev)
 {
-	struct qwamos_gpu_audit_record rec = {
-		.count = 1,
-		.device_id = ev->device_id,
-		.asked = ev->asked,
-		.used = ev->used,
-		.limit = ev->limit,
-		.event = ev->event,
-		.operation = ev->op,
-		.reason = ev->reason,
-		.result = ev->result,
-		.level = ev->level,
-	};
+	struct qwamos_gpu_audit_record rec;
 	bool folded;
 
 	if (!c)
 		c = host;
-	rec.chain = c->id;
-	rec.time_ns = ktime_get_boottime_ns();
-	rec.last_ns = rec.time_ns;
-	strscpy_pad(rec.vm_name, c->name, sizeof(rec.vm_name));
-	if (ev->device_name)
-		strscpy_pad(rec.device_name, ev->device_name, sizeof(rec.device_name));
+	rec = record_of(c, ev);
 	if (!(current->flags & PF_KTHREAD)) {
 		rec.pid = task_tgid_nr(current);
 		rec.uid = from_kuid_munged(&init_user_ns, current_uid());
 		get_task_comm(rec.comm, current);
 	}
 	spin_lock(&c->lock);
-	folded = enter(c, &rec);
+	folded = qgpu_fold_enter(c, &rec);
 	spin_unlock(&c->lock);
 	want_seal(c, folded ? HZ : 0);
 }
@@ -455,9 +361,10 @@ void qgpu_audit_seal_chain(struct qgpu_chain *c, bool flush)
 
 	lockdep_assert_held(&qgpu_audit_mutex);
 	spin_lock(&c->lock);
+	qgpu_notes_collect(c, flush);
 	for (i = 0; i < c->n_folds; i++)
-		if (flush || now - c->folds[i].start_ns >= FOLD_NS)
-			flush_fold(c, &c->folds[i]);
+		if (flush || now - c->folds[i].start_ns >= QGPU_FOLD_NS)
+			qgpu_fold_flush(c, &c->folds[i]);
 	/* What comes meanwhile is for the next time: a flood must not keep the mutex. */
 	upto = c->seq;
 	while (c->sealed < upto) {
@@ -488,14 +395,17 @@ void qgpu_chain_end(struct qgpu_chain *c)
 
 	mutex_lock(&qgpu_audit_mutex);
 	spin_lock(&c->lock);
+	qgpu_notes_collect(c, true);
 	/* Beyond any budget: it can't happen again. */
 	for (i = 0; i < c->n_folds; i++)
 		if (c->folds[i].rec.count)
-			write_record(c, &c->folds[i].rec);
+			qgpu_audit_write(c, &c->folds[i].rec);
 	c->dead = true;
 	kfree(c->folds);
 	c->folds = NULL;
 	c->n_folds = 0;
+	kfree(c->notes);
+	c->notes = NULL;
 	spin_unlock(&c->lock);
 	qgpu_audit_seal_chain(c, true);
 	/*
@@ -508,10 +418,11 @@ void qgpu_chain_end(struct qgpu_chain *c)
 
 static bool has_folds(struct qgpu_chain *c)
 {
-	bool any = false;
+	bool any;
 	u32 i;
 
 	spin_lock(&c->lock);
+	any = qgpu_notes_wait(c);
 	for (i = 0; i < c->n_folds; i++)
 		any |= c->folds[i].rec.count != 0;
 	spin_unlock(&c->lock);
@@ -556,7 +467,7 @@ static void seal_work_fn(struct work_struct *work)
  */
 int qgpu_audit_init(void)
 {
-	if (audit_records < 1000 || audit_records > 1 << 20 || audit_pool_pages < 128 ||
+	if (qgpu_audit_records < 1000 || qgpu_audit_records > 1 << 20 || audit_pool_pages < 128 ||
 	    audit_pool_pages > 1 << 20) {
 		pr_err("audit_records must be 1000 to 1048576, audit_pool_pages 128 to 1048576\n");
 		return -EINVAL;
@@ -579,6 +490,7 @@ void qgpu_audit_exit(void)
 			atomic_dec(&pool_used);
 		}
 		kfree(c->folds);
+		kfree(c->notes);
 		kfree(c);
 	}
 	INIT_LIST_HEAD(&qgpu_chains);

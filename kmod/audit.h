@@ -46,6 +46,24 @@ struct qgpu_event {
 };
 
 /**
+ * struct qgpu_repeats - an event that came several times, and is told by who did not cause it
+ * @count: how often
+ * @first_age_ns: how long ago the first one was
+ * @last_age_ns: how long ago the last one was
+ * @pid: thread group of the caller
+ * @uid: its user
+ * @comm: its command, 16 bytes
+ */
+struct qgpu_repeats {
+	u64 count;
+	u64 first_age_ns;
+	u64 last_age_ns;
+	u32 pid;
+	u32 uid;
+	const char *comm;
+};
+
+/**
  * struct qgpu_fold - repeats of one kind of event that wait to become a record
  * @rec: the record to be: key fields, amounts of the last repeat, count 0 if nothing waits
  * @start_ns: when the first of the kind was written (CLOCK_BOOTTIME)
@@ -72,6 +90,7 @@ struct qgpu_fold {
  * @base_hash: hash of the record before the oldest that is kept
  * @folds: kinds of events seen within the last second, %NULL until the first repeat
  * @n_folds: of them in use
+ * @notes: verdicts that are on their way here, %NULL for the host and for dead VMs
  * @tokens: records of what a VM can cause at will that may be written now, in ns of @TOKEN_NS each
  * @tokens_ns: when @tokens was last brought up to date
  * @dead: the VM is gone; its pages are the first to be reused
@@ -92,6 +111,7 @@ struct qgpu_chain {
 	u8 base_hash[32];
 	struct qgpu_fold *folds;
 	u32 n_folds;
+	struct qgpu_notes *notes;
 	u64 tokens;
 	u64 tokens_ns;
 	bool dead;
@@ -130,6 +150,14 @@ struct qgpu_audit_filter {
 	bool flush;
 };
 
+#define QGPU_FOLD_NS NSEC_PER_SEC
+
+/* fold.c */
+bool qgpu_fold_enter(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec);
+bool qgpu_fold_flush(struct qgpu_chain *c, struct qgpu_fold *f);
+extern unsigned int qgpu_audit_records;
+void qgpu_audit_write(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec);
+
 /* For the reader in audit_read.c. */
 extern struct mutex qgpu_audit_mutex;
 extern struct list_head qgpu_chains;
@@ -144,6 +172,9 @@ struct qgpu_chain *qgpu_chain_new(u64 id, const char *name);
 void qgpu_chain_end(struct qgpu_chain *c);
 void qgpu_chain_drop(struct qgpu_chain *c);
 void qgpu_audit(struct qgpu_chain *c, const struct qgpu_event *ev);
+bool qgpu_audit_repeats(struct qgpu_chain *c, const struct qgpu_event *ev,
+			const struct qgpu_repeats *more);
+void qgpu_audit_wake(struct qgpu_chain *c, bool waits);
 long qgpu_audit_read(const struct qgpu_audit_filter *f, struct qwamos_gpu_audit_record **out,
 		     u64 *lost);
 int qgpu_audit_head(struct qwamos_gpu_audit_head *head, bool flush);

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Verdicts of CHECK on their way into the audit log: see notes.h. */
+#include <linux/cred.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include "audit.h"
+#include "notes.h"
+
+bool qgpu_audit_allowed = true;
+
+/**
+ * qgpu_notes_new() - the notes of a new VM
+ *
+ * Return: to be freed with kfree(), or NULL.
+ */
+struct qgpu_notes *qgpu_notes_new(void)
+{
+	struct qgpu_notes *notes = kzalloc(sizeof(*notes), GFP_KERNEL_ACCOUNT);
+	u32 class, op;
+
+	for (class = 0; notes && class < QGPU_NOTE_CLASSES; class ++)
+		for (op = 0; op < QGPU_OPS; op++)
+			notes->note[class][op].key = QGPU_NOTE_CLOSED;
+	return notes;
+}
+
+static u64 interval_ns(u32 level)
+{
+	const struct qgpu_level *l = qgpu_level(level);
+
+	return l ? qgpu_level_interval_ns(l) : 0;
+}
+
+/* Put @count verdicts of a kind into the chain. Called with its lock held. Return: they wait. */
+static bool enter(struct qgpu_chain *c, const struct qgpu_note *n, u32 class, u32 op, u64 count,
+		  unsigned long first, unsigned long last)
+{
+	static const struct {
+		u32 event;
+		int result;
+	} what[QGPU_NOTE_CLASSES] = {
+		[QGPU_NOTE_ALLOWED] = { QWAMOS_GPU_EV_OPERATION_ALLOWED, 0 },
+		[QGPU_NOTE_DENIED] = { QWAMOS_GPU_EV_OPERATION_DENIED, -EACCES },
+		[QGPU_NOTE_RATE] = { QWAMOS_GPU_EV_OPERATION_RATE_LIMITED, -EAGAIN },
+	};
+	struct qgpu_repeats more = {
+		.count = count,
+		.first_age_ns = jiffies_to_nsecs(jiffies - first),
+		.last_age_ns = jiffies_to_nsecs(jiffies - last),
+		.pid = c->notes->pid,
+		.uid = c->notes->uid,
+		.comm = c->notes->comm,
+	};
+	struct qgpu_event ev = {
+		.event = what[class].event,
+		.op = op,
+		.reason = n->key,
+		.result = what[class].result,
+		.level = n->level,
+		.limit = class == QGPU_NOTE_RATE ? interval_ns(n->level) : 0,
+	};
+
+	lockdep_assert_held(&c->lock);
+	return qgpu_audit_repeats(c, &ev, &more);
+}
+
+/* Put what was counted since the note was last looked at into the chain. */
+static void collect(struct qgpu_chain *c, u32 class, u32 op)
+{
+	struct qgpu_note *n = &c->notes->note[class][op];
+	u64 count = atomic64_read(&n->total) - n->taken;
+
+	lockdep_assert_held(&c->lock);
+	if (!count || n->key == QGPU_NOTE_CLOSED)
+		return;
+	n->taken += count;
+	if (n->key != QGPU_NOTE_OFF)
+		enter(c, n, class, op, count, n->until - HZ, READ_ONCE(n->last));
+}
+
+/**
+ * qgpu_note_first() - a verdict for which no repeats are being counted
+ * @c: the VM's chain
+ * @class: &enum qgpu_note_class
+ * @op: &enum qwamos_gpu_op
+ * @key: &enum qwamos_gpu_reason or QGPU_NOTE_OFF
+ * @level: &enum qwamos_gpu_level of the VM
+ *
+ * It is in the note's total already.
+ */
+void qgpu_note_first(struct qgpu_chain *c, u32 class, u32 op, u32 key, u32 level)
+{
+	struct qgpu_note *n = &c->notes->note[class][op];
+	unsigned long now = jiffies;
+	bool waits;
+	u64 count;
+
+	spin_lock(&c->lock);
+	/* Another thread may have been faster: then it is one that will be collected. */
+	if (n->key == key && time_before(now, n->until))
+		goto out;
+	count = atomic64_read(&n->total) - n->taken;
+	if (!count)
+		goto out;
+	if (n->key != key && n->key != QGPU_NOTE_CLOSED && count > 1) {
+		n->taken += count - 1;
+		if (n->key != QGPU_NOTE_OFF)
+			enter(c, n, class, op, count - 1, n->until - HZ, READ_ONCE(n->last));
+		count = 1;
+	}
+	n->taken += count;
+	WRITE_ONCE(n->key, key);
+	WRITE_ONCE(n->last, now);
+	WRITE_ONCE(n->until, now + HZ);
+	n->level = level;
+	if (key == QGPU_NOTE_OFF)
+		goto out;
+	c->notes->pid = task_tgid_nr(current);
+	c->notes->uid = from_kuid_munged(&init_user_ns, current_uid());
+	get_task_comm(c->notes->comm, current);
+	waits = enter(c, n, class, op, count, now, now);
+	spin_unlock(&c->lock);
+	qgpu_audit_wake(c, waits);
+	return;
+out:
+	spin_unlock(&c->lock);
+}
+
+/**
+ * qgpu_notes_collect() - put what was counted into the chain
+ * @c: the chain, locked
+ * @all: of the running second, too
+ */
+void qgpu_notes_collect(struct qgpu_chain *c, bool all)
+{
+	u32 class, op;
+	struct qgpu_note *n;
+
+	lockdep_assert_held(&c->lock);
+	if (!c->notes)
+		return;
+	for (class = 0; class < QGPU_NOTE_CLASSES; class ++) {
+		for (op = 0; op < QGPU_OPS; op++) {
+			n = &c->notes->note[class][op];
+			if (all || time_after_eq(jiffies, n->until))
+				collect(c, class, op);
+		}
+	}
+}
+
+/**
+ * qgpu_notes_wait() - does anything wait to be collected?
+ * @c: the chain, locked
+ */
+bool qgpu_notes_wait(struct qgpu_chain *c)
+{
+	struct qgpu_note *n;
+	u32 class, op;
+
+	lockdep_assert_held(&c->lock);
+	if (!c->notes)
+		return false;
+	for (class = 0; class < QGPU_NOTE_CLASSES; class ++) {
+		for (op = 0; op < QGPU_OPS; op++) {
+			n = &c->notes->note[class][op];
+			if (n->key != QGPU_NOTE_CLOSED && n->key != QGPU_NOTE_OFF &&
+			    (time_before(jiffies, n->until) ||
+			     atomic64_read(&n->total) != n->taken))
+				return true;
+		}
+	}
+	return false;
+}
+
+/**
+ * qgpu_notes_close() - what comes from now on is of another kind: the VM's policy has changed
+ * @c: the VM's chain
+ */
+void qgpu_notes_close(struct qgpu_chain *c)
+{
+	u32 class, op;
+
+	spin_lock(&c->lock);
+	for (class = 0; class < QGPU_NOTE_CLASSES; class ++) {
+		for (op = 0; op < QGPU_OPS; op++) {
+			collect(c, class, op);
+			WRITE_ONCE(c->notes->note[class][op].key, QGPU_NOTE_CLOSED);
+		}
+	}
+	spin_unlock(&c->lock);
+}
+
+/**
+ * qgpu_notes_total() - how many verdicts there were of a class
+ * @notes: the VM's notes
+ * @class: &enum qgpu_note_class
+ */
+u64 qgpu_notes_total(const struct qgpu_notes *notes, u32 class)
+{
+	u64 sum = 0;
+	u32 op;
+
+	for (op = 0; op < QGPU_OPS; op++)
+		sum += atomic64_read(&notes->note[class][op].total);
+	return sum;
+}

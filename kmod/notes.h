@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Notes: verdicts of CHECK on their way into a VM's audit chain. The first of a kind goes there at
+ * once; for a second from then on its repeats only add to a counter, without a lock, and what they
+ * add up to goes there when the second is over, when somebody reads, or when the policy changes.
+ * The same counters tell how many operations were checked.
+ */
+#ifndef QWAMOS_GPU_NOTES_H
+#define QWAMOS_GPU_NOTES_H
+
+#include <linux/atomic.h>
+#include <linux/jiffies.h>
+#include <linux/types.h>
+#include "policy.h"
+
+struct qgpu_chain;
+
+/* What a note is about, beside its operation. */
+enum qgpu_note_class { QGPU_NOTE_ALLOWED, QGPU_NOTE_DENIED, QGPU_NOTE_RATE, QGPU_NOTE_CLASSES };
+
+#define QGPU_NOTE_CLOSED 0xffU /* as a key: no repeats are being counted */
+#define QGPU_NOTE_OFF	 0xfeU /* as a key: allowed, and such are not recorded */
+
+/**
+ * struct qgpu_note - one kind of verdict
+ * @total: how often it came; written without a lock
+ * @taken: how many of those have been put into the chain; guarded by the chain's lock, like all
+ *     below, but read without it
+ * @until: end of the second, in jiffies
+ * @last: when the last one came, in jiffies; written without a lock
+ * @key: &enum qwamos_gpu_reason of those that are being counted, or QGPU_NOTE_CLOSED, _OFF
+ * @level: &enum qwamos_gpu_level of the VM when the second began
+ */
+struct qgpu_note {
+	atomic64_t total;
+	u64 taken;
+	unsigned long until;
+	unsigned long last;
+	u32 key;
+	u32 level;
+};
+
+/**
+ * struct qgpu_notes - all notes of a VM
+ * @note: by class and operation; operation 0 is any that does not exist
+ * @pid: who made the last one that went into the chain at once; guarded by the chain's lock
+ * @uid: its user
+ * @comm: its command
+ */
+struct qgpu_notes {
+	struct qgpu_note note[QGPU_NOTE_CLASSES][QGPU_OPS];
+	u32 pid;
+	u32 uid;
+	char comm[16];
+};
+
+extern bool qgpu_audit_allowed;
+
+struct qgpu_notes *qgpu_notes_new(void);
+void qgpu_note_first(struct qgpu_chain *c, u32 class, u32 op, u32 key, u32 level);
+void qgpu_notes_collect(struct qgpu_chain *c, bool all);
+bool qgpu_notes_wait(struct qgpu_chain *c);
+void qgpu_notes_close(struct qgpu_chain *c);
+u64 qgpu_notes_total(const struct qgpu_notes *notes, u32 class);
+
+/**
+ * qgpu_note() - take note of a verdict
+ * @c: the VM's chain
+ * @notes: its notes
+ * @op: &enum qwamos_gpu_op, 0: one that does not exist
+ * @verdict: &enum qwamos_gpu_reason, NONE: allowed
+ * @level: &enum qwamos_gpu_level of the VM
+ */
+static __always_inline void qgpu_note(struct qgpu_chain *c, struct qgpu_notes *notes, u32 op,
+				      u32 verdict, u32 level)
+{
+	unsigned long now = jiffies;
+	u32 class, key = verdict;
+	struct qgpu_note *n;
+
+	if (likely(verdict == QWAMOS_GPU_REASON_NONE)) {
+		class = QGPU_NOTE_ALLOWED;
+		if (!READ_ONCE(qgpu_audit_allowed))
+			key = QGPU_NOTE_OFF;
+	} else {
+		class = verdict == QWAMOS_GPU_REASON_RATE ? QGPU_NOTE_RATE : QGPU_NOTE_DENIED;
+	}
+	n = &notes->note[class][op];
+	atomic64_inc(&n->total);
+	if (likely(READ_ONCE(n->key) == key && time_before(now, READ_ONCE(n->until))))
+		WRITE_ONCE(n->last, now);
+	else
+		qgpu_note_first(c, class, op, key, level);
+}
+
+#endif /* QWAMOS_GPU_NOTES_H */

@@ -16,86 +16,10 @@
 #include <cmocka.h>
 #include <linux/qwamos_gpu.h>
 
-#include "config/config.h"
+#include "config_file.h"
 #include "util/mem.h"
 
 #define DATA "tests/data/vm-configs/"
-
-struct loaded {
-	char file[64];
-	struct qconfig c;
-	struct qdiags d;
-	int ret;
-};
-
-static struct loaded load_file(const char *file)
-{
-	struct loaded l = { 0 };
-
-	memset(&l.c, 0xcc, sizeof(l.c));
-	memset(&l.d, 0xcc, sizeof(l.d));
-	l.ret = qconfig_load(file, &l.c, &l.d);
-	return l;
-}
-
-static struct loaded load_bytes(const char *text, size_t len)
-{
-	char file[] = "/tmp/test_config.XXXXXX";
-	struct loaded l;
-	int fd;
-
-	fd = mkstemp(file);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, len), len);
-	close(fd);
-	l = load_file(file);
-	unlink(file);
-	return l;
-}
-
-static struct loaded load_text(const char *text)
-{
-	return load_bytes(text, strlen(text));
-}
-
-static void unload(struct loaded *l)
-{
-	qconfig_free(&l->c);
-	qdiags_free(&l->d);
-}
-
-/* The first one of a kind; its key, place and text must be these. */
-static void assert_diag(const struct loaded *l, enum qdiag_kind kind, const char *key,
-			unsigned int line, unsigned int col, const char *part)
-{
-	const struct qdiag *one;
-	char *text;
-	size_t i;
-
-	for (i = 0; i < l->d.n; i++) {
-		one = &l->d.list[i];
-		if (one->kind != kind || strcmp(one->key, key))
-			continue;
-		text = qdiag_format(&l->d, one);
-		if (one->at.line != line || one->at.col != col || !strstr(one->text, part))
-			fail_msg("expected %u:%u and '%s': %s", line, col, part, text);
-		free(text);
-		return;
-	}
-	fail_msg("nothing is said about %s", key);
-}
-
-/* A config with one error, and that one only. */
-static void assert_error(const char *text, const char *key, unsigned int line, unsigned int col,
-			 const char *part)
-{
-	struct loaded l = load_text(text);
-
-	assert_int_equal(l.ret, -EINVAL);
-	assert_int_equal(qdiags_count(&l.d, QDIAG_ERROR), 1);
-	assert_diag(&l, QDIAG_ERROR, key, line, col, part);
-	unload(&l);
-}
 
 static void real_configs(void **state)
 {
@@ -292,7 +216,7 @@ static void not_yaml(void **state)
 	assert_error(
 		"a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n",
 		"", 1, 36, "32 levels");
-	assert_error("vm: {name: \xff}\n", "", 0, 0, "UTF-8");
+	assert_error("vm: {name: \xff}\n", "", 1, 12, "UTF-8");
 }
 
 static void no_file(void **state)

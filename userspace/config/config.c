@@ -27,6 +27,9 @@ static void defaults(struct qconfig *c)
 	c->gic_version = 3;
 	c->cores = 1;
 	c->memory_mib = 512;
+	c->accel = QACCEL_AUTO;
+	c->persistent = 1;
+	c->where = qmem_calloc(QKEY_MAX, sizeof(*c->where));
 	c->level = QWAMOS_GPU_LEVEL_MEDIUM;
 	c->vram_limit_mib = -1;
 	c->compute_share = -1;
@@ -94,6 +97,7 @@ static void walk(const struct qnode *map, const char *section, struct qconfig *c
 		k = find_key(path);
 		if (k) {
 			qvalue_read(k, n, c, d);
+			c->where[k - qkeys] = n->value_at;
 		} else if (qkey_is_known(path)) {
 			continue;
 		} else if (!strcmp(path, "security") && n->type == QNODE_MAP) {
@@ -169,6 +173,30 @@ static void check_gpu(const struct qnode *root, const struct qconfig *c, struct 
 			  "passthrough is not allowed at the level %s, only at system", l->name);
 }
 
+/* Ports lead into a VM only where there is a way to it. */
+static void check_net(const struct qconfig *c, struct qdiags *d)
+{
+	struct qmark at = qconfig_where(c, "network.nat_rules");
+	size_t i, j;
+
+	if (c->nat.n && c->net != QNET_NAT)
+		qdiag_add(d, QDIAG_WARNING, at, "network.nat_rules",
+			  "without effect: network.mode is not nat");
+	if (c->bridge && c->net != QNET_BRIDGE && c->net != QNET_ISOLATED)
+		qdiag_add(d, QDIAG_WARNING, qconfig_where(c, "network.bridge"), "network.bridge",
+			  "without effect: network.mode is neither bridge nor isolated");
+	if (c->net == QNET_BRIDGE && !c->bridge && !qdiags_count(d, QDIAG_ERROR))
+		qdiag_add(d, QDIAG_ERROR, c->at.net, "network.bridge",
+			  "missing: network.mode is bridge");
+	for (i = 0; i < c->nat.n; i++)
+		for (j = 0; j < i; j++)
+			if (c->nat.v[i].udp == c->nat.v[j].udp &&
+			    c->nat.v[i].host_port == c->nat.v[j].host_port)
+				qdiag_add(d, QDIAG_ERROR, c->nat.v[i].at, "network.nat_rules",
+					  "'host_port: %d' found; line %u has that port already",
+					  c->nat.v[i].host_port, c->nat.v[j].at.line);
+}
+
 int qconfig_load(const char *file, struct qconfig *c, struct qdiags *d)
 {
 	struct qnode *root;
@@ -198,8 +226,23 @@ int qconfig_load(const char *file, struct qconfig *c, struct qdiags *d)
 	if (!c->name && !qdiags_count(d, QDIAG_ERROR))
 		qdiag_add(d, QDIAG_ERROR, (struct qmark){ 0 }, "vm.name", "missing");
 	check_gpu(root, c, d);
+	check_net(c, d);
 	qtree_free(root);
 	return qdiags_count(d, QDIAG_ERROR) ? -EINVAL : 0;
+}
+
+struct qmark qconfig_where(const struct qconfig *c, const char *key)
+{
+	const struct qkey *k = find_key(key);
+
+	return k && c->where ? c->where[k - qkeys] : (struct qmark){ 0 };
+}
+
+const char *qconfig_access_name(int access)
+{
+	static const char *const names[] = { "virtio", "passthrough", "software", "none" };
+
+	return names[access];
 }
 
 static void check_file(const char *path, const char *key, struct qmark at, struct qdiags *d)
@@ -210,7 +253,6 @@ static void check_file(const char *path, const char *key, struct qmark at, struc
 
 int qconfig_startable(const struct qconfig *c, struct qdiags *d)
 {
-	static const char *const accesses[] = { "virtio", "passthrough", "software", "none" };
 	size_t before = qdiags_count(d, QDIAG_ERROR);
 
 	if (!c->gpu || !c->gpu_enabled)
@@ -219,7 +261,8 @@ int qconfig_startable(const struct qconfig *c, struct qdiags *d)
 			  "'enabled: true' with 'access_mode: passthrough'");
 	else if (c->access != QACCESS_PASSTHROUGH)
 		qdiag_add(d, QDIAG_ERROR, c->at.access, "gpu.access_mode",
-			  "'%s' can't be started yet: only passthrough", accesses[c->access]);
+			  "'%s' can't be started yet: only passthrough",
+			  qconfig_access_name(c->access));
 	if (c->net != QNET_AIRGAPPED)
 		qdiag_add(d, QDIAG_ERROR, c->at.net, "network.mode",
 			  "VMs with a network can't be started yet: only airgapped");
@@ -247,7 +290,8 @@ void qconfig_free(struct qconfig *c)
 {
 	char **texts[] = { &c->name,   &c->type,	&c->description, &c->cpu_model,
 			   &c->disk,   &c->disk_format, &c->disk_cache,	 &c->graphics,
-			   &c->kernel, &c->initrd,	&c->cmdline,	 &c->net_device };
+			   &c->kernel, &c->initrd,	&c->cmdline,	 &c->net_device,
+			   &c->mac,    &c->bridge };
 	size_t i;
 
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -257,4 +301,10 @@ void qconfig_free(struct qconfig *c)
 	free_list(&c->cpu_features);
 	free_list(&c->devices);
 	free_list(&c->extra_args);
+	for (i = 0; i < c->nat.n; i++)
+		free(c->nat.v[i].address);
+	free(c->nat.v);
+	c->nat = (struct qconfig_nats){ 0 };
+	free(c->where);
+	c->where = NULL;
 }

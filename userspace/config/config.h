@@ -20,10 +20,11 @@ enum qconfig_machine {
 	QMACHINE_VIRT,
 };
 
-/** enum qconfig_accel - machine.accel */
+/** enum qconfig_accel - machine.accel; QACCEL_AUTO: KVM where it works */
 enum qconfig_accel {
 	QACCEL_TCG,
 	QACCEL_KVM,
+	QACCEL_AUTO,
 };
 
 /** enum qconfig_access - gpu.access_mode */
@@ -63,26 +64,59 @@ struct qconfig_list {
 };
 
 /**
+ * struct qconfig_nat - a port of the host that leads to one of the VM
+ * @udp: UDP, else TCP
+ * @address: the host's IPv4 address, NULL: 127.0.0.1
+ * @host_port: port there
+ * @guest_port: port of the VM
+ * @at: its place
+ */
+struct qconfig_nat {
+	bool udp;
+	char *address;
+	int host_port;
+	int guest_port;
+	struct qmark at;
+};
+
+/**
+ * struct qconfig_nats - a list of these
+ * @v: they
+ * @n: their number
+ */
+struct qconfig_nats {
+	struct qconfig_nat *v;
+	size_t n;
+};
+
+/**
  * struct qconfig - a VM; what the file does not say is NULL, 0 or the default of its line
  * @name: vm.name
  * @type: vm.type
  * @description: vm.description
  * @machine: machine.type; the default is what fits this computer
  * @gic_version: machine.gic_version (3)
- * @accel: machine.accel (tcg)
+ * @accel: machine.accel (auto)
  * @cpu_model: hardware.cpu.model
  * @cpu_features: hardware.cpu.features
  * @cores: hardware.cpu.cores or resources.cpus (1)
  * @memory_mib: hardware.memory.size or resources.ram, in MiB (512)
+ * @hugepages: hardware.memory.hugepages (false)
  * @disk: hardware.disk.primary.path or storage.disk_image
  * @disk_format: hardware.disk.primary.format
  * @disk_cache: hardware.disk.primary.cache
+ * @disk_snapshot: hardware.disk.primary.snapshot: what the VM writes is thrown away (false)
+ * @persistent: storage.persistent; false is as @disk_snapshot (true)
  * @graphics: hardware.graphics.type
  * @kernel: boot.kernel
  * @initrd: boot.initrd
  * @cmdline: boot.cmdline
  * @net: network.mode (airgapped)
  * @net_device: network.device
+ * @mac: network.mac; NULL: one made from the VM's name
+ * @bridge: network.bridge
+ * @nat: network.nat_rules
+ * @smmu: security.smmu: an IOMMU for the guest (false)
  * @gpu: there is a gpu section
  * @gpu_enabled: gpu.enabled (false)
  * @access: gpu.access_mode (virtio)
@@ -96,6 +130,7 @@ struct qconfig_list {
  * @fallback: gpu.fallback (true)
  * @extra_args: qemu_extra_args
  * @at: places of what qconfig_startable() speaks of
+ * @where: places of all values, by the number of their keys; see qconfig_where(); NULL: none
  */
 struct qconfig {
 	char *name;
@@ -108,15 +143,22 @@ struct qconfig {
 	struct qconfig_list cpu_features;
 	int cores;
 	int memory_mib;
+	int hugepages;
 	char *disk;
 	char *disk_format;
 	char *disk_cache;
+	int disk_snapshot;
+	int persistent;
 	char *graphics;
 	char *kernel;
 	char *initrd;
 	char *cmdline;
 	int net;
 	char *net_device;
+	char *mac;
+	char *bridge;
+	struct qconfig_nats nat;
+	int smmu;
 	bool gpu;
 	int gpu_enabled;
 	int access;
@@ -138,6 +180,7 @@ struct qconfig {
 		struct qmark kernel;
 		struct qmark initrd;
 	} at;
+	struct qmark *where;
 };
 
 /**
@@ -157,6 +200,18 @@ int qconfig_load(const char *file, struct qconfig *c, struct qdiags *d);
  * Return: 0 or -EINVAL
  */
 int qconfig_startable(const struct qconfig *c, struct qdiags *d);
+
+/**
+ * qconfig_where() - where the value of a key of ours stands
+ * @c: the VM
+ * @key: path of the key, such as "gpu.priority"
+ *
+ * Return: its place; line 0: it is not in the file, so that @c has a default
+ */
+struct qmark qconfig_where(const struct qconfig *c, const char *key);
+
+/** qconfig_access_name() - "virtio", "passthrough", "software" or "none" */
+const char *qconfig_access_name(int access);
 
 /** qconfig_free() - free what @c points to */
 void qconfig_free(struct qconfig *c);

@@ -4,9 +4,31 @@
 #include <string.h>
 
 static const char *const machines[] = { "q35", "virt", NULL };
-static const char *const accels[] = { "tcg", "kvm", NULL };
+static const char *const accels[] = { "tcg", "kvm", "auto", NULL };
 static const char *const accesses[] = { "virtio", "passthrough", "software", "none", NULL };
 static const char *const nets[] = { "airgapped", "nat", "bridge", "isolated", NULL };
+static const char *const formats[] = { "raw", "qcow2", "qcow", "vmdk", "vdi", "vpc", "vhdx", NULL };
+static const char *const caches[] = { "none",	    "writeback", "writethrough",
+				      "directsync", "unsafe",	 NULL };
+static const char *const graphics[] = { "none",
+					"virtio-gpu-pci",
+					"virtio-gpu",
+					"virtio-gpu-gl-pci",
+					"virtio-gpu-gl",
+					"virtio-vga",
+					"virtio-vga-gl",
+					"bochs-display",
+					"VGA",
+					"std",
+					"secondary-vga",
+					"cirrus-vga",
+					"qxl",
+					"qxl-vga",
+					"vmware-svga",
+					"ramfb",
+					NULL };
+static const char *const nics[] = { "none",   "virtio-net-pci", "virtio-net", "e1000",
+				    "e1000e", "rtl8139",	NULL };
 
 #define KEY(p, t, field, ...)                                                                      \
 	{                                                                                          \
@@ -26,17 +48,24 @@ const struct qkey qkeys[] = {
 	KEY("hardware.cpu.features", QKEY_LIST, cpu_features),
 	KEY("hardware.memory.size", QKEY_MIB, memory_mib, .min = 16, .max = 1 << 24),
 	KEY("hardware.disk.primary.path", QKEY_TEXT, disk),
-	KEY("hardware.disk.primary.format", QKEY_TEXT, disk_format),
-	KEY("hardware.disk.primary.cache", QKEY_TEXT, disk_cache),
-	KEY("hardware.graphics.type", QKEY_TEXT, graphics),
+	KEY("hardware.memory.hugepages", QKEY_BOOL, hugepages),
+	KEY("hardware.disk.primary.format", QKEY_CHOICE, disk_format, .words = formats),
+	KEY("hardware.disk.primary.cache", QKEY_CHOICE, disk_cache, .words = caches),
+	KEY("hardware.disk.primary.snapshot", QKEY_BOOL, disk_snapshot),
+	KEY("hardware.graphics.type", QKEY_CHOICE, graphics, .words = graphics),
 	KEY("resources.cpus", QKEY_INT, cores, .min = 1, .max = 512),
 	KEY("resources.ram", QKEY_MIB, memory_mib, .min = 16, .max = 1 << 24),
 	KEY("storage.disk_image", QKEY_TEXT, disk),
+	KEY("storage.persistent", QKEY_BOOL, persistent),
 	KEY("boot.kernel", QKEY_TEXT, kernel),
 	KEY("boot.initrd", QKEY_TEXT, initrd),
 	KEY("boot.cmdline", QKEY_TEXT, cmdline),
 	KEY("network.mode", QKEY_WORD, net, .words = nets),
-	KEY("network.device", QKEY_TEXT, net_device),
+	KEY("network.device", QKEY_CHOICE, net_device, .words = nics),
+	KEY("network.mac", QKEY_MAC, mac),
+	KEY("network.bridge", QKEY_IFNAME, bridge),
+	KEY("network.nat_rules", QKEY_NAT, nat),
+	KEY("security.smmu", QKEY_BOOL, smmu),
 	KEY("gpu.enabled", QKEY_BOOL, gpu_enabled),
 	KEY("gpu.access_mode", QKEY_WORD, access, .words = accesses),
 	KEY("gpu.trust_level", QKEY_LEVEL, level),
@@ -50,6 +79,8 @@ const struct qkey qkeys[] = {
 	KEY("qemu_extra_args", QKEY_LIST, extra_args),
 	{ .path = NULL }
 };
+
+_Static_assert(sizeof(qkeys) / sizeof(qkeys[0]) <= QKEY_MAX, "room for their places");
 
 /* security.seccomp: QEMU is always started with its sandbox on. */
 static const char *const known[] = {

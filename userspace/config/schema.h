@@ -8,6 +8,9 @@
 
 #include "config/config.h"
 
+/** QKEY_MAX - room for all keys of ours */
+#define QKEY_MAX 64
+
 /**
  * enum qkey_type - kinds of values
  * @QKEY_TEXT: any text; char *
@@ -19,6 +22,10 @@
  * @QKEY_LIST: a list of texts; struct qconfig_list
  * @QKEY_ADDRS: an address or a list of them; struct qconfig_list
  * @QKEY_NAME: a VM's name; char *
+ * @QKEY_CHOICE: one of @words, as it is; char *
+ * @QKEY_MAC: an address of a network device; char *
+ * @QKEY_IFNAME: the name of a network interface of the host; char *
+ * @QKEY_NAT: a list of ports that lead into the VM; struct qconfig_nats
  */
 enum qkey_type {
 	QKEY_TEXT,
@@ -30,6 +37,10 @@ enum qkey_type {
 	QKEY_LIST,
 	QKEY_ADDRS,
 	QKEY_NAME,
+	QKEY_CHOICE,
+	QKEY_MAC,
+	QKEY_IFNAME,
+	QKEY_NAT,
 };
 
 /**

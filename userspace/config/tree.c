@@ -12,10 +12,14 @@
 
 #define MAX_FILE  (1 << 20)
 #define MAX_DEPTH 32
+/* Keys of a map, for each is compared to all before it. */
+#define MAX_KEYS 2000
 
 struct reader {
 	yaml_parser_t parser;
 	const char *file;
+	const char *text;
+	size_t len;
 	struct qerr *e;
 };
 
@@ -29,6 +33,45 @@ static int bad(const struct reader *r, const yaml_mark_t *m, const char *what)
 	return qerr_set(r->e, EBADMSG, "%s:%zu:%zu: %s", r->file, m->line + 1, m->column + 1, what);
 }
 
+/* The parser's reader tells only the byte. */
+static struct qmark mark_of_byte(const struct reader *r, size_t byte)
+{
+	struct qmark at = { 1, 1 };
+	size_t i;
+
+	for (i = 0; i < byte && i < r->len; i++) {
+		if (r->text[i] == '\n')
+			at = (struct qmark){ at.line + 1, 1 };
+		else if (((unsigned char)r->text[i] & 0xc0) != 0x80)
+			at.col++;
+	}
+	return at;
+}
+
+static int bad_byte(const struct reader *r)
+{
+	const yaml_parser_t *p = &r->parser;
+	struct qmark at = mark_of_byte(r, p->problem_offset);
+	bool nul = p->problem_offset < r->len && !r->text[p->problem_offset];
+
+	return qerr_set(r->e, EBADMSG, "%s:%u:%u: %s", r->file, at.line, at.col,
+			nul ? "a NUL character is not accepted" : p->problem);
+}
+
+/* YAML's own word for a tab would be that it "cannot start any token". */
+static bool is_tab(const struct reader *r, const yaml_mark_t *m)
+{
+	const char *line = r->text, *end = r->text + r->len;
+	size_t i;
+
+	for (i = 0; line && i < m->line; i++) {
+		line = memchr(line, '\n', end - line);
+		line = line ? line + 1 : NULL;
+	}
+	/* Before a tab there is nothing but blanks, or it would not be a problem. */
+	return line && (size_t)(end - line) > m->column && line[m->column] == '\t';
+}
+
 static int next_event(struct reader *r, yaml_event_t *ev)
 {
 	const yaml_parser_t *p = &r->parser;
@@ -36,8 +79,9 @@ static int next_event(struct reader *r, yaml_event_t *ev)
 	if (yaml_parser_parse(&r->parser, ev))
 		return 0;
 	if (p->error == YAML_READER_ERROR)
-		return qerr_set(r->e, EBADMSG, "%s: byte %zu: %s", r->file, p->problem_offset,
-				p->problem);
+		return bad_byte(r);
+	if (is_tab(r, &p->problem_mark))
+		return bad(r, &p->problem_mark, "a tab; accepted before a key: blanks");
 	return bad(r, &p->problem_mark, p->problem ? p->problem : "not YAML");
 }
 
@@ -49,8 +93,10 @@ static char *scalar_text(const yaml_event_t *ev)
 }
 
 /* A key: a plain scalar that the map does not have yet. */
-static int parse_key(struct reader *r, const yaml_event_t *ev, const struct qnode *map)
+static int parse_key(struct reader *r, const yaml_event_t *ev, const struct qnode *map, size_t n)
 {
+	if (n >= MAX_KEYS)
+		return bad(r, &ev->start_mark, "more than 2000 keys of one map are not accepted");
 	if (ev->type != YAML_SCALAR_EVENT)
 		return bad(r, &ev->start_mark, "a key must be one word");
 	if (ev->data.scalar.anchor || ev->data.scalar.tag)
@@ -58,6 +104,8 @@ static int parse_key(struct reader *r, const yaml_event_t *ev, const struct qnod
 	/* A NUL in the text would hide what follows. */
 	if (strlen((const char *)ev->data.scalar.value) != ev->data.scalar.length)
 		return bad(r, &ev->start_mark, "a NUL character is not accepted");
+	if (!strcmp((const char *)ev->data.scalar.value, "<<"))
+		return bad(r, &ev->start_mark, "merge keys (<<) are not accepted");
 	if (qtree_child(map, (const char *)ev->data.scalar.value))
 		return qerr_set(r->e, EBADMSG, "%s:%zu:%zu: the key '%s' stands here a second time",
 				r->file, ev->start_mark.line + 1, ev->start_mark.column + 1,
@@ -73,10 +121,11 @@ static int parse_children(struct reader *r, struct qnode *parent, int depth)
 							  : YAML_SEQUENCE_END_EVENT;
 	struct qmark at;
 	yaml_event_t ev;
+	size_t n = 0;
 	char *key;
 	int ret;
 
-	for (;;) {
+	for (;; n++) {
 		key = NULL;
 		ret = next_event(r, &ev);
 		if (ret)
@@ -87,7 +136,7 @@ static int parse_children(struct reader *r, struct qnode *parent, int depth)
 		}
 		at = mark(&ev.start_mark);
 		if (parent->type == QNODE_MAP) {
-			ret = parse_key(r, &ev, parent);
+			ret = parse_key(r, &ev, parent, n);
 			if (!ret)
 				key = scalar_text(&ev);
 			yaml_event_delete(&ev);
@@ -204,8 +253,13 @@ int qtree_read(const char *file, struct qnode **root, struct qerr *e)
 
 	*root = NULL;
 	len = qfile_read_all(AT_FDCWD, file, MAX_FILE, &text);
+	if (len == -EFBIG)
+		return qerr_set(e, EFBIG,
+				"%s: more than 1 MiB; a config of that size is not accepted", file);
 	if (len < 0)
 		return qerr_sys(e, -len, "%s", file);
+	r.text = text;
+	r.len = len;
 	if (!yaml_parser_initialize(&r.parser))
 		qmem_check(NULL);
 	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, len);

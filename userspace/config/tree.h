@@ -56,7 +56,8 @@ struct qnode {
  * qtree_read() - read a file; @root: out: a map; qtree_free() it, NULL on failure
  *
  * Not accepted: more than one document, anchors and aliases, tags, a key twice in one map, keys
- * that are no scalars, more than 32 levels.
+ * that are no scalars, merge keys, more than 32 levels, more than 2000 keys of one map, a NUL, more
+ * than 1 MiB.
  *
  * Return: 0 or a negative errno (-EBADMSG: not what is accepted); @e says "file:line:column: what"
  */

@@ -12,7 +12,7 @@
 #include "kmod/policy.h"
 #include "util/mem.h"
 
-static void wrong(struct qdiags *d, const struct qkey *k, const struct qnode *n,
+void qvalue_wrong(struct qdiags *d, const struct qkey *k, const struct qnode *n,
 		  const char *accepted)
 {
 	if (n->type == QNODE_SCALAR)
@@ -36,6 +36,12 @@ static void set_text(char **field, const char *text)
 	*field = qmem_strdup(text);
 }
 
+/* 010 is eight to YAML 1.1, ten to YAML 1.2, and a slip to us. */
+static bool is_octal(const char *text)
+{
+	return text[0] == '0' && text[1] && text[strspn(text, "0123456789")] == '\0';
+}
+
 static bool read_number(const char *text, long min, long max, const char **rest, long *value)
 {
 	char *end;
@@ -51,9 +57,15 @@ static bool read_number(const char *text, long min, long max, const char **rest,
 static void read_int(const struct qkey *k, const struct qnode *n, int *field, struct qdiags *d)
 {
 	const char *rest = "";
-	char accepted[64];
+	char accepted[128];
 	long value;
 
+	if (n->type == QNODE_SCALAR && is_octal(n->value)) {
+		qvalue_wrong(
+			d, k, n,
+			"a whole number without a 0 before it, which some take for the mark of an octal one");
+		return;
+	}
 	if (n->type == QNODE_SCALAR && read_number(n->value, k->min, k->max, &rest, &value) &&
 	    !*rest) {
 		*field = value;
@@ -64,7 +76,7 @@ static void read_int(const struct qkey *k, const struct qnode *n, int *field, st
 	else
 		snprintf(accepted, sizeof(accepted), "a whole number from %d to %d", k->min,
 			 k->max);
-	wrong(d, k, n, accepted);
+	qvalue_wrong(d, k, n, accepted);
 }
 
 static void read_mib(const struct qkey *k, const struct qnode *n, int *field, struct qdiags *d)
@@ -73,7 +85,8 @@ static void read_mib(const struct qkey *k, const struct qnode *n, int *field, st
 	const char *rest = "", *unit;
 	long value;
 
-	if (n->type == QNODE_SCALAR && read_number(n->value, 0, 1L << 40, &rest, &value)) {
+	if (n->type == QNODE_SCALAR && !is_octal(n->value) &&
+	    read_number(n->value, 0, 1L << 40, &rest, &value)) {
 		/* Without a unit: MiB; else a power of 1024. */
 		unit = *rest ? strchr(units, toupper((unsigned char)*rest)) : units + 1;
 		if (unit && (!*rest || !rest[1] || !strcasecmp(rest + 1, "iB") ||
@@ -87,7 +100,7 @@ static void read_mib(const struct qkey *k, const struct qnode *n, int *field, st
 			}
 		}
 	}
-	wrong(d, k, n, "a size in MiB from 16 on, or with K, M, G or T behind it");
+	qvalue_wrong(d, k, n, "a size in MiB from 16 on, or with K, M, G or T behind it");
 }
 
 static void read_bool(const struct qkey *k, const struct qnode *n, int *field, struct qdiags *d)
@@ -100,12 +113,12 @@ static void read_bool(const struct qkey *k, const struct qnode *n, int *field, s
 			*field = i & 1;
 			return;
 		}
-	wrong(d, k, n, "true, false");
+	qvalue_wrong(d, k, n, "true, false");
 }
 
 static void read_word(const struct qkey *k, const struct qnode *n, int *field, struct qdiags *d)
 {
-	char accepted[160] = "";
+	char accepted[320] = "";
 	size_t at = 0;
 	int i;
 
@@ -114,10 +127,20 @@ static void read_word(const struct qkey *k, const struct qnode *n, int *field, s
 			*field = i;
 			return;
 		}
-		at += snprintf(accepted + at, sizeof(accepted) - at, "%s%s", i ? ", " : "",
-			       k->words[i]);
+		if (at < sizeof(accepted))
+			at += snprintf(accepted + at, sizeof(accepted) - at, "%s%s", i ? ", " : "",
+				       k->words[i]);
 	}
-	wrong(d, k, n, accepted);
+	qvalue_wrong(d, k, n, accepted);
+}
+
+static void read_choice(const struct qkey *k, const struct qnode *n, char **field, struct qdiags *d)
+{
+	int i = -1;
+
+	read_word(k, n, &i, d);
+	if (i >= 0)
+		set_text(field, k->words[i]);
 }
 
 static void read_level(const struct qkey *k, const struct qnode *n, int *field, struct qdiags *d)
@@ -129,7 +152,7 @@ static void read_level(const struct qkey *k, const struct qnode *n, int *field, 
 			*field = i;
 			return;
 		}
-	wrong(d, k, n, "untrusted, low, medium, high, system");
+	qvalue_wrong(d, k, n, "untrusted, low, medium, high, system");
 }
 
 static void add_word(struct qconfig_list *list, const char *text, struct qmark at)
@@ -146,14 +169,14 @@ static void read_list(const struct qkey *k, const struct qnode *n, struct qconfi
 	const struct qnode *item;
 
 	if (n->type != QNODE_SEQ) {
-		wrong(d, k, n, "a list");
+		qvalue_wrong(d, k, n, "a list");
 		return;
 	}
 	for (item = n->child; item; item = item->next) {
 		if (item->type == QNODE_SCALAR)
 			add_word(list, item->value, item->value_at);
 		else
-			wrong(d, k, item, "a list of words");
+			qvalue_wrong(d, k, item, "a list of words");
 	}
 }
 
@@ -165,7 +188,8 @@ static void add_address(const struct qkey *k, const struct qnode *n, struct qcon
 	if (n->type == QNODE_SCALAR && qpci_parse_addr(n->value, addr))
 		add_word(list, addr, n->value_at);
 	else
-		wrong(d, k, n, "a PCI address such as 0000:01:00.0 or 01:00.0, or a list of them");
+		qvalue_wrong(d, k, n,
+			     "a PCI address such as 0000:01:00.0 or 01:00.0, or a list of them");
 }
 
 static void read_addrs(const struct qkey *k, const struct qnode *n, struct qconfig_list *list,
@@ -195,7 +219,7 @@ static void read_name(const struct qkey *k, const struct qnode *n, char **field,
 			return;
 		}
 	}
-	wrong(d, k, n, "1 to 63 of the characters A-Z a-z 0-9 _ . -");
+	qvalue_wrong(d, k, n, "1 to 63 of the characters A-Z a-z 0-9 _ . -");
 }
 
 void qvalue_read(const struct qkey *k, const struct qnode *n, struct qconfig *c, struct qdiags *d)
@@ -209,7 +233,7 @@ void qvalue_read(const struct qkey *k, const struct qnode *n, struct qconfig *c,
 		if (n->type == QNODE_SCALAR)
 			set_text(field, n->value);
 		else
-			wrong(d, k, n, "a text");
+			qvalue_wrong(d, k, n, "a text");
 		break;
 	case QKEY_NAME:
 		read_name(k, n, field, d);
@@ -231,6 +255,18 @@ void qvalue_read(const struct qkey *k, const struct qnode *n, struct qconfig *c,
 		break;
 	case QKEY_LIST:
 		read_list(k, n, field, d);
+		break;
+	case QKEY_CHOICE:
+		read_choice(k, n, field, d);
+		break;
+	case QKEY_MAC:
+		qvalue_mac(k, n, field, d);
+		break;
+	case QKEY_IFNAME:
+		qvalue_ifname(k, n, field, d);
+		break;
+	case QKEY_NAT:
+		qvalue_nat(k, n, field, d);
 		break;
 	case QKEY_ADDRS:
 		read_addrs(k, n, field, d);

@@ -15,4 +15,16 @@
  */
 void qvalue_read(const struct qkey *k, const struct qnode *n, struct qconfig *c, struct qdiags *d);
 
+/** qvalue_wrong() - tell that a value is none that is accepted */
+void qvalue_wrong(struct qdiags *d, const struct qkey *k, const struct qnode *n,
+		  const char *accepted);
+
+/** qvalue_mac() - read an address of a network device; @field: as in qvalue_read() */
+void qvalue_mac(const struct qkey *k, const struct qnode *n, char **field, struct qdiags *d);
+/** qvalue_ifname() - read the name of a network interface */
+void qvalue_ifname(const struct qkey *k, const struct qnode *n, char **field, struct qdiags *d);
+/** qvalue_nat() - read rules for ports */
+void qvalue_nat(const struct qkey *k, const struct qnode *n, struct qconfig_nats *list,
+		struct qdiags *d);
+
 #endif

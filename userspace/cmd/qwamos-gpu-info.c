@@ -14,7 +14,19 @@ static const struct {
 } caps[] = {
 	{ QWAMOS_GPU_CAP_PASSTHROUGH, "passthrough" },
 	{ QWAMOS_GPU_CAP_AUDIT, "audit" },
+	{ QWAMOS_GPU_CAP_HEIRS, "heirs" },
+	{ QWAMOS_GPU_CAP_POLICY, "policy" },
 };
+
+static void count_by(struct json_object *limits, const char *limit, uint32_t by)
+{
+	struct json_object *o = qjson_get(limits, limit);
+	const char *name = qgpu_enforcer_name(by);
+
+	if (!o)
+		o = qjson_add(limits, limit, qjson_obj());
+	qjson_add_int(o, name, qjson_get_int(o, name, 0) + 1);
+}
 
 /* How many devices are in each state, how many are GPUs. */
 static int add_devices(int ctl, struct json_object *doc)
@@ -41,6 +53,61 @@ static int add_devices(int ctl, struct json_object *doc)
 	return 0;
 }
 
+/* How many VMs there are, and who enforces each limit for how many of them. */
+static void add_vms(int ctl, struct json_object *doc)
+{
+	struct json_object *limits;
+	struct qwamos_gpu_vm *vms;
+	size_t i, n;
+
+	if (qgpu_list_vms(ctl, &vms, &n, NULL))
+		return;
+	qjson_add_int(doc, "vms", n);
+	limits = qjson_add(doc, "enforced_by", qjson_obj());
+	for (i = 0; i < n; i++) {
+		count_by(limits, "vram", vms[i].vram_by);
+		count_by(limits, "compute", vms[i].compute_by);
+		count_by(limits, "vulkan_queues", vms[i].queues_by);
+		count_by(limits, "rate", vms[i].rate_by);
+	}
+	free(vms);
+}
+
+/* The VM that this process belongs to. */
+static int add_own(struct json_object *doc)
+{
+	struct qwamos_gpu_vm vm;
+	struct json_object *o;
+	uint32_t reason = 0;
+	int fd, ret;
+
+	fd = gpu_own_vm();
+	if (fd < 0)
+		return EXIT_FAILED;
+	ret = qgpu_vm_info(fd, &vm, &reason);
+	if (ret)
+		return gpu_refused(ret, reason, "VM_INFO");
+	o = qjson_add(doc, "vm", gpu_vm_json(&vm));
+	gpu_vm_details(o, fd, &vm);
+	return 0;
+}
+
+static void print_enforced(const struct json_object *limits)
+{
+	static const char head[] = "limits:";
+	const char *before = head;
+
+	if (!limits)
+		return;
+	json_object_object_foreach((struct json_object *)limits, limit, counts) {
+		printf("%-16s %-14s enforced by:", before, limit);
+		json_object_object_foreach(counts, by, count)
+			printf(" %s (%d VMs)", by, json_object_get_int(count));
+		putchar('\n');
+		before = "";
+	}
+}
+
 static void print(struct json_object *doc)
 {
 	struct json_object *devs = qjson_get(doc, "devices"),
@@ -65,12 +132,18 @@ static void print(struct json_object *doc)
 		printf("\nVMs:             %lld\n", (long long)qjson_get_int(doc, "vms", 0));
 	else
 		printf("\nVMs:             not told to this user\n");
+	print_enforced(qjson_get(doc, "enforced_by"));
+	if (qjson_get(doc, "vm")) {
+		putchar('\n');
+		gpu_vm_print(qjson_get(doc, "vm"));
+	}
 }
 
 static const char usage[] =
 	"info [--json]\n"
 	"Tells what the kernel module is: version, random id of this load of it, what it can do,\n"
-	"and how many devices and VMs it knows.\n"
+	"how many devices and VMs it knows, and who enforces the VMs' limits; in a VM's process, that\n"
+	"VM, too.\n"
 	"  --json  as JSON";
 
 /* What GET_INFO says. */
@@ -106,9 +179,7 @@ int gpu_info(int argc, char **argv)
 	static const struct cmd_opt opts[] = { CMD_JSON(typeof(o), json), { 0 } };
 	const struct cmd_line line = { .command = "info", .usage = usage, .opts = opts };
 	struct json_object *doc;
-	struct qwamos_gpu_vm *vms;
 	int at, ctl, ret;
-	size_t n;
 
 	at = cmd_parse(&line, argc, argv, &o);
 	if (at <= 0)
@@ -120,10 +191,11 @@ int gpu_info(int argc, char **argv)
 	ret = add_module(ctl, doc);
 	if (!ret)
 		ret = add_devices(ctl, doc);
-	if (!ret && !qgpu_list_vms(ctl, &vms, &n, NULL)) {
-		free(vms);
-		qjson_add_int(doc, "vms", n);
-	}
+	/* A VM's process would only be refused, and that be recorded. */
+	if (!ret && gpu_in_vm())
+		ret = add_own(doc);
+	else if (!ret)
+		add_vms(ctl, doc);
 	close(ctl);
 	if (!ret)
 		return cmd_print(doc, o.json, print);

@@ -33,22 +33,23 @@ struct gpu_limits {
 		.guarantee = GPU_UNSET, .priority = GPU_UNSET,               \
 	}
 
-/* The options; @field is the struct gpu_limits in @type. What a level allows is the kernel's word. */
-#define GPU_LIMIT_OPTS(type, field)                                                               \
-	{ "level", .kind = CMD_TAKE, .at = offsetof(type, field.level), .take = gpu_take_level }, \
-		{ "vram", .kind = CMD_NUMBER, .at = offsetof(type, field.vram_mib),               \
-		  .max = UINT64_MAX >> 20 },                                                      \
-		{ "cap", .kind = CMD_NUMBER, .at = offsetof(type, field.cap), .max = 100 },       \
-		{ "guarantee", .kind = CMD_NUMBER, .at = offsetof(type, field.guarantee),         \
-		  .max = 100 },                                                                   \
-		{ "priority", .kind = CMD_NUMBER, .at = offsetof(type, field.priority),           \
-		  .max = 100 },                                                                   \
-		{ "no-vulkan", .kind = CMD_BIT, .at = offsetof(type, field.narrow),               \
-		  .bit = QWAMOS_GPU_NARROW_NO_VULKAN },                                           \
-	{                                                                                         \
-		"no-compute", .kind = CMD_BIT, .at = offsetof(type, field.narrow),                \
-			      .bit = QWAMOS_GPU_NARROW_NO_COMPUTE                                 \
+#define GPU_OPT(n, k, type, field) .name = n, .kind = k, .at = offsetof(type, field)
+
+/* The options; @l is the struct gpu_limits in @type. What a level allows is the kernel's word. */
+/* clang-format off: a table */
+#define GPU_LIMIT_OPTS(type, l)                                                             \
+	{ GPU_OPT("level", CMD_TAKE, type, l.level), .take = gpu_take_level },              \
+		{ GPU_OPT("vram", CMD_NUMBER, type, l.vram_mib), .max = UINT64_MAX >> 20 }, \
+		{ GPU_OPT("cap", CMD_NUMBER, type, l.cap), .max = 100 },                    \
+		{ GPU_OPT("guarantee", CMD_NUMBER, type, l.guarantee), .max = 100 },        \
+		{ GPU_OPT("priority", CMD_NUMBER, type, l.priority), .max = 100 },          \
+		{ GPU_OPT("no-vulkan", CMD_BIT, type, l.narrow),                            \
+		  .bit = QWAMOS_GPU_NARROW_NO_VULKAN },                                     \
+	{                                                                                   \
+		GPU_OPT("no-compute", CMD_BIT, type, l.narrow),                             \
+			.bit = QWAMOS_GPU_NARROW_NO_COMPUTE                                 \
 	}
+/* clang-format on */
 
 /* What their --help says. */
 #define GPU_LIMIT_USAGE                                                   \

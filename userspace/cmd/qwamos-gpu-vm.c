@@ -13,44 +13,32 @@ static const char usage[] = "vm list [--json]\n"
 			    "Lists the VMs that the kernel knows.\n"
 			    "  --json  as JSON";
 
-static struct json_object *to_json(const struct qwamos_gpu_vm *v)
-{
-	struct json_object *o = qjson_obj();
-
-	qjson_add_int(o, "id", v->vm_id);
-	qjson_add_str(o, "name", v->name);
-	qjson_add_str(o, "level",
-		      v->level == QWAMOS_GPU_LEVEL_NONE ? NULL : qgpu_level_name(v->level));
-	qjson_add_str(o, "state", v->state == QWAMOS_GPU_VM_LIVE ? "live" : "ending");
-	qjson_add_str(o, "end_reason", v->end_reason ? qgpu_reason_name(v->end_reason) : NULL);
-	qjson_add_int(o, "devices", v->devices);
-	qjson_add_int(o, "devices_open", v->devices_open);
-	qjson_add_int(o, "denied", v->denied);
-	qjson_add(o, "pid", v->joined_pid ? json_object_new_int(v->joined_pid) : NULL);
-	qjson_add_bool(o, "revoking", v->flags & QWAMOS_GPU_VM_F_REVOKING);
-	qjson_add_bool(o, "cgroup", v->flags & QWAMOS_GPU_VM_F_CGROUP);
-	return o;
-}
-
 static void print(struct json_object *list)
 {
+	const struct json_object *vram;
+	char used[48];
 	size_t i;
 
 	if (!qjson_len(list)) {
 		puts("no VMs");
 		return;
 	}
-	printf("%-6s %-20s %-10s %-8s %8s %5s %7s %7s\n", "ID", "NAME", "LEVEL", "STATE", "DEVICES",
-	       "OPEN", "DENIED", "PID");
+	printf("%-6s %-20s %-10s %-8s %8s %5s %11s %4s %7s %7s\n", "ID", "NAME", "LEVEL", "STATE",
+	       "DEVICES", "OPEN", "VRAM/MIB", "CAP", "DENIED", "PID");
 	for (i = 0; i < qjson_len(list); i++) {
 		struct json_object *o = qjson_at(list, i);
 		const char *level = qjson_get_str(o, "level");
 
-		printf("%-6lld %-20s %-10s %-8s %8lld %5lld %7lld %7lld\n",
+		vram = qjson_get(o, "vram");
+		snprintf(used, sizeof(used), "%lld/%lld",
+			 (long long)qjson_get_int(vram, "used_bytes", 0) >> 20,
+			 (long long)qjson_get_int(vram, "limit_bytes", 0) >> 20);
+		printf("%-6lld %-20s %-10s %-8s %8lld %5lld %11s %3lld%% %7lld %7lld\n",
 		       (long long)qjson_get_int(o, "id", 0), qjson_get_str(o, "name"),
 		       level ? level : "none", qjson_get_str(o, "state"),
 		       (long long)qjson_get_int(o, "devices", 0),
-		       (long long)qjson_get_int(o, "devices_open", 0),
+		       (long long)qjson_get_int(o, "devices_open", 0), used,
+		       (long long)qjson_get_int(qjson_get(o, "compute"), "cap_percent", 0),
 		       (long long)qjson_get_int(o, "denied", 0),
 		       (long long)qjson_get_int(o, "pid", 0));
 	}
@@ -81,7 +69,7 @@ static int vm_list(int argc, char **argv)
 		return gpu_refused(ret, reason, "the VMs can't be listed");
 	list = qjson_arr();
 	for (i = 0; i < n; i++)
-		qjson_push(list, to_json(&vms[i]));
+		qjson_push(list, gpu_vm_json(&vms[i]));
 	free(vms);
 	return cmd_print(list, o.json, print);
 }
@@ -90,6 +78,8 @@ int gpu_vm(int argc, char **argv)
 {
 	static const struct cmd commands[] = {
 		{ "list", vm_list, "qwamos-gpu vm list [--json]" },
+		{ "show", gpu_vm_show, "qwamos-gpu vm show [NAME|ID] [--json]" },
+		{ "set", gpu_vm_set, "qwamos-gpu vm set NAME|ID OPTION..." },
 		{ "run", gpu_vm_run,
 		  "qwamos-gpu vm run NAME --level LEVEL [OPTION]... -- COMMAND [ARG]..." },
 		{ 0 },

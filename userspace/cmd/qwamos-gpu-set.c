@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* qwamos-gpu vm set: changes what a VM may have, while it runs */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/qwamos-gpu-limits.h"
+#include "cmd/qwamos-gpu.h"
+#include "lib/libqwamos-gpu.h"
+
+struct set {
+	struct gpu_limits limits;
+	unsigned int widen;
+	const char *device;
+	uint64_t mode;
+	uint64_t asked;
+	uint64_t why;
+};
+
+static const char *take_mode(void *field, const char *arg)
+{
+	int mode = qgpu_mode_from_name(arg);
+
+	if (mode <= 0)
+		return "virtio, passthrough, software or none";
+	*(uint64_t *)field = mode;
+	return NULL;
+}
+
+static const char *take_reason(void *field, const char *arg)
+{
+	int reason = qgpu_reason_from_name(arg);
+
+	if (reason <= 0)
+		return "the name of a reason such as NO_IOMMU";
+	*(uint64_t *)field = reason;
+	return NULL;
+}
+
+#define AT(field) offsetof(struct set, field)
+
+/* clang-format off: a table */
+static const struct cmd_opt opts[] = {
+	GPU_LIMIT_OPTS(struct set, limits),
+	{ "vulkan", .kind = CMD_BIT, .at = AT(widen), .bit = QWAMOS_GPU_NARROW_NO_VULKAN },
+	{ "compute", .kind = CMD_BIT, .at = AT(widen), .bit = QWAMOS_GPU_NARROW_NO_COMPUTE },
+	{ "device", .kind = CMD_TEXT, .at = AT(device) },
+	{ "mode", .kind = CMD_TAKE, .at = AT(mode), .take = take_mode },
+	{ "asked", .kind = CMD_TAKE, .at = AT(asked), .take = take_mode },
+	{ "why", .kind = CMD_TAKE, .at = AT(why), .take = take_reason },
+	{ 0 },
+};
+/* clang-format on */
+
+static const struct cmd_line line = {
+	.command = "vm set",
+	.usage =
+		"vm set NAME|ID OPTION...\n"
+		"Changes what a VM may have: all that is asked, or nothing. What is more than its level\n"
+		"allows is refused. A limit below what is in use takes nothing away; it stops new charges.\n" GPU_LIMIT_USAGE
+		"  --vulkan, --compute  as far as the level allows, again\n"
+		"  --device ADDRESS     the GPU that --guarantee is about; else none in particular\n"
+		"  --mode MODE          how it gets its graphics: virtio, passthrough, software or none\n"
+		"  --asked MODE         and how it should have\n"
+		"  --why REASON         and the reason why not, such as NO_IOMMU",
+	.opts = opts,
+	.args = "one NAME or ID",
+	.min = 1,
+	.max = 1,
+};
+
+/* Narrowing is set as a whole: what was not spoken of stays as it is. */
+static int narrow(int fd, const struct set *s, struct qwamos_gpu_set_policy *req)
+{
+	struct qwamos_gpu_vm vm;
+	uint32_t reason = 0;
+	int ret;
+
+	if (!s->limits.narrow && !s->widen)
+		return 0;
+	ret = qgpu_vm_info(fd, &vm, &reason);
+	if (ret)
+		return gpu_refused(ret, reason, "VM_INFO");
+	req->mask |= QWAMOS_GPU_POLICY_NARROW;
+	req->narrow = (vm.narrow & ~s->widen) | s->limits.narrow;
+	return 0;
+}
+
+/* Return: 0 or an exit status. */
+static int request(const struct set *s, struct qwamos_gpu_set_policy *req)
+{
+	gpu_limits_request(&s->limits, req);
+	if (s->limits.narrow & s->widen)
+		return cmd_wrong(
+			&line, "--no-%s and --%s: one of them is accepted",
+			s->limits.narrow & s->widen & QWAMOS_GPU_NARROW_NO_VULKAN ? "vulkan"
+										  : "compute",
+			s->limits.narrow & s->widen & QWAMOS_GPU_NARROW_NO_VULKAN ? "vulkan"
+										  : "compute");
+	if (s->device && !(req->mask & QWAMOS_GPU_POLICY_GUARANTEE))
+		return cmd_wrong(&line, "--device is for --guarantee");
+	if ((s->asked || s->why) && !s->mode)
+		return cmd_wrong(&line, "--%s is for --mode", s->asked ? "asked" : "why");
+	if (s->mode) {
+		req->mask |= QWAMOS_GPU_POLICY_MODE;
+		req->mode_got = s->mode;
+		req->mode_asked = s->asked ? s->asked : s->mode;
+		req->mode_reason = s->why;
+	}
+	if (!req->mask && !s->widen)
+		return cmd_wrong(&line,
+				 "nothing to set; accepted: --level --vram --cap --guarantee "
+				 "--priority --no-vulkan --vulkan --no-compute --compute --mode");
+	return 0;
+}
+
+/* What was set below what is in use holds all the same, and may surprise. */
+static void tell_above(int fd, const char *name)
+{
+	struct qwamos_gpu_vm vm;
+
+	if (!qgpu_vm_info(fd, &vm, NULL) && vm.vram_used + vm.vram_gate > vm.vram_limit)
+		fprintf(stderr,
+			"qwamos-gpu: VM %s uses %llu MiB of VRAM, the limit is %llu MiB: it keeps "
+			"them, and gets no more\n",
+			name, (vm.vram_used + vm.vram_gate) >> 20, vm.vram_limit >> 20);
+}
+
+int gpu_vm_set(int argc, char **argv)
+{
+	struct qwamos_gpu_set_policy req = { 0 };
+	struct set s = { .limits = GPU_LIMITS_UNSET };
+	struct qerr err = { 0 };
+	int at, ctl, fd, ret;
+	uint64_t device;
+
+	at = cmd_parse(&line, argc, argv, &s);
+	if (at <= 0)
+		return -at;
+	ret = request(&s, &req);
+	if (!ret)
+		ret = gpu_device_id(s.device, &device);
+	if (ret)
+		return ret;
+	req.device_id = device;
+	ctl = gpu_open();
+	if (ctl < 0)
+		return EXIT_FAILED;
+	fd = gpu_open_vm(ctl, argv[at], QWAMOS_GPU_RIGHT_MANAGE);
+	close(ctl);
+	if (fd < 0)
+		return EXIT_FAILED;
+	ret = narrow(fd, &s, &req);
+	if (!ret && qvm_set_policy(fd, argv[at], &req, &gpu_limit_words, &err))
+		ret = cmd_fail("%s", err.msg);
+	else if (!ret)
+		tell_above(fd, argv[at]);
+	close(fd);
+	return ret;
+}

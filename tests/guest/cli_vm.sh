@@ -193,7 +193,7 @@ says 2 "'0' found, a number from 1 to 65536 accepted" "--limit 0 is refused"
 run qwamos-gpu audit --limit 1x
 says 2 "'1x' found" "--limit 1x is refused"
 run qwamos-gpu audit --event NOTHING
-says 2 "'NOTHING' found; accepted: POLICY_CREATED POLICY_CHANGED" "an unknown event is refused"
+says 2 "'NOTHING' found, one of POLICY_CREATED, POLICY_CHANGED, .* accepted" "an unknown event is refused"
 printf '#!/bin/sh\nexec sleep 0\n' >"$dir/$(printf 'x\033[2Jy')"
 chmod +x "$dir"/x*
 run vm_run esc --level low -- python3 -c '

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "audit/record.h"
 #include "lib/libqwamos-gpu.h"
 #include "util/json.h"
 
@@ -73,6 +74,15 @@ static void upper(const char *name, char *buf, size_t len)
 	buf[i] = '\0';
 }
 
+/* Bytes, in MiB where it comes out even. */
+static void put_bytes(struct text *t, const char *what, uint64_t bytes)
+{
+	if (bytes % MIB)
+		put(t, "%s %llu bytes", what, (unsigned long long)bytes);
+	else
+		put(t, "%s %llu MiB", what, (unsigned long long)(bytes / MIB));
+}
+
 static void put_device(struct text *t, const struct qwamos_gpu_audit_record *r)
 {
 	char name[sizeof(r->device_name) + 1];
@@ -82,6 +92,14 @@ static void put_device(struct text *t, const struct qwamos_gpu_audit_record *r)
 		put(t, " %s", name);
 }
 
+static void put_on_device(struct text *t, const struct qwamos_gpu_audit_record *r)
+{
+	if (r->device_name[0]) {
+		put(t, ",");
+		put_device(t, r);
+	}
+}
+
 static void put_denied(struct text *t, const struct qwamos_gpu_audit_record *r, const char *level)
 {
 	put(t, " %s", qgpu_op_name(r->operation));
@@ -89,10 +107,20 @@ static void put_denied(struct text *t, const struct qwamos_gpu_audit_record *r, 
 		put(t, ", not allowed at %s", level);
 	else
 		put(t, ", %s", qgpu_reason_name(r->reason));
-	if (r->device_name[0]) {
-		put(t, ",");
-		put_device(t, r);
+	put_on_device(t, r);
+}
+
+static void put_vram(struct text *t, const struct qwamos_gpu_audit_record *r)
+{
+	if (r->reason == QWAMOS_GPU_REASON_QUEUES) {
+		put(t, " requested %llu Vulkan queues, used %llu, limit %llu", r->asked, r->used,
+		    r->limit);
+	} else {
+		put_bytes(t, " requested", r->asked);
+		put_bytes(t, ", used", r->used);
+		put_bytes(t, ", limit", r->limit);
 	}
+	put_on_device(t, r);
 }
 
 /* What follows the event's name and a colon. */
@@ -114,11 +142,19 @@ static void put_what(struct text *t, const struct qwamos_gpu_audit_record *r)
 		put_denied(t, r, level);
 		break;
 	case QWAMOS_GPU_EV_VRAM_QUOTA_EXCEEDED:
-		put(t, " requested %llu MiB, used %llu MiB, limit %llu MiB", r->asked / MIB,
-		    r->used / MIB, r->limit / MIB);
+		put_vram(t, r);
 		break;
 	case QWAMOS_GPU_EV_COMPUTE_QUOTA_EXCEEDED:
-		put(t, " requested %llu %%, limit %llu %%", r->asked, r->limit);
+		put(t, " requested %llu %%,", r->asked);
+		if (r->used)
+			put(t, " used %llu %%,", r->used);
+		put(t, " limit %llu %%", r->limit);
+		put_on_device(t, r);
+		break;
+	case QWAMOS_GPU_EV_MODE_FALLBACK:
+		put(t, " asked for %s, got %s", qgpu_mode_name(r->asked), qgpu_mode_name(r->used));
+		if (r->reason)
+			put(t, ", %s", qgpu_reason_name(r->reason));
 		break;
 	case QWAMOS_GPU_EV_VM_KILLED:
 		put(t, " %llu process%s, %s", r->asked, r->asked == 1 ? "" : "es",
@@ -165,38 +201,10 @@ void audit_line(const struct qwamos_gpu_audit_record *r, char *buf, size_t len)
 
 struct json_object *audit_json(const struct qwamos_gpu_audit_record *r)
 {
-	char text[2 * sizeof(r->hash) + 1], name[QWAMOS_GPU_NAME_LEN + 1];
-	struct json_object *o = qjson_obj();
-	size_t i;
+	struct json_object *o = qaudit_to_json(r);
+	char when[64];
 
-	qjson_add_int(o, "chain", r->chain);
-	qjson_add_int(o, "seq", r->seq);
-	qjson_add_int(o, "order", r->order);
-	wall_time(r->time_ns, text, sizeof(text));
-	qjson_add_str(o, "time", text);
-	qjson_add_int(o, "time_ns", r->time_ns);
-	qjson_add_int(o, "last_ns", r->last_ns);
-	qjson_add_int(o, "count", r->count);
-	clean(r->vm_name, sizeof(r->vm_name), name);
-	qjson_add_str_or_null(o, "vm", name);
-	qjson_add_str(o, "event", qgpu_event_name(r->event));
-	qjson_add_str(o, "operation", r->operation ? qgpu_op_name(r->operation) : NULL);
-	qjson_add_str(o, "reason", r->reason ? qgpu_reason_name(r->reason) : NULL);
-	qjson_add_int(o, "result", r->result);
-	qjson_add_str(o, "level",
-		      r->level == QWAMOS_GPU_LEVEL_NONE ? NULL : qgpu_level_name(r->level));
-	clean(r->device_name, sizeof(r->device_name), name);
-	qjson_add_str_or_null(o, "device", name);
-	qjson_add_int(o, "device_id", r->device_id);
-	qjson_add_int(o, "asked", r->asked);
-	qjson_add_int(o, "used", r->used);
-	qjson_add_int(o, "limit", r->limit);
-	qjson_add_int(o, "pid", r->pid);
-	qjson_add_int(o, "uid", r->uid);
-	clean(r->comm, sizeof(r->comm), name);
-	qjson_add_str_or_null(o, "comm", name);
-	for (i = 0; i < sizeof(r->hash); i++)
-		snprintf(text + 2 * i, 3, "%02x", r->hash[i]);
-	qjson_add_str(o, "hash", text);
+	wall_time(r->time_ns, when, sizeof(when));
+	qjson_add_str(o, "time", when);
 	return o;
 }

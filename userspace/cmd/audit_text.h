@@ -15,7 +15,10 @@
  */
 void audit_line(const struct qwamos_gpu_audit_record *r, char *buf, size_t len);
 
-/** audit_json() - all of a record; json_object_put() it */
+/**
+ * audit_json() - all of a record, as a saved log has it, and the time of the day; json_object_put()
+ * it
+ */
 struct json_object *audit_json(const struct qwamos_gpu_audit_record *r);
 
 #endif

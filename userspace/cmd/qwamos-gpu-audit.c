@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* qwamos-gpu audit */
+/* qwamos-gpu audit: records as they are, or saved. */
+#include "cmd/qwamos-gpu-audit.h"
+
 #include <errno.h>
-#include <getopt.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,187 +11,214 @@
 #include "cmd/audit_text.h"
 #include "cmd/qwamos-gpu.h"
 #include "lib/libqwamos-gpu.h"
+#include "util/file.h"
 #include "util/json.h"
 #include "util/mem.h"
 
-/* Records that are asked for at once. */
-#define PAGE 4096
-#define MAX  65536
+#define MAX 65536
 
-struct filter {
-	const char *vm;
-	uint32_t event;
-	size_t limit;
+struct options {
+	struct qaudit_want want;
+	uint64_t limit;
+	bool follow;
+	bool json;
+	const char *save;
 };
 
-struct log {
-	struct qwamos_gpu_audit_record *recs;
-	size_t n;
-	uint64_t lost;
-};
-
-static bool name_is(const struct qwamos_gpu_audit_record *r, const char *name)
+const char *gpu_audit_event(void *event, const char *name)
 {
-	return !strncmp(r->vm_name, name, sizeof(r->vm_name));
+	static __thread char accepted[1024];
+	size_t at = 0;
+	int i = qgpu_event_from_name(name);
+
+	if (i > 0) {
+		*(uint32_t *)event = i;
+		return NULL;
+	}
+	for (i = 1; i < QWAMOS_GPU_EV_COUNT; i++)
+		at += snprintf(accepted + at, sizeof(accepted) - at, "%s%s",
+			       i == 1 ? "one of " : ", ", qgpu_event_name(i));
+	return accepted;
 }
 
-/* The newest that fit; the kernel can't look for a name, for VMs that are over share it. */
-static int collect_vm(int ctl, const struct filter *f, struct log *log, uint32_t *reason)
+static const char *take_event(void *to, const char *arg)
 {
-	struct qwamos_gpu_audit_record *recs;
-	struct qwamos_gpu_audit_read req;
-	uint64_t after = 0;
-	size_t i;
-	int ret;
+	return gpu_audit_event(&((struct options *)to)->want.event, arg);
+}
 
-	do {
-		memset(&req, 0, sizeof(req));
-		req.hdr.flags = QWAMOS_GPU_AUDIT_F_AFTER;
-		req.after = after;
-		req.count = PAGE;
-		req.event = f->event;
-		ret = qgpu_audit_read(ctl, &req, &recs, reason);
-		if (ret)
-			return ret;
-		for (i = 0; i < req.count; i++) {
-			after = recs[i].order;
-			if (!name_is(&recs[i], f->vm))
-				continue;
-			if (log->n == f->limit)
-				memmove(log->recs, log->recs + 1, --log->n * sizeof(*recs));
-			*QMEM_GROW(log->recs, log->n) = recs[i];
-		}
-		free(recs);
-		log->lost = req.out_lost;
-	} while (req.count == PAGE);
+static const struct cmd_opt opts[] = {
+	{ .name = "vm", .kind = CMD_TEXT, .at = offsetof(struct options, want.vm) },
+	{ .name = "event", .kind = CMD_TAKE, .take = take_event },
+	{ .name = "limit",
+	  .kind = CMD_NUMBER,
+	  .at = offsetof(struct options, limit),
+	  .min = 1,
+	  .max = MAX },
+	{ .name = "follow",
+	  .letter = 'f',
+	  .kind = CMD_FLAG,
+	  .at = offsetof(struct options, follow) },
+	{ .name = "save", .kind = CMD_TEXT, .at = offsetof(struct options, save) },
+	CMD_JSON(struct options, json),
+	{ 0 },
+};
+
+static const struct cmd_line line = {
+	.command = "audit",
+	.usage = "audit [--vm NAME|ID] [--event EVENT] [--limit 100] [--follow] [--json]\n"
+		 "       qwamos-gpu audit [--vm NAME|ID] --save FILE\n"
+		 "       qwamos-gpu audit verify FILE [--head [CHAIN:]SEQ:HASH]... [--json]\n"
+		 "       qwamos-gpu audit head [--vm NAME|ID] [--json]",
+	.opts = opts,
+};
+
+/* The newest of all VMs the kernel picks itself; it can't look for a name, for VMs that are over
+ * share it. */
+static int collect(int ctl, const struct options *o, struct qaudit_list *l, uint64_t *lost,
+		   struct qerr *e)
+{
+	struct qwamos_gpu_audit_read req = { .count = o->limit, .event = o->want.event };
+	uint32_t reason = 0;
+	int err;
+
+	if (o->want.vm) {
+		l->max = o->limit;
+		return qaudit_read_after(ctl, &o->want, 0, qaudit_list_add, l, lost, e);
+	}
+	err = qgpu_audit_read(ctl, &req, &l->recs, &reason);
+	if (err)
+		return reason ? qerr_set(e, -err, "the audit log can't be read: %s",
+					 qgpu_reason_text(reason))
+			      : qerr_sys(e, -err, "the audit log can't be read");
+	l->n = req.count;
+	*lost = req.out_lost;
 	return 0;
 }
 
-static int collect(int ctl, const struct filter *f, struct log *log, uint32_t *reason)
+static void print_lines(struct json_object *doc)
 {
-	struct qwamos_gpu_audit_read req = { .count = f->limit, .event = f->event };
+	size_t i;
+
+	for (i = 0; i < qjson_len(doc); i++)
+		puts(json_object_get_string(qjson_at(doc, i)));
+}
+
+static int show(const struct qaudit_list *l, uint64_t limit, bool json)
+{
+	struct json_object *doc = qjson_arr();
+	size_t i = l->n > limit ? l->n - limit : 0;
+	char text[512];
+
+	for (; i < l->n; i++) {
+		if (json) {
+			qjson_push(doc, audit_json(&l->recs[i]));
+		} else {
+			audit_line(&l->recs[i], text, sizeof(text));
+			qjson_push_str(doc, text);
+		}
+	}
+	return cmd_print(doc, json, print_lines);
+}
+
+static int follow(int ctl, const struct options *o, const struct qaudit_list *l, uint64_t lost,
+		  struct qerr *e)
+{
+	size_t i = l->n > o->limit ? l->n - o->limit : 0;
+	struct qaudit_log log;
+	char text[512];
+	int err = 0;
+
+	if (o->json) {
+		err = qaudit_describe(ctl, &log, e);
+		if (!err)
+			err = qaudit_write_header(stdout, &log);
+	}
+	for (; i < l->n && !err; i++) {
+		if (o->json) {
+			err = qaudit_write_record(stdout, &l->recs[i]);
+		} else {
+			audit_line(&l->recs[i], text, sizeof(text));
+			puts(text);
+		}
+	}
+	if (err)
+		return cmd_fail("%s", e->err ? e->msg : strerror(-err));
+	return gpu_audit_follow(ctl, &o->want, o->json, l->n ? l->recs[l->n - 1].order : 0, lost);
+}
+
+static int save(int ctl, const struct options *o)
+{
+	struct qerr e = { 0 };
+	struct qaudit_log log;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f;
+	int err;
+
+	err = qaudit_save(ctl, &o->want, &log, &e);
+	if (!err && o->want.vm && !log.n_heads)
+		err = qerr_set(&e, ENOENT, "the audit log knows no VM '%s'", o->want.vm);
+	if (err) {
+		qaudit_log_free(&log);
+		return cmd_fail("%s", e.msg);
+	}
+	f = qmem_check(open_memstream(&text, &len));
+	err = qaudit_log_write(f, &log);
+	if (fclose(f) && !err)
+		err = -errno;
+	if (!err)
+		err = qfile_replace(o->save, text, len, 0600);
+	free(text);
+	if (err) {
+		qaudit_log_free(&log);
+		return cmd_fail("%s: %s", o->save, strerror(-err));
+	}
+	fprintf(stderr, "qwamos-gpu: %zu records of %zu chain%s saved to %s\n", log.n, log.n_heads,
+		log.n_heads == 1 ? "" : "s", o->save);
+	qaudit_log_free(&log);
+	return 0;
+}
+
+static int list(int ctl, const struct options *o)
+{
+	struct qaudit_list l = { 0 };
+	struct qerr e = { 0 };
+	uint64_t lost = 0;
 	int ret;
 
-	if (f->vm)
-		return collect_vm(ctl, f, log, reason);
-	ret = qgpu_audit_read(ctl, &req, &log->recs, reason);
-	if (!ret) {
-		log->n = req.count;
-		log->lost = req.out_lost;
+	if (collect(ctl, o, &l, &lost, &e)) {
+		ret = cmd_fail("%s", e.msg);
+	} else {
+		if (lost && !o->json)
+			fprintf(stderr,
+				"qwamos-gpu: %llu older records are gone: there was no room for them\n",
+				(unsigned long long)lost);
+		ret = o->follow ? follow(ctl, o, &l, lost, &e) : show(&l, o->limit, o->json);
 	}
+	free(l.recs);
 	return ret;
-}
-
-static int show(const struct log *log, bool json)
-{
-	struct json_object *list;
-	char line[512];
-	size_t i;
-	int ret;
-
-	if (json) {
-		list = qjson_arr();
-		for (i = 0; i < log->n; i++)
-			qjson_push(list, audit_json(&log->recs[i]));
-		ret = qjson_print(stdout, list);
-		json_object_put(list);
-		return ret;
-	}
-	for (i = 0; i < log->n; i++) {
-		audit_line(&log->recs[i], line, sizeof(line));
-		puts(line);
-	}
-	if (log->lost)
-		fprintf(stderr,
-			"qwamos-gpu: %llu older records are gone: there was no room for them\n",
-			(unsigned long long)log->lost);
-	return fflush(stdout) || ferror(stdout) ? -EIO : 0;
-}
-
-static int number(const char *text, size_t *value)
-{
-	unsigned long n;
-	char *end;
-
-	errno = 0;
-	n = strtoul(text, &end, 10);
-	if (errno || end == text || *end || *text == '-' || n < 1 || n > MAX)
-		return -EINVAL;
-	*value = n;
-	return 0;
-}
-
-/* Return: 0 or an exit status. */
-static int parse(int argc, char **argv, struct filter *f, bool *json)
-{
-	static const struct option options[] = {
-		{ "vm", required_argument, NULL, 'v' },
-		{ "event", required_argument, NULL, 'e' },
-		{ "limit", required_argument, NULL, 'l' },
-		{ "json", no_argument, NULL, 'j' },
-		{ 0 },
-	};
-	int c, event, i;
-
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (c) {
-		case 'v':
-			f->vm = optarg;
-			break;
-		case 'e':
-			event = qgpu_event_from_name(optarg);
-			if (event <= 0) {
-				fprintf(stderr,
-					"qwamos-gpu: --event: '%s' found; accepted:", optarg);
-				for (i = 1; i < QWAMOS_GPU_EV_COUNT; i++)
-					fprintf(stderr, " %s", qgpu_event_name(i));
-				fputc('\n', stderr);
-				return EXIT_USAGE;
-			}
-			f->event = event;
-			break;
-		case 'l':
-			if (number(optarg, &f->limit)) {
-				gpu_fail("--limit: '%s' found, a number from 1 to %d accepted",
-					 optarg, MAX);
-				return EXIT_USAGE;
-			}
-			break;
-		case 'j':
-			*json = true;
-			break;
-		default:
-			return EXIT_USAGE;
-		}
-	}
-	if (optind < argc) {
-		gpu_fail("audit takes no '%s'", argv[optind]);
-		return EXIT_USAGE;
-	}
-	return 0;
 }
 
 int gpu_audit(int argc, char **argv)
 {
-	struct filter f = { .limit = 100 };
-	struct log log = { 0 };
-	uint32_t reason = 0;
-	bool json = false;
+	struct options o = { .limit = 100 };
 	int ctl, ret;
 
-	ret = parse(argc, argv, &f, &json);
-	if (ret)
-		return ret;
+	if (argc > 1 && !strcmp(argv[1], "verify"))
+		return gpu_audit_verify(argc - 1, argv + 1);
+	if (argc > 1 && !strcmp(argv[1], "head"))
+		return gpu_audit_head(argc - 1, argv + 1);
+	ret = cmd_parse(&line, argc, argv, &o);
+	if (ret <= 0)
+		return -ret;
+	if (o.save && (o.want.event || o.follow || o.json || o.limit != 100))
+		return cmd_wrong(
+			&line,
+			"--save takes whole chains: of --vm, --event, --limit, --follow and --json only --vm");
 	ctl = gpu_open();
 	if (ctl < 0)
 		return EXIT_FAILED;
-	ret = collect(ctl, &f, &log, &reason);
+	ret = o.save ? save(ctl, &o) : list(ctl, &o);
 	close(ctl);
-	if (ret)
-		gpu_fail("the audit log can't be read: %s",
-			 reason ? qgpu_reason_text(reason) : strerror(-ret));
-	else
-		ret = show(&log, json);
-	free(log.recs);
-	return ret ? EXIT_FAILED : 0;
+	return ret;
 }

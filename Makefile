@@ -15,7 +15,7 @@ SYSUSERSDIR ?= /usr/lib/sysusers.d
 UNITDIR ?= /usr/lib/systemd/system
 
 .DEFAULT_GOAL := all
-.PHONY: all userspace tests lab-modules help deps check check-build demo bench lint format \
+.PHONY: all userspace tests lab-modules help deps check check-build demo bench examples lint format \
 	install uninstall clean distclean
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
@@ -28,6 +28,12 @@ include tools/build/modules.mk
 userspace tests:
 	@mkdir -p build
 	+@flock build/.lock $(MAKE) --no-print-directory -f userspace/build.mk $@
+
+# Tests run them, too.
+tests: examples
+
+examples: userspace
+	@tools/build/examples
 
 lab-modules:
 	+@$(MAKE) --no-print-directory modules KERNEL=6.1
@@ -42,6 +48,7 @@ help:
 ##   KERNEL=6.1         for a kernel of the lab: 6.1, 6.12 or arm64
 ## make userspace     programs (build/bin) and library (build/lib)
 ## make tests         test programs (build/tests)
+## make examples      tools/examples, against what install would install (build/examples)
 ## make install       programs, library, udev rule and group, to PREFIX=/usr/local
 ##   DESTDIR=DIR        below DIR, for packages
 ## make uninstall     removes these again

@@ -6,7 +6,7 @@
 
 PROGRAMS := qwamos-gpu qwamos-vfio qwamos-vm
 ROOMS := audit detect config qemu vfio vm
-# Sources that the module has, too.
+# Sources that the module has, too: the programs' alone, for the library tells what the kernel says.
 CORES := $(wildcard kmod/policy.c kmod/rate.c kmod/quota.c)
 PACKAGES := libkmod libpci yaml-0.1 json-c nettle libnl-genl-3.0
 VERSION := $(shell cat VERSION)
@@ -42,8 +42,8 @@ ALL_LDFLAGS := -Wl,-z,relro,-z,now $(LDFLAGS)
 
 objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 util_src := $(sort $(wildcard userspace/util/*.c))
-lib_src := $(sort $(wildcard userspace/lib/*.c)) $(CORES)
-room_src := $(sort $(foreach r,$(ROOMS),$(wildcard userspace/$(r)/*.c)))
+lib_src := $(sort $(wildcard userspace/lib/*.c))
+room_src := $(sort $(foreach r,$(ROOMS),$(wildcard userspace/$(r)/*.c))) $(CORES)
 cmd_src := $(sort $(wildcard userspace/cmd/*.c))
 program_src = userspace/cmd/$(1).c $(filter userspace/cmd/$(1)-%.c,$(cmd_src))
 programs := $(foreach p,$(PROGRAMS),$(if $(wildcard userspace/cmd/$(p).c),$(p)))

@@ -51,9 +51,9 @@ static int be_vmm(const char *cgroup, int use_fd, char **argv)
 /* What the VM's own chain of the audit log says. */
 static void tell_log(int ctl, __u64 vm_id)
 {
-	struct qwamos_gpu_audit_read req = {
-		.hdr.flags = QWAMOS_GPU_AUDIT_F_CHAIN, .chain = vm_id, .count = 1000
-	};
+	struct qwamos_gpu_audit_read req = { .hdr.flags = QWAMOS_GPU_AUDIT_F_CHAIN,
+					     .chain = vm_id,
+					     .count = 1000 };
 	struct qwamos_gpu_audit_record *recs;
 	__u32 reason = 0, i;
 	int ret;

@@ -29,9 +29,9 @@ static int tell_limits(int vm_fd)
 	ret = qgpu_vm_info(vm_fd, &vm, &reason);
 	if (ret)
 		return fail("VM_INFO", ret, reason);
-	printf("vmm: VM %s, level %s: %llu MiB of VRAM (enforced by: %s), %u %% of GPU time\n", vm.name,
-	       qgpu_level_name(vm.level), vm.vram_limit >> MIB, qgpu_enforcer_name(vm.vram_by),
-	       vm.compute_cap);
+	printf("vmm: VM %s, level %s: %llu MiB of VRAM (enforced by: %s), %u %% of GPU time\n",
+	       vm.name, qgpu_level_name(vm.level), vm.vram_limit >> MIB,
+	       qgpu_enforcer_name(vm.vram_by), vm.compute_cap);
 	return 0;
 }
 

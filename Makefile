@@ -8,6 +8,8 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
+# Where programs look for their helpers: seen from BINDIR.
+LIBEXECDIR = $(BINDIR)/../libexec/qwamos-gpu
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR ?= $(PREFIX)/share/man
 UDEVDIR ?= /usr/lib/udev/rules.d
@@ -94,6 +96,8 @@ check-build:
 install: userspace
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/linux
 	install -m 755 build/bin/* $(DESTDIR)$(BINDIR)
+	install -d $(DESTDIR)$(LIBEXECDIR)
+	install -m 755 build/libexec/qwamos-gpu/* $(DESTDIR)$(LIBEXECDIR)
 	install -m 755 build/lib/libqwamos-gpu.so.0 $(DESTDIR)$(LIBDIR)
 	ln -sf libqwamos-gpu.so.0 $(DESTDIR)$(LIBDIR)/libqwamos-gpu.so
 	install -m 644 build/lib/libqwamos-gpu.a $(DESTDIR)$(LIBDIR)
@@ -108,6 +112,7 @@ install: userspace
 
 uninstall:
 	for p in qwamos-gpu qwamos-vfio qwamos-vm; do rm -f $(DESTDIR)$(BINDIR)/$$p; done
+	rm -rf $(DESTDIR)$(LIBEXECDIR)
 	rm -f $(DESTDIR)$(LIBDIR)/libqwamos-gpu.so.0 $(DESTDIR)$(LIBDIR)/libqwamos-gpu.so \
 		$(DESTDIR)$(LIBDIR)/libqwamos-gpu.a $(DESTDIR)$(LIBDIR)/pkgconfig/libqwamos-gpu.pc \
 		$(DESTDIR)$(INCLUDEDIR)/libqwamos-gpu.h

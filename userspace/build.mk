@@ -3,12 +3,16 @@
 #   lib, and util       libqwamos-gpu, static and shared
 #   audit ... vm        one archive for the programs
 #   cmd/PROGRAM*.c      a program; the other files of cmd belong to all of them
+#   helper/HELPER.c     a program that only ours start, for one library that they do without
 
 PROGRAMS := qwamos-gpu qwamos-vfio qwamos-vm
 ROOMS := audit detect config qemu vfio vm
 # Sources that the module has, too: the programs' alone, for the library tells what the kernel says.
 CORES := $(wildcard kmod/policy.c kmod/rate.c kmod/quota.c)
+HELPERS := $(patsubst userspace/helper/%.c,%,$(wildcard userspace/helper/qwamos-*.c))
 PACKAGES := libkmod libpci yaml-0.1 json-c nettle libnl-genl-3.0
+# Of these only the headers: probes open the libraries when they run.
+HEADERS := vulkan egl glesv2
 VERSION := $(shell cat VERSION)
 SONAME := libqwamos-gpu.so.0
 
@@ -17,6 +21,7 @@ OUT ?= build
 OBJ := $(OUT)/obj
 BIN := $(OUT)/bin
 LIB := $(OUT)/lib
+LIBEXEC := $(OUT)/libexec/qwamos-gpu
 Q := $(if $(V),,@)
 
 CC ?= gcc
@@ -30,7 +35,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Werror=uninitialized
 HARDENING := -fstack-protector-strong -fPIC -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 INCLUDES := -I. -Iuapi -Iuserspace
-lacking := $(strip $(foreach p,$(PACKAGES),$(shell pkg-config --exists $(p) || echo $(p))))
+lacking := $(strip $(foreach p,$(PACKAGES) $(HEADERS),$(shell pkg-config --exists $(p) || echo $(p))))
 ifneq ($(lacking),)
 $(error the libraries $(lacking) are not installed (or pkg-config is not): run 'make deps')
 endif
@@ -56,7 +61,8 @@ ARCHIVES := $(COMMON) $(STATIC)
 MAP := $(wildcard userspace/lib/libqwamos-gpu.map)
 
 .PHONY: userspace
-userspace: $(addprefix $(BIN)/,$(programs)) $(if $(wildcard userspace/lib/*.c),$(SHARED) $(STATIC))
+userspace: $(addprefix $(BIN)/,$(programs)) $(addprefix $(LIBEXEC)/,$(HELPERS)) \
+	$(if $(wildcard userspace/lib/*.c),$(SHARED) $(STATIC))
 
 $(OBJ)/%.o: %.c $(OBJ)/flags
 	@mkdir -p $(@D)
@@ -97,13 +103,31 @@ $(SHARED): $(call objects,$(lib_src)) $(OBJ)/util.a $(MAP)
 comma := ,
 
 define program
-$(BIN)/$(1): $(call objects,$(call program_src,$(1))) $(ARCHIVES)
+$(BIN)/$(1): $(call objects,$(call program_src,$(1))) $(ARCHIVES) userspace/build.mk
 	@mkdir -p $$(@D)
 	@echo "  LD      $$@"
-	$(Q)$$(CC) $$(ALL_LDFLAGS) -pie -o $$@ $$(filter %.o,$$^) \
-		-Wl,--start-group $$(ARCHIVES) -Wl,--end-group -Wl,--as-needed $$(PKG_LIBS)
+	$(Q)$$(CC) $$(ALL_LDFLAGS) $$(or $$(LINK_$(1)),-pie) -o $$@ $$(filter %.o,$$^) \
+		-Wl,--start-group $$(ARCHIVES) -Wl,--end-group -Wl,--as-needed \
+		$$(or $$(LIBS_$(1)),$$(PKG_LIBS))
 endef
 $(foreach p,$(programs),$(eval $(call program,$(p))))
+
+# Looking for libraries and linking them takes longer than all that qwamos-vfio does by itself, so
+# it is linked statically, position independent all the same, where that can be done.
+ifeq ($(findstring -fsanitize,$(CFLAGS) $(LDFLAGS))$(filter-out /%,$(shell \
+	$(CC) -print-file-name=libjson-c.a) $(shell $(CC) -print-file-name=libc.a)),)
+LINK_qwamos-vfio := -static-pie
+LIBS_qwamos-vfio := -ljson-c
+endif
+
+$(LIBEXEC)/qwamos-modules: HELPER_LIBS := $(shell pkg-config --libs libkmod)
+$(LIBEXEC)/qwamos-pci-names: HELPER_LIBS := $(shell pkg-config --libs libpci)
+$(LIBEXEC)/qwamos-probe-vulkan $(LIBEXEC)/qwamos-probe-egl: HELPER_LIBS := $(shell pkg-config --libs json-c)
+$(LIBEXEC)/qwamos-probe-vulkan $(LIBEXEC)/qwamos-probe-egl: $(OBJ)/userspace/helper/probe.o
+$(LIBEXEC)/%: $(OBJ)/userspace/helper/%.o $(OBJ)/util.a
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $^ -Wl,--as-needed $(HELPER_LIBS)
 
 include tests/build.mk
 

@@ -75,8 +75,9 @@ static void remove_all(const char *dir)
 {
 	static const char *const files[] = {
 		"journal/run",
-		"journal/devices.json",
-		"journal/devices.json.damaged",
+		"journal/" GPU ".json",
+		"journal/" GPU ".json.damaged",
+		"journal/" AUDIO ".json",
 		"lock",
 		"persist/" GPU ".json",
 		"persist/" AUDIO ".json",
@@ -133,9 +134,12 @@ static bool there(const struct fixture *f, const char *name)
 /* The machine as another process would find it. */
 static void reload(const struct fixture *f, struct qvfio_state *st)
 {
+	size_t i;
+
 	make_state(st);
 	/* Records are of devices that are ours, or on the way. */
-	snprintf(st->devs[0].pci.override, sizeof(st->devs[0].pci.override), QVFIO_DRIVER);
+	for (i = 0; i < st->n; i++)
+		snprintf(st->devs[i].pci.override, sizeof(st->devs[i].pci.override), QVFIO_DRIVER);
 	qjournal_load(f->dir, st);
 }
 
@@ -201,7 +205,7 @@ static void run_ended(void **state)
 	/* The same run undone leaves no record. */
 	assert_int_equal(qjournal_begin(&j, f->dir, &f->st, &f->p, &e), 0);
 	assert_int_equal(qjournal_end(&j, &f->st, &f->p, false, &e), 0);
-	assert_false(there(f, "journal/devices.json"));
+	assert_false(there(f, "journal/" GPU ".json") || there(f, "journal/" AUDIO ".json"));
 	reload(f, &st);
 	assert_false(st.half.found || st.devs[0].record.known || st.devs[1].record.known);
 	qstate_free(&st);
@@ -236,10 +240,9 @@ static void other_boot(void **state)
 	    "\"targets\":[{\"ids\":\"1002:73bf:0000:0000\",\"known\":true,\"driver\":\"amdgpu\","
 	    "\"driver_override\":\"\",\"taken_for\":\"\",\"address\":\"" GPU "\"}],"
 	    "\"steps\":[\"a\",\"b\"]}\n1\n");
-	put(f, "journal/devices.json",
-	    "{\"boot_id\":\"00000000-0000-0000-0000-000000000000\",\"devices\":{\"" GPU "\":"
-	    "{\"ids\":\"1002:73bf:0000:0000\",\"known\":true,\"driver\":\"x\",\"driver_override\":\"\","
-	    "\"taken_for\":\"\"}}}");
+	put(f, "journal/" GPU ".json",
+	    "{\"boot_id\":\"00000000-0000-0000-0000-000000000000\",\"ids\":\"1002:73bf:0000:0000\","
+	    "\"known\":true,\"driver\":\"x\",\"driver_override\":\"\",\"taken_for\":\"\"}");
 	reload(f, &st);
 	assert_true(st.half.found);
 	assert_false(st.half.this_boot || st.devs[0].half_done || st.devs[0].record.known);
@@ -305,15 +308,17 @@ static void damaged_records(void **state)
 	struct qjournal j;
 	struct qerr e;
 
-	put(f, "journal/devices.json", "{\"boot_id\": tru");
+	put(f, "journal/" GPU ".json", "{\"boot_id\": tru");
 	reload(f, &st);
-	assert_non_null(strstr(st.records_error, "devices.json"));
-	assert_false(st.devs[0].record.known);
-	qstate_free(&st);
+	assert_non_null(strstr(st.records_error, GPU ".json"));
+	assert_true(st.devs[0].record_damaged);
+	assert_false(st.devs[0].record.known || st.devs[1].record_damaged);
 	/* The next run keeps it aside, and goes on with a new one. */
-	assert_int_equal(qjournal_begin(&j, f->dir, &f->st, &f->p, &e), 0);
-	assert_int_equal(qjournal_end(&j, &f->st, &f->p, true, &e), 0);
-	assert_true(there(f, "journal/devices.json.damaged"));
+	assert_int_equal(qjournal_begin(&j, f->dir, &st, &f->p, &e), 0);
+	assert_int_equal(qjournal_end(&j, &st, &f->p, true, &e), 0);
+	qstate_free(&st);
+	assert_true(there(f, "journal/" GPU ".json.damaged"));
+	assert_false(there(f, "journal/" AUDIO ".json.damaged"));
 	reload(f, &st);
 	assert_string_equal(st.records_error, "");
 	assert_true(st.devs[0].record.known);

@@ -3,6 +3,7 @@
  * qwamos-vfio: puts GPUs on qwamos_vfio_pci and gives them back. Arguments and printing; decisions
  * are made below.
  */
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -275,5 +276,8 @@ const struct cmd_program cmd_program = {
 
 int main(int argc, char **argv)
 {
+	/* It runs for a moment: no memory is given back to the kernel, only to be asked for again. */
+	mallopt(M_TRIM_THRESHOLD, 64 << 20);
+	mallopt(M_TOP_PAD, 1 << 20);
 	return cmd_main(argc, argv);
 }

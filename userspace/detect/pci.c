@@ -263,7 +263,7 @@ int qpci_gather(const char *sys, const char (*only)[QPCI_ADDR_LEN], size_t n_onl
 	while (!only && (de = readdir(dir)))
 		if (de->d_name[0] != '.')
 			add_device(&b, de->d_name);
-	if (b.n)
+	if (b.n > 1)
 		qsort(b.all, b.n, sizeof(*b.all), by_addr);
 	for (d = b.all; d < b.all + b.n; d++)
 		if (d->kind == QPCI_GPU)

@@ -126,6 +126,8 @@ struct qpci_names;
  * libpci nothing has a name
  */
 struct qpci_names *qpci_names_open(void);
+/** qpci_names_open_list() - open the database in the file @list; NULL: the machine's */
+struct qpci_names *qpci_names_open_list(const char *list);
 /** qpci_names_close() - close it; @names may be NULL */
 void qpci_names_close(struct qpci_names *names);
 /** qpci_names_vendor() - the vendor's name, "" if it has none */

@@ -1,102 +1,73 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Names of PCI devices, by libpci. */
+/* Names of PCI devices, by the helper that has libpci. */
 #include "detect/pci.h"
 
-#include <dlfcn.h>
-#include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <pci/pci.h>
 
+#include "util/helper.h"
 #include "util/mem.h"
 
-/*
- * Opened only for names, for the same reason as libkmod: with libudev and zlib it takes long to
- * link.
- */
 struct qpci_names {
-	void *lib;
-	struct pci_access *acc;
-	__typeof__(pci_alloc) *alloc;
-	__typeof__(pci_cleanup) *cleanup;
-	__typeof__(pci_lookup_name) *lookup;
+	bool running;
+	struct qhelper helper;
 };
-
-/* A damaged pci.ids: libpci can't go on, as lspci can't. */
-static void __attribute__((noreturn, format(printf, 1, 2))) fail(char *fmt, ...)
-{
-	va_list ap;
-
-	fprintf(stderr, "libpci: ");
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fprintf(stderr, "\n");
-	exit(1);
-}
-
-static void __attribute__((format(printf, 1, 2))) quiet(char *fmt, ...)
-{
-}
 
 struct qpci_names *qpci_names_open(void)
 {
 	struct qpci_names *names = qmem_calloc(1, sizeof(*names));
 
-	names->lib = dlopen("libpci.so.3", RTLD_NOW | RTLD_LOCAL);
-	if (!names->lib)
+	names->running = !qhelper_start(&names->helper, "qwamos-pci-names");
+	return names;
+}
+
+struct qpci_names *qpci_names_open_list(const char *list)
+{
+	struct qpci_names *names = qpci_names_open();
+	struct qhelper_job job = { .what = QHELPER_LIST };
+	struct qhelper_answer answer;
+
+	if (!list || !names->running)
 		return names;
-	names->alloc = dlsym(names->lib, "pci_alloc");
-	names->cleanup = dlsym(names->lib, "pci_cleanup");
-	names->lookup = dlsym(names->lib, "pci_lookup_name");
-	if (!names->alloc || !names->cleanup || !names->lookup)
-		return names;
-	/*
-	 * Only the names: without pci_init(), which would set these, libpci does not look at the
-	 * bus.
-	 */
-	names->acc = qmem_check(names->alloc());
-	names->acc->error = fail;
-	names->acc->warning = quiet;
-	names->acc->debug = quiet;
+	/* No name rather than one of another list. */
+	if ((size_t)snprintf(job.text, sizeof(job.text), "%s", list) >= sizeof(job.text) ||
+	    qhelper_ask(&names->helper, &job, &answer)) {
+		qhelper_end(&names->helper);
+		names->running = false;
+	}
 	return names;
 }
 
 void qpci_names_close(struct qpci_names *names)
 {
-	if (!names)
-		return;
-	if (names->acc)
-		names->cleanup(names->acc);
-	if (names->lib)
-		dlclose(names->lib);
+	if (names && names->running)
+		qhelper_end(&names->helper);
 	free(names);
 }
 
-/* PCI_LOOKUP_NO_NUMBERS: no answer rather than a number for what has no name. */
-static void look_up(struct qpci_names *names, char *buf, size_t len, int what, int id, int id2)
+static void look_up(struct qpci_names *names, enum qhelper_names what, int id, int id2, char *buf,
+		    size_t len)
 {
-	const char *found = NULL;
+	struct qhelper_job job = { .what = what, .id = { id, id2 } };
+	struct qhelper_answer answer = { 0 };
 
-	if (names->acc)
-		found = names->lookup(names->acc, buf, len, what | PCI_LOOKUP_NO_NUMBERS, id, id2);
-	if (!found)
-		buf[0] = '\0';
-	else if (found != buf)
-		snprintf(buf, len, "%s", found);
+	if (names->running)
+		qhelper_ask(&names->helper, &job, &answer);
+	snprintf(buf, len, "%s", answer.text);
 }
 
 void qpci_names_vendor(struct qpci_names *names, const struct qpci_dev *d, char *buf, size_t len)
 {
-	look_up(names, buf, len, PCI_LOOKUP_VENDOR, d->vendor, 0);
+	look_up(names, QHELPER_VENDOR, d->vendor, 0, buf, len);
 }
 
 void qpci_names_device(struct qpci_names *names, const struct qpci_dev *d, char *buf, size_t len)
 {
-	look_up(names, buf, len, PCI_LOOKUP_DEVICE, d->vendor, d->device);
+	look_up(names, QHELPER_DEVICE, d->vendor, d->device, buf, len);
 }
 
 void qpci_names_class(struct qpci_names *names, const struct qpci_dev *d, char *buf, size_t len)
 {
-	look_up(names, buf, len, PCI_LOOKUP_CLASS, d->class_code >> 8, 0);
+	look_up(names, QHELPER_CLASS, d->class_code >> 8, 0, buf, len);
 }

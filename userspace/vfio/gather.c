@@ -246,6 +246,9 @@ int qgather(const char *dir, unsigned int flags, const char *const *addrs, size_
 	st->n = st->pci.n;
 	for (i = 0; i < st->n; i++)
 		st->devs[i].pci = st->pci.devs[i];
+	/* Before the child that reads attributes comes, which would be looked at, too. */
+	if (flags & QGATHER_HOLDERS)
+		gather_use(st, addrs, n);
 	if (flags & QGATHER_ATTRS)
 		gather_attrs(st, w, flags & QGATHER_PATIENT ? ATTR_PATIENT_MS : ATTR_MS);
 	qjournal_load(dir, st);
@@ -257,8 +260,6 @@ int qgather(const char *dir, unsigned int flags, const char *const *addrs, size_
 	qgather_kernel(st);
 	if (flags & QGATHER_MODULES)
 		gather_modules(st);
-	if (flags & QGATHER_HOLDERS)
-		gather_use(st, addrs, n);
 	st->unsafe_interrupts =
 		qfile_read(AT_FDCWD,
 			   SYS "/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",

@@ -67,6 +67,8 @@ static void search_fds(struct search *s, int proc)
 		return;
 	}
 	while ((de = readdir(dir))) {
+		if (de->d_name[0] == '.')
+			continue;
 		len = readlinkat(fd, de->d_name, target, sizeof(target) - 1);
 		if (len <= 0)
 			continue;

@@ -90,19 +90,19 @@ int qjournal_begin(struct qjournal *j, const char *dir, const struct qvfio_state
 		   const struct qplan *p, struct qerr *e)
 {
 	struct json_object *run = qjson_obj(), *list, *o;
-	char boot[37], *path = in_dir(dir, "journal/run"), *text;
+	char *path = in_dir(dir, "journal/run"), *text;
 	size_t i;
 	int err;
 
 	j->dir = dir;
 	j->fd = -1;
-	err = qfile_boot_id(boot);
+	err = qfile_boot_id(j->boot);
 	if (err) {
 		qerr_sys(e, -err, "the boot's id");
 		goto out;
 	}
 	qjson_add_str(run, "op", p->bind ? "bind" : "unbind");
-	qjson_add_str(run, "boot_id", boot);
+	qjson_add_str(run, "boot_id", j->boot);
 	qjson_add_int(run, "pid", getpid());
 	list = qjson_add(run, "targets", qjson_arr());
 	for (i = 0; i < p->n_targets; i++) {
@@ -142,83 +142,61 @@ int qjournal_step(struct qjournal *j, size_t i, struct qerr *e)
 	return 0;
 }
 
-/*
- * The records of this boot; an empty object if there are none. @why: out: why they can't be read,
- * or "".
- */
-static struct json_object *load_records(const char *dir, char *why, size_t len)
+/* A device's record: a file of its own, so that a run reads and writes no other device's. */
+static char *record_path(const char *dir, const char *addr)
 {
-	char boot[37], *path = in_dir(dir, "journal/devices.json");
-	struct json_object *all;
-	struct qerr e;
-	int err;
+	return qmem_printf("%s/journal/%s.json", dir, addr);
+}
 
-	why[0] = '\0';
-	err = qjson_read_file(path, &all, &e);
+static int save_record(struct qjournal *j, const struct qvfio_dev *d, const struct qrecord *r,
+		       struct qerr *e)
+{
+	char *path = record_path(j->dir, d->pci.addr), *aside;
+	struct json_object *o = record_json(r, &d->pci);
+	int err = 0;
+
+	qjson_add_str(o, "boot_id", j->boot);
+	/* What can't be read is kept aside before it is written anew. */
+	if (d->record_damaged) {
+		aside = qmem_printf("%s.damaged", path);
+		err = rename(path, aside) ? -errno : 0;
+		free(aside);
+	}
+	if (!err)
+		err = qjson_replace_file(path, o, 0644);
+	if (err)
+		qerr_sys(e, -err, "%s", path);
+	json_object_put(o);
 	free(path);
-	if (err) {
-		if (err != -ENOENT && err != -ENOTDIR)
-			snprintf(why, len, "%.*s", (int)len - 1, e.msg);
-		return qjson_obj();
-	}
-	/* Another boot's records tell what drivers had before that boot: nothing of worth. */
-	if (qfile_boot_id(boot) || !qjson_get_str(all, "boot_id") ||
-	    strcmp(qjson_get_str(all, "boot_id"), boot)) {
-		json_object_put(all);
-		return qjson_obj();
-	}
-	return all;
+	return err;
+}
+
+static int drop_record(struct qjournal *j, const char *addr, struct qerr *e)
+{
+	char *path = record_path(j->dir, addr);
+	int err = qfile_remove(path);
+
+	if (err)
+		qerr_sys(e, -err, "%s", path);
+	free(path);
+	return err;
 }
 
 /* Records after a run: a device on our driver has one, any other has none. */
 static int save_records(struct qjournal *j, const struct qvfio_state *st, const struct qplan *p,
 			bool done, struct qerr *e)
 {
-	char boot[37], why[256], *path = in_dir(j->dir, "journal/devices.json");
-	struct json_object *all = load_records(j->dir, why, sizeof(why)), *devs;
 	const struct qtarget *t;
-	bool ours;
 	size_t i;
-	int err;
+	int err = 0;
 
-	err = qfile_boot_id(boot);
-	if (err) {
-		qerr_sys(e, -err, "the boot's id");
-		goto out;
-	}
-	/* What can't be read is kept aside before it is written anew. */
-	if (why[0]) {
-		char *aside = qmem_printf("%s.damaged", path);
-
-		err = rename(path, aside) ? -errno : 0;
-		free(aside);
-		if (err) {
-			qerr_sys(e, -err, "%s", path);
-			goto out;
-		}
-	}
-	qjson_add_str(all, "boot_id", boot);
-	devs = qjson_get(all, "devices");
-	if (!devs)
-		devs = qjson_add(all, "devices", qjson_obj());
-	for (i = 0; i < p->n_targets; i++) {
+	for (i = 0; i < p->n_targets && !err; i++) {
 		t = &p->targets[i];
-		if (t->mend)
-			ours = false;
+		if (!t->mend && (done ? t->bind : t->was_ours))
+			err = save_record(j, qstate_find(st, t->addr), &t->orig, e);
 		else
-			ours = done ? t->bind : t->was_ours;
-		json_object_object_del(devs, t->addr);
-		if (ours)
-			qjson_add(devs, t->addr,
-				  record_json(&t->orig, &qstate_find(st, t->addr)->pci));
+			err = drop_record(j, t->addr, e);
 	}
-	err = json_object_object_length(devs) ? qjson_replace_file(path, all, 0644)
-					      : qfile_remove(path);
-	if (err)
-		qerr_sys(e, -err, "%s", path);
-out:
-	json_object_put(all);
-	free(path);
 	return err;
 }
 
@@ -338,29 +316,38 @@ out:
 }
 
 /* Records are of devices that are on our driver, or on the way. */
-static void load_devices(const char *dir, struct qvfio_state *st)
+static void load_record(const char *dir, struct qvfio_state *st, struct qvfio_dev *d)
 {
-	struct json_object *all, *devs, *o;
-	size_t i;
+	char boot[37], *path;
+	struct json_object *o;
+	struct qerr e;
+	int err;
 
-	for (i = 0; i < st->n; i++)
-		if (qstate_ours(&st->devs[i]) || !strcmp(st->devs[i].pci.override, QVFIO_DRIVER))
-			break;
-	if (i == st->n)
+	if (!qstate_ours(d) && strcmp(d->pci.override, QVFIO_DRIVER))
 		return;
-	all = load_records(dir, st->records_error, sizeof(st->records_error));
-	devs = qjson_get(all, "devices");
-	for (i = 0; i < st->n; i++) {
-		o = qjson_get(devs, st->devs[i].pci.addr);
-		if (o && same_ids(o, &st->devs[i].pci))
-			record_from_json(o, &st->devs[i].record);
+	path = record_path(dir, d->pci.addr);
+	err = qjson_read_file(path, &o, &e);
+	free(path);
+	if (err && err != -ENOENT && err != -ENOTDIR) {
+		d->record_damaged = true;
+		snprintf(st->records_error, sizeof(st->records_error), "%.*s",
+			 (int)sizeof(st->records_error) - 1, e.msg);
 	}
-	json_object_put(all);
+	if (err)
+		return;
+	/* Another boot's record tells what the driver was before that boot: nothing of worth. */
+	if (!qfile_boot_id(boot) && qjson_get_str(o, "boot_id") &&
+	    !strcmp(qjson_get_str(o, "boot_id"), boot) && same_ids(o, &d->pci))
+		record_from_json(o, &d->record);
+	json_object_put(o);
 }
 
 void qjournal_load(const char *dir, struct qvfio_state *st)
 {
-	load_devices(dir, st);
+	size_t i;
+
+	for (i = 0; i < st->n; i++)
+		load_record(dir, st, &st->devs[i]);
 	/* After the records: what a run has noted of a device is newer, and made from them. */
 	load_run(dir, st);
 }

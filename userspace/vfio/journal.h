@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What is kept on disk of binding:
- *   journal/run           the run at work: what it changes, what that was before, and how far it
- * is. Removed at its end: one that is there and not locked was broken off journal/devices.json what
- * each device that we bound in this boot had before persist/ADDRESS.json  a binding that is made
- * again at each boot lock                  held by the run at work
+ *
+ * - journal/run: the run at work: what it changes, what that was before, and how far it is. Removed
+ *   at its end: one that is there and not locked was broken off
+ * - journal/ADDRESS.json: what a device that we bound in this boot had before
+ * - persist/ADDRESS.json: a binding that is made again at each boot
+ * - lock: held by the run at work
  *
  * The run is on the disk before its first step. Its progress is only appended: after a kill the
  * appended lines are there, and after a power cut they do not matter, for then the kernel has
@@ -31,10 +33,12 @@ int qjournal_lock(const char *dir, unsigned int wait_ms, struct qerr *e);
 /**
  * struct qjournal - a run's journal
  * @dir: state directory
+ * @boot: this boot's id
  * @fd: journal/run, for appending; -1: none
  */
 struct qjournal {
 	const char *dir;
+	char boot[37];
 	int fd;
 };
 

@@ -15,24 +15,45 @@
 /* Deeper than a USB stick behind hubs on a companion's controller nothing is looked at. */
 #define MAX_DEPTH 16
 
+/* What follows @start in @text, or NULL if @text does not start so. */
+static const char *after(const char *text, const char *start)
+{
+	while (*start && *text == *start) {
+		text++;
+		start++;
+	}
+	return *start ? NULL : text;
+}
+
+/* What follows @key ("MAJOR=") in an uevent, up to the end of the line and beyond; or NULL */
+static const char *value_of(const char *uevent, const char *key)
+{
+	const char *line, *value = NULL;
+
+	for (line = uevent; line && !value; line = strchr(line, '\n'), line += !!line)
+		value = after(line, key);
+	return value;
+}
+
+/* All from one file: of many devices, what is read is what takes the time. */
 static bool read_node(int dir, struct qnode *node)
 {
-	char text[512], subsystem[32], *name;
-	unsigned int major, minor;
+	const char *major, *minor, *name, *type;
+	char text[512];
 
-	if (qfile_read(dir, "dev", text, sizeof(text)) < 0 ||
-	    sscanf(text, "%u:%u", &major, &minor) != 2)
+	if (qfile_read(dir, "uevent", text, sizeof(text)) < 0)
+		return false;
+	major = value_of(text, "MAJOR=");
+	minor = value_of(text, "MINOR=");
+	if (!major || !minor)
 		return false;
 	memset(node, 0, sizeof(*node));
-	node->rdev = makedev(major, minor);
-	qfile_link_name(dir, "subsystem", subsystem, sizeof(subsystem));
-	node->block = !strcmp(subsystem, "block");
-	if (qfile_read(dir, "uevent", text, sizeof(text)) < 0)
-		return true;
-	name = strstr(text, "DEVNAME=");
+	node->rdev = makedev(strtoll(major, NULL, 10), strtoll(minor, NULL, 10));
+	type = value_of(text, "DEVTYPE=");
+	node->block = type && (after(type, "disk") || after(type, "partition"));
+	name = value_of(text, "DEVNAME=");
 	if (name)
-		snprintf(node->name, sizeof(node->name), "%.*s", (int)strcspn(name + 8, "\n"),
-			 name + 8);
+		snprintf(node->name, sizeof(node->name), "%.*s", (int)strcspn(name, "\n"), name);
 	return true;
 }
 

@@ -48,6 +48,7 @@ struct qrecord {
  * @attrs_known: @pci.override and @pci.vfs have been read
  * @stuck: they could not: the kernel is at work on the device, and does not come back
  * @record: what it had before we bound it
+ * @record_damaged: there is such a record, but it can't be read
  * @driver_there: the driver that @record names is registered
  * @half_done: a run that was broken off has touched it
  * @persisted: its binding is persisted (GPUs)
@@ -66,6 +67,7 @@ struct qvfio_dev {
 	bool attrs_known;
 	bool stuck;
 	struct qrecord record;
+	bool record_damaged;
 	bool driver_there;
 	bool half_done;
 	bool persisted;

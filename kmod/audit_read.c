@@ -71,13 +71,11 @@ static void add_rec(void *arg, const struct qwamos_gpu_audit_record *rec)
 /**
  * qgpu_audit_read() - sealed records in the order of their sealing
  * @f: which
- * @out: out: array to kvfree(), NULL if there are none
- * @lost: out: how many records of the chains looked at were evicted or never written
+ * @out: out: they, and what is lost
  *
  * Every record written before the call is sealed first. Return: number of records, or -ENOMEM.
  */
-long qgpu_audit_read(const struct qgpu_audit_filter *f, struct qwamos_gpu_audit_record **out,
-		     u64 *lost)
+long qgpu_audit_read(const struct qgpu_audit_filter *f, struct qgpu_audit_answer *out)
 {
 	struct orders o = {};
 	struct window w = {};
@@ -85,15 +83,16 @@ long qgpu_audit_read(const struct qgpu_audit_filter *f, struct qwamos_gpu_audit_
 	size_t first;
 	long ret = 0;
 
-	*out = NULL;
+	*out = (struct qgpu_audit_answer){};
 	mutex_lock(&qgpu_audit_mutex);
-	*lost = f->all ? qgpu_audit_evicted : 0;
+	out->lost = f->all ? qgpu_audit_evicted : 0;
 	list_for_each_entry(c, &qgpu_chains, node) {
 		if (!f->all && c->id != f->chain)
 			continue;
-		qgpu_audit_seal_chain(c, f->flush);
+		qgpu_audit_seal_chain(c, f->flush ? QGPU_FLUSH_ALL : QGPU_FLUSH_OLD);
 		o.room += (size_t)c->n_pages * QGPU_AUDIT_PER_PAGE;
-		*lost += c->lost;
+		out->lost += READ_ONCE(c->lost);
+		out->upto = f->all ? qgpu_audit_order() : c->order;
 	}
 	if (!o.room)
 		goto out;
@@ -112,6 +111,8 @@ long qgpu_audit_read(const struct qgpu_audit_filter *f, struct qwamos_gpu_audit_
 	first = f->newest ? o.n - w.room : 0;
 	w.lo = o.v[first];
 	w.hi = o.v[first + w.room - 1];
+	if (first + w.room < o.n)
+		out->upto = w.hi;
 	w.v = kvmalloc_array(w.room, sizeof(*w.v), GFP_KERNEL);
 	if (!w.v) {
 		ret = -ENOMEM;
@@ -121,7 +122,7 @@ long qgpu_audit_read(const struct qgpu_audit_filter *f, struct qwamos_gpu_audit_
 		if (f->all || c->id == f->chain)
 			visit(c, f, add_rec, &w);
 	sort(w.v, w.n, sizeof(*w.v), cmp_rec, NULL);
-	*out = w.v;
+	out->recs = w.v;
 	ret = w.n;
 out:
 	mutex_unlock(&qgpu_audit_mutex);
@@ -146,7 +147,7 @@ int qgpu_audit_head(struct qwamos_gpu_audit_head *head, bool flush)
 	list_for_each_entry(c, &qgpu_chains, node) {
 		if (c->id != head->chain)
 			continue;
-		qgpu_audit_seal_chain(c, flush);
+		qgpu_audit_seal_chain(c, flush ? QGPU_FLUSH_ALL : QGPU_FLUSH_OLD);
 		spin_lock(&c->lock);
 		p = list_first_entry_or_null(&c->pages, struct qgpu_audit_page, node);
 		head->out_seq = c->sealed;

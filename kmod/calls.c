@@ -21,7 +21,7 @@ static int do_get_info(struct qgpu_call *call)
 
 	a->out_version = QWAMOS_GPU_VERSION;
 	a->out_levels = QGPU_LEVELS;
-	a->out_caps = QWAMOS_GPU_CAP_PASSTHROUGH | QWAMOS_GPU_CAP_AUDIT |
+	a->out_caps = QWAMOS_GPU_CAP_PASSTHROUGH | QWAMOS_GPU_CAP_AUDIT | QWAMOS_GPU_CAP_NETLINK |
 		      (qgpu_heirs_inherit() ? QWAMOS_GPU_CAP_HEIRS : 0);
 	memcpy(a->out_instance, qgpu_audit_instance(), sizeof(a->out_instance));
 	a->out_revoke_timeout_s = READ_ONCE(qgpu_revoke_timeout_s);
@@ -245,12 +245,13 @@ static int do_audit_read(struct qgpu_call *call)
 				       .event = a->event,
 				       .count = a->count,
 				       .flush = call->f->kind != QGPU_FILE_USE };
-	struct qwamos_gpu_audit_record *v;
+	struct qgpu_audit_answer got;
 	char __user *p = u64_to_user_ptr(a->records);
+	const size_t ksize = sizeof(*got.recs);
 	size_t both;
 	long n, i;
 
-	if (a->__reserved || !a->count || a->count > AUDIT_MAX || a->record_size < sizeof(*v) ||
+	if (a->__reserved || !a->count || a->count > AUDIT_MAX || a->record_size < ksize ||
 	    a->record_size > PAGE_SIZE || a->record_size & 7 || (!chain && a->chain) ||
 	    (!after && a->after))
 		return -EINVAL;
@@ -262,18 +263,22 @@ static int do_audit_read(struct qgpu_call *call)
 		f.all = false;
 		f.chain = call->f->vm->id;
 	}
-	n = qgpu_audit_read(&f, &v, &a->out_lost);
+	n = qgpu_audit_read(&f, &got);
 	if (n < 0)
 		return n;
-	both = min_t(size_t, sizeof(*v), a->record_size);
+	both = min_t(size_t, ksize, a->record_size);
 	for (i = 0; i < n; i++, p += a->record_size) {
-		if (copy_to_user(p, &v[i], both) || clear_user(p + both, a->record_size - both)) {
-			kvfree(v);
+		if (copy_to_user(p, &got.recs[i], both) ||
+		    clear_user(p + both, a->record_size - both)) {
+			kvfree(got.recs);
 			return -EFAULT;
 		}
 	}
 	a->count = n;
-	kvfree(v);
+	a->out_lost = got.lost;
+	kvfree(got.recs);
+	atomic64_set(&call->f->audit_upto, got.upto);
+	WRITE_ONCE(call->f->audit_read, true);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <linux/pci.h>
 #include <linux/version.h>
 #include <linux/vfio.h>
+#include <net/genetlink.h>
 
 /*
  * pdev->reset_methods[] holds indices into a table of drivers/pci/pci.c that has no public names.
@@ -53,6 +54,16 @@ static inline bool qgpu_group_isolated_msi(struct iommu_group *group)
 #endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
 #define QGPU_VFIO_HAS_DETACH 1
+#endif
+
+/*
+ * Who may join a multicast group. Kernels before 6.1.74 and 6.6.8 or so have no name for
+ * CAP_SYS_ADMIN there: with them, it is CAP_NET_ADMIN in the initial user namespace.
+ */
+#ifdef GENL_MCAST_CAP_SYS_ADMIN
+#define QGPU_MCAST_CAP_SYS_ADMIN GENL_MCAST_CAP_SYS_ADMIN
+#else
+#define QGPU_MCAST_CAP_SYS_ADMIN GENL_UNS_ADMIN_PERM
 #endif
 
 /* Namespace names became strings in 6.13. */

@@ -6,6 +6,7 @@
 #include "compat.h"
 #include "core.h"
 #include "device.h"
+#include "events.h"
 
 unsigned int qgpu_revoke_timeout_s = 30;
 
@@ -195,6 +196,30 @@ out:
 	kfree(group);
 	kfree(v);
 	return k;
+}
+
+/** qgpu_dev_tell_state() - tell who listens, if it has changed; the registry lock is held */
+void qgpu_dev_tell_state(struct qgpu_dev *d)
+{
+	u32 state = state_of(d);
+
+	lockdep_assert_held(&qgpu_reg_lock);
+	if (state == d->told ||
+	    (!d->gpu && !d->told && state == QWAMOS_GPU_DEV_UNBOUND)) /* not ours in any way */
+		return;
+	d->told = state;
+	qgpu_events_state(QWAMOS_GPU_NL_KIND_DEVICE, d->id, state, 0, dev_name(d->dev));
+}
+
+/* Something has changed. In a work item, for who changes a device may or may not hold the lock. */
+void qgpu_dev_states_work_fn(struct work_struct *work)
+{
+	struct qgpu_dev *d;
+
+	mutex_lock(&qgpu_reg_lock);
+	list_for_each_entry(d, &qgpu_devs, node)
+		qgpu_dev_tell_state(d);
+	mutex_unlock(&qgpu_reg_lock);
 }
 
 /* The VM that was asked for a device has not given it back. */

@@ -63,6 +63,7 @@ enum qgpu_dirt {
  * @clean_work: resets and scrubs
  * @revoking: asked back
  * @revoke_work: ends the VM that does not give it back
+ * @told: state that was told last, 0: none
  */
 struct qgpu_dev {
 	struct list_head node;
@@ -94,6 +95,7 @@ struct qgpu_dev {
 	struct delayed_work clean_work;
 	bool revoking;
 	struct delayed_work revoke_work;
+	u32 told;
 };
 
 extern struct mutex qgpu_reg_lock;
@@ -192,6 +194,8 @@ int qgpu_scrub(struct pci_dev *pdev, u32 *reached, u64 *bytes);
 /* device.c */
 void qgpu_dev_tell(struct qgpu_dev *d, struct qwamos_gpu_device *out);
 long qgpu_dev_list(struct qwamos_gpu_device **out);
+void qgpu_dev_tell_state(struct qgpu_dev *d);
+void qgpu_dev_states_work_fn(struct work_struct *work);
 void qgpu_revoke_work_fn(struct work_struct *work);
 
 /* attach.c */

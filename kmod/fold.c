@@ -1,21 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Audit chains: repeats become a count, and floods keep to a budget. See audit.h. */
-#include <linux/slab.h>
-#include <linux/timekeeping.h>
+#include <linux/ktime.h>
 #include "audit.h"
 
-/*
- * What a process can cause at will (refusals, open and close) has a budget, so that no variety of
- * wrong calls pushes a VM's own trail out soon: a quarter of the chain at once, then one record in
- * 4 s. The host's chain takes 8 a second.
- */
-#define TOKEN_NS      (4ULL * NSEC_PER_SEC)
-#define HOST_TOKEN_NS (NSEC_PER_SEC / 8)
+#define FOLD_NS NSEC_PER_SEC
 
-static bool at_will(const struct qwamos_gpu_audit_record *rec)
+/*
+ * What a process can cause at will has a budget, so that no variety of wrong calls fills a VM's
+ * chain soon: a share of the chain at once, then one record in so many seconds. What was allowed
+ * has one of its own: a busy VM is not a suspicious one, and must not use up the room for what is.
+ */
+static const struct {
+	u64 cost_ns; /* for each record */
+	u32 burst; /* the share of the chain: one part of so many */
+} budgets[QGPU_BUDGETS] = {
+	[QGPU_BUDGET_REFUSED] = { 4ULL * NSEC_PER_SEC, 4 },
+	[QGPU_BUDGET_ALLOWED] = { 60ULL * NSEC_PER_SEC, 16 },
+};
+/* The host's chain is that of all processes that are no VM's. */
+#define HOST_COST_NS (NSEC_PER_SEC / 8)
+
+/** qgpu_audit_budget() - which budget an &enum qwamos_gpu_event draws on */
+enum qgpu_budget qgpu_audit_budget(u32 event)
 {
-	switch (rec->event) {
+	switch (event) {
 	case QWAMOS_GPU_EV_OPERATION_ALLOWED:
+		return QGPU_BUDGET_ALLOWED;
 	case QWAMOS_GPU_EV_OPERATION_DENIED:
 	case QWAMOS_GPU_EV_OPERATION_RATE_LIMITED:
 	case QWAMOS_GPU_EV_VRAM_QUOTA_EXCEEDED:
@@ -23,98 +33,142 @@ static bool at_will(const struct qwamos_gpu_audit_record *rec)
 	case QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED:
 	case QWAMOS_GPU_EV_DEVICE_OPENED:
 	case QWAMOS_GPU_EV_DEVICE_CLOSED:
-		return true;
+	case QWAMOS_GPU_EV_GATE_OPENED:
+	case QWAMOS_GPU_EV_GATE_CLOSED:
+		return QGPU_BUDGET_REFUSED;
 	}
-	return false;
+	return QGPU_BUDGET_FREE;
 }
 
-/* Take a token for a record that needs one. Called with c->lock held. */
-static bool take_token(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec)
+/* Take what a record costs. Called with c->lock held. */
+static bool take_token(struct qgpu_chain *c, u32 event)
 {
-	u64 cost = c->id ? TOKEN_NS : HOST_TOKEN_NS, now = ktime_get_boottime_ns();
+	enum qgpu_budget b = qgpu_audit_budget(event);
+	u64 cost, now;
 
 	lockdep_assert_held(&c->lock);
-	if (!at_will(rec))
+	if (b == QGPU_BUDGET_FREE)
 		return true;
-	c->tokens = min(c->tokens + (now - c->tokens_ns), cost * (qgpu_audit_records / 4));
-	c->tokens_ns = now;
-	if (c->tokens < cost)
+	cost = c->id ? budgets[b].cost_ns : HOST_COST_NS;
+	now = ktime_get_boottime_ns();
+	c->tokens[b] = min(c->tokens[b] + (now - c->tokens_ns[b]),
+			   cost * (qgpu_audit_records / budgets[b].burst));
+	c->tokens_ns[b] = now;
+	if (c->tokens[b] < cost)
 		return false;
-	c->tokens -= cost;
+	c->tokens[b] -= cost;
 	return true;
 }
 
 /*
- * In the host's chain each user's events are a kind of their own; in a VM's they are not: a VMM
- * that runs as root is any user that it likes.
+ * All that makes two events of one kind, but for the device and, in the host's chain, the user: in
+ * a VM's chain users do not count, for a VMM that runs as root is any user that it likes.
  */
-static bool same_kind(const struct qwamos_gpu_audit_record *a,
-		      const struct qwamos_gpu_audit_record *b)
+static u64 key_of(const struct qwamos_gpu_audit_record *r)
 {
-	return a->event == b->event && a->operation == b->operation && a->reason == b->reason &&
-	       a->result == b->result && a->device_id == b->device_id && a->level == b->level &&
-	       (a->chain || a->uid == b->uid) &&
-	       ((a->event != QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED &&
-		 a->event != QWAMOS_GPU_EV_CALL_REFUSED) ||
-		a->asked == b->asked);
+	bool way = r->event == QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED ||
+		   r->event == QWAMOS_GPU_EV_CALL_REFUSED;
+
+	return (u64)(u8)r->event | (u64)(u8)r->operation << 8 | (u64)(u8)r->reason << 16 |
+	       (u64)(u8)r->level << 24 | (u64)(u16)r->result << 32 |
+	       (way ? (u64)(u16)r->asked << 48 : 0);
 }
 
-/**
- * qgpu_fold_flush() - turn what waits in a fold into a record, if the budget allows
- * @c: the chain, locked
- * @f: one of its folds
- *
- * Return: nothing waits there any more.
- */
-bool qgpu_fold_flush(struct qgpu_chain *c, struct qgpu_fold *f)
+static bool same_kind(const struct qgpu_fold *f, const struct qwamos_gpu_audit_record *r)
 {
-	if (!f->rec.count)
-		return true;
-	if (!take_token(c, &f->rec))
-		return false;
-	qgpu_audit_write(c, &f->rec);
-	f->rec.count = 0;
-	f->rec.flags = 0;
-	return true;
+	return f->key == key_of(r) && f->device_id == r->device_id &&
+	       (r->chain || f->uid == r->uid);
 }
 
-static void count_repeat(struct qgpu_fold *f, const struct qwamos_gpu_audit_record *rec)
+/* Put what is in a fold into the chain. Called with c->lock held. */
+static void write_fold(struct qgpu_chain *c, struct qgpu_fold *f)
 {
-	if (!f->rec.count)
-		f->rec.time_ns = rec->time_ns;
-	f->rec.last_ns = rec->last_ns;
-	if (!same_kind(&f->rec, rec))
-		f->rec.flags |= QWAMOS_GPU_RECORD_F_MIXED;
-	f->rec.asked = rec->asked;
-	f->rec.used = rec->used;
-	f->rec.limit = rec->limit;
-	f->rec.pid = rec->pid;
-	f->rec.uid = rec->uid;
-	memcpy(f->rec.comm, rec->comm, sizeof(rec->comm));
-	f->rec.count += rec->count;
+	struct qwamos_gpu_audit_record rec = {
+		.chain = c->id,
+		.time_ns = f->first_ns,
+		.last_ns = f->last_ns,
+		.count = f->count,
+		.device_id = f->device_id,
+		.asked = f->asked,
+		.used = f->used,
+		.limit = f->limit,
+		.event = f->event,
+		.operation = f->op,
+		.reason = f->reason,
+		.result = f->result,
+		.level = f->level,
+		.pid = f->pid,
+		.uid = f->uid,
+		.flags = f->flags,
+	};
+
+	memcpy(rec.vm_name, c->name, sizeof(rec.vm_name));
+	memcpy(rec.device_name, f->device_name, sizeof(rec.device_name));
+	memcpy(rec.comm, f->comm, sizeof(rec.comm));
+	qgpu_audit_write(c, &rec);
+	f->count = 0;
+	f->flags = 0;
+	f->start_ns = ktime_get_boottime_ns();
+}
+
+static void begin_fold(struct qgpu_fold *f, const struct qwamos_gpu_audit_record *r, u64 now)
+{
+	f->key = key_of(r);
+	f->device_id = r->device_id;
+	f->start_ns = now;
+	f->count = 0;
+	f->event = r->event;
+	f->op = r->operation;
+	f->reason = r->reason;
+	f->result = r->result;
+	f->level = r->level;
+	f->uid = r->uid;
+	f->flags = 0;
+	memcpy(f->device_name, r->device_name, sizeof(f->device_name));
+}
+
+static void count_repeat(struct qgpu_fold *f, const struct qwamos_gpu_audit_record *r)
+{
+	if (!same_kind(f, r))
+		f->flags |= QWAMOS_GPU_RECORD_F_MIXED;
+	if (!f->count)
+		f->first_ns = r->time_ns;
+	f->last_ns = r->last_ns;
+	f->asked = r->asked;
+	f->used = r->used;
+	f->limit = r->limit;
+	f->pid = r->pid;
+	f->uid = r->uid;
+	memcpy(f->comm, r->comm, sizeof(f->comm));
+	f->count += r->count;
 }
 
 /*
- * The fold of @rec's kind, or one to begin with it, or NULL: all are in use and too young. Called
- * with c->lock held.
+ * The fold of @r's kind, or one to begin with it, or NULL: all others are young, or something waits
+ * in them. Called with c->lock held.
  */
-static struct qgpu_fold *find_fold(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec)
+static struct qgpu_fold *find_fold(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *r,
+				   u64 now)
 {
 	struct qgpu_fold *f, *old = NULL;
 	u32 i;
 
 	if (!c->folds)
-		c->folds = kcalloc(QGPU_AUDIT_FOLDS, sizeof(*c->folds), GFP_NOWAIT | __GFP_NOWARN);
+		c->folds = qgpu_audit_page_get(true);
 	if (!c->folds)
 		return NULL;
 	for (i = 0; i < c->n_folds; i++) {
 		f = &c->folds[i];
-		if (same_kind(&f->rec, rec))
+		if (same_kind(f, r))
 			return f;
-		if (rec->time_ns - f->start_ns > QGPU_FOLD_NS)
+		if (!f->count && now - f->start_ns > FOLD_NS)
 			old = f;
 	}
-	return c->n_folds < QGPU_AUDIT_FOLDS ? &c->folds[c->n_folds++] : old;
+	if (c->n_folds < QGPU_AUDIT_FOLDS) {
+		old = &c->folds[c->n_folds++];
+		memset(old, 0, sizeof(*old));
+	}
+	return old;
 }
 
 /* Any fold of the same event: for what finds no fold of its own. Called with c->lock held. */
@@ -123,51 +177,90 @@ static struct qgpu_fold *catch_all(struct qgpu_chain *c, u32 event)
 	u32 i;
 
 	for (i = 0; i < c->n_folds; i++)
-		if (c->folds[i].rec.event == event)
+		if (c->folds[i].event == event)
 			return &c->folds[i];
 	return NULL;
-}
-
-static void begin_fold(struct qgpu_fold *f, const struct qwamos_gpu_audit_record *rec, u64 count)
-{
-	f->rec = *rec;
-	f->rec.count = count;
-	f->start_ns = rec->time_ns;
 }
 
 /**
  * qgpu_fold_enter() - put an event into the chain
  * @c: the chain, locked
- * @rec: the event
+ * @r: the event
  *
  * As a record, or as one that is counted in a fold and becomes part of a record when the second is
  * over and the budget allows. Return: something waits.
  */
-bool qgpu_fold_enter(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec)
+bool qgpu_fold_enter(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *r)
 {
-	struct qgpu_fold *f = find_fold(c, rec);
+	u64 now = ktime_get_boottime_ns();
+	struct qgpu_fold *f;
 
-	if (f && same_kind(&f->rec, rec) &&
-	    (rec->time_ns - f->start_ns <= QGPU_FOLD_NS || !qgpu_fold_flush(c, f))) {
-		count_repeat(f, rec);
-		return true;
-	}
-	if (f && !qgpu_fold_flush(c, f))
-		f = NULL;
-	if (take_token(c, rec)) {
-		if (f)
-			begin_fold(f, rec, 0);
-		qgpu_audit_write(c, rec);
+	lockdep_assert_held(&c->lock);
+	if (qgpu_audit_budget(r->event) == QGPU_BUDGET_FREE) {
+		qgpu_audit_write(c, r);
 		return false;
 	}
-	if (f) {
-		begin_fold(f, rec, rec->count);
+	f = find_fold(c, r, now);
+	if (f && f->key && same_kind(f, r) && (f->count || now - f->start_ns <= FOLD_NS)) {
+		count_repeat(f, r);
 		return true;
 	}
-	f = catch_all(c, rec->event);
+	/* The first of its kind. */
 	if (f)
-		count_repeat(f, rec);
+		begin_fold(f, r, now);
+	if (take_token(c, r->event)) {
+		qgpu_audit_write(c, r);
+		return false;
+	}
+	if (!f)
+		f = catch_all(c, r->event);
+	if (f)
+		count_repeat(f, r);
 	else
-		c->lost += rec->count;
+		c->lost += r->count;
 	return f;
+}
+
+/**
+ * qgpu_folds_flush() - turn what waits in folds into records
+ * @c: the chain, locked
+ * @why: which, and whether the budget counts
+ *
+ * Who has waited longest comes first, so that no kind keeps the budget from another.
+ */
+void qgpu_folds_flush(struct qgpu_chain *c, enum qgpu_flush why)
+{
+	bool spent[QGPU_BUDGETS] = {};
+	u64 now = ktime_get_boottime_ns();
+	struct qgpu_fold *f, *next;
+	u32 i;
+
+	lockdep_assert_held(&c->lock);
+	do {
+		next = NULL;
+		for (i = 0; i < c->n_folds; i++) {
+			f = &c->folds[i];
+			if (!f->count || spent[qgpu_audit_budget(f->event)] ||
+			    (why == QGPU_FLUSH_OLD && now - f->start_ns < FOLD_NS))
+				continue;
+			if (!next || f->first_ns < next->first_ns)
+				next = f;
+		}
+		if (next && (why == QGPU_FLUSH_END || take_token(c, next->event)))
+			write_fold(c, next);
+		else if (next)
+			spent[qgpu_audit_budget(next->event)] = true;
+	} while (next);
+}
+
+/** qgpu_folds_wait() - does anything wait in the folds of a chain, which is locked? */
+bool qgpu_folds_wait(const struct qgpu_chain *c)
+{
+	u32 i;
+
+	lockdep_assert_held(&c->lock);
+	for (i = 0; i < c->n_folds; i++)
+		if (c->folds[i].count)
+			return true;
+	return false;
 }

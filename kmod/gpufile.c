@@ -4,6 +4,7 @@
 #include <linux/module.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
+#include "audit.h"
 #include "device.h"
 #include "gpufile.h"
 #include "objects.h"
@@ -44,12 +45,24 @@ static int control_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/* Is there a record that AUDIT_READ on this file has not shown, up to the order @youngest? */
+static bool more_records(struct qgpu_file *f, u64 youngest)
+{
+	return READ_ONCE(f->audit_read) && youngest > (u64)atomic64_read(&f->audit_upto);
+}
+
 static __poll_t control_poll(struct file *file, poll_table *wait)
 {
 	struct qgpu_file *f = file->private_data;
+	__poll_t ret = 0;
 
 	poll_wait(file, &qgpu_registry_wq, wait);
-	return atomic64_read(&f->seen) != qgpu_registry_events() ? EPOLLIN | EPOLLRDNORM : 0;
+	poll_wait(file, &qgpu_audit_wq, wait);
+	if (atomic64_read(&f->seen) != qgpu_registry_events())
+		ret |= EPOLLIN | EPOLLRDNORM;
+	if (more_records(f, qgpu_audit_order()))
+		ret |= EPOLLPRI;
+	return ret;
 }
 
 const struct file_operations qgpu_control_fops = {
@@ -80,6 +93,9 @@ static __poll_t vm_poll(struct file *file, poll_table *wait)
 	__poll_t ret = 0;
 
 	poll_wait(file, &f->vm->wq, wait);
+	poll_wait(file, &qgpu_audit_wq, wait);
+	if (more_records(f, READ_ONCE(f->vm->chain->order)))
+		ret |= EPOLLIN | EPOLLRDNORM;
 	if (!qgpu_vm_live(f->vm))
 		ret |= EPOLLHUP;
 	if (f->kind == QGPU_FILE_MANAGE && READ_ONCE(f->vm->revoking))

@@ -19,6 +19,8 @@ struct qgpu_vm;
  * @vm: the VM, with a reference, NULL for the control device; constant
  * @holds: it keeps the VM alive; constant
  * @end_on_close: its close ends the VM; constant
+ * @audit_read: AUDIT_READ has been here
+ * @audit_upto: order up to which it has shown all that there was
  * @seen: registry changes that LIST_DEVICES on this file has shown; control device only
  */
 struct qgpu_file {
@@ -26,6 +28,8 @@ struct qgpu_file {
 	struct qgpu_vm *vm;
 	bool holds;
 	bool end_on_close;
+	bool audit_read;
+	atomic64_t audit_upto;
 	atomic64_t seen;
 };
 

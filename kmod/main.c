@@ -4,6 +4,7 @@
 #include <linux/module.h>
 #include "audit.h"
 #include "device.h"
+#include "events.h"
 #include "gpufile.h"
 #include "objects.h"
 #include "vm.h"
@@ -19,9 +20,12 @@ static int __init qgpu_init(void)
 {
 	int ret;
 
-	ret = qgpu_audit_init();
+	ret = qgpu_events_init();
 	if (ret)
 		return ret;
+	ret = qgpu_audit_init();
+	if (ret)
+		goto err_events;
 	ret = qgpu_vm_init();
 	if (ret)
 		goto err_audit;
@@ -44,6 +48,8 @@ err_vm:
 	qgpu_vm_exit();
 err_audit:
 	qgpu_audit_exit();
+err_events:
+	qgpu_events_exit();
 	return ret;
 }
 
@@ -58,6 +64,7 @@ static void __exit qgpu_exit(void)
 	qgpu_vm_exit();
 	qgpu_file_exit();
 	qgpu_audit_exit();
+	qgpu_events_exit();
 	if (atomic_read(&qgpu_objects))
 		pr_err("qwamos_gpu: unloaded, BUG: %d objects left\n", atomic_read(&qgpu_objects));
 	else

@@ -18,11 +18,14 @@ static u64 last_id; /* guarded by the registry lock */
 static atomic64_t events = ATOMIC64_INIT(1);
 static struct kmem_cache *dev_cache;
 
+static DECLARE_WORK(states_work, qgpu_dev_states_work_fn);
+
 /** qgpu_dev_changed() - tell those who poll the control device, and those who wait for a device */
 void qgpu_dev_changed(void)
 {
 	atomic64_inc(&events);
 	wake_up_all(&qgpu_registry_wq);
+	schedule_work(&states_work);
 }
 
 /** qgpu_registry_events() - counts changes */
@@ -225,6 +228,8 @@ static void dev_remove(struct device *dev)
 	if (d->gpu)
 		qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_REMOVED, QWAMOS_GPU_REASON_DEVICE_GONE,
 			       0);
+	if (d->told)
+		qgpu_dev_tell_state(d);
 	mutex_unlock(&qgpu_reg_lock);
 	cancel_delayed_work_sync(&d->clean_work);
 	cancel_delayed_work_sync(&d->revoke_work);
@@ -316,6 +321,7 @@ int qgpu_registry_init(void)
 	return 0;
 err_pci:
 	bus_unregister_notifier(&pci_bus_type, &pci_nb);
+	cancel_work_sync(&states_work);
 	forget_all();
 err_cache:
 	kmem_cache_destroy(dev_cache);
@@ -327,6 +333,7 @@ void qgpu_registry_exit(void)
 {
 	bus_unregister_notifier(&platform_bus_type, &platform_nb);
 	bus_unregister_notifier(&pci_bus_type, &pci_nb);
+	cancel_work_sync(&states_work);
 	forget_all();
 	qgpu_memory_exit();
 	kmem_cache_destroy(dev_cache);

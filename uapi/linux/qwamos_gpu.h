@@ -245,6 +245,7 @@ struct qwamos_gpu_hdr {
 #define QWAMOS_GPU_CAP_PASSTHROUGH (1ULL << 0) /* ATTACH, through qwamos_vfio_pci */
 #define QWAMOS_GPU_CAP_AUDIT	   (1ULL << 1) /* AUDIT_READ and AUDIT_HEAD */
 #define QWAMOS_GPU_CAP_HEIRS	   (1ULL << 2) /* a VM's processes stay its own anywhere */
+#define QWAMOS_GPU_CAP_NETLINK	   (1ULL << 4) /* linux/qwamos_gpu_netlink.h */
 #define QWAMOS_GPU_CAP_POLICY	   (1ULL << 3) /* CHECK, CHARGE, LEVEL_INFO, all of SET_POLICY */
 
 /**
@@ -340,10 +341,12 @@ struct qwamos_gpu_open {
  * @QWAMOS_GPU_VM_LIVE: alive
  * @QWAMOS_GPU_VM_ENDING: ended; its processes are being killed and its devices reset. Its name is
  *     free again
+ * @QWAMOS_GPU_VM_OVER: in netlink messages only: nothing is left of it
  */
 enum qwamos_gpu_vm_state {
 	QWAMOS_GPU_VM_LIVE = 1,
 	QWAMOS_GPU_VM_ENDING = 2,
+	QWAMOS_GPU_VM_OVER = 3,
 };
 
 /**
@@ -757,6 +760,7 @@ struct qwamos_gpu_new_use {
 #define QWAMOS_GPU_NEW_USE _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_NEW_USE)
 
 #include <linux/qwamos_gpu_audit.h>
+#include <linux/qwamos_gpu_netlink.h>
 #include <linux/qwamos_gpu_policy.h>
 
 #endif /* _UAPI_LINUX_QWAMOS_GPU_H */

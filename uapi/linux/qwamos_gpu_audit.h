@@ -168,6 +168,12 @@ struct qwamos_gpu_audit_record {
  * the last one's or the first one's.
  */
 #define QWAMOS_GPU_RECORD_F_MIXED (1U << 0)
+/*
+ * The record stood further back in the chain, with the same times, and was written anew when it
+ * would have been evicted there: as is done with all that no process can cause at will, as long as
+ * there is room for it. Who follows the log has had it before.
+ */
+#define QWAMOS_GPU_RECORD_F_CARRIED (1U << 1)
 
 /* AUDIT_READ: of the chain @chain only (0: the host's). */
 #define QWAMOS_GPU_AUDIT_F_CHAIN (1U << 0)
@@ -188,7 +194,12 @@ struct qwamos_gpu_audit_record {
  * @after: in: with F_AFTER; else 0
  * @event: in: only this &enum qwamos_gpu_event; 0: all
  * @__reserved: must be 0
- * @out_lost: out: records of the chains looked at that were evicted or never taken up
+ * @out_lost: out: records of the chains looked at that were evicted (and not carried forward), and
+ *     events never taken up
+ *
+ * poll() on the file that was read tells of more: on a VM's fd as POLLIN | POLLRDNORM, on the
+ * control fd, where that means the registry, as POLLPRI; until AUDIT_READ has read up to the
+ * youngest record. On a file on which AUDIT_READ has never succeeded it tells nothing of records.
  */
 struct qwamos_gpu_audit_read {
 	struct qwamos_gpu_hdr hdr;
@@ -212,8 +223,7 @@ struct qwamos_gpu_audit_read {
  *     boot id, chain ids mean something only within it, and it is in the genesis hash
  * @out_seq: out: number of the youngest record, 0: there never was one
  * @out_first: out: number of the oldest record that is kept; @out_seq + 1: none is
- * @out_lost: out: events that no record tells any more: evicted with their record, or never taken
- *     up
+ * @out_lost: out: records that were evicted (and not carried forward), and events never taken up
  * @out_hash: out: hash of record @out_seq, the genesis hash if there is none
  * @out_prev_hash: out: hash of the record before @out_first, the genesis hash if that is the first
  *

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Audit chains: order and hash. See audit.h. */
+#include <linux/ktime.h>
+#include <linux/sched.h>
+#include <linux/workqueue.h>
+#include <crypto/sha2.h>
+#include "audit.h"
+#include "events.h"
+#include "notes.h"
+
+#define HASHED_BYTES offsetof(struct qwamos_gpu_audit_record, hash)
+
+/* Who waits for records. */
+DECLARE_WAIT_QUEUE_HEAD(qgpu_audit_wq);
+
+/* Chains that have something to seal; a chain is in it once. */
+static LLIST_HEAD(seal_list);
+static u64 last_order; /* written under qgpu_audit_mutex */
+
+static void seal_work_fn(struct work_struct *work);
+static DECLARE_DELAYED_WORK(seal_work, seal_work_fn);
+
+/** qgpu_audit_order() - order of the youngest sealed record */
+u64 qgpu_audit_order(void)
+{
+	return READ_ONCE(last_order);
+}
+
+/**
+ * qgpu_audit_want_seal() - a chain has something to seal
+ * @c: the chain, not locked
+ * @soon: a record; else something waits to become one
+ *
+ * A chain in which something waits stays in the list, so that repeats find all done and touch
+ * nothing that other chains touch.
+ */
+void qgpu_audit_want_seal(struct qgpu_chain *c, bool soon)
+{
+	if (!test_bit(QGPU_CHAIN_QUEUED, &c->flags) &&
+	    !test_and_set_bit(QGPU_CHAIN_QUEUED, &c->flags)) {
+		llist_add(&c->seal_node, &seal_list);
+		schedule_delayed_work(&seal_work, HZ);
+	}
+	if (soon && !test_bit(QGPU_CHAIN_SOON, &c->flags) &&
+	    !test_and_set_bit(QGPU_CHAIN_SOON, &c->flags))
+		mod_delayed_work(system_wq, &seal_work, 0);
+}
+
+static struct qwamos_gpu_audit_record *find_seq(struct qgpu_chain *c, u64 seq)
+{
+	struct qgpu_audit_page *p;
+
+	list_for_each_entry_reverse(p, &c->pages, node)
+		if (p->first_seq <= seq)
+			return &p->rec[seq - p->first_seq];
+	return NULL;
+}
+
+/**
+ * qgpu_audit_seal_chain() - give its order and hash to every record that has none yet
+ * @c: the chain
+ * @why: which folds become records first
+ *
+ * Called with qgpu_audit_mutex held. Pages with unsealed records are not reused, so the record
+ * stays where it is while its hash is computed, and it is sent, with the chain unlocked.
+ */
+void qgpu_audit_seal_chain(struct qgpu_chain *c, enum qgpu_flush why)
+{
+	struct {
+		u8 prev[32];
+		struct qwamos_gpu_audit_record rec;
+	} in;
+	struct qwamos_gpu_audit_record *r;
+	u64 upto, lost;
+	bool any;
+
+	lockdep_assert_held(&qgpu_audit_mutex);
+	spin_lock(&c->lock);
+	qgpu_notes_collect(c, why != QGPU_FLUSH_OLD);
+	qgpu_folds_flush(c, why);
+	/* What comes meanwhile is for the next time: a flood must not keep the mutex. */
+	upto = c->seq;
+	any = c->sealed < upto;
+	while (c->sealed < upto) {
+		r = find_seq(c, c->sealed + 1);
+		if (WARN_ON_ONCE(!r))
+			break;
+		r->order = last_order + 1;
+		memcpy(in.prev, c->head_hash, sizeof(in.prev));
+		in.rec = *r;
+		spin_unlock(&c->lock);
+		sha256((u8 *)&in, sizeof(in.prev) + HASHED_BYTES, in.rec.hash);
+		cond_resched();
+		spin_lock(&c->lock);
+		memcpy(r->hash, in.rec.hash, sizeof(r->hash));
+		memcpy(c->head_hash, in.rec.hash, sizeof(c->head_hash));
+		c->sealed++;
+		WRITE_ONCE(c->order, in.rec.order);
+		lost = c->lost;
+		spin_unlock(&c->lock);
+		WRITE_ONCE(last_order, in.rec.order);
+		qgpu_events_record(&in.rec, lost);
+		spin_lock(&c->lock);
+	}
+	spin_unlock(&c->lock);
+	if (any && wq_has_sleeper(&qgpu_audit_wq))
+		wake_up_all(&qgpu_audit_wq);
+}
+
+static bool anything_waits(struct qgpu_chain *c)
+{
+	bool any;
+
+	spin_lock(&c->lock);
+	any = qgpu_notes_wait(c) || qgpu_folds_wait(c);
+	spin_unlock(&c->lock);
+	return any;
+}
+
+static void seal_work_fn(struct work_struct *work)
+{
+	struct llist_node *todo = llist_reverse_order(llist_del_all(&seal_list));
+	struct qgpu_chain *c, *n;
+	bool again = false;
+
+	mutex_lock(&qgpu_audit_mutex);
+	llist_for_each_entry_safe(c, n, todo, seal_node) {
+		/* Whatever comes from here on puts the chain into the list anew. */
+		clear_bit(QGPU_CHAIN_SOON, &c->flags);
+		clear_bit(QGPU_CHAIN_QUEUED, &c->flags);
+		smp_mb__after_atomic();
+		qgpu_audit_seal_chain(c, QGPU_FLUSH_OLD);
+		if (!anything_waits(c))
+			continue;
+		again = true;
+		if (!test_and_set_bit(QGPU_CHAIN_QUEUED, &c->flags))
+			llist_add(&c->seal_node, &seal_list);
+	}
+	if (qgpu_audit_crowded())
+		qgpu_audit_evict();
+	mutex_unlock(&qgpu_audit_mutex);
+	if (again)
+		schedule_delayed_work(&seal_work, HZ / 4);
+}
+
+/** qgpu_audit_seal_exit() - nothing may audit any more */
+void qgpu_audit_seal_exit(void)
+{
+	cancel_delayed_work_sync(&seal_work);
+}

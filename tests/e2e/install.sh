@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/tap.sh
 make="make --no-print-directory DEPS=0"
 
-echo "1..21"
+echo "1..23"
 $make install "DESTDIR=$dir/root" PREFIX=/usr >"$dir/out" 2>&1
 check "make install" [ $? = 0 ]
 for f in bin/qwamos-gpu bin/qwamos-vfio bin/qwamos-vm lib/libqwamos-gpu.so.0 \
@@ -32,6 +32,11 @@ gcc -o "$dir/x" "$dir/x.c" $flags >"$dir/out" 2>&1
 check "a program is built with what was installed" env "LD_LIBRARY_PATH=$dir/root/usr/lib" "$dir/x"
 check "the library shows its own functions only" \
 	[ -z "$(nm -D --defined-only "$dir/root/usr/lib/libqwamos-gpu.so.0" | awk '$2 == "T"' | grep -v ' qgpu_')" ]
+grep -oE '\bqgpu_[a-z_]+\(' "$dir/root/usr/include/libqwamos-gpu.h" | tr -d '(' | sort -u >"$dir/header"
+nm -D --defined-only "$dir/root/usr/lib/libqwamos-gpu.so.0" |
+	awk '$2 == "T" { sub("@.*", "", $3); print $3 }' | sort >"$dir/library"
+check "and all that its header has" diff "$dir/header" "$dir/library"
+check "which are some" [ -s "$dir/header" ]
 
 $make uninstall "DESTDIR=$dir/root" PREFIX=/usr >"$dir/out" 2>&1
 check "make uninstall" [ $? = 0 ]

@@ -3,6 +3,8 @@
 #include "cmd/qwamos-gpu.h"
 
 static const struct cmd commands[] = {
+	{ "detect", gpu_detect,
+	  "detect [--json] [--no-probe] [--root DIR]\n\t\twhich GPUs there are, and how VMs can use them" },
 	{ "info", gpu_info, "info [--json]\n\t\tthe kernel module: version, limits, devices, VMs" },
 	{ "policy", gpu_policy, "policy [LEVEL] [--json]\n\t\twhat each trust level allows" },
 	{ "vm", gpu_vm,

@@ -19,6 +19,8 @@
 /* check: it could not be asked. (1: not allowed.) */
 #define EXIT_NOT_ASKED 3
 
+/** gpu_detect() - qwamos-gpu detect */
+int gpu_detect(int argc, char **argv);
 /** gpu_info() - qwamos-gpu info */
 int gpu_info(int argc, char **argv);
 /** gpu_policy() - qwamos-gpu policy */

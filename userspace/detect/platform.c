@@ -22,10 +22,16 @@ static const char *const gpu_compatibles[] = {
 	"vivante,gc",
 };
 
+/* And what it calls what serves one: its IOMMU, its power controller. */
+static const char *const no_gpus[] = { "qcom,adreno-smmu*", "qcom,adreno-gmu*" };
+
 static bool is_gpu(const char *compatible)
 {
 	size_t i;
 
+	for (i = 0; i < sizeof(no_gpus) / sizeof(no_gpus[0]); i++)
+		if (!fnmatch(no_gpus[i], compatible, 0))
+			return false;
 	for (i = 0; i < sizeof(gpu_compatibles) / sizeof(gpu_compatibles[0]); i++)
 		if (!fnmatch(gpu_compatibles[i], compatible, 0))
 			return true;

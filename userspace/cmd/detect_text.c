@@ -149,6 +149,8 @@ static void print_queues(const struct json_object *dev)
 
 	for (i = 0; i < qjson_len(list); i++) {
 		q = qjson_at(list, i);
+		if (!json_object_is_type(q, json_type_object))
+			continue;
 		printf("    %2" PRId64 " queues:", qjson_get_int(q, "queues", 0));
 		json_object_object_foreach((struct json_object *)q, name, value)
 			if (json_object_is_type(value, json_type_boolean) &&

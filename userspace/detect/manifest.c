@@ -67,7 +67,7 @@ void qmanifest_retry(struct qdetect *d, const struct qmanifest *m, const struct 
 {
 	struct qprobe **probes;
 	char **list;
-	size_t i, n;
+	size_t i, n, bad = 0;
 
 	/* A captured report is not run again; with one driver, there is none to find. */
 	list = d->o->root || failed->end == QPROBE_NOT_STARTED ? (n = 0, NULL) : find_all(m, &n);
@@ -87,8 +87,11 @@ void qmanifest_retry(struct qdetect *d, const struct qmanifest *m, const struct 
 			take(d, out, probes[i]);
 		else
 			note(d, m, list[i], probes[i]);
+		bad += probes[i]->end != QPROBE_DONE;
 		qprobe_free(probes[i]);
 	}
+	if (!bad)
+		note(d, m, NULL, failed);
 	free(probes);
 	qdetect_free_names(list, n);
 }

@@ -26,6 +26,10 @@
 #define MAX_PRINTED (1 << 20)
 /* Probes that are waited for at once, and the most drivers that are tried one by one. */
 #define MAX_PROBES 32
+/* How long the end of a killed process is waited for. */
+#define KILL_MS 500
+/* The last line of a report. */
+#define DONE "{\"done\":true}\n"
 
 static int64_t now_ms(void)
 {
@@ -140,7 +144,7 @@ struct qprobe *qprobe_start(const char *helper, const char *what, const char *dr
 /* Takes the lines of the report, each a document; a line that was broken off is left out. */
 static void take_lines(struct qprobe *p)
 {
-	struct json_object *line;
+	struct json_object *line, *device;
 	char *at = p->text, *end;
 	const char *stage;
 	bool done = false;
@@ -148,7 +152,9 @@ static void take_lines(struct qprobe *p)
 	for (; (end = memchr(at, '\n', p->text + p->len - at)); at = end + 1) {
 		*end = '\0';
 		line = json_tokener_parse(at);
-		if (!json_object_is_type(line, json_type_object)) {
+		device = qjson_get(line, "device");
+		if (!json_object_is_type(line, json_type_object) ||
+		    (device && !json_object_is_type(device, json_type_object))) {
 			json_object_put(line);
 			p->end = QPROBE_GARBAGE;
 			return;
@@ -165,14 +171,15 @@ static void take_lines(struct qprobe *p)
 
 static void stop(struct qprobe *p, enum qprobe_end end)
 {
-	int status;
+	int i, status;
 
 	if (!p->pid)
 		return;
 	kill(-p->pid, SIGKILL);
 	kill(p->pid, SIGKILL);
-	while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
-		;
+	/* One that a driver holds in the kernel does not even end then; nobody waits for it. */
+	for (i = 0; i < KILL_MS && waitpid(p->pid, &status, WNOHANG) != p->pid; i++)
+		poll(NULL, 0, 1);
 	p->pid = 0;
 	p->end = end;
 }
@@ -222,6 +229,9 @@ static void take_report(struct qprobe *p)
 	p->len += n;
 	if (p->len > MAX_REPORT)
 		stop(p, QPROBE_FLOOD);
+	/* A process that a driver has left behind may hold the pipe: its end is not waited for. */
+	else if (memmem(p->text, p->len, DONE, strlen(DONE)))
+		stop(p, QPROBE_DONE);
 }
 
 static void take_chatter(struct qprobe *p)

@@ -223,9 +223,9 @@ says 1 "nothing.yaml: No such file" "a config that is not there is refused"
 sed 's/passthrough/pasthrough/' "$dir/vm.yaml" >"$dir/bad.yaml"
 run qwamos-vm start "$dir/bad.yaml"
 says 1 "bad.yaml:6:16: error: gpu.access_mode: 'pasthrough' found; accepted: virtio, passthrough" "a wrong value is told with its place"
-sed 's/passthrough/virtio/' "$dir/vm.yaml" >"$dir/bad.yaml"
+{ cat "$dir/vm.yaml"; echo 'network: {mode: bridge, bridge: br0}'; } >"$dir/bad.yaml"
 run qwamos-vm start "$dir/bad.yaml"
-says 1 "'virtio' can't be started yet: only passthrough" "virtio is refused, not started without a word"
+says 1 "bad.yaml:9:17: error: network.mode: VMs on a bridge can't be started yet" "a bridge is refused, not started without a word"
 { cat "$dir/vm.yaml"; echo 'qemu_extra_args: ["-device", "vfio-pci,host=00:02.0"]'; } >"$dir/bad.yaml"
 run qwamos-vm start "$dir/bad.yaml"
 says 1 "bad.yaml:9:30: error: qemu_extra_args: 'vfio-pci,host=00:02.0' found; not accepted" "an argument that adds a device is refused"
@@ -246,8 +246,12 @@ check "--dry-run --json names the whole group" json "$dir/out" "d['devices'] == 
 check "and QEMU's arguments have it" json "$dir/out" "[a.split(',')[1] for a in d['qemu'] if a.startswith('vfio-pci,')] == ['host=$pair', 'host=$edu']"
 check "--dry-run has touched nothing" test "$(driver "$pair")" = bochs-drm
 sed "s/system/high/" "$dir/vm.yaml" >"$dir/high.yaml"
+run qwamos-vm start "$dir/high.yaml" --dry-run --json
+says 0 "passthrough can't be had: only the trust level system allows it; falls back to virtio" "the level high gets virtio instead of passthrough"
+check "and no device" grep -q '"devices": *\[ *\]' "$dir/out"
+echo '  fallback: false' >>"$dir/high.yaml"
 run qwamos-vm start "$dir/high.yaml"
-says 1 "LEVEL" "the level high is refused passthrough"
+says 1 "passthrough can't be had: only the trust level system allows it; and 'fallback' is false" "fallback: false: it is refused"
 qvm=$(command -v qwamos-vm)
 PATH=/nonexistent run "$qvm" start "$dir/vm.yaml"
 says 1 "qemu-system-x86_64 is not installed" "a QEMU that is not installed is told"
@@ -306,6 +310,29 @@ check "after the rest was put back" grep -q "putting back what VM v has left" "$
 run qwamos-vm stop v --now
 says 0 "" "stop"
 wait $vm
+
+# Without a device: virtio after a fallback, and a VM without any GPU.
+sed "/device:/d; s/system/medium/" "$dir/vm.yaml" >"$dir/virtio.yaml"
+cp "$dir/vm.yaml" "$dir/keep.yaml"
+cp "$dir/virtio.yaml" "$dir/vm.yaml"
+check "start: virtio runs" vm_up
+run qwamos-gpu vm list
+says 0 "v +medium +live +0 +0" "and has no device"
+check "QEMU has the adapter, and its quota" sh -c "tr '\\0' '\\n' </proc/$(vmm)/cmdline | grep -q '^virtio-gpu-pci,.*max_hostmem=536870912'"
+run qwamos-gpu audit --vm v --event MODE_FALLBACK
+says 0 "v MODE_FALLBACK: .*passthrough.*virtio" "the fallback is in the audit log"
+run qwamos-vm stop v --now
+says 0 "" "stop"
+wait $vm
+sed '/^gpu:/,$d' "$dir/keep.yaml" >"$dir/vm.yaml"
+check "start: a VM without a gpu section runs" vm_up
+run qwamos-gpu vm list
+says 0 "v +none +live +0 +0" "and has no policy"
+check "nor an adapter" sh -c "! tr '\\0' '\\n' </proc/$(vmm)/cmdline | grep -E '^(virtio-gpu|VGA|vfio)'"
+run qwamos-vm stop v --now
+says 0 "" "stop"
+wait $vm
+cp "$dir/keep.yaml" "$dir/vm.yaml"
 run qwamos-vfio unbind "$bochs"
 says 0 "" "the GPU is given back"
 check "and on its driver" test "$(driver "$bochs")" = bochs-drm

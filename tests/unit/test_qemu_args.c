@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <linux/qwamos_gpu.h>
 
 #include "qemu/args.h"
+#include "qemu/caps.h"
 #include "util/mem.h"
 
 static struct qconfig small(void)
@@ -19,20 +21,58 @@ static struct qconfig small(void)
 				 .machine = QMACHINE_Q35,
 				 .gic_version = 3,
 				 .cores = 1,
-				 .memory_mib = 256 };
+				 .memory_mib = 256,
+				 .persistent = 1 };
+}
+
+static struct qemu_caps caps_of(const struct qconfig *c)
+{
+	struct qemu_caps caps;
+	struct qerr err;
+
+	if (qemu_caps_read(c->machine == QMACHINE_VIRT ? "tests/data/qemu/7.2-aarch64.json"
+						       : "tests/data/qemu/7.2-x86_64.json",
+			   &caps, &err))
+		fail_msg("%s", err.msg);
+	return caps;
+}
+
+static char *line_on(const struct qconfig *c, const struct qemu_host *h)
+{
+	struct qemu_caps caps = caps_of(c);
+	struct qdiags d = { 0 };
+	struct qemu_plan p;
+	struct qemu_args a;
+	char *text;
+
+	assert_int_equal(qemu_plan(c, &caps, h, &p, &d), 0);
+	qemu_args_build(c, h, &p, &a);
+	assert_null(a.v[a.n]);
+	text = qemu_args_text(&a);
+	qemu_args_free(&a);
+	qemu_plan_free(&p);
+	qdiags_free(&d);
+	qemu_caps_free(&caps);
+	return text;
 }
 
 static char *line(const struct qconfig *c, const char *const *devices, size_t n)
 {
-	struct qemu_host h = { .devices = devices, .n_devices = n, .qmp_fd = 5 };
-	struct qemu_args a;
-	char *text;
+	const struct qemu_host h = { .devices = devices, .n_devices = n, .qmp_fd = 5 };
 
-	qemu_args_build(c, &h, &a);
-	assert_null(a.v[a.n]);
-	text = qemu_args_text(&a);
-	qemu_args_free(&a);
-	return text;
+	return line_on(c, &h);
+}
+
+/* With a GPU that is passed through. */
+static struct qconfig given(void)
+{
+	struct qconfig c = small();
+
+	c.gpu = true;
+	c.gpu_enabled = 1;
+	c.access = QACCESS_PASSTHROUGH;
+	c.level = QWAMOS_GPU_LEVEL_SYSTEM;
+	return c;
 }
 
 static void assert_has(const char *text, const char *part)
@@ -50,7 +90,7 @@ static void assert_lacks(const char *text, const char *part)
 static void whole_line(void **state)
 {
 	static const char *const devices[] = { "0000:01:00.0" };
-	struct qconfig c = small();
+	struct qconfig c = given();
 	char *text;
 
 	c.kernel = (char *)"/boot/it's here";
@@ -60,12 +100,13 @@ static void whole_line(void **state)
 		text,
 		"qemu-system-x86_64 -nodefaults -no-user-config -name guest=a "
 		"-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny "
-		"-machine q35 -accel tcg -cpu max -smp 1 -m 256 -display none -vga none -nic none "
+		"-machine q35 -accel tcg -cpu max -smp 1 -m 256 "
 		"-chardev stdio,id=serial0,signal=off -serial chardev:serial0 "
 		"-chardev socket,id=qmp0,fd=5 -mon chardev=qmp0,mode=control "
-		"-kernel '/boot/it'\\''s here' -append 'console=ttyS0 quiet' "
-		"-device pcie-root-port,id=gpu-port1,chassis=1,slot=1 "
-		"-device vfio-pci,host=0000:01:00.0,id=gpu0,bus=gpu-port1,addr=00.0");
+		"-kernel '/boot/it'\\''s here' -append 'console=ttyS0 quiet' -nic none "
+		"-display none -vga none -device pcie-root-port,id=gpu-port1,chassis=1,slot=1 "
+		"-device vfio-pci,host=0000:01:00.0,id=gpu0,bus=gpu-port1,addr=00.0 "
+		"-device pcie-root-port,id=gpu-port2,chassis=2,slot=2");
 	free(text);
 }
 
@@ -74,7 +115,7 @@ static void groups(void **state)
 {
 	static const char *const devices[] = { "0000:01:00.0", "0000:01:00.1", "0000:01:00.3",
 					       "0000:02:00.0", "0001:02:00.0" };
-	struct qconfig c = small();
+	struct qconfig c = given();
 	char *text = line(&c, devices, 5);
 
 	assert_has(text,
@@ -84,7 +125,9 @@ static void groups(void **state)
 	assert_has(text, "vfio-pci,host=0000:02:00.0,id=gpu3,bus=gpu-port2,addr=00.0 ");
 	assert_has(text, "vfio-pci,host=0001:02:00.0,id=gpu4,bus=gpu-port3,addr=00.0");
 	assert_has(text, "id=gpu-port3,chassis=3,slot=3");
-	assert_lacks(text, "gpu-port4");
+	/* One more, for a device that comes later. */
+	assert_has(text, "id=gpu-port4,chassis=4,slot=4");
+	assert_lacks(text, "gpu-port5");
 	free(text);
 }
 
@@ -109,27 +152,31 @@ static void machines(void **state)
 	text = line(&c, NULL, 0);
 	assert_has(text, "-accel kvm -cpu host,+neon,+ssse3 ");
 	free(text);
+	/* Where KVM does not work, TCG; and a CPU that it can be. */
+	c.cpu_model = (char *)"host";
+	text = line_on(&c, &(struct qemu_host){ .qmp_fd = -1, .no_kvm = "it is broken" });
+	assert_has(text, "-accel tcg -cpu max,+neon,+ssse3 ");
+	free(text);
 }
 
 /* A comma in a value of the config can't begin an option of QEMU's. */
 static void commas(void **state)
 {
-	struct qemu_host h = { .qmp_fd = -1, .serial = "/tmp/a,b" };
+	const struct qemu_host h = { .qmp_fd = -1, .serial = "/tmp/a,b" };
 	struct qconfig c = small();
-	struct qemu_args a;
 	char *text;
 
 	c.disk = (char *)"/vms/a,readonly=on";
 	c.disk_format = (char *)"raw,x=y";
-	c.cpu_model = (char *)"max,x";
-	qemu_args_build(&c, &h, &a);
-	text = qemu_args_text(&a);
+	c.cpu_features = (struct qconfig_list){
+		&(struct qconfig_word){ .text = (char *)"avx,x" }, 1
+	};
+	text = line_on(&c, &h);
 	assert_has(text, "file=/vms/a,,readonly=on,format=raw,,x=y ");
-	assert_has(text, "-cpu max,,x ");
+	assert_has(text, "-cpu max,+avx,,x ");
 	assert_has(text, "file,id=serial0,path=/tmp/a,,b ");
 	assert_lacks(text, "qmp0");
 	free(text);
-	qemu_args_free(&a);
 }
 
 /* Checks qemu_extra_args given as words, and returns how many errors; @d: out, or NULL. */
@@ -231,7 +278,7 @@ static void extra_in_line(void **state)
 
 	c.extra_args = (struct qconfig_list){ v, 6 };
 	text = line(&c, NULL, 0);
-	assert_has(text, "mode=control -rtc base=utc -usb");
+	assert_has(text, "-vga none -rtc base=utc -usb");
 	assert_lacks(text, "nographic");
 	assert_lacks(text, "mon:stdio");
 	free(text);

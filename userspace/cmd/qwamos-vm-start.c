@@ -14,11 +14,12 @@
 #include "config/config.h"
 #include "lib/libqwamos-gpu.h"
 #include "qemu/args.h"
+#include "qemu/caps.h"
 #include "qemu/qmp.h"
 #include "util/json.h"
 #include "util/mem.h"
 #include "vfio/vfio.h"
-#include "vm/pick.h"
+#include "vm/host.h"
 #include "vm/vm.h"
 
 /*
@@ -50,11 +51,8 @@ struct start {
 	struct qconfig config;
 	struct qdiags diags;
 	char path[PATH_MAX]; /* of the config */
-	const char **devices; /* as asked for, in full */
-	size_t n_devices;
-	char picked[QPCI_ADDR_LEN];
-	char (*endpoints)[QPCI_ADDR_LEN]; /* all that comes with them */
-	size_t n_endpoints;
+	struct qvm_host host;
+	struct qemu_plan plan;
 	struct qmp *qmp;
 	struct qvm vm;
 	enum { RUNNING, POWERDOWN, QUIT, KILLED } stage;
@@ -69,10 +67,29 @@ static int64_t now_ms(void)
 	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
+static void tell(struct start *s, size_t from)
+{
+	char *line;
+
+	for (; from < s->diags.n; from++) {
+		line = qdiag_format(&s->diags, &s->diags.list[from]);
+		fprintf(stderr, "%s\n", line);
+		free(line);
+	}
+}
+
+/* Return: 0 or an exit status. */
+static int strict(const struct start *s)
+{
+	if (s->strict && qdiags_count(&s->diags, QDIAG_WARNING))
+		return cmd_fail("%s is not started: --strict turns warnings into errors",
+				s->config.name);
+	return 0;
+}
+
 /* Reads the config; return: 0 or an exit status. */
 static int load(struct start *s, const char *file)
 {
-	size_t i;
 	int bad;
 
 	if (!realpath(file, s->path))
@@ -81,53 +98,42 @@ static int load(struct start *s, const char *file)
 	if (!bad)
 		bad = qconfig_startable(&s->config, &s->diags) |
 		      qemu_extra_check(&s->config, &s->diags);
-	for (i = 0; i < s->diags.n; i++) {
-		char *line = qdiag_format(&s->diags, &s->diags.list[i]);
-
-		fprintf(stderr, "%s\n", line);
-		free(line);
-	}
+	tell(s, 0);
 	if (bad)
 		return cmd_fail("%s can't be started", s->config.name ? s->config.name : file);
-	if (s->strict && qdiags_count(&s->diags, QDIAG_WARNING))
-		return cmd_fail("%s is not started: --strict turns warnings into errors",
-				s->config.name);
-	return 0;
+	return strict(s);
 }
 
-static int find_devices(struct start *s)
+/* What it gets of this computer and this QEMU; return: 0 or an exit status. */
+static int plan(struct start *s)
 {
-	struct qconfig_list *l = &s->config.devices;
+	size_t told = s->diags.n;
+	struct qemu_caps caps;
 	struct qerr err;
-	size_t i;
+	int ret;
 
-	s->devices = qmem_calloc(l->n + 1, sizeof(*s->devices));
-	for (i = 0; i < l->n; i++)
-		s->devices[i] = l->v[i].text;
-	s->n_devices = l->n;
-	if (!l->n) {
-		if (qvm_pick_gpu(s->picked, &err))
-			return cmd_fail("%s", err.msg);
-		s->devices[0] = s->picked;
-		s->n_devices = 1;
-	}
-	if (qvm_endpoints(s->devices, s->n_devices, &s->endpoints, &s->n_endpoints, &err))
+	if (qvm_host_gather(&s->config, &s->host, &err))
 		return cmd_fail("%s", err.msg);
-	return 0;
+	s->host.h.serial = s->serial;
+	if (qemu_caps_get(qemu_program(&s->config), &caps, &err))
+		return cmd_fail("%s", err.msg);
+	ret = qemu_plan(&s->config, &caps, &s->host.h, &s->plan, &s->diags);
+	qemu_caps_free(&caps);
+	tell(s, told);
+	if (ret)
+		return cmd_fail("%s can't be started", s->config.name);
+	return strict(s);
 }
 
 static void build(struct start *s, int qmp_fd, struct qemu_args *a)
 {
-	const char **addrs = qmem_calloc(s->n_endpoints + 1, sizeof(*addrs));
-	struct qemu_host h = {
-		.devices = addrs, .n_devices = s->n_endpoints, .qmp_fd = qmp_fd, .serial = s->serial
-	};
-	size_t i;
+	s->host.h.qmp_fd = qmp_fd;
+	qemu_args_build(&s->config, &s->host.h, &s->plan, a);
+}
 
-	for (i = 0; i < s->n_endpoints; i++)
-		addrs[i] = s->endpoints[i];
-	qemu_args_build(&s->config, &h, a);
-	free(addrs);
+static bool passthrough(const struct start *s)
+{
+	return s->plan.gpu.got == QACCESS_PASSTHROUGH;
 }
 
 static struct json_object *plan_json(const struct start *s, const struct qemu_args *a,
@@ -140,8 +146,8 @@ static struct json_object *plan_json(const struct start *s, const struct qemu_ar
 	qjson_add_str(o, "config", s->path);
 	qjson_add_str(o, "level", qgpu_level_name(s->config.level));
 	list = qjson_add(o, "devices", qjson_arr());
-	for (i = 0; i < s->n_endpoints; i++)
-		qjson_push_str(list, s->endpoints[i]);
+	for (i = 0; passthrough(s) && i < s->host.h.n_devices; i++)
+		qjson_push_str(list, s->host.h.devices[i]);
 	qjson_add(o, "bind", json_object_get(bind));
 	list = qjson_add(o, "qemu", qjson_arr());
 	for (i = 0; i < a->n; i++)
@@ -156,8 +162,10 @@ static void plan_print(const struct start *s, const struct qemu_args *a, struct 
 	size_t i;
 
 	printf("VM %s, level %s, would get:", s->config.name, qgpu_level_name(s->config.level));
-	for (i = 0; i < s->n_endpoints; i++)
-		printf(" %s", s->endpoints[i]);
+	for (i = 0; passthrough(s) && i < s->host.h.n_devices; i++)
+		printf(" %s", s->host.h.devices[i]);
+	if (!passthrough(s))
+		printf(" %s", s->plan.gpu.model ? s->plan.gpu.model : "no GPU");
 	puts(qjson_len(steps) ? "\nto bind:" : "\nnothing to bind");
 	for (i = 0; i < qjson_len(steps); i++)
 		printf("  %s\n", qjson_get_str(qjson_at(steps, i), "text"));
@@ -175,7 +183,9 @@ static int dry_run(struct start *s)
 
 	/* Some number, for the socket is made only when it is started. */
 	build(s, 3, &a);
-	qvfio_bind(s->devices, s->n_devices, &o, &r);
+	memset(&r, 0, sizeof(r));
+	if (passthrough(s))
+		qvfio_bind(s->host.asked, s->host.n_asked, &o, &r);
 	if (s->json) {
 		doc = plan_json(s, &a, r.doc);
 		ret = qjson_print(stdout, doc) ? EXIT_FAILED : 0;
@@ -267,9 +277,28 @@ static int spawn(struct start *s, struct qerr *err)
 	return ret;
 }
 
-/* The gpu section as a policy; what it does not say is the level's. */
-static void policy_of(const struct qconfig *c, struct qwamos_gpu_set_policy *req)
+/* &enum qwamos_gpu_mode of an access mode. */
+static uint32_t mode_of(int access)
 {
+	static const uint32_t modes[] = {
+		[QACCESS_VIRTIO] = QWAMOS_GPU_MODE_VIRTIO,
+		[QACCESS_PASSTHROUGH] = QWAMOS_GPU_MODE_PASSTHROUGH,
+		[QACCESS_SOFTWARE] = QWAMOS_GPU_MODE_SOFTWARE,
+		[QACCESS_NONE] = QWAMOS_GPU_MODE_NONE,
+	};
+
+	return modes[access];
+}
+
+/*
+ * The gpu section as a policy; what it does not say is the level's. Without one, the VM has no
+ * policy, and everything is denied to it.
+ */
+static void policy_of(const struct qconfig *c, const struct qemu_gpu *g,
+		      struct qwamos_gpu_set_policy *req)
+{
+	if (!g->section)
+		return;
 	req->mask = QWAMOS_GPU_POLICY_LEVEL | QWAMOS_GPU_POLICY_PRIORITY;
 	req->level = c->level;
 	req->priority = c->priority;
@@ -287,6 +316,10 @@ static void policy_of(const struct qconfig *c, struct qwamos_gpu_set_policy *req
 		req->narrow |= QWAMOS_GPU_NARROW_NO_COMPUTE;
 	if (req->narrow)
 		req->mask |= QWAMOS_GPU_POLICY_NARROW;
+	req->mask |= QWAMOS_GPU_POLICY_MODE;
+	req->mode_asked = mode_of(g->asked);
+	req->mode_got = mode_of(g->got);
+	req->mode_reason = g->why;
 }
 
 static int run(struct start *s)
@@ -294,8 +327,8 @@ static int run(struct start *s)
 	struct qvm_opts o = {
 		.name = s->config.name,
 		.words = { "gpu.vram_limit_mb", "gpu.compute_share_percent", "a guarantee of" },
-		.devices = s->devices,
-		.n_devices = s->n_devices,
+		.devices = s->host.asked,
+		.n_devices = passthrough(s) ? s->host.n_asked : 0,
 		.config = s->path,
 		.flags = s->yes ? QVM_F_YES : 0,
 		.say = cmd_say,
@@ -306,7 +339,7 @@ static int run(struct start *s)
 	struct qerr err = { 0 }, end_err = { 0 };
 	int ret, status = EXIT_FAILED;
 
-	policy_of(&s->config, &o.policy);
+	policy_of(&s->config, &s->plan.gpu, &o.policy);
 	qvm_signals();
 	ret = qvm_setup(&s->vm, &o, &err);
 	if (!ret)
@@ -369,11 +402,11 @@ int vm_start(int argc, char **argv)
 		return cmd_wrong(&line, "--json is for --dry-run");
 	ret = load(&s, argv[at]);
 	if (!ret)
-		ret = find_devices(&s);
+		ret = plan(&s);
 	if (!ret)
 		ret = s.dry_run ? dry_run(&s) : run(&s);
-	free(s.devices);
-	free(s.endpoints);
+	qemu_plan_free(&s.plan);
+	qvm_host_free(&s.host);
 	qconfig_free(&s.config);
 	qdiags_free(&s.diags);
 	return ret;

@@ -245,33 +245,33 @@ const char *qconfig_access_name(int access)
 	return names[access];
 }
 
-static void check_file(const char *path, const char *key, struct qmark at, struct qdiags *d)
+static void check_file(const char *path, const char *key, struct qmark at, enum qdiag_kind kind,
+		       struct qdiags *d)
 {
 	if (path && access(path, R_OK))
-		qdiag_add(d, QDIAG_ERROR, at, key, "%s: %s", path, strerror(errno));
+		qdiag_add(d, kind, at, key, "%s: %s", path, strerror(errno));
+}
+
+void qconfig_missing(const struct qconfig *c, enum qdiag_kind kind, struct qdiags *d)
+{
+	const char *disk = qconfig_where(c, "storage.disk_image").line
+				   ? "storage.disk_image"
+				   : "hardware.disk.primary.path";
+
+	check_file(c->kernel, "boot.kernel", c->at.kernel, kind, d);
+	check_file(c->initrd, "boot.initrd", c->at.initrd, kind, d);
+	check_file(c->disk, disk, c->at.disk, kind, d);
 }
 
 int qconfig_startable(const struct qconfig *c, struct qdiags *d)
 {
 	size_t before = qdiags_count(d, QDIAG_ERROR);
 
-	if (!c->gpu || !c->gpu_enabled)
-		qdiag_add(d, QDIAG_ERROR, c->at.gpu, "gpu.enabled",
-			  "VMs without a GPU of their own can't be started yet: only "
-			  "'enabled: true' with 'access_mode: passthrough'");
-	else if (c->access != QACCESS_PASSTHROUGH)
-		qdiag_add(d, QDIAG_ERROR, c->at.access, "gpu.access_mode",
-			  "'%s' can't be started yet: only passthrough",
-			  qconfig_access_name(c->access));
-	if (c->net != QNET_AIRGAPPED)
+	if (c->net == QNET_BRIDGE || (c->net == QNET_ISOLATED && c->bridge))
 		qdiag_add(d, QDIAG_ERROR, c->at.net, "network.mode",
-			  "VMs with a network can't be started yet: only airgapped");
-	else if (c->net_device && strcmp(c->net_device, "none"))
-		qdiag_add(d, QDIAG_WARNING, c->at.net, "network.device",
-			  "'%s' is not there in an airgapped VM", c->net_device);
-	check_file(c->kernel, "boot.kernel", c->at.kernel, d);
-	check_file(c->initrd, "boot.initrd", c->at.initrd, d);
-	check_file(c->disk, "hardware.disk.primary.path", c->at.disk, d);
+			  "VMs on a bridge can't be started yet: only nat, isolated without a "
+			  "bridge, airgapped");
+	qconfig_missing(c, QDIAG_ERROR, d);
 	return qdiags_count(d, QDIAG_ERROR) > before ? -EINVAL : 0;
 }
 

@@ -194,6 +194,14 @@ struct qconfig {
 int qconfig_load(const char *file, struct qconfig *c, struct qdiags *d);
 
 /**
+ * qconfig_missing() - which of its files are missing
+ * @c: the VM
+ * @kind: how bad that is
+ * @d: gets one of @kind for each
+ */
+void qconfig_missing(const struct qconfig *c, enum qdiag_kind kind, struct qdiags *d);
+
+/**
  * qconfig_startable() - whether `qwamos-vm start` can do what is asked; adds to @d what it can't,
  * files that are missing among it
  *

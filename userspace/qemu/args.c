@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include "detect/pci.h"
+#include "qemu/internal.h"
 #include "util/mem.h"
 
-static void add(struct qemu_args *a, char *word)
+void qemu_add(struct qemu_args *a, char *word)
 {
 	a->v = qmem_realloc(a->v, a->n + 2, sizeof(*a->v));
 	a->v[a->n++] = word;
@@ -17,18 +18,16 @@ static void add(struct qemu_args *a, char *word)
 
 static void add_str(struct qemu_args *a, const char *word)
 {
-	add(a, qmem_strdup(word));
+	qemu_add(a, qmem_strdup(word));
 }
 
-/* An option with its value; @value is ours to keep. */
-static void add_opt(struct qemu_args *a, const char *option, char *value)
+void qemu_add_opt(struct qemu_args *a, const char *option, char *value)
 {
 	add_str(a, option);
-	add(a, value);
+	qemu_add(a, value);
 }
 
-/* A comma in a value of QEMU's is written twice. */
-static char *escape(const char *text)
+char *qemu_escape(const char *text)
 {
 	char *out = qmem_calloc(2, strlen(text) + 1), *p = out;
 
@@ -40,95 +39,185 @@ static char *escape(const char *text)
 	return out;
 }
 
-const char *qemu_program(const struct qconfig *c)
+static void add_cpu(const struct qconfig *c, const struct qemu_plan *p, struct qemu_args *a)
 {
-	return c->machine == QMACHINE_VIRT ? "qemu-system-aarch64" : "qemu-system-x86_64";
-}
-
-static void add_machine(const struct qconfig *c, struct qemu_args *a)
-{
-	const char *model = c->cpu_model;
-	char *cpu;
+	char *cpu = qemu_escape(p->cpu);
 	size_t i;
 
-	if (c->machine == QMACHINE_VIRT)
-		add_opt(a, "-machine", qmem_printf("virt,gic-version=%d", c->gic_version));
-	else
-		add_opt(a, "-machine", qmem_strdup("q35"));
-	add_opt(a, "-accel", qmem_strdup(c->accel == QACCEL_KVM ? "kvm" : "tcg"));
-	if (!model)
-		model = c->accel == QACCEL_KVM ? "host" : "max";
-	cpu = escape(model);
-	/* Features of ARM's are not switched one by one on QEMU's command line. */
-	for (i = 0; c->machine == QMACHINE_Q35 && i < c->cpu_features.n; i++) {
-		char *feature = escape(c->cpu_features.v[i].text);
+	for (i = 0; p->features && i < c->cpu_features.n; i++) {
+		char *feature = qemu_escape(c->cpu_features.v[i].text);
 		char *more = qmem_printf("%s,+%s", cpu, feature);
 
 		free(cpu);
 		free(feature);
 		cpu = more;
 	}
-	add_opt(a, "-cpu", cpu);
-	add_opt(a, "-smp", qmem_printf("%d", c->cores));
-	add_opt(a, "-m", qmem_printf("%d", c->memory_mib));
+	qemu_add_opt(a, "-cpu", cpu);
 }
 
-static void add_boot(const struct qconfig *c, struct qemu_args *a)
+static void add_machine(const struct qconfig *c, const struct qemu_plan *p, struct qemu_args *a)
 {
-	if (c->kernel)
-		add_opt(a, "-kernel", qmem_strdup(c->kernel));
-	if (c->initrd)
-		add_opt(a, "-initrd", qmem_strdup(c->initrd));
-	if (c->cmdline)
-		add_opt(a, "-append", qmem_strdup(c->cmdline));
+	if (c->machine == QMACHINE_VIRT)
+		qemu_add_opt(a, "-machine",
+			     qmem_printf("virt,gic-version=%d%s", c->gic_version,
+					 p->smmu ? ",iommu=smmuv3" : ""));
+	else
+		qemu_add_opt(a, "-machine",
+			     qmem_printf("q35%s",
+					 p->smmu && p->kvm ? ",kernel-irqchip=split" : ""));
+	qemu_add_opt(a, "-accel", qmem_strdup(p->kvm ? "kvm" : "tcg"));
+	add_cpu(c, p, a);
+	qemu_add_opt(a, "-smp", qmem_printf("%d", c->cores));
+	qemu_add_opt(a, "-m", qmem_printf("%d", c->memory_mib));
+	if (c->hugepages)
+		qemu_add_opt(a, "-mem-path", qmem_strdup("/dev/hugepages"));
+	/* Before all devices that are to stand behind it. */
+	if (p->smmu && c->machine == QMACHINE_Q35)
+		qemu_add_opt(a, "-device",
+			     qmem_printf("intel-iommu,intremap=on%s",
+					 p->gpu.got == QACCESS_PASSTHROUGH ? ",caching-mode=on"
+									   : ""));
 }
 
-static void add_disk(const struct qconfig *c, struct qemu_args *a)
+/* Of virtio devices: behind the guest's IOMMU, if it has one. */
+static const char *behind(const struct qemu_plan *p)
+{
+	return p->smmu ? ",iommu_platform=on,disable-legacy=on" : "";
+}
+
+static void add_boot(const struct qconfig *c, const struct qemu_host *h, struct qemu_args *a)
+{
+	char *file;
+
+	if (c->kernel)
+		qemu_add_opt(a, "-kernel", qmem_strdup(c->kernel));
+	if (c->kernel && c->initrd)
+		qemu_add_opt(a, "-initrd", qmem_strdup(c->initrd));
+	if (c->kernel && c->cmdline)
+		qemu_add_opt(a, "-append", qmem_strdup(c->cmdline));
+	if (!c->kernel && c->machine == QMACHINE_VIRT && h->firmware) {
+		file = qemu_escape(h->firmware);
+		qemu_add_opt(a, "-bios", file);
+	}
+}
+
+/*
+ * The format is never QEMU's guess: a guest that may write a raw disk could turn it into another
+ * one, with any file of the host behind it.
+ */
+static const char *disk_format(const struct qconfig *c)
+{
+	const char *end = strrchr(c->disk, '.');
+
+	if (c->disk_format)
+		return c->disk_format;
+	return end && !strcmp(end, ".qcow2") ? "qcow2" : "raw";
+}
+
+static void add_disk(const struct qconfig *c, const struct qemu_plan *p, struct qemu_args *a)
 {
 	char *path, *format, *cache;
 
 	if (!c->disk)
 		return;
-	path = escape(c->disk);
-	format = escape(c->disk_format ? c->disk_format : "raw");
-	cache = c->disk_cache ? escape(c->disk_cache) : NULL;
-	add_opt(a, "-drive",
-		qmem_printf("if=none,id=disk0,file=%s,format=%s%s%s", path, format,
-			    cache ? ",cache=" : "", cache ? cache : ""));
-	add_opt(a, "-device", qmem_strdup("virtio-blk-pci,drive=disk0"));
+	path = qemu_escape(c->disk);
+	format = qemu_escape(disk_format(c));
+	cache = c->disk_cache ? qemu_escape(c->disk_cache) : NULL;
+	qemu_add_opt(a, "-drive",
+		     qmem_printf("if=none,id=disk0,file=%s,format=%s%s%s%s", path, format,
+				 cache ? ",cache=" : "", cache ? cache : "",
+				 c->disk_snapshot || !c->persistent ? ",snapshot=on" : ""));
+	qemu_add_opt(a, "-device", qmem_printf("virtio-blk-pci,drive=disk0%s", behind(p)));
 	free(path);
 	free(format);
 	free(cache);
+}
+
+static void add_port(struct qemu_args *a, unsigned int n)
+{
+	qemu_add_opt(a, "-device",
+		     qmem_printf("pcie-root-port,id=gpu-port%u,chassis=%u,slot=%u", n, n, n));
 }
 
 /*
  * Each slot of the host behind a root port of its own, so that each device has a slot to itself,
  * and the functions of one stay together as the guest's driver expects them.
  */
-static void add_devices(const struct qemu_host *h, struct qemu_args *a)
+static unsigned int add_devices(const struct qemu_host *h, bool iommufd, struct qemu_args *a)
 {
 	unsigned int port = 0, function = 0;
 	size_t i;
 
+	if (iommufd && h->n_devices)
+		qemu_add_opt(a, "-object", qmem_strdup("iommufd,id=iommufd0"));
 	for (i = 0; i < h->n_devices; i++) {
 		bool first = !i || !qpci_same_slot(h->devices[i - 1], h->devices[i]);
 		bool more = i + 1 < h->n_devices &&
 			    qpci_same_slot(h->devices[i], h->devices[i + 1]);
 
 		if (first) {
-			port++;
+			add_port(a, ++port);
 			function = 0;
-			add_opt(a, "-device",
-				qmem_printf("pcie-root-port,id=gpu-port%u,chassis=%u,slot=%u", port,
-					    port, port));
 		} else {
 			function++;
 		}
-		add_opt(a, "-device",
-			qmem_printf("vfio-pci,host=%s,id=gpu%zu,bus=gpu-port%u,addr=00.%x%s",
-				    h->devices[i], i, port, function,
-				    first && more ? ",multifunction=on" : ""));
+		qemu_add_opt(a, "-device",
+			     qmem_printf("vfio-pci,host=%s,id=gpu%zu,bus=gpu-port%u,addr=00.%x%s%s",
+					 h->devices[i], i, port, function,
+					 first && more ? ",multifunction=on" : "",
+					 iommufd ? ",iommufd=iommufd0" : ""));
 	}
+	return port;
+}
+
+/* The memory that the guest may map is a BAR, so a power of two; not more than the quota. */
+static unsigned int window(int mib)
+{
+	unsigned int size = 1;
+
+	while (size <= (unsigned int)mib / 2)
+		size *= 2;
+	return size;
+}
+
+static void add_adapter(const struct qemu_plan *p, struct qemu_args *a)
+{
+	const struct qemu_gpu *g = &p->gpu;
+	bool virtio = !strncmp(g->model, "virtio-", 7);
+	char *quota = NULL, *venus = NULL;
+
+	if (g->venus)
+		venus = qmem_printf(",blob=on,venus=on,hostmem=%uM", window(g->vram_mib));
+	if (g->vram_mib >= 0)
+		quota = qmem_printf(",max_hostmem=%lld", (long long)g->vram_mib << 20);
+	qemu_add_opt(a, "-device",
+		     qmem_printf("%s,id=gpu0%s%s%s%s", g->model,
+				 virtio && g->section ? ",max_outputs=1" : "", quota ? quota : "",
+				 venus ? venus : "", virtio ? behind(p) : ""));
+	free(quota);
+	free(venus);
+}
+
+static void add_display(const struct qemu_host *h, const struct qemu_plan *p, struct qemu_args *a)
+{
+	bool vnc = h->display && !strncmp(h->display, "vnc=", 4);
+	bool shown = p->gpu.model && h->display;
+	char *node;
+
+	if (shown && !vnc) {
+		qemu_add_opt(a, "-display",
+			     qmem_printf("%s%s", h->display, p->gpu.gl ? ",gl=on" : ""));
+		return;
+	}
+	if (p->gpu.gl) {
+		node = qemu_escape(h->render_node);
+		qemu_add_opt(a, "-display", qmem_printf("egl-headless,rendernode=%s", node));
+		free(node);
+	} else {
+		qemu_add_opt(a, "-display", qmem_strdup("none"));
+	}
+	if (shown)
+		qemu_add_opt(a, "-vnc", qmem_strdup(h->display + 4));
 }
 
 static void add_console(const struct qemu_host *h, struct qemu_args *a)
@@ -136,22 +225,38 @@ static void add_console(const struct qemu_host *h, struct qemu_args *a)
 	char *path;
 
 	if (h->serial) {
-		path = escape(h->serial);
-		add_opt(a, "-chardev", qmem_printf("file,id=serial0,path=%s", path));
+		path = qemu_escape(h->serial);
+		qemu_add_opt(a, "-chardev", qmem_printf("file,id=serial0,path=%s", path));
 		free(path);
 	} else {
-		add_opt(a, "-chardev", qmem_strdup("stdio,id=serial0,signal=off"));
+		qemu_add_opt(a, "-chardev", qmem_strdup("stdio,id=serial0,signal=off"));
 	}
-	add_opt(a, "-serial", qmem_strdup("chardev:serial0"));
+	qemu_add_opt(a, "-serial", qmem_strdup("chardev:serial0"));
 	if (h->qmp_fd >= 0) {
-		add_opt(a, "-chardev", qmem_printf("socket,id=qmp0,fd=%d", h->qmp_fd));
-		add_opt(a, "-mon", qmem_strdup("chardev=qmp0,mode=control"));
+		qemu_add_opt(a, "-chardev", qmem_printf("socket,id=qmp0,fd=%d", h->qmp_fd));
+		qemu_add_opt(a, "-mon", qmem_strdup("chardev=qmp0,mode=control"));
 	}
 }
 
-void qemu_args_build(const struct qconfig *c, const struct qemu_host *h, struct qemu_args *a)
+void qemu_args_gpu(const struct qemu_host *h, const struct qemu_plan *p, struct qemu_args *a)
 {
-	char *name = escape(c->name);
+	unsigned int ports = 0;
+
+	add_display(h, p, a);
+	qemu_add_opt(a, "-vga", qmem_strdup("none"));
+	if (p->gpu.got == QACCESS_PASSTHROUGH)
+		ports = add_devices(h, p->iommufd, a);
+	/* A VM that was to have a GPU passed through has a port that one can still come to. */
+	if (p->gpu.asked == QACCESS_PASSTHROUGH)
+		add_port(a, ports + 1);
+	if (p->gpu.model)
+		add_adapter(p, a);
+}
+
+void qemu_args_build(const struct qconfig *c, const struct qemu_host *h, const struct qemu_plan *p,
+		     struct qemu_args *a)
+{
+	char *name = qemu_escape(c->name);
 	size_t i;
 
 	memset(a, 0, sizeof(*a));
@@ -159,19 +264,19 @@ void qemu_args_build(const struct qconfig *c, const struct qemu_host *h, struct 
 	/* A VM has only what its config names. */
 	add_str(a, "-nodefaults");
 	add_str(a, "-no-user-config");
-	add_opt(a, "-name", qmem_printf("guest=%s", name));
+	qemu_add_opt(a, "-name", qmem_printf("guest=%s", name));
 	free(name);
-	add_opt(a, "-sandbox",
-		qmem_strdup(
-			"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"));
-	add_machine(c, a);
-	add_opt(a, "-display", qmem_strdup("none"));
-	add_opt(a, "-vga", qmem_strdup("none"));
-	add_opt(a, "-nic", qmem_strdup("none"));
+	if (p->sandbox)
+		qemu_add_opt(
+			a, "-sandbox",
+			qmem_strdup(
+				"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"));
+	add_machine(c, p, a);
 	add_console(h, a);
-	add_boot(c, a);
-	add_disk(c, a);
-	add_devices(h, a);
+	add_boot(c, h, a);
+	add_disk(c, p, a);
+	qemu_args_net(c, h, p, a);
+	qemu_args_gpu(h, p, a);
 	for (i = 0; i < c->extra_args.n;) {
 		size_t skip = qemu_extra_ignored(&c->extra_args, i);
 

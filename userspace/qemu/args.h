@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "config/diag.h"
+#include "qemu/plan.h"
 #include "util/err.h"
 
 /**
@@ -20,33 +21,19 @@ struct qemu_args {
 };
 
 /**
- * struct qemu_host - what the command line needs of this computer
- * @program: the QEMU to run; NULL: qemu-system-x86_64 or -aarch64, after the machine
- * @devices: addresses of all endpoints that the VM gets, in order
- * @n_devices: their number
- * @qmp_fd: an inherited socket for QMP, -1: none
- * @serial: file that the serial console is written to; NULL: stdin and stdout
- */
-struct qemu_host {
-	const char *program;
-	const char *const *devices;
-	size_t n_devices;
-	int qmp_fd;
-	const char *serial;
-};
-
-/** qemu_program() - the QEMU for a machine, looked up on PATH when it is run */
-const char *qemu_program(const struct qconfig *c);
-
-/**
  * qemu_args_build() - the whole command line
  * @c: the VM
  * @h: the host
+ * @p: what was decided, without errors
  * @a: out; qemu_args_free() it
  *
  * Pure: @c's qemu_extra_args must have passed qemu_extra_check().
  */
-void qemu_args_build(const struct qconfig *c, const struct qemu_host *h, struct qemu_args *a);
+void qemu_args_build(const struct qconfig *c, const struct qemu_host *h, const struct qemu_plan *p,
+		     struct qemu_args *a);
+
+/** qemu_args_gpu() - the part of it that is the GPU, put behind what is in @a */
+void qemu_args_gpu(const struct qemu_host *h, const struct qemu_plan *p, struct qemu_args *a);
 
 /**
  * qemu_extra_check() - whether qemu_extra_args may be passed on

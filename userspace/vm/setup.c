@@ -259,6 +259,8 @@ static int give_policy(struct qvm *vm, struct qerr *e)
 	struct qwamos_gpu_set_policy *req = &vm->opts.policy;
 	struct qwamos_gpu_device dev;
 
+	if (!req->mask)
+		return 0;
 	if (vm->opts.n_devices) {
 		req->mask |= QWAMOS_GPU_POLICY_MODE;
 		req->mode_asked = req->mode_got = QWAMOS_GPU_MODE_PASSTHROUGH;

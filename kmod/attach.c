@@ -216,7 +216,7 @@ int qgpu_attach(struct qgpu_vm *vm, struct qwamos_gpu_attach *arg, u32 *reason)
 			     -EACCES);
 		goto out_unlock;
 	}
-	why = qgpu_policy_check(vm->level, QWAMOS_GPU_OP_PASSTHROUGH);
+	why = qgpu_policy_check(vm->lim.level, QWAMOS_GPU_OP_PASSTHROUGH);
 	if (why) {
 		ret = refuse(NULL, &arg->out_device_id, reason, why, -EACCES);
 		goto out_unlock;
@@ -450,7 +450,7 @@ void qgpu_end_work_fn(struct work_struct *work)
 {
 	struct qgpu_vm *vm = container_of(to_delayed_work(work), struct qgpu_vm, end_work);
 	struct qgpu_event ev = { .event = QWAMOS_GPU_EV_VM_KILLED,
-				 .level = READ_ONCE(vm->level),
+				 .level = READ_ONCE(vm->lim.level),
 				 .reason = vm->end_reason };
 	u32 alive = qgpu_reap(vm->cgrp, vm, &vm->killed);
 

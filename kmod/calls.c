@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "audit.h"
+#include "check.h"
 #include "device.h"
 #include "heirs.h"
 #include "ioctl.h"
@@ -21,8 +22,8 @@ static int do_get_info(struct qgpu_call *call)
 
 	a->out_version = QWAMOS_GPU_VERSION;
 	a->out_levels = QGPU_LEVELS;
-	a->out_caps = QWAMOS_GPU_CAP_PASSTHROUGH | QWAMOS_GPU_CAP_AUDIT | QWAMOS_GPU_CAP_NETLINK |
-		      (qgpu_heirs_inherit() ? QWAMOS_GPU_CAP_HEIRS : 0);
+	a->out_caps = QWAMOS_GPU_CAP_PASSTHROUGH | QWAMOS_GPU_CAP_AUDIT | QWAMOS_GPU_CAP_POLICY |
+		      QWAMOS_GPU_CAP_NETLINK | (qgpu_heirs_inherit() ? QWAMOS_GPU_CAP_HEIRS : 0);
 	memcpy(a->out_instance, qgpu_audit_instance(), sizeof(a->out_instance));
 	a->out_revoke_timeout_s = READ_ONCE(qgpu_revoke_timeout_s);
 	a->out_audit_records = qgpu_audit_capacity();
@@ -312,17 +313,60 @@ static int do_audit_head(struct qgpu_call *call)
 	return qgpu_audit_head(a, call->f->kind != QGPU_FILE_USE);
 }
 
+#define POLICY_MASK                                                                            \
+	(QWAMOS_GPU_POLICY_LEVEL | QWAMOS_GPU_POLICY_VRAM | QWAMOS_GPU_POLICY_CAP |            \
+	 QWAMOS_GPU_POLICY_GUARANTEE | QWAMOS_GPU_POLICY_PRIORITY | QWAMOS_GPU_POLICY_NARROW | \
+	 QWAMOS_GPU_POLICY_MODE)
+
+static bool is_mode(u32 mode)
+{
+	return mode > QWAMOS_GPU_MODE_UNSET && mode <= QWAMOS_GPU_MODE_NONE;
+}
+
+/* What SET_POLICY asks for by itself, whatever the VM has. */
+static int policy_args(const struct qwamos_gpu_set_policy *a)
+{
+	if (a->mask & ~POLICY_MASK)
+		return -EOPNOTSUPP;
+	if (!a->mask || a->__reserved ||
+	    (a->mask & QWAMOS_GPU_POLICY_PRIORITY && a->priority > 100))
+		return -EINVAL;
+	if ((a->mask & QWAMOS_GPU_POLICY_LEVEL && !qgpu_level(a->level)) ||
+	    (a->mask & QWAMOS_GPU_POLICY_NARROW &&
+	     a->narrow & ~(QWAMOS_GPU_NARROW_NO_VULKAN | QWAMOS_GPU_NARROW_NO_COMPUTE)) ||
+	    (a->mask & QWAMOS_GPU_POLICY_MODE && !(is_mode(a->mode_asked) && is_mode(a->mode_got) &&
+						   a->mode_reason < QWAMOS_GPU_REASON_COUNT)))
+		return -EOPNOTSUPP;
+	return 0;
+}
+
 static int do_set_policy(struct qgpu_call *call)
 {
 	struct qwamos_gpu_set_policy *a = &call->arg->set_policy;
+	struct qgpu_dev *d;
+	int ret = policy_args(a);
 
-	if (a->mask & ~QWAMOS_GPU_POLICY_LEVEL)
-		return -EOPNOTSUPP;
-	if (!a->mask)
-		return -EINVAL;
-	if (!qgpu_level(a->level))
-		return -EOPNOTSUPP;
-	return qgpu_vm_set_level(call->f->vm, a->level, qgpu_attached_fits, &call->reason);
+	if (ret)
+		return ret;
+	a->out_used = 0;
+	a->out_limit = 0;
+	if (a->mask & QWAMOS_GPU_POLICY_GUARANTEE) {
+		call->device_id = a->device_id;
+		if (qgpu_limits_gpu(&call->f->vm->lim, a->device_id) < 0) {
+			d = qgpu_dev_by_id(a->device_id);
+			if (!d || !d->gpu)
+				call->reason = QWAMOS_GPU_REASON_NO_DEVICE;
+			if (d)
+				qgpu_dev_put(d);
+			if (call->reason)
+				return -ENODEV;
+		}
+	}
+	ret = qgpu_vm_set_policy(call->f->vm, a, qgpu_attached_fits, &call->ev);
+	call->reason = call->ev.reason;
+	a->out_used = call->ev.used;
+	a->out_limit = call->ev.limit;
+	return ret;
 }
 
 static int do_join(struct qgpu_call *call)
@@ -392,16 +436,21 @@ static const struct qgpu_call_desc calls[] = {
 	     QWAMOS_GPU_AUDIT_F_CHAIN | QWAMOS_GPU_AUDIT_F_AFTER, ALL_FILES, true, do_audit_read),
 	CALL(LEVEL_INFO, qwamos_gpu_level_info, __reserved, 0, ALL_FILES, false, do_level_info),
 	CALL(AUDIT_HEAD, qwamos_gpu_audit_head, out_prev_hash, 0, ALL_FILES, true, do_audit_head),
-	CALL(SET_POLICY, qwamos_gpu_set_policy, level, 0, QGPU_FILE_MANAGE, true, do_set_policy),
+	CALL(SET_POLICY, qwamos_gpu_set_policy, level, 0, QGPU_FILE_MANAGE, true, do_set_policy,
+	     .also = offsetof(struct qwamos_gpu_set_policy, out_used), .n_also = 2),
 	CALL(JOIN, qwamos_gpu_join, hdr, 0, QGPU_FILE_USE, false, do_join),
 	CALL(DESTROY, qwamos_gpu_destroy, hdr, 0, QGPU_FILE_MANAGE, true, do_destroy),
 	CALL(ATTACH, qwamos_gpu_attach, __reserved, 0, QGPU_FILE_MANAGE, true, do_attach,
 	     .op = QWAMOS_GPU_OP_PASSTHROUGH,
-	     .also = offsetof(struct qwamos_gpu_attach, out_device_id)),
+	     .also = offsetof(struct qwamos_gpu_attach, out_device_id), .n_also = 1),
 	CALL(DETACH, qwamos_gpu_detach, device_id, QWAMOS_GPU_DETACH_F_KILL, QGPU_FILE_MANAGE, true,
 	     do_detach),
 	CALL(VM_INFO, qwamos_gpu_vm_info, out_vm.narrow, 0, VM_FILES, false, do_vm_info),
 	CALL(NEW_USE, qwamos_gpu_new_use, __reserved, 0, QGPU_FILE_USE, false, do_new_use),
+	CALL(CHECK, qwamos_gpu_check, out_denied, 0, VM_FILES, false, qgpu_do_check),
+	CALL(CHARGE, qwamos_gpu_charge, out_limit, 0, QGPU_FILE_USE, false, qgpu_do_charge,
+	     .also = offsetof(struct qwamos_gpu_charge, out_used), .n_also = 2),
+	CALL(UNCHARGE, qwamos_gpu_charge, out_limit, 0, QGPU_FILE_USE, false, qgpu_do_uncharge),
 };
 
 /** qgpu_call_desc() - the row of a call, or NULL */

@@ -16,7 +16,7 @@ static int refuse(struct qgpu_dev *d, u32 way, u32 reason)
 		.event = QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED,
 		.reason = reason,
 		.result = -EACCES,
-		.level = vm ? READ_ONCE(vm->level) : QWAMOS_GPU_LEVEL_NONE,
+		.level = vm ? READ_ONCE(vm->lim.level) : QWAMOS_GPU_LEVEL_NONE,
 		.device_id = d->id,
 		.device_name = dev_name(d->dev),
 		.asked = way,
@@ -24,7 +24,7 @@ static int refuse(struct qgpu_dev *d, u32 way, u32 reason)
 
 	qgpu_audit(vm ? vm->chain : NULL, &ev);
 	if (vm) {
-		atomic64_inc(&vm->denied);
+		qgpu_limits_refused(&vm->lim, reason);
 		qgpu_vm_put(vm);
 	}
 	return -EACCES;

@@ -69,10 +69,15 @@ void qgpu_dev_tell(struct qgpu_dev *d, struct qwamos_gpu_device *out)
 	struct qgpu_group *g = qgpu_group_gather(d);
 	struct iommu_group *ig;
 	struct device_driver *drv;
+	struct qwamos_gpu_vm_gpu sum;
 	bool busy, isolated = true;
 
+	qgpu_vm_sum_gpu(d->id, &sum);
 	memset(out, 0, sizeof(*out));
 	out->device_id = d->id;
+	out->vram_used = sum.vram_used;
+	out->queues_used = sum.queues_used;
+	out->guaranteed = sum.guarantee;
 	out->bus = d->bus;
 	if (IS_ERR(s))
 		s = NULL;

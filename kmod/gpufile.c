@@ -78,6 +78,8 @@ static int vm_release(struct inode *inode, struct file *file)
 {
 	struct qgpu_file *f = file->private_data;
 
+	if (f->kind == QGPU_FILE_USE)
+		qgpu_limits_settle(&f->vm->lim, &f->charges);
 	if (f->end_on_close)
 		qgpu_vm_end(f->vm, QWAMOS_GPU_REASON_MANAGER_CLOSED);
 	if (f->holds)
@@ -145,8 +147,9 @@ struct file *qgpu_file_new(struct qgpu_vm *vm, u32 kind, bool holds, bool end_on
 
 int qgpu_file_init(void)
 {
-	file_cache = kmem_cache_create("qwamos_gpu_file", sizeof(struct qgpu_file), 0, SLAB_ACCOUNT,
-				       NULL);
+	/* CHARGE writes into it: no line of the cache is two VMs'. */
+	file_cache = kmem_cache_create("qwamos_gpu_file", sizeof(struct qgpu_file), 0,
+				       SLAB_ACCOUNT | SLAB_HWCACHE_ALIGN, NULL);
 	return file_cache ? 0 : -ENOMEM;
 }
 

@@ -5,6 +5,7 @@
 
 #include <linux/fs.h>
 #include <linux/types.h>
+#include "limits.h"
 
 struct qgpu_vm;
 
@@ -19,6 +20,7 @@ struct qgpu_vm;
  * @vm: the VM, with a reference, NULL for the control device; constant
  * @holds: it keeps the VM alive; constant
  * @end_on_close: its close ends the VM; constant
+ * @charges: what was charged on it; use fds only
  * @audit_read: AUDIT_READ has been here
  * @audit_upto: order up to which it has shown all that there was
  * @seen: registry changes that LIST_DEVICES on this file has shown; control device only
@@ -30,7 +32,10 @@ struct qgpu_file {
 	bool end_on_close;
 	bool audit_read;
 	atomic64_t audit_upto;
-	atomic64_t seen;
+	union {
+		struct qgpu_ledger charges;
+		atomic64_t seen;
+	};
 };
 
 int qgpu_file_init(void);

@@ -5,6 +5,7 @@
  */
 #include <linux/capability.h>
 #include <linux/uaccess.h>
+#include "check.h"
 #include "device.h"
 #include "ioctl.h"
 #include "vm.h"
@@ -96,17 +97,23 @@ static void audit_refusal(struct qgpu_call *call, const struct qgpu_call_desc *d
 		.op = desc->op,
 		.reason = call->reason,
 		.result = ret,
-		.level = vm ? READ_ONCE(vm->level) : QWAMOS_GPU_LEVEL_NONE,
+		.level = vm ? READ_ONCE(vm->lim.level) : QWAMOS_GPU_LEVEL_NONE,
 		.device_id = call->device_id,
 		.device_name = d ? dev_name(d->dev) : NULL,
 	};
 
-	if (ev.event == QWAMOS_GPU_EV_CALL_REFUSED)
+	if (call->ev.event) {
+		ev.event = call->ev.event;
+		ev.asked = call->ev.asked;
+		ev.used = call->ev.used;
+		ev.limit = call->ev.limit;
+	} else if (ev.event == QWAMOS_GPU_EV_CALL_REFUSED) {
 		ev.asked = nr;
+	}
 
 	qgpu_audit(vm ? vm->chain : NULL, &ev);
 	if (vm)
-		atomic64_inc(&vm->denied);
+		qgpu_limits_refused(&vm->lim, call->reason);
 	if (d)
 		qgpu_dev_put(d);
 	if (mine)
@@ -117,39 +124,29 @@ static void audit_refusal(struct qgpu_call *call, const struct qgpu_call_desc *d
 static int answer_refusal(struct qgpu_call *call, const struct qgpu_call_desc *desc, int ret)
 {
 	struct qwamos_gpu_hdr __user *uhdr = call->uarg;
-	u64 also;
+	size_t bytes = desc->n_also * sizeof(u64);
 
 	if (put_user(call->reason, &uhdr->out_reason))
 		return -EFAULT;
-	if (desc->also) {
-		memcpy(&also, (char *)call->arg + desc->also, sizeof(also));
-		if (copy_to_user(call->uarg + desc->also, &also, sizeof(also)))
-			return -EFAULT;
-	}
+	/* An older, shorter struct may lack them. */
+	if (desc->also && desc->also + bytes <= call->usize &&
+	    copy_to_user(call->uarg + desc->also, (char *)call->arg + desc->also, bytes))
+		return -EFAULT;
 	return ret;
 }
 
-/** qgpu_ioctl() - any call on any of our files */
-long qgpu_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
+static noinline long call_of_table(struct file *file, const struct qgpu_call_desc *desc,
+				   unsigned int nr, void __user *uarg)
 {
 	union qgpu_arg arg = {};
-	struct qgpu_call call = { .f = file->private_data,
-				  .uarg = (void __user *)uarg,
-				  .arg = &arg };
-	const struct qgpu_call_desc *desc;
-	unsigned int nr = _IOC_NR(cmd);
-	u64 also = 0;
-	int ret;
+	struct qgpu_call call = { .f = file->private_data, .uarg = uarg, .arg = &arg };
+	int ret = read_arg(&call, desc);
 
-	desc = cmd == _IO(QWAMOS_GPU_MAGIC, nr) ? qgpu_call_desc(nr) : NULL;
-	if (!desc)
-		return -ENOTTY;
-	ret = read_arg(&call, desc);
 	if (ret)
 		return ret;
 	ret = check_right(&call, desc);
 	if (ret && desc->also)
-		memcpy((char *)&arg + desc->also, &also, sizeof(also));
+		memset((char *)&arg + desc->also, 0, desc->n_also * sizeof(u64));
 	if (!ret)
 		ret = desc->handler(&call);
 	if (ret && call.reason) {
@@ -159,4 +156,22 @@ long qgpu_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	if (!ret && !call.copied)
 		ret = qgpu_call_answer(&call);
 	return ret;
+}
+
+/** qgpu_ioctl() - any call on any of our files */
+long qgpu_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
+{
+	const struct qgpu_call_desc *desc;
+	unsigned int nr = _IOC_NR(cmd);
+	long ret = QGPU_SLOW;
+
+	desc = cmd == _IO(QWAMOS_GPU_MAGIC, nr) ? qgpu_call_desc(nr) : NULL;
+	if (!desc)
+		return -ENOTTY;
+	if (nr == QWAMOS_GPU_CMD_CHECK)
+		ret = qgpu_check_fast(file->private_data, (void __user *)uarg);
+	else if (nr == QWAMOS_GPU_CMD_CHARGE || nr == QWAMOS_GPU_CMD_UNCHARGE)
+		ret = qgpu_charge_fast(file->private_data, (void __user *)uarg,
+				       nr == QWAMOS_GPU_CMD_CHARGE);
+	return ret == QGPU_SLOW ? call_of_table(file, desc, nr, (void __user *)uarg) : ret;
 }

@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 #include <linux/qwamos_gpu.h>
+#include "audit.h"
 #include "gpufile.h"
 
 /* The kernel's copy of an argument: user memory is read once, before anything is decided. */
@@ -25,6 +26,8 @@ union qgpu_arg {
 	struct qwamos_gpu_vm_info vm_info;
 	struct qwamos_gpu_new_use new_use;
 	struct qwamos_gpu_level_info level_info;
+	struct qwamos_gpu_check check;
+	struct qwamos_gpu_charge charge;
 };
 
 /**
@@ -36,6 +39,7 @@ union qgpu_arg {
  * @arg: the kernel's copy
  * @reason: out: &enum qwamos_gpu_reason; set: the negative return value is a refusal
  * @device_id: for the audit of a refusal: what it was about
+ * @ev: likewise: if @event is set: that, with its amounts, instead of the table's
  * @copied: the handler has written the answer itself
  */
 struct qgpu_call {
@@ -46,6 +50,7 @@ struct qgpu_call {
 	union qgpu_arg *arg;
 	u32 reason;
 	u64 device_id;
+	struct qgpu_event ev;
 	bool copied;
 };
 
@@ -58,7 +63,8 @@ struct qgpu_call {
  * @manager: on a control fd too: only for CAP_SYS_ADMIN outside every VM; on a manage fd that
  *     always holds
  * @op: &enum qwamos_gpu_op that a refusal is a denial of
- * @also: offset of the u64 that is "out, also on refusal", 0: none
+ * @also: offset of the u64s that are "out, also on refusal", 0: none
+ * @n_also: their number
  * @handler: does it; returns 0, or a negative errno, with call->reason set if it is a refusal
  */
 struct qgpu_call_desc {
@@ -69,6 +75,7 @@ struct qgpu_call_desc {
 	bool manager;
 	u32 op;
 	size_t also;
+	size_t n_also;
 	int (*handler)(struct qgpu_call *call);
 };
 

@@ -10,6 +10,10 @@
 #define OPS_HIGH      OPS_MEDIUM
 #define OPS_SYSTEM    (OPS_HIGH | OP(PASSTHROUGH))
 
+/* What the narrowing flags take away. */
+#define OPS_OF_VULKAN  OP(VULKAN_COMPUTE)
+#define OPS_OF_COMPUTE (OP(COMPUTE_SHADER) | OP(VULKAN_COMPUTE))
+
 static const struct qgpu_level qgpu_levels[QGPU_LEVELS] = {
 	[QWAMOS_GPU_LEVEL_UNTRUSTED] = {
 		.name = "untrusted", .vram_mib = 128, .compute_percent = 10,
@@ -50,6 +54,31 @@ const struct qgpu_level *qgpu_level(__u32 level)
 }
 
 /**
+ * qgpu_policy_verdict() - does a policy allow an operation?
+ * @level: &enum qwamos_gpu_level, QWAMOS_GPU_LEVEL_NONE for a VM without a policy
+ * @narrow: QWAMOS_GPU_NARROW_*
+ * @op: &enum qwamos_gpu_op
+ *
+ * Return: QWAMOS_GPU_REASON_NONE if it does, else why not.
+ */
+__u32 qgpu_policy_verdict(__u32 level, __u32 narrow, __u32 op)
+{
+	const struct qgpu_level *row = qgpu_level(level);
+
+	if (!row)
+		return QWAMOS_GPU_REASON_NO_POLICY;
+	if (op == QWAMOS_GPU_OP_NONE || op >= QGPU_OPS)
+		return QWAMOS_GPU_REASON_UNKNOWN_OPERATION;
+	if (!(row->ops & (1U << op)))
+		return QWAMOS_GPU_REASON_LEVEL;
+	if (narrow & QWAMOS_GPU_NARROW_NO_VULKAN && (1U << op) & OPS_OF_VULKAN)
+		return QWAMOS_GPU_REASON_VULKAN_OFF;
+	if (narrow & QWAMOS_GPU_NARROW_NO_COMPUTE && (1U << op) & OPS_OF_COMPUTE)
+		return QWAMOS_GPU_REASON_COMPUTE_OFF;
+	return QWAMOS_GPU_REASON_NONE;
+}
+
+/**
  * qgpu_policy_check() - does a level allow an operation?
  * @level: &enum qwamos_gpu_level, QWAMOS_GPU_LEVEL_NONE for a VM without a policy
  * @op: &enum qwamos_gpu_op
@@ -58,11 +87,28 @@ const struct qgpu_level *qgpu_level(__u32 level)
  */
 __u32 qgpu_policy_check(__u32 level, __u32 op)
 {
+	return qgpu_policy_verdict(level, 0, op);
+}
+
+/**
+ * qgpu_policy_queues() - may a VM have Vulkan queues, and how many?
+ * @level: &enum qwamos_gpu_level or QWAMOS_GPU_LEVEL_NONE
+ * @narrow: QWAMOS_GPU_NARROW_*
+ * @limit: out: most that it may have
+ *
+ * Return: QWAMOS_GPU_REASON_NONE, or why it may have none.
+ */
+__u32 qgpu_policy_queues(__u32 level, __u32 narrow, __u32 *limit)
+{
 	const struct qgpu_level *row = qgpu_level(level);
 
+	*limit = 0;
 	if (!row)
 		return QWAMOS_GPU_REASON_NO_POLICY;
-	if (op == QWAMOS_GPU_OP_NONE || op >= QGPU_OPS)
-		return QWAMOS_GPU_REASON_UNKNOWN_OPERATION;
-	return row->ops & (1U << op) ? QWAMOS_GPU_REASON_NONE : QWAMOS_GPU_REASON_LEVEL;
+	if (row->vulkan == QWAMOS_GPU_VULKAN_NONE)
+		return QWAMOS_GPU_REASON_LEVEL;
+	if (narrow & QWAMOS_GPU_NARROW_NO_VULKAN)
+		return QWAMOS_GPU_REASON_VULKAN_OFF;
+	*limit = row->vulkan_queues;
+	return QWAMOS_GPU_REASON_NONE;
 }

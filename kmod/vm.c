@@ -10,6 +10,7 @@
 #include <linux/timekeeping.h>
 #include "events.h"
 #include "heirs.h"
+#include "notes.h"
 #include "objects.h"
 #include "policy.h"
 #include "reap.h"
@@ -54,9 +55,10 @@ void qgpu_vm_unlock(void)
  */
 void qgpu_vm_audit(struct qgpu_vm *vm, u32 event, u32 reason, int result)
 {
-	struct qgpu_event ev = {
-		.event = event, .reason = reason, .result = result, .level = READ_ONCE(vm->level)
-	};
+	struct qgpu_event ev = { .event = event,
+				 .reason = reason,
+				 .result = result,
+				 .level = READ_ONCE(vm->lim.level) };
 
 	qgpu_audit(vm->chain, &ev);
 }
@@ -276,7 +278,7 @@ struct qgpu_vm *qgpu_vm_create(const char *name, struct cgroup *cgrp, work_func_
 	atomic_set(&vm->holds, 1);
 	strscpy(vm->name, name, sizeof(vm->name));
 	vm->created_ns = ktime_get_boottime_ns();
-	vm->level = QWAMOS_GPU_LEVEL_NONE;
+	qgpu_limits_init(&vm->lim);
 	vm->cgrp = cgrp;
 	INIT_HLIST_NODE(&vm->cgroup_node);
 	init_waitqueue_func_entry(&vm->leader_wait, leader_wake);
@@ -339,37 +341,47 @@ void qgpu_vm_abort(struct qgpu_vm *vm)
 }
 
 /**
- * qgpu_vm_set_level() - give a VM its policy, or change it
- * @vm: the VM
- * @level: &enum qwamos_gpu_level
- * @fits: does @level allow what the VM holds? Called under the VM lock
- * @reason: out: why a refusal
+ * qgpu_vm_next() - go through all live VMs
+ * @vm: the last one, or NULL
  *
- * Return: 0, -ENODEV (VM_ENDED) or -EBUSY (IN_USE).
+ * Called under the VM lock. Return: the next one, or NULL.
  */
-int qgpu_vm_set_level(struct qgpu_vm *vm, u32 level, bool (*fits)(struct qgpu_vm *vm, u32 level),
-		      u32 *reason)
+struct qgpu_vm *qgpu_vm_next(struct qgpu_vm *vm)
 {
-	bool first = false;
-	int ret = 0;
+	lockdep_assert_held(&vms_lock);
+	vm = list_prepare_entry(vm, &vms, node);
+	do {
+		vm = list_next_entry(vm, node);
+		if (list_entry_is_head(vm, &vms, node))
+			return NULL;
+	} while (vm->state != QWAMOS_GPU_VM_LIVE);
+	return vm;
+}
 
+/**
+ * qgpu_vm_sum_gpu() - what all live VMs together have of a GPU
+ * @device_id: the GPU
+ * @sum: out
+ */
+void qgpu_vm_sum_gpu(u64 device_id, struct qwamos_gpu_vm_gpu *sum)
+{
+	const struct qgpu_gpu_use *use;
+	struct qgpu_vm *vm = NULL;
+	int i;
+
+	memset(sum, 0, sizeof(*sum));
+	sum->device_id = device_id;
 	mutex_lock(&vms_lock);
-	if (vm->state != QWAMOS_GPU_VM_LIVE) {
-		*reason = QWAMOS_GPU_REASON_VM_ENDED;
-		ret = -ENODEV;
-	} else if (!fits(vm, level)) {
-		*reason = QWAMOS_GPU_REASON_IN_USE;
-		ret = -EBUSY;
-	} else {
-		first = vm->level == QWAMOS_GPU_LEVEL_NONE;
-		WRITE_ONCE(vm->level, level);
+	while ((vm = qgpu_vm_next(vm))) {
+		i = qgpu_limits_gpu(&vm->lim, device_id);
+		if (i <= 0)
+			continue;
+		use = &vm->lim.gpu[i - 1];
+		sum->vram_used += atomic64_read(&use->vram.used);
+		sum->queues_used += atomic64_read(&use->queues);
+		sum->guarantee += use->guarantee;
 	}
 	mutex_unlock(&vms_lock);
-	if (!ret)
-		qgpu_vm_audit(vm,
-			      first ? QWAMOS_GPU_EV_POLICY_CREATED : QWAMOS_GPU_EV_POLICY_CHANGED,
-			      0, 0);
-	return ret;
 }
 
 /*
@@ -514,9 +526,7 @@ void qgpu_vm_tell(struct qgpu_vm *vm, struct qwamos_gpu_vm *out)
 	memset(out, 0, sizeof(*out));
 	out->vm_id = vm->id;
 	out->created_ns = vm->created_ns;
-	out->denied = atomic64_read(&vm->denied);
 	strscpy_pad(out->name, vm->name, sizeof(out->name));
-	out->level = READ_ONCE(vm->level);
 	out->state = READ_ONCE(vm->state);
 	out->end_reason = READ_ONCE(vm->end_reason);
 	out->devices = READ_ONCE(vm->devices);
@@ -524,6 +534,10 @@ void qgpu_vm_tell(struct qgpu_vm *vm, struct qwamos_gpu_vm *out)
 	out->joined_pid = pid_vnr(READ_ONCE(vm->leader));
 	out->flags = (READ_ONCE(vm->revoking) ? QWAMOS_GPU_VM_F_REVOKING : 0) |
 		     (vm->cgrp ? QWAMOS_GPU_VM_F_CGROUP : 0);
+	qgpu_limits_tell(&vm->lim, out->devices, out);
+	out->refused[0] = qgpu_notes_total(vm->chain->notes, QGPU_NOTE_ALLOWED);
+	out->checks = out->refused[0] + qgpu_notes_total(vm->chain->notes, QGPU_NOTE_DENIED) +
+		      qgpu_notes_total(vm->chain->notes, QGPU_NOTE_RATE);
 }
 
 /**
@@ -560,8 +574,9 @@ int qgpu_vm_init(void)
 {
 	int ret = -ENOMEM;
 
-	vm_cache =
-		kmem_cache_create("qwamos_gpu_vm", sizeof(struct qgpu_vm), 0, SLAB_ACCOUNT, NULL);
+	vm_cache = kmem_cache_create("qwamos_gpu_vm", sizeof(struct qgpu_vm),
+				     __alignof__(struct qgpu_vm), SLAB_ACCOUNT | SLAB_HWCACHE_ALIGN,
+				     NULL);
 	if (!vm_cache)
 		return ret;
 	qgpu_wq = alloc_workqueue("qwamos_gpu", WQ_UNBOUND | WQ_FREEZABLE, 0);

@@ -10,11 +10,13 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/qwamos_gpu.h>
 #include "audit.h"
+#include "limits.h"
 
 struct cgroup;
 struct pid;
@@ -30,7 +32,6 @@ struct pid;
  * @cgroup_node: in the table of cgroups; written under the VM lock, read under RCU
  * @state: &enum qwamos_gpu_vm_state, 0: not published yet; written under the VM lock
  * @end_reason: &enum qwamos_gpu_reason; written once, under the VM lock
- * @level: &enum qwamos_gpu_level; written under the VM lock
  * @cgrp: its cgroup, or NULL; constant
  * @leader: the thread group that joined, or NULL; written once, under the VM lock; the reference is
  *     kept until the VM is freed
@@ -42,10 +43,10 @@ struct pid;
  * @devices: devices that it has; guarded by the registry lock
  * @devices_open: open ones of them; guarded by the registry lock
  * @revoking: devices asked back; guarded by the registry lock
- * @denied: refusals
  * @wq: whoever polls its fds or waits for its end
- * @chain: its audit chain
+ * @chain: its audit chain; constant
  * @free_work: frees it
+ * @lim: what it may do and have
  */
 struct qgpu_vm {
 	struct kref ref;
@@ -57,7 +58,6 @@ struct qgpu_vm {
 	struct hlist_node cgroup_node;
 	u32 state;
 	u32 end_reason;
-	u32 level;
 	struct cgroup *cgrp;
 	struct pid *leader;
 	wait_queue_entry_t leader_wait;
@@ -68,10 +68,10 @@ struct qgpu_vm {
 	u32 devices;
 	u32 devices_open;
 	u32 revoking;
-	atomic64_t denied;
 	wait_queue_head_t wq;
 	struct qgpu_chain *chain;
 	struct rcu_work free_work;
+	struct qgpu_limits lim;
 };
 
 extern struct workqueue_struct *qgpu_wq;
@@ -87,8 +87,8 @@ void qgpu_vm_publish(struct qgpu_vm *vm);
 void qgpu_vm_abort(struct qgpu_vm *vm);
 struct qgpu_vm *qgpu_vm_find(u64 id, const char *name);
 struct qgpu_vm *qgpu_vm_of_current(void);
-int qgpu_vm_set_level(struct qgpu_vm *vm, u32 level, bool (*fits)(struct qgpu_vm *vm, u32 level),
-		      u32 *reason);
+struct qgpu_vm *qgpu_vm_next(struct qgpu_vm *vm);
+void qgpu_vm_sum_gpu(u64 device_id, struct qwamos_gpu_vm_gpu *sum);
 int qgpu_vm_join(struct qgpu_vm *vm, u32 *reason);
 void qgpu_vm_end(struct qgpu_vm *vm, u32 reason);
 void qgpu_vm_over(struct qgpu_vm *vm);
@@ -118,6 +118,10 @@ static inline bool qgpu_vm_has_current(const struct qgpu_vm *vm)
 {
 	return READ_ONCE(vm->leader) == task_tgid(current);
 }
+
+/* setpolicy.c */
+int qgpu_vm_set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_set_policy *a,
+		       bool (*fits)(struct qgpu_vm *vm, u32 level), struct qgpu_event *ev);
 
 void qgpu_vm_audit(struct qgpu_vm *vm, u32 event, u32 reason, int result);
 

@@ -77,7 +77,7 @@ TEST_F(life, info)
 	EXPECT_EQ(0, vm.devices_open);
 	EXPECT_EQ(0, vm.joined_pid);
 	EXPECT_EQ(QWAMOS_GPU_VM_F_CGROUP, vm.flags);
-	EXPECT_EQ(0, vm.__reserved);
+	EXPECT_EQ(0, vm.narrow);
 	EXPECT_EQ(0, vm.denied);
 	EXPECT_LT(0, vm.created_ns);
 	EXPECT_GE(now.tv_sec * 1000000000ULL + now.tv_nsec, vm.created_ns);

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * CHECK, CHARGE and UNCHARGE. What a VM monitor asks all the time goes a straight way, past the
+ * table of calls: a use fd, a struct of today's size, no device or one that is known. Whatever is
+ * out of the ordinary, bad memory included, goes the way of every call, from the beginning.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include "check.h"
+#include "device.h"
+#include "ioctl.h"
+#include "notes.h"
+#include "vm.h"
+
+#define CHECK_CHUNK 64 /* entries of an array that fit on the stack */
+
+/* May @vm do @op now? @device: what its device says, asked after the policy and before the rate. */
+static __always_inline u32 judge(struct qgpu_vm *vm, u32 op, u32 device)
+{
+	u32 known = likely(op < QGPU_OPS) ? op : QWAMOS_GPU_OP_NONE, verdict;
+
+	verdict = qgpu_limits_verdict(&vm->lim, known);
+	if (!verdict)
+		verdict = device ?: qgpu_limits_pace(&vm->lim, known);
+	if (verdict)
+		qgpu_limits_refused(&vm->lim, verdict);
+	qgpu_note(vm->chain, vm->chain->notes, known, verdict, READ_ONCE(vm->lim.level));
+	return verdict;
+}
+
+static u32 judge_array(struct qgpu_vm *vm, struct qwamos_gpu_check_entry *v, u32 n, u32 device)
+{
+	u32 i, denied = 0;
+
+	for (i = 0; i < n; i++) {
+		v[i].out_verdict = judge(vm, v[i].operation, device);
+		denied += !!v[i].out_verdict;
+	}
+	return denied;
+}
+
+/* Does another VM use the device in a way that keeps this one off it? Called with the VM lock held.
+ */
+static bool in_the_way(struct qgpu_vm *vm, u64 device_id)
+{
+	const struct qgpu_level *mine = qgpu_level(vm->lim.level), *theirs;
+	const struct qgpu_gpu_use *use;
+	struct qgpu_vm *v = NULL;
+	int i;
+
+	while ((v = qgpu_vm_next(v))) {
+		i = v == vm ? -ENOENT : qgpu_limits_gpu(&v->lim, device_id);
+		if (i <= 0)
+			continue;
+		use = &v->lim.gpu[i - 1];
+		theirs = qgpu_level(v->lim.level);
+		if ((use->guarantee || atomic64_read(&use->vram.used) ||
+		     atomic64_read(&use->queues)) &&
+		    !(mine && mine->may_share && theirs && theirs->may_share))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What a device says to a VM that is to use it: one that another VM has attached is that VM's as a
+ * whole; one that VMs have charges or guarantees on is theirs together, if all of them may share.
+ * Return: 0 or -ENODEV.
+ */
+static int device_verdict(struct qgpu_vm *vm, u64 device_id, bool passthrough, u32 *verdict)
+{
+	struct qgpu_dev *d = qgpu_dev_by_id(device_id);
+	const struct qgpu_level *l;
+	struct qgpu_vm *owner;
+	bool iommu;
+	int ret = 0;
+
+	*verdict = QWAMOS_GPU_REASON_NONE;
+	if (!d)
+		return -ENODEV;
+	if (!d->gpu) {
+		qgpu_dev_put(d);
+		return -ENODEV;
+	}
+	qgpu_vm_lock();
+	l = qgpu_level(vm->lim.level);
+	mutex_lock(&qgpu_reg_lock);
+	owner = qgpu_dev_owner(d);
+	iommu = qgpu_dev_has_iommu(d);
+	if (d->gone)
+		ret = -ENODEV;
+	else if (!iommu && ((l && l->needs_iommu) || passthrough))
+		*verdict = QWAMOS_GPU_REASON_NO_IOMMU;
+	else if ((owner && owner != vm) || in_the_way(vm, device_id))
+		*verdict = QWAMOS_GPU_REASON_SHARING;
+	else if (d->quarantined && !d->accepted)
+		*verdict = QWAMOS_GPU_REASON_QUARANTINED;
+	mutex_unlock(&qgpu_reg_lock);
+	qgpu_vm_unlock();
+	qgpu_dev_put(d);
+	return ret;
+}
+
+/* An array: as long as it is, whatever the device says. */
+static int check_array(struct qgpu_call *call, struct qwamos_gpu_check *a)
+{
+	struct qwamos_gpu_check_entry __user *uv = u64_to_user_ptr(a->entries);
+	size_t bytes = array_size(a->count, sizeof(*uv));
+	struct qwamos_gpu_check_entry *v;
+	u32 i, device = 0, device_pass = 0;
+	int ret = 0;
+
+	v = vmemdup_user(uv, bytes);
+	if (IS_ERR(v))
+		return PTR_ERR(v);
+	if (a->device_id) {
+		ret = device_verdict(call->f->vm, a->device_id, false, &device);
+		if (!ret)
+			ret = device_verdict(call->f->vm, a->device_id, true, &device_pass);
+		if (ret) {
+			call->reason = QWAMOS_GPU_REASON_NO_DEVICE;
+			goto out;
+		}
+	}
+	a->out_denied = 0;
+	for (i = 0; i < a->count; i++)
+		a->out_denied += judge_array(
+			call->f->vm, &v[i], 1,
+			v[i].operation == QWAMOS_GPU_OP_PASSTHROUGH ? device_pass : device);
+	if (copy_to_user(uv, v, bytes))
+		ret = -EFAULT;
+out:
+	kvfree(v);
+	return ret;
+}
+
+/** qgpu_do_check() - CHECK, of any form */
+int qgpu_do_check(struct qgpu_call *call)
+{
+	struct qwamos_gpu_check *a = &call->arg->check;
+	u32 device = 0;
+
+	if (a->count > QWAMOS_GPU_CHECK_MAX || (a->count ? a->operation : !!a->entries))
+		return -EINVAL;
+	call->device_id = a->device_id;
+	a->out_verdict = 0;
+	if (a->count)
+		return check_array(call, a);
+	if (a->device_id && device_verdict(call->f->vm, a->device_id,
+					   a->operation == QWAMOS_GPU_OP_PASSTHROUGH, &device)) {
+		call->reason = QWAMOS_GPU_REASON_NO_DEVICE;
+		return -ENODEV;
+	}
+	a->out_verdict = judge(call->f->vm, a->operation, device);
+	a->out_denied = !!a->out_verdict;
+	return 0;
+}
+
+/*
+ * The index of a device in ledgers; its first charge makes room for it. Return: that, -ENOSPC or
+ * -ENODEV.
+ */
+static int gpu_of(struct qgpu_vm *vm, u64 device_id)
+{
+	int i = qgpu_limits_gpu(&vm->lim, device_id);
+	struct qgpu_dev *d;
+
+	if (i >= 0)
+		return i;
+	d = qgpu_dev_by_id(device_id);
+	if (!d)
+		return -ENODEV;
+	if (d->gpu) {
+		qgpu_vm_lock();
+		i = qgpu_limits_add_gpu(&vm->lim, device_id);
+		qgpu_vm_unlock();
+	} else {
+		i = -ENODEV;
+	}
+	qgpu_dev_put(d);
+	return i;
+}
+
+static int charge_args(const struct qwamos_gpu_charge *a)
+{
+	if (a->__reserved || !a->amount)
+		return -EINVAL;
+	if (a->kind != QWAMOS_GPU_RESOURCE_VRAM && a->kind != QWAMOS_GPU_RESOURCE_VULKAN_QUEUES)
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+/** qgpu_do_charge() - CHARGE, of any form */
+int qgpu_do_charge(struct qgpu_call *call)
+{
+	struct qwamos_gpu_charge *a = &call->arg->charge;
+	int ret = charge_args(a), gpu;
+
+	if (ret)
+		return ret;
+	call->device_id = a->device_id;
+	a->out_used = 0;
+	a->out_limit = 0;
+	gpu = gpu_of(call->f->vm, a->device_id);
+	if (gpu == -ENODEV)
+		call->reason = QWAMOS_GPU_REASON_NO_DEVICE;
+	if (gpu < 0)
+		return gpu;
+	call->reason = qgpu_limits_charge(&call->f->vm->lim, &call->f->charges, a->kind, gpu,
+					  a->amount, &a->out_used, &a->out_limit);
+	if (!call->reason)
+		return 0;
+	if (call->reason != QWAMOS_GPU_REASON_QUOTA && call->reason != QWAMOS_GPU_REASON_QUEUES)
+		return -EACCES;
+	call->ev.event = QWAMOS_GPU_EV_VRAM_QUOTA_EXCEEDED;
+	call->ev.asked = a->amount;
+	call->ev.used = a->out_used;
+	call->ev.limit = a->out_limit;
+	return -EDQUOT;
+}
+
+/** qgpu_do_uncharge() - UNCHARGE, of any form */
+int qgpu_do_uncharge(struct qgpu_call *call)
+{
+	struct qwamos_gpu_charge *a = &call->arg->charge;
+	int ret = charge_args(a), gpu;
+
+	if (ret)
+		return ret;
+	gpu = qgpu_limits_gpu(&call->f->vm->lim, a->device_id);
+	if (gpu < 0 || !qgpu_limits_uncharge(&call->f->vm->lim, &call->f->charges, a->kind, gpu,
+					     a->amount, &a->out_used, &a->out_limit))
+		return -EINVAL;
+	return 0;
+}
+
+/*
+ * A short array. Apart, for its room on the stack costs what a single operation does not need.
+ * Return: 0, -EFAULT, or QGPU_SLOW.
+ */
+static noinline long check_short_array(struct qgpu_vm *vm, void __user *uv, u32 n, u32 *denied)
+{
+	struct qwamos_gpu_check_entry v[CHECK_CHUNK];
+
+	if (n > CHECK_CHUNK || copy_from_user(v, uv, n * sizeof(*v)))
+		return QGPU_SLOW;
+	*denied = judge_array(vm, v, n, 0);
+	return copy_to_user(uv, v, n * sizeof(*v)) ? -EFAULT : 0;
+}
+
+/**
+ * qgpu_check_fast() - CHECK the straight way
+ * @f: the file
+ * @uarg: the caller's struct
+ *
+ * Return: 0, -EFAULT, or QGPU_SLOW.
+ */
+long qgpu_check_fast(struct qgpu_file *f, void __user *uarg)
+{
+	struct qwamos_gpu_check __user *u = uarg;
+	u32 size, flags, reserved, op, count, verdict = 0, denied;
+	u64 device_id, entries;
+	long ret;
+
+	if (f->kind != QGPU_FILE_USE || !qgpu_vm_live(f->vm))
+		return QGPU_SLOW;
+	if (!user_read_access_begin(u, sizeof(*u)))
+		return QGPU_SLOW;
+	unsafe_get_user(size, &u->hdr.size, slow_read);
+	unsafe_get_user(flags, &u->hdr.flags, slow_read);
+	unsafe_get_user(reserved, &u->hdr.__reserved, slow_read);
+	unsafe_get_user(op, &u->operation, slow_read);
+	unsafe_get_user(count, &u->count, slow_read);
+	unsafe_get_user(device_id, &u->device_id, slow_read);
+	unsafe_get_user(entries, &u->entries, slow_read);
+	user_read_access_end();
+	if (size != sizeof(*u) || flags | reserved || device_id || (count ? op : !!entries))
+		return QGPU_SLOW;
+	if (likely(!count)) {
+		verdict = judge(f->vm, op, 0);
+		denied = !!verdict;
+	} else {
+		ret = check_short_array(f->vm, u64_to_user_ptr(entries), count, &denied);
+		if (ret)
+			return ret;
+	}
+	if (!user_write_access_begin(u, sizeof(*u)))
+		return -EFAULT;
+	unsafe_put_user(QWAMOS_GPU_REASON_NONE, &u->hdr.out_reason, fault_write);
+	unsafe_put_user(verdict, &u->out_verdict, fault_write);
+	unsafe_put_user(denied, &u->out_denied, fault_write);
+	user_write_access_end();
+	return 0;
+slow_read:
+	user_read_access_end();
+	return QGPU_SLOW;
+fault_write:
+	user_write_access_end();
+	return -EFAULT;
+}
+
+/**
+ * qgpu_charge_fast() - CHARGE or UNCHARGE the straight way
+ * @f: the file
+ * @uarg: the caller's struct
+ * @charge: CHARGE
+ *
+ * A refusal goes the long way, which asks once more: meanwhile it may fit. Return: 0, -EFAULT, or
+ * QGPU_SLOW.
+ */
+long qgpu_charge_fast(struct qgpu_file *f, void __user *uarg, bool charge)
+{
+	struct qwamos_gpu_charge __user *u = uarg;
+	u32 size, flags, reserved, kind, reserved2;
+	u64 device_id, amount, used, limit;
+	struct qgpu_limits *lim;
+	int gpu = 0;
+
+	if (f->kind != QGPU_FILE_USE || !qgpu_vm_live(f->vm))
+		return QGPU_SLOW;
+	if (!user_read_access_begin(u, sizeof(*u)))
+		return QGPU_SLOW;
+	unsafe_get_user(size, &u->hdr.size, slow_read);
+	unsafe_get_user(flags, &u->hdr.flags, slow_read);
+	unsafe_get_user(reserved, &u->hdr.__reserved, slow_read);
+	unsafe_get_user(kind, &u->kind, slow_read);
+	unsafe_get_user(reserved2, &u->__reserved, slow_read);
+	unsafe_get_user(device_id, &u->device_id, slow_read);
+	unsafe_get_user(amount, &u->amount, slow_read);
+	user_read_access_end();
+	if (size != sizeof(*u) || flags | reserved | reserved2 || !amount ||
+	    kind - QWAMOS_GPU_RESOURCE_VRAM > 1U)
+		return QGPU_SLOW;
+	lim = &f->vm->lim;
+	if (device_id) {
+		gpu = qgpu_limits_gpu(lim, device_id);
+		if (gpu < 0)
+			return QGPU_SLOW;
+	}
+	if (charge ? !!qgpu_limits_charge(lim, &f->charges, kind, gpu, amount, &used, &limit)
+		   : !qgpu_limits_uncharge(lim, &f->charges, kind, gpu, amount, &used, &limit))
+		return QGPU_SLOW;
+	if (!user_write_access_begin(u, sizeof(*u)))
+		return -EFAULT;
+	unsafe_put_user(QWAMOS_GPU_REASON_NONE, &u->hdr.out_reason, fault_write);
+	unsafe_put_user(used, &u->out_used, fault_write);
+	unsafe_put_user(limit, &u->out_limit, fault_write);
+	user_write_access_end();
+	return 0;
+slow_read:
+	user_read_access_end();
+	return QGPU_SLOW;
+fault_write:
+	user_write_access_end();
+	return -EFAULT;
+}

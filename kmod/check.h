@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* CHECK, CHARGE and UNCHARGE: the long way, as every call, and the straight one. */
+#ifndef QWAMOS_GPU_CHECK_H
+#define QWAMOS_GPU_CHECK_H
+
+#include <linux/types.h>
+
+struct qgpu_call;
+struct qgpu_file;
+
+#define QGPU_SLOW 1L /* nothing was done: go the long way */
+
+int qgpu_do_check(struct qgpu_call *call);
+int qgpu_do_charge(struct qgpu_call *call);
+int qgpu_do_uncharge(struct qgpu_call *call);
+long qgpu_check_fast(struct qgpu_file *f, void __user *uarg);
+long qgpu_charge_fast(struct qgpu_file *f, void __user *uarg, bool charge);
+
+#endif /* QWAMOS_GPU_CHECK_H */

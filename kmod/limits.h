@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a VM may do and have, and what of it is in use. CHECK and CHARGE read and write this and
+ * nothing else, without a lock, and nothing in it is any other VM's.
+ */
+#ifndef QWAMOS_GPU_LIMITS_H
+#define QWAMOS_GPU_LIMITS_H
+
+#include <linux/cache.h>
+#include <linux/ktime.h>
+#include <linux/nospec.h>
+#include <linux/types.h>
+#include <linux/qwamos_gpu.h>
+#include "policy.h"
+#include "quota.h"
+#include "rate.h"
+
+#define QGPU_UNSET 0xffffffffU /* percent that nobody has set */
+
+/**
+ * struct qgpu_gpu_use - what a VM has of one GPU
+ * @device_id: the GPU; constant once the entry counts
+ * @vram: VRAM charged, in bytes
+ * @queues: Vulkan queues charged
+ * @guarantee: percent of its time; guarded by the VM lock
+ */
+struct qgpu_gpu_use {
+	u64 device_id;
+	struct qgpu_quota vram;
+	atomic64_t queues;
+	u32 guarantee;
+};
+
+/**
+ * struct qgpu_limits - limits of a VM and their use
+ * @verdict: by operation, &enum qwamos_gpu_reason that its policy has for it; [0] is for any that
+ *     does not exist. Written under the VM lock like all down to @last, read without it, each by
+ *     itself
+ * @level: &enum qwamos_gpu_level
+ * @no_queues: &enum qwamos_gpu_reason why it may have no Vulkan queues
+ * @queues_limit: most Vulkan queues
+ * @interval_ns: least time between two operations of a kind
+ * @vram_limit: most VRAM in bytes
+ * @vram_set: most VRAM that was set, U64_MAX: none was
+ * @cap_set: most GPU time that was set in percent, or QGPU_UNSET
+ * @guarantee: GPU time on no GPU in particular
+ * @priority: weight
+ * @narrow: QWAMOS_GPU_NARROW_*
+ * @mode_asked: &enum qwamos_gpu_mode
+ * @mode_got: &enum qwamos_gpu_mode
+ * @mode_reason: &enum qwamos_gpu_reason
+ * @last: when an operation of each kind was last allowed
+ * @vram: VRAM charged on all GPUs and on none in particular
+ * @queues: Vulkan queues, likewise
+ * @refused: refusals by reason
+ * @n_gpus: entries of @gpu that count; grows under the VM lock, read by acquire
+ * @gpu: by GPU
+ */
+struct qgpu_limits {
+	u8 verdict[QGPU_OPS];
+	u32 level;
+	u32 no_queues;
+	u32 queues_limit;
+	u32 narrow;
+	u64 interval_ns;
+	u64 vram_limit;
+	u64 vram_set;
+	u32 cap_set;
+	u32 guarantee;
+	u32 priority;
+	u32 mode_asked;
+	u32 mode_got;
+	u32 mode_reason;
+	struct qgpu_rate last[QGPU_OPS] ____cacheline_aligned;
+	struct qgpu_quota vram;
+	struct qgpu_quota queues;
+	atomic64_t refused[QWAMOS_GPU_VM_REASONS];
+	u32 n_gpus;
+	struct qgpu_gpu_use gpu[QWAMOS_GPU_VM_GPUS];
+};
+
+/**
+ * struct qgpu_ledger - what was charged on one open file
+ * @vram: bytes, by GPU: [0] on none in particular, [1 + i] on the i-th of the VM's
+ * @queues: Vulkan queues, likewise
+ */
+struct qgpu_ledger {
+	atomic64_t vram[1 + QWAMOS_GPU_VM_GPUS];
+	atomic64_t queues[1 + QWAMOS_GPU_VM_GPUS];
+};
+
+void qgpu_limits_init(struct qgpu_limits *lim);
+void qgpu_limits_apply(struct qgpu_limits *lim);
+u32 qgpu_limits_cap(const struct qgpu_limits *lim, u32 level);
+int qgpu_limits_gpu(const struct qgpu_limits *lim, u64 device_id);
+int qgpu_limits_add_gpu(struct qgpu_limits *lim, u64 device_id);
+u32 qgpu_limits_charge(struct qgpu_limits *lim, struct qgpu_ledger *led, u32 kind, u32 gpu,
+		       u64 amount, u64 *used, u64 *limit);
+bool qgpu_limits_uncharge(struct qgpu_limits *lim, struct qgpu_ledger *led, u32 kind, u32 gpu,
+			  u64 amount, u64 *used, u64 *limit);
+void qgpu_limits_settle(struct qgpu_limits *lim, struct qgpu_ledger *led);
+void qgpu_limits_tell(struct qgpu_limits *lim, bool given_whole, struct qwamos_gpu_vm *out);
+
+/**
+ * qgpu_limits_refused() - count a refusal
+ * @lim: the VM's limits
+ * @reason: &enum qwamos_gpu_reason, not NONE
+ */
+static inline void qgpu_limits_refused(struct qgpu_limits *lim, u32 reason)
+{
+	atomic64_inc(&lim->refused[min_t(u32, reason, QWAMOS_GPU_VM_REASONS - 1)]);
+}
+
+/**
+ * qgpu_limits_verdict() - may the VM do this, as far as its policy goes?
+ * @lim: its limits
+ * @op: &enum qwamos_gpu_op, or 0 for one that does not exist
+ *
+ * Return: &enum qwamos_gpu_reason.
+ */
+static __always_inline u32 qgpu_limits_verdict(struct qgpu_limits *lim, u32 op)
+{
+	return READ_ONCE(lim->verdict[array_index_nospec(op, QGPU_OPS)]);
+}
+
+/**
+ * qgpu_limits_pace() - may the VM do this now, as far as its rate goes?
+ * @lim: its limits
+ * @op: &enum qwamos_gpu_op, one that exists
+ *
+ * Return: &enum qwamos_gpu_reason; if NONE, the operation counts.
+ */
+static __always_inline u32 qgpu_limits_pace(struct qgpu_limits *lim, u32 op)
+{
+	u64 interval = READ_ONCE(lim->interval_ns);
+
+	if (!interval ||
+	    qgpu_rate_take(&lim->last[array_index_nospec(op, QGPU_OPS)], ktime_get_ns(), interval))
+		return QWAMOS_GPU_REASON_NONE;
+	return QWAMOS_GPU_REASON_RATE;
+}
+
+#endif /* QWAMOS_GPU_LIMITS_H */

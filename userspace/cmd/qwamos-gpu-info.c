@@ -16,6 +16,7 @@ static const struct {
 	{ QWAMOS_GPU_CAP_AUDIT, "audit" },
 	{ QWAMOS_GPU_CAP_HEIRS, "heirs" },
 	{ QWAMOS_GPU_CAP_POLICY, "policy" },
+	{ QWAMOS_GPU_CAP_NETLINK, "netlink" },
 };
 
 static void count_by(struct json_object *limits, const char *limit, uint32_t by)
@@ -128,10 +129,11 @@ static void print(struct json_object *doc)
 	json_object_object_foreach(qjson_get(devs, "states"), name, count)
 		if (json_object_get_int(count))
 			printf("; %d %s", json_object_get_int(count), name);
+	putchar('\n');
 	if (qjson_get(doc, "vms"))
-		printf("\nVMs:             %lld\n", (long long)qjson_get_int(doc, "vms", 0));
-	else
-		printf("\nVMs:             not told to this user\n");
+		printf("VMs:             %lld\n", (long long)qjson_get_int(doc, "vms", 0));
+	else if (!qjson_get(doc, "vm"))
+		printf("VMs:             not told to this user\n");
 	print_enforced(qjson_get(doc, "enforced_by"));
 	if (qjson_get(doc, "vm")) {
 		putchar('\n');

@@ -64,14 +64,14 @@ static void print(struct json_object *doc)
 		       (long long)qjson_get_int(o, "min_interval_ms", 0), yes(o, "needs_iommu"),
 		       yes(o, "may_share"));
 	}
-	printf("\n%-16s", "OPERATION");
+	printf("\n%-14s", "OPERATION");
 	for (i = 0; i < qjson_len(doc); i++)
-		printf(" %-10s", qjson_get_str(qjson_at(doc, i), "level"));
+		printf(" %10s", qjson_get_str(qjson_at(doc, i), "level"));
 	putchar('\n');
 	for (op = 1; strcmp(name = qgpu_op_name(op), "unknown"); op++) {
-		printf("%-16s", name);
+		printf("%-14s", name);
 		for (i = 0; i < qjson_len(doc); i++)
-			printf(" %-10s", allows(qjson_at(doc, i), name) ? "yes" : "no");
+			printf(" %10s", allows(qjson_at(doc, i), name) ? "yes" : "no");
 		putchar('\n');
 	}
 }

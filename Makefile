@@ -17,7 +17,7 @@ SYSUSERSDIR ?= /usr/lib/sysusers.d
 UNITDIR ?= /usr/lib/systemd/system
 
 .DEFAULT_GOAL := all
-.PHONY: all userspace tests lab-modules help deps check check-build demo bench examples lint format \
+.PHONY: all userspace tests lab-modules help deps debug-kernel check check-debug check-build demo bench examples lint format \
 	install uninstall clean distclean
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
@@ -47,7 +47,7 @@ help:
 ## make               the modules and the userspace
 ## make modules       the modules, for the running kernel's headers, or else the lab's 6.1
 ##   KDIR=DIR           for the kernel tree or headers in DIR
-##   KERNEL=6.1         for a kernel of the lab: 6.1, 6.12 or arm64
+##   KERNEL=6.1         for a kernel of the lab: 6.1, 6.12, arm64 or debug
 ## make userspace     programs (build/bin) and library (build/lib)
 ## make tests         test programs (build/tests)
 ## make examples      tools/examples, against what install would install (build/examples)
@@ -60,6 +60,8 @@ help:
 ##   DEPS=0             for check and demo: install nothing, need no root
 ## make demo          a GPU goes to a VM, in the lab, step by step
 ## make check         all tests; the last line counts them
+## make debug-kernel  builds a kernel that finds faults (KASAN, lockdep, ...) into the cache, once
+## make check-debug   the tests in guests, on that kernel
 ## make check-build   both kernels, W=1, and the userspace, warnings being errors
 ## make bench         speed, as ratios to what others take
 ## make lint          style, sparse, licences, sizes of files; CHECKS= for some of these
@@ -70,12 +72,18 @@ help:
 deps:
 	@tools/deps
 
+debug-kernel:
+	@tools/deps debug
+
 ifneq ($(DEPS),0)
-check demo: deps
+check check-debug demo: deps
 endif
 
 check:
 	@tests/run $(TESTS)
+
+check-debug:
+	@tests/run --debug $(TESTS)
 
 demo: lab-modules userspace
 	@tools/demo/run

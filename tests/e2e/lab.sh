@@ -58,6 +58,7 @@ acpi PNP0A08:00: _OSC: platform does not support [LTR DPC]
 qwamos_gpu: loading out-of-tree module taints kernel.
 DMAR: [DMA Write NO_PASID] Request device [05:00.0] fault addr 0x200000 [fault reason 0x05] PTE Write access is not set
 rcu: Hierarchical RCU implementation.
+kasan: KernelAddressSanitizer initialized
 bug_test[12]: segfault at 0 ip 0 sp 0 error 4 in bug_test""".splitlines()
 for lines, want in ((BAD, True), (GOOD, False)):
     for line in lines:

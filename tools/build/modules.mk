@@ -31,7 +31,7 @@ modules: $(KOUT)/.farm
 $(KOUT)/.farm:
 	@[ -n "$(KVER)" ] || { \
 		echo "no kernel headers$(if $(KDIR), in $(KDIR),$(if $(KERNEL), for lab kernel '$(KERNEL)')):" \
-		"run 'make deps', or name a built kernel tree by KDIR=" >&2; exit 1; }
+		"run 'make $(if $(filter debug,$(KERNEL)),debug-kernel,deps)', or name a built kernel tree by KDIR=" >&2; exit 1; }
 	@mkdir -p $(KOUT)
 	@cd $(TOP) && for f in ./Kbuild $$(find ./kmod ./uapi -name '*.[ch]' -o -name Kbuild); do \
 		[ -L "$(KOUT)/$$f" ] || { mkdir -p "$(KOUT)/$${f%/*}" && \

@@ -18,18 +18,19 @@ die()
 	exit 1
 }
 
+# list_packages [GROUP]: the names in packages, or in packages.GROUP
 list_packages()
 {
-	sed 's/[[:space:]]*#.*//; /^$/d' "$TOP/tools/deps.d/packages"
+	sed 's/[[:space:]]*#.*//; /^$/d' "$TOP/tools/deps.d/packages${1:+.$1}"
 }
 
-# The packages of the list that are not installed.
+# missing_packages [GROUP]: those of the list that are not installed.
 missing_packages()
 {
 	local have
 	have=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' |
 		sed -n 's/^installed //p' | sort -u)
-	comm -13 <(echo "$have") <(list_packages | sort -u)
+	comm -13 <(echo "$have") <(list_packages "$@" | sort -u)
 }
 
 # Runs a command as root.
@@ -50,10 +51,11 @@ apt_knows()
 	apt-cache show --no-all-versions "$@" >/dev/null 2>&1
 }
 
+# install_packages [GROUP]
 install_packages()
 {
 	local missing
-	mapfile -t missing < <(missing_packages)
+	mapfile -t missing < <(missing_packages "$@")
 	if [ ${#missing[@]} = 0 ]; then
 		say "all Debian packages are installed"
 		return

@@ -7,7 +7,7 @@
 #     root/lib/modules/VERSION/     modules, unpacked
 #     root/boot/vmlinux             the kernel, unpacked (x86-64)
 #     root/usr/src/linux-headers-VERSION/
-#   kernel/ARCH/SERIES              link to the one that is in use
+#   kernel/ARCH/SERIES              link to the one that is in use, SERIES also "debug"
 #   kselftest/                      headers of the kernel's self tests, checkpatch
 
 # kernel_present DEBARCH SERIES

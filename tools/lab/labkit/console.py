@@ -11,7 +11,7 @@ TROUBLE = re.compile(r"""
   | ^Kernel\ panic | ^general\ protection\ fault | ^Call\ [Tt]race:
   | ^\s*(?:rcu:\ )?INFO:\ (?:rcu|task|trying|suspicious|possible|inconsistent|NMI)
   | ^(?:rcu|watchdog):\ .*(?:stall|lockup)
-  | ^refcount_t: | ^UBSAN: | ^KASAN: | ^list_(?:add|del)\ corruption
+  | ^refcount_t: | ^UBSAN: | ^KASAN:\ (?!KernelAddressSanitizer\ init) | ^list_(?:add|del)\ corruption
   | \bobjects\ remaining\b | \bstill\ has\ objects\b
   | ^kmemleak:\ \d+\ new | nobody\ cared | ^Disabling\ IRQ | ^sysfs:\ cannot\ create\ duplicate
   | ^page_owner | bad\ page\ state | ^unregister_netdevice: | ^Out\ of\ memory:

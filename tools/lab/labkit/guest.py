@@ -19,7 +19,7 @@ from . import LabError
 from .console import Console
 from .kernel import CACHE, GUEST, TREE, cpio, initramfs, module_tree
 
-BOOT_TIMEOUT = 120      # s until the command must have started
+BOOT_TIMEOUT = 240      # s until the command must have started, on the debug kernel, too
 DRAIN = 3               # s for the console to show the command's end
 LAST_WORDS = 5          # s that an Oops may take to be printed in full
 EXIT_TIMEOUT, EXIT_LAB, EXIT_KERNEL = 124, 125, 126

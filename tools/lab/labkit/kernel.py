@@ -42,7 +42,8 @@ class Kernel:
             os.path.join(self.root, "boot/vmlinuz-" + self.version)
         if not os.path.exists(os.path.join(self.dir, "complete")):
             raise LabError(f"no kernel {series} for {arch} in {CACHE}: 'make deps' fetches 6.1 and "
-                           "6.12 (6.1 for arm64), tools/lab/add-kernel adds others")
+                           "6.12 (6.1 for arm64), 'make debug-kernel' builds debug, "
+                           "tools/lab/add-kernel adds others")
 
     def built_modules(self):
         """Our modules, as built for this kernel."""

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* qwamos-gpu: what the kernel module says, and VMs without a VM manager. */
+#include "cmd/qwamos-gpu-config.h"
 #include "cmd/qwamos-gpu.h"
 
 static const struct cmd commands[] = {
@@ -7,6 +8,13 @@ static const struct cmd commands[] = {
 	  "detect [--json] [--no-probe] [--root DIR]\n\t\twhich GPUs there are, and how VMs can use them" },
 	{ "info", gpu_info, "info [--json]\n\t\tthe kernel module: version, limits, devices, VMs" },
 	{ "policy", gpu_policy, "policy [LEVEL] [--json]\n\t\twhat each trust level allows" },
+	{ "config", gpu_config,
+	  "config check FILE... [--strict] [--json]\n\t\twhat is wrong with configs of VMs\n"
+	  "  config show FILE [--json]\n\t\twhat one means, and why" },
+	{ "qemu-args", gpu_qemu_args,
+	  "qemu-args CONFIG [--arch ARCH] [--qemu PROGRAM] [--gpu-only] [--json]\n"
+	  "\t\tthe command line that its VM is started with" },
+	{ "export", gpu_export, "export libvirt CONFIG\n\t\tlibvirt's domain XML of the same meaning" },
 	{ "vm", gpu_vm,
 	  "vm list [--json]\n\t\tthe VMs that the kernel knows\n"
 	  "  vm show [NAME|ID] [--json]\n\t\tone of them, with its limits; in a VM's process: its own\n"

@@ -105,7 +105,7 @@ static void add_boot(const struct qconfig *c, const struct qemu_host *h, struct 
  * The format is never QEMU's guess: a guest that may write a raw disk could turn it into another
  * one, with any file of the host behind it.
  */
-static const char *disk_format(const struct qconfig *c)
+const char *qemu_disk_format(const struct qconfig *c)
 {
 	const char *end = strrchr(c->disk, '.');
 
@@ -121,7 +121,7 @@ static void add_disk(const struct qconfig *c, const struct qemu_plan *p, struct 
 	if (!c->disk)
 		return;
 	path = qemu_escape(c->disk);
-	format = qemu_escape(disk_format(c));
+	format = qemu_escape(qemu_disk_format(c));
 	cache = c->disk_cache ? qemu_escape(c->disk_cache) : NULL;
 	qemu_add_opt(a, "-drive",
 		     qmem_printf("if=none,id=disk0,file=%s,format=%s%s%s%s", path, format,
@@ -171,7 +171,7 @@ static unsigned int add_devices(const struct qemu_host *h, bool iommufd, struct 
 }
 
 /* The memory that the guest may map is a BAR, so a power of two; not more than the quota. */
-static unsigned int window(int mib)
+unsigned int qemu_window_mib(int mib)
 {
 	unsigned int size = 1;
 
@@ -187,7 +187,7 @@ static void add_adapter(const struct qemu_plan *p, struct qemu_args *a)
 	char *quota = NULL, *venus = NULL;
 
 	if (g->venus)
-		venus = qmem_printf(",blob=on,venus=on,hostmem=%uM", window(g->vram_mib));
+		venus = qmem_printf(",blob=on,venus=on,hostmem=%uM", qemu_window_mib(g->vram_mib));
 	if (g->vram_mib >= 0)
 		quota = qmem_printf(",max_hostmem=%lld", (long long)g->vram_mib << 20);
 	qemu_add_opt(a, "-device",

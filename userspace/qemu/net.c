@@ -7,11 +7,14 @@
 #include "qemu/internal.h"
 #include "util/mem.h"
 
-/* An address that belongs to this VM alone, and stays with it. */
-static char *make_mac(const char *name)
+/* Where the config has none: one that belongs to this VM alone, and stays with it. */
+char *qemu_mac(const struct qconfig *c)
 {
+	const char *name = c->name;
 	uint32_t hash = 0x811c9dc5;
 
+	if (c->mac)
+		return qmem_strdup(c->mac);
 	for (; *name; name++)
 		hash = (hash ^ (unsigned char)*name) * 0x01000193;
 	return qmem_printf("52:54:00:%02x:%02x:%02x", hash >> 16 & 0xff, hash >> 8 & 0xff,
@@ -111,7 +114,7 @@ void qemu_args_net(const struct qconfig *c, const struct qemu_host *h, const str
 	else
 		/* A hub with no other port: a link, and nobody at its other end. */
 		qemu_add_opt(a, "-netdev", qmem_strdup("hubport,id=net0,hubid=0"));
-	mac = c->mac ? qmem_strdup(c->mac) : make_mac(c->name);
+	mac = qemu_mac(c);
 	/* No boot ROM: nobody has named one. */
 	qemu_add_opt(a, "-device",
 		     qmem_printf("%s,id=nic0,netdev=net0,mac=%s,romfile=%s", p->nic, mac,

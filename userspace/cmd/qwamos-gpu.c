@@ -6,6 +6,8 @@
 static const struct cmd commands[] = {
 	{ "detect", gpu_detect,
 	  "detect [--json] [--no-probe] [--root DIR]\n\t\twhich GPUs there are, and how VMs can use them" },
+	{ "topology", gpu_topology,
+	  "topology [--dot|--json]\n\t\tGPUs by IOMMU group, what is reset together, and who has them" },
 	{ "info", gpu_info, "info [--json]\n\t\tthe kernel module: version, limits, devices, VMs" },
 	{ "policy", gpu_policy, "policy [LEVEL] [--json]\n\t\twhat each trust level allows" },
 	{ "config", gpu_config,

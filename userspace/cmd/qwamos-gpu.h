@@ -21,6 +21,8 @@
 
 /** gpu_detect() - qwamos-gpu detect */
 int gpu_detect(int argc, char **argv);
+/** gpu_topology() - qwamos-gpu topology */
+int gpu_topology(int argc, char **argv);
 /** gpu_info() - qwamos-gpu info */
 int gpu_info(int argc, char **argv);
 /** gpu_policy() - qwamos-gpu policy */

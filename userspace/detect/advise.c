@@ -76,7 +76,10 @@ static struct json_object *advise_gpu(struct qdetect *d, struct json_object *gpu
 			      qmem_printf("the IOMMU isolates it, and it can be reset%s%s",
 					  *others ? "; its group goes with it: " : "", others));
 	}
-	if (render)
+	if (render && !qjson_get_bool(qjson_get(gpu, "drm"), "renders", true))
+		o = advice("software",
+			   qmem_printf("it draws on the CPU; no passthrough: %s", why_not));
+	else if (render)
 		o = advice("virtio",
 			   qmem_printf("%s renders for VMs; no passthrough: %s", render, why_not));
 	else

@@ -50,6 +50,8 @@ static void add_node(struct qdetect *d, const char *node)
 		qjson_add(drm, "card", NULL);
 		qjson_add(drm, "render", NULL);
 		qjson_add(drm, "render_dev", NULL);
+		/* Does it draw in 3D? That, EGL tells. */
+		qjson_add(drm, "renders", NULL);
 	}
 	qjson_add_str(drm, render ? "render" : "card", node);
 	if (render && qdetect_read(d, dev, sizeof(dev), "sys/class/drm/%s/dev", node) > 0)

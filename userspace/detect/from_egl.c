@@ -47,14 +47,18 @@ static struct json_object *gpu_of(struct qdetect *d, struct json_object *dev)
 
 static void add_device(struct qdetect *d, struct json_object *list, struct json_object *dev)
 {
-	struct json_object *gpu = NULL;
+	struct json_object *gpu = gpu_of(d, dev);
 
 	qjson_push(list, json_object_get(dev));
-	if (!qjson_get_bool(dev, "software", false))
-		gpu = gpu_of(d, dev);
 	qjson_add_str(dev, "gpu", qjson_get_str(gpu, "name"));
 	if (!gpu)
 		return;
+	/* Its node is there, but it is the CPU that draws. */
+	if (qjson_get_bool(dev, "software", false)) {
+		qjson_add_bool(qjson_get(gpu, "drm"), "renders", false);
+		return;
+	}
+	qjson_add_bool(qjson_get(gpu, "drm"), "renders", true);
 	qdetect_set_str(gpu, "gles", qjson_get_str(dev, "gles_version"));
 	qdetect_set_str(gpu, "device_name",
 			qjson_get(gpu, "device_name") ? NULL : qjson_get_str(dev, "renderer"));

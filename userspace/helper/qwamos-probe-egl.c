@@ -32,6 +32,7 @@ struct egl {
 	PFNEGLQUERYDEVICESEXTPROC devices;
 	PFNEGLQUERYDEVICESTRINGEXTPROC device_string;
 	PFNEGLGETPLATFORMDISPLAYEXTPROC platform;
+	PFNEGLGETDISPLAYDRIVERNAMEPROC driver;
 };
 
 /* Is @word one of the words of @list? */
@@ -88,6 +89,21 @@ static EGLContext make_context(struct egl *egl, EGLDisplay dpy, EGLConfig config
 	return c;
 }
 
+/*
+ * A device that Mesa has no driver for is drawn by the CPU all the same: only the driver's name
+ * tells, "swrast" or "kms_swrast".
+ */
+static void add_driver(struct egl *egl, EGLDisplay dpy, struct json_object *o)
+{
+	const char *name = NULL;
+
+	if (egl->driver && has(egl->string(dpy, EGL_EXTENSIONS), "EGL_MESA_query_driver"))
+		name = egl->driver(dpy);
+	qjson_add_str(o, "driver", name);
+	if (name && strstr(name, "swrast"))
+		qjson_add_bool(o, "software", true);
+}
+
 /* Return: what did not work, or NULL */
 static const char *look(struct egl *egl, EGLDisplay dpy, struct json_object *o)
 {
@@ -103,6 +119,7 @@ static const char *look(struct egl *egl, EGLDisplay dpy, struct json_object *o)
 	if (dpy == EGL_NO_DISPLAY || !egl->init(dpy, &major, &minor))
 		return "eglInitialize";
 	qjson_add_fmt(o, "egl_version", "%d.%d", major, minor);
+	add_driver(egl, dpy, o);
 	if (!egl->bind(EGL_OPENGL_ES_API))
 		return "eglBindAPI";
 	egl->choose(dpy, want, &config, 1, &n);
@@ -202,6 +219,7 @@ static bool load(struct egl *egl, void *lib)
 	egl->devices = (PFNEGLQUERYDEVICESEXTPROC)egl->get("eglQueryDevicesEXT");
 	egl->device_string = (PFNEGLQUERYDEVICESTRINGEXTPROC)egl->get("eglQueryDeviceStringEXT");
 	egl->platform = (PFNEGLGETPLATFORMDISPLAYEXTPROC)egl->get("eglGetPlatformDisplayEXT");
+	egl->driver = (PFNEGLGETDISPLAYDRIVERNAMEPROC)egl->get("eglGetDisplayDriverName");
 	return true;
 }
 

@@ -69,6 +69,21 @@ int qaudit_read_after(int ctl, const struct qaudit_want *w, uint64_t after,
 	return 0;
 }
 
+int qaudit_newest(int ctl, uint64_t *order, struct qerr *e)
+{
+	struct qwamos_gpu_audit_read req = { .count = 1 };
+	struct qwamos_gpu_audit_record *recs;
+	uint32_t reason = 0;
+	int ret;
+
+	ret = qgpu_audit_read(ctl, &req, &recs, &reason);
+	if (ret)
+		return refused(e, ret, reason);
+	*order = req.count ? recs[0].order : 0;
+	free(recs);
+	return 0;
+}
+
 void qaudit_list_add(void *list, const struct qwamos_gpu_audit_record *r)
 {
 	struct qaudit_list *l = list;

@@ -45,6 +45,9 @@ int qaudit_read_after(int ctl, const struct qaudit_want *w, uint64_t after,
 		      void (*take)(void *arg, const struct qwamos_gpu_audit_record *r), void *arg,
 		      uint64_t *lost, struct qerr *e);
 
+/** qaudit_newest() - the order of the newest record, 0: there is none; return: 0 or -errno */
+int qaudit_newest(int ctl, uint64_t *order, struct qerr *e);
+
 /**
  * struct qaudit_list - records
  * @recs: the records

@@ -109,15 +109,13 @@ static uint64_t seq_of(const struct qaudit_entry *e)
 }
 
 /*
- * Which entries of the file are out of order: those that do not belong to a longest run of
- * ascending ones (patience sorting). Of two that were swapped, with others in between, these are
- * both; of neighbours it is one.
+ * Which entries do not belong to a longest run of ascending ones (patience sorting): those that
+ * were moved, without those that they have passed. Return: their number.
  */
-static bool *out_of_order(const struct qaudit_log *log)
+static size_t find_moved(const struct qaudit_log *log, bool *out)
 {
 	size_t *tops = qmem_calloc(log->n + 1, sizeof(*tops)), piles = 0, i;
 	size_t *below = qmem_calloc(log->n + 1, sizeof(*below));
-	bool *out = qmem_calloc(log->n + 1, sizeof(*out));
 	size_t low, high, mid;
 
 	for (i = 0; i < log->n; i++) {
@@ -141,7 +139,7 @@ static bool *out_of_order(const struct qaudit_log *log)
 	}
 	free(tops);
 	free(below);
-	return out;
+	return log->n - piles;
 }
 
 static int chain_by_id(const void *a, const void *b)
@@ -158,28 +156,43 @@ static struct qverify_chain *find_chain(struct qverify_result *res, uint64_t id)
 	return bsearch(&key, res->chains, res->n_chains, sizeof(key), chain_by_id);
 }
 
-/* Records stand in the order of their sealing, those of all chains together. */
+static int by_order(const void *a, const void *b)
+{
+	const struct qaudit_entry *x = *(const struct qaudit_entry *const *)a,
+				  *y = *(const struct qaudit_entry *const *)b;
+
+	if (x->rec.order != y->rec.order)
+		return x->rec.order < y->rec.order ? -1 : 1;
+	return x->line < y->line ? -1 : x->line > y->line;
+}
+
+/*
+ * Records stand in the order of their sealing, those of all chains together. If a few have changed
+ * places, all of them are told; if some were moved, these, and not all that stand elsewhere for it.
+ */
 static void check_places(const struct qaudit_log *log, struct qverify_result *res)
 {
-	const struct qaudit_entry *e, *beside;
-	bool *out = out_of_order(log);
-	size_t i;
+	const struct qaudit_entry **sorted = qmem_calloc(log->n + 1, sizeof(*sorted)), *e;
+	bool *out = qmem_calloc(log->n + 1, sizeof(*out));
+	size_t i, moved, elsewhere = 0;
 
+	moved = find_moved(log, out);
+	for (i = 0; i < log->n; i++)
+		sorted[i] = &log->entries[i];
+	qsort(sorted, log->n, sizeof(*sorted), by_order);
+	for (i = 0; i < log->n; i++)
+		elsewhere += sorted[i] != &log->entries[i];
 	for (i = 0; i < log->n; i++) {
-		if (!out[i])
-			continue;
 		e = &log->entries[i];
-		beside = i ? e - 1 : e + 1;
-		/* The neighbour that says most: one of the same chain, if there is any. */
-		if (i && i + 1 < log->n && e[1].rec.chain == e->rec.chain &&
-		    e[1].rec.order < e->rec.order)
-			beside = e + 1;
+		if (elsewhere <= 2 * moved ? sorted[i] == e : !out[i])
+			continue;
 		found(res, QVERIFY_SWAPPED, find_chain(res, e->rec.chain), seq_of(e), seq_of(e),
 		      e->line,
-		      "record %llu stands in the wrong place, %s record %llu of chain %llu",
-		      (unsigned long long)seq_of(e), beside > e ? "before" : "behind",
-		      (unsigned long long)seq_of(beside), (unsigned long long)beside->rec.chain);
+		      "record %llu stands in the wrong place, where record %llu of chain %llu belongs",
+		      (unsigned long long)seq_of(e), (unsigned long long)seq_of(sorted[i]),
+		      (unsigned long long)sorted[i]->rec.chain);
 	}
+	free(sorted);
 	free(out);
 }
 

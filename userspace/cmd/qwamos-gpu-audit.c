@@ -68,7 +68,7 @@ static const struct cmd_line line = {
 	.usage = "audit [--vm NAME|ID] [--event EVENT] [--limit 100] [--follow] [--json]\n"
 		 "       qwamos-gpu audit [--vm NAME|ID] --save FILE\n"
 		 "       qwamos-gpu audit verify FILE [--head [CHAIN:]SEQ:HASH]... [--json]\n"
-		 "       qwamos-gpu audit head [--vm NAME|ID] [--json]",
+		 "       qwamos-gpu audit head [--vm NAME|ID] [FILE] [--json]",
 	.opts = opts,
 };
 
@@ -120,7 +120,8 @@ static int show(const struct qaudit_list *l, uint64_t limit, bool json)
 	return cmd_print(doc, json, print_lines);
 }
 
-static int follow(int ctl, const struct options *o, const struct qaudit_list *l, uint64_t lost,
+/* @newest: order of the newest record before the list was read. */
+static int follow(int ctl, const struct options *o, const struct qaudit_list *l, uint64_t newest,
 		  struct qerr *e)
 {
 	size_t i = l->n > o->limit ? l->n - o->limit : 0;
@@ -143,7 +144,9 @@ static int follow(int ctl, const struct options *o, const struct qaudit_list *l,
 	}
 	if (err)
 		return cmd_fail("%s", e->err ? e->msg : strerror(-err));
-	return gpu_audit_follow(ctl, &o->want, o->json, l->n ? l->recs[l->n - 1].order : 0, lost);
+	if (l->n && l->recs[l->n - 1].order > newest)
+		newest = l->recs[l->n - 1].order;
+	return gpu_audit_follow(ctl, &o->want, o->json, newest);
 }
 
 static int save(int ctl, const struct options *o)
@@ -183,17 +186,19 @@ static int list(int ctl, const struct options *o)
 {
 	struct qaudit_list l = { 0 };
 	struct qerr e = { 0 };
-	uint64_t lost = 0;
-	int ret;
+	uint64_t lost = 0, newest = 0;
+	int ret = 0;
 
-	if (collect(ctl, o, &l, &lost, &e)) {
+	if (o->follow)
+		ret = qaudit_newest(ctl, &newest, &e);
+	if (ret || collect(ctl, o, &l, &lost, &e)) {
 		ret = cmd_fail("%s", e.msg);
 	} else {
 		if (lost && !o->json)
 			fprintf(stderr,
 				"qwamos-gpu: %llu older records are gone: there was no room for them\n",
 				(unsigned long long)lost);
-		ret = o->follow ? follow(ctl, o, &l, lost, &e) : show(&l, o->limit, o->json);
+		ret = o->follow ? follow(ctl, o, &l, newest, &e) : show(&l, o->limit, o->json);
 	}
 	free(l.recs);
 	return ret;

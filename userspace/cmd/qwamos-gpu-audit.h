@@ -21,12 +21,11 @@ int gpu_audit_head(int argc, char **argv);
  * @ctl: control fd
  * @w: which
  * @json: as lines of JSON, with a saved log's header
- * @last: order of the last record that was printed
- * @lost: records that were lost until then
+ * @last: order of the last record that is not to be printed
  *
  * Return: exit status, if it can't go on
  */
-int gpu_audit_follow(int ctl, const struct qaudit_want *w, bool json, uint64_t last, uint64_t lost);
+int gpu_audit_follow(int ctl, const struct qaudit_want *w, bool json, uint64_t last);
 
 /** gpu_audit_event() - for struct cmd_opt: an event's name to a number; @event: uint32_t */
 const char *gpu_audit_event(void *event, const char *name);

@@ -1,22 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* qwamos-gpu audit --follow */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "cmd/audit_text.h"
 #include "cmd/qwamos-gpu-audit.h"
 #include "cmd/qwamos-gpu.h"
+#include "lib/libqwamos-gpu.h"
+
+/* How often the log is read where the kernel does not say that there is something, in ms. */
+#define ASK_MS 1000
 
 /* What is printed, and how far it has come. */
 struct follow {
 	const struct qaudit_want *want;
 	bool json;
 	uint64_t last;
+	uint64_t missed;
 	int err;
 };
 
+/* Orders have no gaps but where records were evicted before they were read. */
 static void print(void *arg, const struct qwamos_gpu_audit_record *r)
 {
 	struct follow *f = arg;
@@ -24,6 +30,7 @@ static void print(void *arg, const struct qwamos_gpu_audit_record *r)
 
 	if (r->order <= f->last)
 		return;
+	f->missed += r->order - f->last - 1;
 	f->last = r->order;
 	if (f->err || !qaudit_wanted(f->want, r))
 		return;
@@ -36,31 +43,62 @@ static void print(void *arg, const struct qwamos_gpu_audit_record *r)
 	}
 }
 
-static int catch_up(int ctl, struct follow *f, uint64_t *lost, struct qerr *e)
+static int catch_up(int ctl, struct follow *f, struct qerr *e)
 {
 	const struct qaudit_want all = { 0 };
-	uint64_t now = *lost;
-	int err;
+	int err = qaudit_read_after(ctl, &all, f->last, print, f, NULL, e);
 
-	err = qaudit_read_after(ctl, &all, f->last, print, f, &now, e);
-	if (err)
-		return err;
-	if (now > *lost)
-		fprintf(stderr, "qwamos-gpu: %llu records are gone: there was no room for them\n",
-			(unsigned long long)(now - *lost));
-	*lost = now;
-	if (!f->err && fflush(stdout))
-		f->err = -errno;
-	return f->err ? qerr_sys(e, -f->err, "can't write") : 0;
+	if (f->missed)
+		fprintf(stderr,
+			"qwamos-gpu: %llu records are gone: there was no room for them until they were read\n",
+			(unsigned long long)f->missed);
+	f->missed = 0;
+	return err;
 }
 
-int gpu_audit_follow(int ctl, const struct qaudit_want *w, bool json, uint64_t last, uint64_t lost)
+/* Messages carry the records themselves; the log is read only if some are missing. */
+static int take_events(int ctl, struct follow *f, struct qgpu_events *events, struct qerr *e)
 {
-	const struct timespec second = { .tv_sec = 1 };
-	struct follow f = { .want = w, .json = json, .last = last };
-	struct qerr e = { 0 };
+	struct qgpu_event ev;
+	int ret, err = 0;
 
-	while (!catch_up(ctl, &f, &lost, &e))
-		nanosleep(&second, NULL);
+	while (!err && (ret = qgpu_events_read(events, &ev))) {
+		if (ret < 0 && ret != -ENOBUFS)
+			return qerr_sys(e, -ret, "the kernel can't be listened to");
+		if (ret < 0 || ev.record.order > f->last + 1)
+			err = catch_up(ctl, f, e);
+		else
+			print(f, &ev.record);
+	}
+	return err;
+}
+
+int gpu_audit_follow(int ctl, const struct qaudit_want *w, bool json, uint64_t last)
+{
+	struct follow f = { .want = w, .json = json, .last = last };
+	struct qgpu_events *events;
+	struct pollfd poll_fd = { .fd = -1, .events = POLLIN };
+	struct qerr e = { 0 };
+	int err;
+
+	/* Where there are no messages (another network namespace) there still is the log. */
+	if (!qgpu_events_open(QGPU_EVENTS_AUDIT, &events))
+		poll_fd.fd = qgpu_events_fd(events);
+	err = catch_up(ctl, &f, &e);
+	while (!err) {
+		if (fflush(stdout) && !f.err)
+			f.err = -errno;
+		if (f.err) {
+			err = qerr_sys(&e, -f.err, "can't write");
+			break;
+		}
+		if (poll(&poll_fd, 1, events ? -1 : ASK_MS) < 0 && errno != EINTR)
+			err = qerr_sys(&e, errno, "poll");
+		else if (events)
+			err = take_events(ctl, &f, events, &e);
+		else
+			err = catch_up(ctl, &f, &e);
+	}
+	qgpu_events_close(events);
 	return cmd_fail("%s", e.msg);
 }

@@ -76,8 +76,11 @@ static const struct cmd_opt head_opts[] = {
 
 static const struct cmd_line head_line = {
 	.command = "audit head",
-	.usage = "audit head [--vm NAME|ID] [--json]",
+	.usage = "audit head [--vm NAME|ID] [FILE] [--json]\n"
+		 "Prints CHAIN:SEQ:HASH of each chain, of the running kernel or of a saved log.",
 	.opts = head_opts,
+	.args = "one FILE",
+	.max = 1,
 };
 
 static struct json_object *chain_json(const struct qverify_chain *c)
@@ -253,25 +256,34 @@ static const char *ask_kernel(const struct qaudit_log *log, struct qaudit_witnes
 	return w->n ? "the running kernel" : NULL;
 }
 
+/* @file: "-": standard input. Return: 0 or EXIT_FAILED. */
+static int read_log(const char *file, struct qaudit_log *log)
+{
+	FILE *f = strcmp(file, "-") ? fopen(file, "re") : stdin;
+	struct qerr e = { 0 };
+	int err;
+
+	memset(log, 0, sizeof(*log));
+	if (!f)
+		return cmd_fail("%s: %s", file, strerror(errno));
+	err = qaudit_log_read(f, file, log, &e);
+	if (f != stdin)
+		fclose(f);
+	return err ? cmd_fail("%s", e.msg) : 0;
+}
+
 static int verify(const char *file, const struct options *o)
 {
 	const char *against = o->n ? "the given head" : NULL;
 	struct qaudit_witness w = { 0 };
 	struct qverify_result res;
-	struct qerr e = { 0 };
 	struct qaudit_log log;
-	FILE *f;
 	int ret;
 
-	f = strcmp(file, "-") ? fopen(file, "re") : stdin;
-	if (!f)
-		return cmd_fail("%s: %s", file, strerror(errno));
-	ret = qaudit_log_read(f, file, &log, &e);
-	if (f != stdin)
-		fclose(f);
+	ret = read_log(file, &log);
 	if (ret) {
 		qaudit_log_free(&log);
-		return cmd_fail("%s", e.msg);
+		return ret;
 	}
 	if (!o->n)
 		against = ask_kernel(&log, &w);
@@ -337,28 +349,51 @@ static struct json_object *heads_json(const struct qaudit_log *log)
 	return list;
 }
 
+/* Of a saved log: without the VMs that are not asked for. */
+static int heads_of_file(const char *file, const struct qaudit_want *want, struct qaudit_log *log)
+{
+	struct qwamos_gpu_audit_record r = { 0 };
+	size_t i, n = 0;
+
+	if (read_log(file, log))
+		return EXIT_FAILED;
+	for (i = 0; i < log->n_heads; i++) {
+		r.chain = log->heads[i].chain;
+		memcpy(r.vm_name, log->heads[i].name, sizeof(r.vm_name));
+		if (qaudit_wanted(want, &r))
+			log->heads[n++] = log->heads[i];
+	}
+	log->n_heads = n;
+	return 0;
+}
+
+static int heads_of_kernel(const struct qaudit_want *want, struct qaudit_log *log)
+{
+	struct qerr e = { 0 };
+	int ctl = gpu_open(), err;
+
+	if (ctl < 0)
+		return EXIT_FAILED;
+	err = qaudit_heads(ctl, want, log, &e);
+	close(ctl);
+	return err ? cmd_fail("%s", e.msg) : 0;
+}
+
 int gpu_audit_head(int argc, char **argv)
 {
 	struct qaudit_want want = { 0 };
+	struct qaudit_log log = { 0 };
 	struct options o = { 0 };
-	struct qaudit_log log;
-	struct qerr e = { 0 };
-	int ctl, ret;
+	int at, ret;
 
-	ret = cmd_parse(&head_line, argc, argv, &o);
-	if (ret <= 0)
-		return -ret;
-	ctl = gpu_open();
-	if (ctl < 0)
-		return EXIT_FAILED;
+	at = cmd_parse(&head_line, argc, argv, &o);
+	if (at <= 0)
+		return -at;
 	want.vm = o.vm;
-	ret = qaudit_heads(ctl, &want, &log, &e);
-	close(ctl);
+	ret = at < argc ? heads_of_file(argv[at], &want, &log) : heads_of_kernel(&want, &log);
 	if (!ret && o.vm && !log.n_heads)
-		ret = qerr_set(&e, ENOENT, "the audit log knows no VM '%s'", o.vm);
-	if (ret)
-		ret = cmd_fail("%s", e.msg);
-	else
+		ret = cmd_fail("the audit log knows no VM '%s'", o.vm);
+	if (!ret)
 		ret = cmd_print(heads_json(&log), o.json, print_heads);
 	qaudit_log_free(&log);
 	return ret;

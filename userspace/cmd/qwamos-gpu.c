@@ -28,7 +28,16 @@ static const struct cmd commands[] = {
 	{ "charge", gpu_charge,
 	  "charge [--vm NAME] MIB [-- COMMAND [ARG]...]\n\t\ttakes VRAM of the VM's quota while COMMAND runs, or until a signal" },
 	{ "audit", gpu_audit,
-	  "audit [--vm NAME] [--event EVENT] [--limit 100] [--json]\n\t\twhat was allowed, refused and done" },
+	  "audit [--vm NAME|ID] [--event EVENT] [--limit 100] [--follow] [--json]\n"
+	  "\t\twhat was allowed, refused and done\n"
+	  "  audit [--vm NAME|ID] --save FILE\n\t\tsaves it, with what proves that it is whole\n"
+	  "  audit verify FILE [--head [CHAIN:]SEQ:HASH]... [--json]\n"
+	  "\t\twhether a saved one is whole and unchanged\n"
+	  "  audit head [--vm NAME|ID] [FILE] [--json]\n\t\twhat to keep elsewhere for that" },
+	{ "monitor", gpu_monitor,
+	  "monitor [--json]\n\t\twhat happens, and the states of VMs and devices, live" },
+	{ "top", gpu_top,
+	  "top [--once [--json]] [--interval SECONDS]\n\t\twhat each VM has and does, live" },
 	{ 0 },
 };
 

@@ -33,6 +33,10 @@ int gpu_check(int argc, char **argv);
 int gpu_charge(int argc, char **argv);
 /** gpu_audit() - qwamos-gpu audit */
 int gpu_audit(int argc, char **argv);
+/** gpu_monitor() - qwamos-gpu monitor */
+int gpu_monitor(int argc, char **argv);
+/** gpu_top() - qwamos-gpu top */
+int gpu_top(int argc, char **argv);
 /** gpu_vm() - qwamos-gpu vm COMMAND */
 int gpu_vm(int argc, char **argv);
 /** gpu_vm_show() - qwamos-gpu vm show */

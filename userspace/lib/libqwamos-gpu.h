@@ -194,6 +194,67 @@ int qgpu_audit_read(int fd, struct qwamos_gpu_audit_read *req,
  */
 int qgpu_audit_head(int fd, __u64 chain, struct qwamos_gpu_audit_head *head, __u32 *reason);
 
+/* Groups of messages that the kernel sends, for qgpu_events_open(). */
+#define QGPU_EVENTS_AUDIT (1U << 0) /* records of the audit log */
+#define QGPU_EVENTS_STATE (1U << 1) /* states of VMs and devices */
+
+/**
+ * struct qgpu_event - a message of the kernel's
+ * @group: QGPU_EVENTS_AUDIT or QGPU_EVENTS_STATE
+ * @missed: messages of this group that were lost right before it, because they were read too
+ *     slowly; records can still be had by qgpu_audit_read()
+ * @record: audit: the record
+ * @lost: audit: records that its chain had lost by then, for want of room in the kernel
+ * @kind: state: enum qwamos_gpu_nl_kind
+ * @state: state: enum qwamos_gpu_vm_state or enum qwamos_gpu_device_state
+ * @id: state: VM id or device id
+ * @reason: state: why a VM ended (enum qwamos_gpu_reason), else 0
+ * @name: state: the VM's name, or the device's on its bus
+ */
+struct qgpu_event {
+	__u32 group;
+	__u64 missed;
+	struct qwamos_gpu_audit_record record;
+	__u64 lost;
+	__u32 kind;
+	__u32 state;
+	__u64 id;
+	__u32 reason;
+	char name[QWAMOS_GPU_NAME_LEN];
+};
+
+/** struct qgpu_events - who reads messages; to be used by one thread at a time */
+struct qgpu_events;
+
+/**
+ * qgpu_events_open() - listen to the kernel, by generic netlink
+ * @groups: QGPU_EVENTS_*, one or more
+ * @events: out: qgpu_events_close() it; NULL on failure
+ *
+ * Needs CAP_SYS_ADMIN in the initial user namespace, and the initial network namespace. What
+ * happened before is not told.
+ *
+ * Return: 0 or -errno: -EPERM (no such capability), -ENOENT (module not loaded, or another network
+ * namespace), -EINVAL (no such group), -ENOMEM.
+ */
+int qgpu_events_open(__u32 groups, struct qgpu_events **events);
+
+/** qgpu_events_fd() - what to poll for POLLIN; belongs to @events */
+int qgpu_events_fd(const struct qgpu_events *events);
+
+/**
+ * qgpu_events_read() - the next message; does not wait
+ * @events: the reader
+ * @event: out, written if 1 is returned
+ *
+ * Return: 1; 0: none waits; -ENOBUFS: some were lost, the next message tells how many, and this
+ * function is to be called again; or another -errno.
+ */
+int qgpu_events_read(struct qgpu_events *events, struct qgpu_event *event);
+
+/** qgpu_events_close() - listen no more; NULL is nothing */
+void qgpu_events_close(struct qgpu_events *events);
+
 /*
  * Names, as people type and read them. Of an unknown number the name is "unknown"; of an unknown
  * name the number is -EINVAL.

@@ -12,6 +12,7 @@ LIBDIR ?= $(PREFIX)/lib
 LIBEXECDIR = $(BINDIR)/../libexec/qwamos-gpu
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR ?= $(PREFIX)/share/man
+COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 UDEVDIR ?= /usr/lib/udev/rules.d
 SYSUSERSDIR ?= /usr/lib/sysusers.d
 UNITDIR ?= /usr/lib/systemd/system
@@ -115,11 +116,16 @@ install: userspace
 		userspace/install/libqwamos-gpu.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libqwamos-gpu.pc
 	install -d $(DESTDIR)$(MANDIR)/man8
 	install -m 644 Documentation/man/*.8 $(DESTDIR)$(MANDIR)/man8
+	install -d $(DESTDIR)$(COMPLETIONDIR)
+	install -m 644 userspace/install/qwamos.bash-completion $(DESTDIR)$(COMPLETIONDIR)/qwamos-gpu
+	for p in qwamos-vfio qwamos-vm; do ln -sf qwamos-gpu $(DESTDIR)$(COMPLETIONDIR)/$$p; done
 	@tools/build/install-system install "$(DESTDIR)" "$(BINDIR)" "$(UDEVDIR)" "$(SYSUSERSDIR)" "$(UNITDIR)"
 	$(if $(DESTDIR),,ldconfig)
 
 uninstall:
-	for p in qwamos-gpu qwamos-vfio qwamos-vm; do rm -f $(DESTDIR)$(BINDIR)/$$p; done
+	for p in qwamos-gpu qwamos-vfio qwamos-vm; do \
+		rm -f $(DESTDIR)$(BINDIR)/$$p $(DESTDIR)$(COMPLETIONDIR)/$$p; \
+	done
 	rm -rf $(DESTDIR)$(LIBEXECDIR)
 	rm -f $(DESTDIR)$(LIBDIR)/libqwamos-gpu.so.0 $(DESTDIR)$(LIBDIR)/libqwamos-gpu.so \
 		$(DESTDIR)$(LIBDIR)/libqwamos-gpu.a $(DESTDIR)$(LIBDIR)/pkgconfig/libqwamos-gpu.pc \

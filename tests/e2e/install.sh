@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/tap.sh
 make="make --no-print-directory DEPS=0"
 
-echo "1..23"
+echo "1..27"
 $make install "DESTDIR=$dir/root" PREFIX=/usr >"$dir/out" 2>&1
 check "make install" [ $? = 0 ]
 for f in bin/qwamos-gpu bin/qwamos-vfio bin/qwamos-vm lib/libqwamos-gpu.so.0 \
@@ -22,14 +22,33 @@ check "the group is made" grep -q '^g qwamos ' "$dir/root/usr/lib/sysusers.d/qwa
 check "no place is left open in rules and units" \
 	[ -z "$(grep -rl '@BINDIR@' "$dir/root/usr/lib")" ]
 echo '#include <libqwamos-gpu.h>
-int main(void) { return !qgpu_level_name(QWAMOS_GPU_LEVEL_LOW); }' >"$dir/x.c"
-# pkg-config puts the folder before the paths of the file.
-flags=$(PKG_CONFIG_LIBDIR=$dir/root/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$dir/root \
-	PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 PKG_CONFIG_ALLOW_SYSTEM_LIBS=1 \
-	pkg-config --cflags --libs libqwamos-gpu)
-# shellcheck disable=SC2086
-gcc -o "$dir/x" "$dir/x.c" $flags >"$dir/out" 2>&1
+int main(void)
+{
+	struct qgpu_events *events;
+
+	qgpu_events_open(QGPU_EVENTS_AUDIT, &events);
+	qgpu_events_close(events);
+	return !qgpu_level_name(QWAMOS_GPU_LEVEL_LOW);
+}' >"$dir/x.c"
+# What of the library is told with pkg-config, which puts the folder before the paths of the files.
+told()
+{
+	PKG_CONFIG_LIBDIR=$dir/root/usr/lib/pkgconfig:$(pkg-config --variable pc_path pkg-config) \
+		PKG_CONFIG_SYSROOT_DIR=$dir/root \
+		PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 PKG_CONFIG_ALLOW_SYSTEM_LIBS=1 \
+		pkg-config --cflags --libs "$@" libqwamos-gpu
+}
+# shellcheck disable=SC2046
+gcc -o "$dir/x" "$dir/x.c" $(told) >"$dir/out" 2>&1
 check "a program is built with what was installed" env "LD_LIBRARY_PATH=$dir/root/usr/lib" "$dir/x"
+# shellcheck disable=SC2046
+gcc -static -o "$dir/x-static" "$dir/x.c" $(told --static) >"$dir/out" 2>&1
+check "and statically, libnl included" "$dir/x-static"
+check "a program that does not listen has no libnl" \
+	sh -c "! readelf -d '$dir/root/usr/bin/qwamos-vfio' | grep 'NEEDED.*libnl'"
+completions=$dir/root/usr/share/bash-completion/completions
+check "completion in bash" bash -c ". '$completions/qwamos-gpu' && complete -p qwamos-gpu qwamos-vfio qwamos-vm"
+check "which is found by each program's name" cmp "$completions/qwamos-vfio" "$completions/qwamos-vm"
 check "the library shows its own functions only" \
 	[ -z "$(nm -D --defined-only "$dir/root/usr/lib/libqwamos-gpu.so.0" | awk '$2 == "T"' | grep -v ' qgpu_')" ]
 grep -oE '\bqgpu_[a-z_]+\(' "$dir/root/usr/include/libqwamos-gpu.h" | tr -d '(' | sort -u >"$dir/header"

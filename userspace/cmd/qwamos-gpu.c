@@ -16,7 +16,8 @@ static const struct cmd commands[] = {
 	{ "qemu-args", gpu_qemu_args,
 	  "qemu-args CONFIG [--arch ARCH] [--qemu PROGRAM] [--gpu-only] [--json]\n"
 	  "\t\tthe command line that its VM is started with" },
-	{ "export", gpu_export, "export libvirt CONFIG\n\t\tlibvirt's domain XML of the same meaning" },
+	{ "export", gpu_export,
+	  "export libvirt CONFIG\n\t\tlibvirt's domain XML of the same meaning" },
 	{ "vm", gpu_vm,
 	  "vm list [--json]\n\t\tthe VMs that the kernel knows\n"
 	  "  vm show [NAME|ID] [--json]\n\t\tone of them, with its limits; in a VM's process: its own\n"

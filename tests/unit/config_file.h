@@ -61,7 +61,7 @@ static inline void unload(struct loaded *l)
 
 /* The first one of a kind; its key, place and text must be these. */
 static inline void assert_diag(const struct loaded *l, enum qdiag_kind kind, const char *key,
-			unsigned int line, unsigned int col, const char *part)
+			       unsigned int line, unsigned int col, const char *part)
 {
 	const struct qdiag *one;
 	char *text;
@@ -81,8 +81,8 @@ static inline void assert_diag(const struct loaded *l, enum qdiag_kind kind, con
 }
 
 /* A config with one error, and that one only. */
-static inline void assert_error(const char *text, const char *key, unsigned int line, unsigned int col,
-			 const char *part)
+static inline void assert_error(const char *text, const char *key, unsigned int line,
+				unsigned int col, const char *part)
 {
 	struct loaded l = load_text(text);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What YAML has in store for those who write configs, and those who read them: each trap on its own.
- * And files that nobody would write: whatever stands there, it is told, and soon.
+ * What YAML has in store for those who write configs, and those who read them: each trap on its
+ * own. And files that nobody would write: whatever stands there, it is told, and soon.
  */
 #include "config_file.h"
 
@@ -88,8 +88,8 @@ static void yes_and_no(void **state)
 
 static void numbers(void **state)
 {
-	static const char *const wrong[] = { "0x10", "0o10", "1_0", "1e1", "10.0", "+10",
-					     "1:10", " 1 0", ".5",  ".inf" };
+	static const char *const wrong[] = { "0x10", "0o10", "1_0",  "1e1", "10.0",
+					     "+10",  "1:10", " 1 0", ".5",  ".inf" };
 	char text[80];
 	size_t i;
 
@@ -319,12 +319,13 @@ static void choices(void **state)
 /* One to eight changes of a real config: bytes turned, taken out, doubled, or put in. */
 static void mutate(char *text, size_t *len, size_t room)
 {
-	static const char *const bits[] = { "\t", "\n", "- ", ": ", "[", "{", "]", "}", "&a ",
-					    "*a", "<<: ", "\"", "'", "|\n", "#", "!!x ", "\xff",
-					    "\xef\xbb\xbf", "? ", "%", "@", "gpu:\n  ", "0", "~" };
+	static const char *const bits[] = { "\t", "\n",	 "- ",	": ",	    "[",    "{",
+					    "]",  "}",	 "&a ", "*a",	    "<<: ", "\"",
+					    "'",  "|\n", "#",	"!!x ",	    "\xff", "\xef\xbb\xbf",
+					    "? ", "%",	 "@",	"gpu:\n  ", "0",    "~" };
 	int i, n = 1 + rand() % 8;
 
-	for (i = 0; i < n && *len > 16; i++) {
+	for (i = 0; i<n && * len> 16; i++) {
 		size_t at = rand() % *len, some = 1 + rand() % 12;
 		const char *bit = bits[rand() % (sizeof(bits) / sizeof(bits[0]))];
 
@@ -354,7 +355,7 @@ static void mutate(char *text, size_t *len, size_t room)
 /* It ends, in one of two ways, and what is said has a place in the file. */
 static void mutations(void **state)
 {
-	static const char *const files[] = { "android-vm", "gateway-1", "kali-vm",
+	static const char *const files[] = { "android-vm",  "gateway-1", "kali-vm",
 					     "test-gpu-vm", "vault-vm",	 "whonix-vm" };
 	unsigned int seed = time(NULL), bad = 0, rounds;
 	double end = seconds() + 3;
@@ -380,7 +381,8 @@ static void mutations(void **state)
 			fail_msg("seed %u, round %u: %d without an error", seed, rounds, l.ret);
 		bad += l.ret != 0;
 		for (i = 0; i < l.d.n; i++)
-			if (!l.d.list[i].text[0] || (!l.d.list[i].at.line && strcmp(l.d.list[i].key, "vm.name")))
+			if (!l.d.list[i].text[0] ||
+			    (!l.d.list[i].at.line && strcmp(l.d.list[i].key, "vm.name")))
 				fail_msg("seed %u, round %u: no place or text: %s: %s", seed,
 					 rounds, l.d.list[i].key, l.d.list[i].text);
 		unload(&l);

@@ -223,8 +223,9 @@ static void steps_down(void **state)
 
 static void wrong_caps(void **state)
 {
-	static const char *const wrong[] = { "", "[]", "{}", "{\"schema\": 1}",
-					     "{\"schema\": 2, \"arch\": \"x86_64\"}", "{" };
+	static const char *const wrong[] = {
+		"", "[]", "{}", "{\"schema\": 1}", "{\"schema\": 2, \"arch\": \"x86_64\"}", "{"
+	};
 	struct qemu_caps caps;
 	struct qerr err;
 	size_t i;

@@ -264,7 +264,6 @@ static void put_video(struct xml *x, const struct qemu_host *h, const struct qem
 		put(x, "      <driver iommu='on'/>\n");
 	put(x, "      <model type='%s'", video_model(g->model));
 	put(x, g->section && !strncmp(g->model, "virtio", 6) ? " heads='1'" : "");
-	put(x, g->venus ? " blob='on'" : "");
 	put(x, g->gl ? ">\n        <acceleration accel3d='yes'/>\n      </model>\n" : "/>\n");
 	put(x, "      <alias name='ua-gpu0'/>\n    </video>\n");
 }
@@ -305,7 +304,8 @@ static void put_override(struct xml *x, const struct qemu_plan *p)
 		put_int(x, "        <qemu:property name='max_hostmem' type='unsigned' value='",
 			(long long)g->vram_mib << 20, "'/>\n");
 	if (g->venus) {
-		put(x, "        <qemu:property name='venus' type='bool' value='true'/>\n");
+		put(x, "        <qemu:property name='blob' type='bool' value='true'/>\n"
+		       "        <qemu:property name='venus' type='bool' value='true'/>\n");
 		put_int(x, "        <qemu:property name='hostmem' type='unsigned' value='",
 			(long long)qemu_window_mib(g->vram_mib) << 20, "'/>\n");
 	}

@@ -42,7 +42,7 @@ FIXTURE_TEARDOWN(nomem)
 	qt_vm_end(&self->vm);
 }
 
-/* The ioctl, with its @n'th allocation failing. Return: 0 or -errno; @reached: was there an n'th? */
+/* The ioctl, its @n'th allocation failing. Return: 0 or -errno; @reached: was there an n'th? */
 static int call(int nth, int n, int fd, unsigned int cmd, void *arg, bool *reached)
 {
 	char text[16];

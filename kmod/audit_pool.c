@@ -14,6 +14,9 @@ static unsigned int audit_pool_pages = 4096;
 module_param(audit_pool_pages, uint, 0444);
 MODULE_PARM_DESC(audit_pool_pages, "pages for audit records of all VMs together (default 4096)");
 
+/* Pages of records that a chain gets even if the pool is used up, and that no other takes from it. */
+#define GUARANTEED 2U
+
 /* Pages handed out. Written when a chain takes or gives back a page, which is seldom. */
 static atomic_t pool_used = ATOMIC_INIT(0);
 
@@ -133,9 +136,9 @@ static bool evict_oldest(struct qgpu_chain *c, struct qgpu_audit_page **spare)
  * qgpu_audit_room() - room for one more record
  * @c: the chain, locked
  *
- * In the youngest page, in a new one, or in the chain's own oldest. A chain without a page gets one
- * even if the pool is used up, so that every chain can write. May be called from where one can't
- * sleep. Return: where to write, or NULL.
+ * In the youngest page, in a new one, or in the chain's own oldest. A chain with hardly any gets
+ * one even if the pool is used up, so that every chain can write. May be called from where one
+ * can't sleep. Return: where to write, or NULL.
  */
 struct qwamos_gpu_audit_record *qgpu_audit_room(struct qgpu_chain *c)
 {
@@ -148,7 +151,7 @@ struct qwamos_gpu_audit_record *qgpu_audit_room(struct qgpu_chain *c)
 	if (r)
 		return r;
 	if (c->n_pages < max_pages)
-		p = qgpu_audit_page_get(!c->n_pages);
+		p = qgpu_audit_page_get(c->n_pages < GUARANTEED);
 	for (tries = c->n_pages; !p && tries; tries--) {
 		if (!evict_oldest(c, &p))
 			return NULL;
@@ -218,7 +221,7 @@ void qgpu_audit_evict(void)
 			kfree(c);
 		}
 	}
-	share = max(enough() / max(live, 1U), 2U);
+	share = max(enough() / max(live, 1U), GUARANTEED);
 	list_for_each_entry(c, &qgpu_chains, node) {
 		if (atomic_read(&pool_used) <= enough())
 			return;

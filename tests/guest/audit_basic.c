@@ -2,6 +2,7 @@
 /* The audit log: numbering, order, filters, who reads what, folding, and that neither death nor
  * noise erases a trail. Hashes: audit_chain.sh. */
 #include <fcntl.h>
+#include <poll.h>
 #include <time.h>
 
 #include "kselftest_harness.h"
@@ -385,6 +386,120 @@ TEST_F(audit, after_death)
 	EXPECT_EQ(QWAMOS_GPU_EV_VM_DESTROYED, recs[n - 1].event)
 	TH_LOG("event %u", recs[n - 1].event);
 	EXPECT_STREQ(name, recs[n - 1].vm_name);
+}
+
+static int head(int fd, __u64 chain, struct qwamos_gpu_audit_head *h)
+{
+	memset(h, QT_POISON, sizeof(*h));
+	h->hdr = (struct qwamos_gpu_hdr)QT_HDR(*h, 0);
+	h->chain = chain;
+	return qt_call(fd, QWAMOS_GPU_AUDIT_HEAD, h, sizeof(*h), QT_NONE);
+}
+
+/* Where a chain stands: as its records say, and as far as this caller may ask. */
+TEST_F(audit, head)
+{
+	const int fds[] = { self->vm.use, self->vm.manage };
+	struct qwamos_gpu_audit_head h, empty, own;
+	struct qwamos_gpu_get_info info;
+	size_t i;
+	int n;
+
+	ASSERT_EQ(0, qt_get_info(self->ctl, &info));
+	refused(&self->vm);
+	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, self->vm.id, 0, 0, MANY, NULL);
+	ASSERT_EQ(3, n);
+	ASSERT_EQ(0, head(self->ctl, self->vm.id, &h));
+	EXPECT_EQ(self->vm.id, h.chain);
+	EXPECT_EQ(3, h.out_seq);
+	EXPECT_EQ(1, h.out_first);
+	EXPECT_EQ(0, h.out_lost);
+	EXPECT_EQ(0, memcmp(info.out_instance, h.out_instance, sizeof(h.out_instance)));
+	EXPECT_EQ(0, memcmp(recs[2].hash, h.out_hash, sizeof(h.out_hash)));
+	for (i = 0; i < ARRAY_SIZE(fds); i++) {
+		ASSERT_EQ(0, head(fds[i], self->vm.id, &own));
+		EXPECT_EQ(0, memcmp(&h, &own, sizeof(h)));
+		EXPECT_EQ(-EINVAL, head(fds[i], self->other.id, &own)) TH_LOG("another's");
+		EXPECT_EQ(-EINVAL, head(fds[i], 0, &own)) TH_LOG("the host's");
+		EXPECT_EQ(-EINVAL, head(fds[i], ~0ULL, &own));
+	}
+	EXPECT_EQ(-ENOENT, head(self->ctl, ~0ULL, &own)) TH_LOG("a chain that never was");
+	EXPECT_EQ(-ENOENT, head(self->ctl, self->other.id + 1, &own));
+	EXPECT_EQ(0, head(self->ctl, 0, &own)) TH_LOG("the host's");
+	/* Genesis hashes differ from chain to chain. */
+	ASSERT_EQ(0, head(self->ctl, self->other.id, &empty));
+	EXPECT_NE(0, memcmp(h.out_prev_hash, empty.out_prev_hash, sizeof(h.out_prev_hash)));
+	/* A repeat that waits is a record for a manager who asks, and not for the VM. */
+	refused(&self->vm);
+	refused(&self->vm);
+	ASSERT_EQ(0, head(self->vm.use, self->vm.id, &own));
+	EXPECT_EQ(3, own.out_seq);
+	ASSERT_EQ(0, head(self->ctl, self->vm.id, &own));
+	EXPECT_EQ(4, own.out_seq);
+	EXPECT_NE(0, memcmp(h.out_hash, own.out_hash, sizeof(h.out_hash)));
+	EXPECT_EQ(0, memcmp(h.out_prev_hash, own.out_prev_hash, sizeof(h.out_prev_hash)));
+	/* And when the chain has outgrown its room, the head says from where on it is there. */
+	for (i = 0; i < 1500; i++) {
+		ASSERT_EQ(0, qt_set_level(self->vm.manage, i % 5));
+	}
+	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, self->vm.id, 0, 0, MANY, NULL);
+	ASSERT_EQ(0, head(self->ctl, self->vm.id, &own));
+	EXPECT_EQ(recs[0].seq, own.out_first);
+	EXPECT_LT(1, own.out_first);
+	EXPECT_EQ(recs[n - 1].seq, own.out_seq);
+	EXPECT_EQ(own.out_first - 1, own.out_lost);
+	EXPECT_NE(0, memcmp(h.out_prev_hash, own.out_prev_hash, sizeof(h.out_prev_hash)));
+}
+
+/* Not for POLLIN on the control fd: that is the registry's, which has a life of its own. */
+static int polled(int fd, short events, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+
+	return poll(&p, 1, ms) > 0 ? p.revents : 0;
+}
+
+/* poll() tells of new records, on files on which the log was read. */
+TEST_F(audit, poll)
+{
+	int fresh = qt_open_control();
+	__u64 mark;
+
+	ASSERT_LE(0, fresh);
+	/* Nobody asks: nobody is told. */
+	refused(&self->vm);
+	EXPECT_EQ(0, polled(fresh, POLLPRI, 0));
+	EXPECT_EQ(0, polled(self->vm.use, POLLIN | POLLPRI, 0));
+	EXPECT_EQ(0, polled(self->vm.manage, POLLIN | POLLPRI, 0));
+
+	mark = qt_audit_mark(self->ctl);
+	qt_audit_mark(self->vm.use);
+	qt_audit_mark(self->other.use);
+	EXPECT_EQ(0, polled(self->ctl, POLLPRI, 0));
+	EXPECT_EQ(0, polled(self->vm.use, POLLIN | POLLPRI, 0));
+	ASSERT_EQ(0, qt_set_level(self->vm.manage, QWAMOS_GPU_LEVEL_HIGH));
+	EXPECT_EQ(POLLPRI, polled(self->ctl, POLLPRI, 10000));
+	EXPECT_EQ(POLLPRI, polled(self->ctl, POLLPRI, 0)) TH_LOG("it stays until somebody reads");
+	EXPECT_EQ(POLLIN, polled(self->vm.use, POLLIN | POLLPRI, 10000));
+	EXPECT_EQ(0, polled(self->other.use, POLLIN | POLLPRI, 0)) TH_LOG("another VM's records");
+	EXPECT_EQ(0, polled(fresh, POLLPRI, 0));
+
+	/* Read in part, there is more. */
+	ASSERT_EQ(0, qt_set_level(self->vm.manage, QWAMOS_GPU_LEVEL_MEDIUM));
+	ASSERT_EQ(1, read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER, 0, mark, 0, 1, NULL));
+	EXPECT_EQ(POLLPRI, polled(self->ctl, POLLPRI, 0));
+	ASSERT_EQ(2, read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER, 0, mark, 0, MANY, NULL));
+	EXPECT_EQ(0, polled(self->ctl, POLLPRI, 0));
+	EXPECT_EQ(POLLIN, polled(self->vm.use, POLLIN | POLLPRI, 0)) TH_LOG("each file for itself");
+	qt_audit_mark(self->vm.use);
+	EXPECT_EQ(0, polled(self->vm.use, POLLIN | POLLPRI, 0));
+
+	/* Repeats that wait wake the reader when their second is over. */
+	refused(&self->vm);
+	qt_audit_mark(self->ctl);
+	refused(&self->vm);
+	EXPECT_EQ(POLLPRI, polled(self->ctl, POLLPRI, 10000));
+	close(fresh);
 }
 
 TEST_HARNESS_MAIN

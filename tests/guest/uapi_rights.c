@@ -24,6 +24,7 @@ enum call {
 	LIST_VMS,
 	RELEASE,
 	AUDIT,
+	AUDIT_HEAD,
 	MANAGEMENT, /* these need the control fd and the right to manage */
 	SET_POLICY = MANAGEMENT,
 	ATTACH,
@@ -31,10 +32,12 @@ enum call {
 	DESTROY,
 	M_INFO,
 	M_AUDIT,
+	M_HEAD,
 	USES, /* a manage fd */
 	U_INFO = USES,
 	NEW_USE,
 	U_AUDIT,
+	U_HEAD,
 	GET_INFO,
 	LIST_DEVICES,
 	CALLS
@@ -47,15 +50,18 @@ static const char *const names[CALLS] = {
 	"LIST_VMS",
 	"RELEASE",
 	"AUDIT_READ on the control fd",
+	"AUDIT_HEAD on the control fd",
 	"SET_POLICY",
 	"ATTACH",
 	"DETACH",
 	"DESTROY",
 	"VM_INFO on a manage fd",
 	"AUDIT_READ on a manage fd",
+	"AUDIT_HEAD on a manage fd",
 	"VM_INFO on a use fd",
 	"NEW_USE",
 	"AUDIT_READ on a use fd",
+	"AUDIT_HEAD on a use fd",
 	"GET_INFO",
 	"LIST_DEVICES",
 };
@@ -65,6 +71,13 @@ struct shared {
 	__u64 vm_id;
 	__u64 device_id;
 };
+
+static int audit_head(int fd, __u64 chain)
+{
+	struct qwamos_gpu_audit_head h = { .hdr = QT_HDR(h, 0), .chain = chain };
+
+	return qt_call(fd, QWAMOS_GPU_AUDIT_HEAD, &h, sizeof(h), QT_NONE);
+}
 
 static long do_call(long call, long fd, void *data)
 {
@@ -96,6 +109,16 @@ static long do_call(long call, long fd, void *data)
 	case M_AUDIT:
 	case U_AUDIT:
 		ret = qt_audit_read(fd, 0, recs, 64);
+		break;
+	case AUDIT_HEAD:
+		ret = audit_head(fd, 0);
+		break;
+	case M_HEAD:
+		ret = audit_head(fd, s->vm_id);
+		break;
+	case U_HEAD:
+		ret = qt_vm_info(fd, vms);
+		ret = ret ? ret : audit_head(fd, vms[0].vm_id);
 		break;
 	case SET_POLICY:
 		ret = qt_set_level(fd, QWAMOS_GPU_LEVEL_SYSTEM);

@@ -61,7 +61,11 @@ static struct json_object *new_device(const struct json_object *devs, struct jso
 	size_t i;
 
 	qjson_add_str(o, "name", name_of(d));
-	qjson_add_str(o, "model", model ? model : qjson_get_str(d, "compatible"));
+	if (model || qjson_get_str(d, "compatible"))
+		qjson_add_str(o, "model", model ? model : qjson_get_str(d, "compatible"));
+	else
+		qjson_add_fmt(o, "model", "%s:%s", qjson_get_str(d, "vendor"),
+			      qjson_get_str(d, "device"));
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		qjson_add(o, keys[i], json_object_get(qjson_get(d, keys[i])));
 	qjson_add(o, "reset_with",
@@ -93,7 +97,7 @@ static struct json_object *group_of(struct json_object *groups, const struct jso
 		return g;
 	g = qjson_push(groups, qjson_obj());
 	qjson_add(g, "group", json_object_get(qjson_get(d, "iommu_group")));
-	qjson_add(g, "viable", json_object_get(qjson_get(d, "viable")));
+	qjson_add_bool(g, "viable", true);
 	list = qjson_add(g, "devices", qjson_arr());
 	for (i = 0; i < qjson_len(members); i++) {
 		m = qjson_at(members, i);
@@ -141,7 +145,9 @@ static struct json_object *arrange(struct json_object *list)
 	vms = qjson_add(doc, "vms", qjson_arr());
 	for (i = 0; i < qjson_len(devs); i++) {
 		g = group_of(groups, qjson_at(devs, i));
-		if (!qjson_get_bool(qjson_at(devs, i), "viable", true))
+		/* Of a companion it says nothing that its GPU is on a driver. */
+		if (!strcmp(qjson_get_str(qjson_at(devs, i), "kind"), "gpu") &&
+		    !qjson_get_bool(qjson_at(devs, i), "viable", true))
 			qjson_add_bool(g, "viable", false);
 		qjson_push(qjson_get(g, "devices"), new_device(devs, qjson_at(devs, i)));
 		add_vm(vms, qjson_at(devs, i));

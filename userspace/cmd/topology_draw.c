@@ -111,7 +111,7 @@ void topology_tree(struct json_object *doc)
 			printf("IOMMU group %" PRId64 "%s\n", qjson_get_int(g, "group", 0),
 			       qjson_get_bool(g, "viable", true)
 				       ? ""
-				       : " (not viable: one of it is on a driver of its own)");
+				       : " (not viable yet: beside the GPU, one of it is on a driver of its own)");
 		else
 			puts("no IOMMU group");
 		for (k = 0; k < qjson_len(list); k++)

@@ -226,6 +226,28 @@ static void extra_refused(void **state)
 	assert_int_equal(CHECK("-device", "usb-tablet,driver=vfio-pci"), 1);
 	assert_int_equal(CHECK("-device", "{\"id\": \"x\", \"driver\": \"virtio-gpu-pci\"}"), 1);
 	assert_int_equal(CHECK("-device", "{\"id\": \"x\""), 1);
+	/* As QEMU reads JSON: with either quotes, and with escapes. */
+	assert_int_equal(CHECK("-device", "{'driver': 'vfio-pci', 'host': '01:00.0'}"), 1);
+	assert_int_equal(CHECK("-device", "{\"driver\": \"\\u0076fio-pci\"}"), 1);
+	assert_int_equal(CHECK("--device", "vfio-pci-nohotplug,host=01:00.0"), 1);
+	assert_int_equal(CHECK("-device", "driver=vfio-pci"), 1);
+	assert_int_equal(CHECK("-device", "vfio-user-pci,socket=x"), 1);
+	assert_int_equal(CHECK("-device", "usb-tablet,id=a,driver=usb-mouse,driver=VGA"), 1);
+	assert_int_equal(CHECK("-device", "ssd0303"), 1);
+	assert_int_equal(CHECK("-device", "igb"), 1);
+	assert_int_equal(CHECK("-device", "usb-host,hostbus=1"), 1);
+	assert_int_equal(CHECK("-object", "iommufd,id=a"), 1);
+	assert_int_equal(CHECK("--object", "qom-type=iommufd,id=a"), 1);
+	assert_int_equal(CHECK("-object", "{\"qom-type\": \"x-vfio-user-server\"}"), 1);
+	assert_int_equal(CHECK("-object", "dbus-display,id=a"), 1);
+	assert_int_equal(CHECK("-object", "input-linux,id=a,evdev=/dev/input/event0"), 1);
+	assert_int_equal(CHECK("-object", "{}"), 1);
+	assert_int_equal(CHECK("-semihosting"), 1);
+	assert_int_equal(CHECK("-run-with", "user=root"), 1);
+	assert_int_equal(CHECK("-pidfile", "/etc/passwd"), 1);
+	/* What looks like an option is looked at as one, whatever QEMU takes it for. */
+	assert_int_equal(CHECK("-device", "-vga"), 1);
+	assert_int_equal(CHECK("-rtc", "base=utc", "/dev/sda"), 1);
 	assert_int_equal(CHECK("-device", "qxl"), 1);
 	assert_int_equal(CHECK("-device", "secondary-vga"), 1);
 	assert_int_equal(CHECK("-device", "virtio-net-pci"), 1);
@@ -242,6 +264,8 @@ static void extra_refused(void **state)
 static void extra_passed(void **state)
 {
 	assert_int_equal(CHECK("-rtc", "base=utc"), 0);
+	assert_int_equal(CHECK("-object", "rng-random,id=r,filename=/dev/urandom"), 0);
+	assert_int_equal(CHECK("-device", "virtio-rng-pci"), 0);
 	assert_int_equal(CHECK("-device", "usb-ehci,id=usb"), 0);
 	assert_int_equal(CHECK("-nographic", "-device", "usb-ehci,id=usb"), 0);
 	assert_int_equal(CHECK("-icount", "shift=3,sleep=off"), 0);

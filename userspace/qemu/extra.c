@@ -44,6 +44,11 @@ static const struct {
 	{ "incoming", "takes a VM's state from elsewhere" },
 	{ "loadvm", "takes a VM's state from elsewhere" },
 	{ "plugin", "loads code into QEMU" },
+	{ "semihosting", "lets the guest call the host" },
+	{ "semihosting-config", "lets the guest call the host" },
+	{ "pidfile", "writes a file as root" },
+	{ "dump-vmstate", "writes a file as root" },
+	{ "D", "writes a file as root" },
 	{ "machine", "is what machine.type says" },
 	{ "M", "is what machine.type says" },
 	{ "accel", "is what machine.accel says" },
@@ -75,6 +80,10 @@ static const struct {
 	{ "sm501", "adds a GPU" },
 	{ "tcx", "adds a GPU" },
 	{ "cg3", "adds a GPU" },
+	{ "apple-gfx", "adds a GPU" },
+	{ "macfb", "adds a GPU" },
+	{ "framebuffer", "adds a GPU" },
+	{ "ssd03", "adds a display" },
 	{ "virtio-net", "adds a network device: network says which the VM has" },
 	{ "vhost-user", "adds a device of another process" },
 	{ "vhost-vdpa", "adds a device of the host" },
@@ -87,6 +96,23 @@ static const struct {
 	{ "i82", "adds a network device: network says which the VM has" },
 	{ "vmxnet", "adds a network device: network says which the VM has" },
 	{ "tulip", "adds a network device: network says which the VM has" },
+	{ "igb", "adds a network device: network says which the VM has" },
+	{ "rocker", "adds a network device: network says which the VM has" },
+	{ "sungem", "adds a network device: network says which the VM has" },
+};
+
+/* The same of the types of objects. */
+static const struct {
+	const char *part;
+	const char *why;
+} objects[] = {
+	{ "vfio", "adds a VFIO device: gpu.device says which the VM has" },
+	{ "iommufd", "adds a VFIO device: gpu.device says which the VM has" },
+	{ "remote", "adds a device of another process" },
+	{ "vhost-user", "adds a device of another process" },
+	{ "display", "adds a display" },
+	{ "input-linux", "takes input devices of the host" },
+	{ "input-barrier", "takes input devices of another computer" },
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -135,16 +161,20 @@ size_t qemu_extra_ignored(const struct qconfig_list *l, size_t i)
 	return 0;
 }
 
-/* The driver in a -device's value: its first word, or driver=, or a member of a JSON object. */
-static char *driver_of(const char *value)
+/*
+ * The kind of device in a -device's value, or of object: its first word, or behind @key ("driver",
+ * "qom-type"), or a member of a JSON object.
+ */
+static char *kind_of(const char *value, const char *key)
 {
 	const char *item, *end;
+	size_t key_len = strlen(key);
 	struct json_object *obj;
 	char *driver = NULL;
 
 	if (value[0] == '{') {
 		obj = json_tokener_parse(value);
-		driver = qmem_strdup(qjson_get_str(obj, "driver"));
+		driver = qmem_strdup(qjson_get_str(obj, key));
 		json_object_put(obj);
 		return driver ? driver : qmem_strdup("");
 	}
@@ -154,9 +184,9 @@ static char *driver_of(const char *value)
 		end = item + strcspn(item, ",");
 		len = end - item;
 		/* The last one counts, as for QEMU. */
-		if (len > 7 && !strncmp(item, "driver=", 7)) {
+		if (len > key_len + 1 && !strncmp(item, key, key_len) && item[key_len] == '=') {
 			free(driver);
-			driver = qmem_printf("%.*s", (int)len - 7, item + 7);
+			driver = qmem_printf("%.*s", (int)(len - key_len) - 1, item + key_len + 1);
 		} else if (item == value && !memchr(item, '=', len)) {
 			driver = qmem_printf("%.*s", (int)len, item);
 		}
@@ -166,7 +196,7 @@ static char *driver_of(const char *value)
 
 static void check_device(const struct qconfig_word *w, struct qdiags *d)
 {
-	char *driver = driver_of(w->text);
+	char *driver = kind_of(w->text, "driver");
 	size_t i;
 
 	if (!driver[0])
@@ -182,11 +212,31 @@ static void check_device(const struct qconfig_word *w, struct qdiags *d)
 	free(driver);
 }
 
+static void check_object(const struct qconfig_word *w, struct qdiags *d)
+{
+	char *type = kind_of(w->text, "qom-type");
+	size_t i;
+
+	if (!type[0])
+		qdiag_add(d, QDIAG_ERROR, w->at, WHERE,
+			  "'%s' found; accepted after -object: the type of an object", w->text);
+	for (i = 0; i < COUNT(objects); i++) {
+		if (!strcasestr(type, objects[i].part))
+			continue;
+		qdiag_add(d, QDIAG_ERROR, w->at, WHERE, "'%s' found; not accepted, for it %s",
+			  w->text, objects[i].why);
+		break;
+	}
+	free(type);
+}
+
 /* A monitor behind another option's value: -serial mon:stdio */
 static void check_value(const char *option, const struct qconfig_word *w, struct qdiags *d)
 {
 	if (!strcmp(option, "device"))
 		check_device(w, d);
+	else if (!strcmp(option, "object"))
+		check_object(w, d);
 	else if (!strncasecmp(w->text, "mon:", 4))
 		qdiag_add(
 			d, QDIAG_ERROR, w->at, WHERE,

@@ -1,0 +1,128 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# timeout: 120
+# qwamos-gpu config check, config show and qemu-args as people use them: without the module, a GPU
+# or root; and what is kept of what a QEMU has answered.
+
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+# shellcheck source=tests/lib/tap.sh
+. tests/lib/tap.sh
+PATH=$PWD/build/bin:$PATH
+export XDG_CACHE_HOME=$dir/cache
+real=tests/data/vm-configs
+ours=tests/data/qemu/configs
+
+echo "TAP version 13"
+
+# config check
+run qwamos-gpu config check $real/*.yaml
+says 0 "vault-vm.yaml:64:3: warning: security.apparmor: not carried out" "the real configs are checked"
+check "each of them is told to be ok" test "$(grep -c ': ok (' "$dir/out")" = 6
+[ -e /dev/qwamos_gpu ] || says 0 "^not enforced: module not loaded" "without the module that is told"
+run qwamos-gpu config check --strict $real/vault-vm.yaml
+says 1 "vault-vm.yaml: not ok" "--strict: what is not carried out is an error"
+run qwamos-gpu config check --strict $ours/untrusted.yaml
+says 0 "untrusted.yaml: ok" "--strict: nothing of that kind, no error"
+printf 'vm: {name: a}\nnetwork:\n  mac: 41135085296\n' >"$dir/mac.yaml"
+run qwamos-gpu config check "$dir/mac.yaml" $ours/media.yaml
+says 1 "mac.yaml:3:8: error: network.mac: '41135085296' found; accepted: \"52:54:00:12:34:56\"" "a MAC that became a number: file, line, column, key, found, accepted"
+check "the other file is ok all the same" grep -q "media.yaml: ok" "$dir/out"
+run qwamos-gpu config check --json "$dir/mac.yaml"
+says 1 "" "--json: the status is the same"
+check "--json: all of it" json "$dir/out" "[(s['kind'], s['line'], s['column'], s['key']) for s in d['files'][0]['said']] == [('error', 3, 8, 'network.mac')] and d['files'][0]['ok'] is False"
+run qwamos-gpu config check
+says 2 "needs at least one FILE" "no FILE is wrong use"
+run qwamos-gpu config check "$dir/nothing.yaml"
+says 1 "nothing.yaml: error: No such file" "a file that is not there is an error"
+run qwamos-gpu config chek x
+says 2 "check show" "an unknown command is told, with those that there are"
+printf 'vm: {name: a}\nqemu_extra_args: ["-rtc", "base=utc", "-device", "vfio-pci,host=1:0.0"]\n' >"$dir/extra.yaml"
+run qwamos-gpu config check "$dir/extra.yaml"
+says 1 "extra.yaml:2:50: error: qemu_extra_args: 'vfio-pci,host=1:0.0' found" "qemu_extra_args are checked"
+
+# config show
+run qwamos-gpu config show $real/test-gpu-vm.yaml
+says 0 "^gpu.trust_level +medium +\(default\)" "what the config does not say is told as a default"
+check "what it says, with its place" grep -qE "^gpu.priority +75 +\($real/test-gpu-vm.yaml:29:13\)" "$dir/out"
+check "and what is the level's" grep -qE "^gpu.compute_share_percent +50 +\(the level medium\)" "$dir/out"
+check "each limit, with who enforces it" grep -qE "^ +vram_mib +512 +enforced by qemu" "$dir/out"
+run qwamos-gpu config show $real/test-gpu-vm.yaml --json
+sed -n '/^{/,$p' "$dir/out" >"$dir/json"
+check "--json: compute is switched off" json "$dir/json" "'compute_shader' not in d['gpu']['operations'] and 'rendering_3d' in d['gpu']['operations']"
+run qwamos-gpu config show $real/vault-vm.yaml
+says 0 "no GPU: there is no gpu section" "a config without a GPU"
+run qwamos-gpu config show $real/gateway-1.yaml
+says 0 "^resources.ram +1024" "the other schema's keys are told as they stand there"
+check "and not twice" sh -c "! grep -q '^hardware.memory.size' '$dir/out'"
+sed 's/512/513/' $ours/development.yaml >"$dir/wide.yaml"
+sed -i 's/memory: {size: 513}/memory: {size: 512}/' "$dir/wide.yaml"
+run qwamos-gpu config show "$dir/wide.yaml"
+says 1 "'513' found; the level medium allows 512" "what widens the level is refused"
+
+# qemu-args, of the QEMU that is installed
+run qwamos-gpu qemu-args $ours/development.yaml --arch x86_64
+says 0 "qemu-system-x86_64 -nodefaults .*virtio-gpu-pci,id=gpu0,max_outputs=1,max_hostmem=536870912" "qemu-args"
+run qwamos-gpu qemu-args $ours/development.yaml --arch aarch64 --gpu-only
+says 0 "^-display none -vga none -device virtio-gpu-pci,id=gpu0" "--gpu-only"
+run qwamos-gpu qemu-args $ours/development.yaml --arch mips
+says 2 "'mips' found, aarch64 or x86_64 accepted" "an unknown --arch is wrong use"
+run qwamos-gpu qemu-args $ours/development.yaml --display x11
+says 2 "none, gtk, sdl or vnc=ADDRESS accepted" "so is an unknown --display"
+run qwamos-gpu qemu-args $ours/development.yaml --arch x86_64 --qemu qemu-system-aarch64
+says 1 "needs a QEMU for x86_64; this one is for aarch64" "a QEMU for another machine is refused"
+run qwamos-gpu qemu-args $ours/development.yaml --arch x86_64 --qemu qemu-not-here
+says 1 "qemu-not-here is not installed, or not on PATH" "a QEMU that is not there is told"
+run qwamos-gpu qemu-args $real/vault-vm.yaml --strict
+says 1 "strict turns warnings into errors" "--strict"
+sed 's/fallback}/fallback}\n/; s/trust_level: high/trust_level: high, fallback: false/' $ours/fallback.yaml >"$dir/no.yaml"
+run qwamos-gpu qemu-args "$dir/no.yaml" --arch x86_64
+says 1 "passthrough can't be had: only the trust level system allows it; and 'fallback' is false" "fallback: false is an error"
+sed 's/01:00.0/77:00.0/' $ours/passthrough.yaml >"$dir/gone.yaml"
+run qwamos-gpu qemu-args "$dir/gone.yaml"
+says 1 "0000:77:00.0: no such device" "a device that is named and not there is an error"
+run qwamos-gpu qemu-args $ours/fallback.yaml --arch x86_64 --json
+sed -n '/^{/,$p' "$dir/out" >"$dir/json"
+check "--json: what was asked, what is had, and why" json "$dir/json" "(d['gpu']['asked'], d['gpu']['got'], d['gpu']['reason']) == ('passthrough', 'virtio', 'only the trust level system allows it')"
+run qwamos-gpu qemu-args $ours/development.yaml --caps tests/data/qemu/10.0-x86_64.json --arch x86_64 --render-node /dev/dri/renderD128
+says 0 "egl-headless,rendernode=/dev/dri/renderD128.*virtio-gpu-gl-pci" "3D, where there is a render node for it"
+
+# The cache
+cat >"$dir/qemu" <<'END'
+#!/bin/bash
+exec qemu-system-x86_64 "$@"
+END
+chmod +x "$dir/qemu"
+qa=(qwamos-gpu qemu-args "$ours/untrusted.yaml" --arch x86_64 --qemu "$dir/qemu" --json)
+version()
+{
+	"${qa[@]}" 2>/dev/null | python3 -c 'import json,sys; print(json.load(sys.stdin)["qemu"]["version"])'
+}
+had=$(version)
+file=$(grep -l "\"program\": *\"$dir/qemu\"" "$XDG_CACHE_HOME"/qwamos-gpu/qemu/*.json | head -1)
+[ -n "$file" ] || file=$(grep -l "$(basename "$dir")" "$XDG_CACHE_HOME"/qwamos-gpu/qemu/*.json | head -1)
+check "what a QEMU has is kept" test -s "$file"
+sed -i "s/\"version\": *\"$had\"/\"version\":\"0.0.1\"/" "$file"
+check "and it is not asked again" test "$(version)" = 0.0.1
+touch "$dir/qemu"
+check "unless it is another one" test "$(version)" = "$had"
+sed -i "s/\"version\": *\"$had\"/\"version\":\"0.0.2\"/" "$file"
+chmod 666 "$file"
+check "a file that others may write is not believed" test "$(version)" = "$had"
+echo '{' >"$file"
+chmod 644 "$file"
+check "nor one that is broken" test "$(version)" = "$had"
+XDG_CACHE_HOME=/proc/nowhere
+check "without a place for it, QEMU is asked each time" test "$(version)" = "$had"
+
+# Programs that are no QEMU
+# shellcheck disable=SC2016
+for what in 'exit 3' 'echo "qemu: no such thing" >&2; exit 1' 'eval "echo garbage >&$fd"; exec sleep 100' \
+	'eval "echo {} >&$fd"; exec sleep 100' 'eval "head -c 9000000 /dev/zero >&$fd"; exec sleep 100'; do
+	printf '#!/bin/bash\nfor a; do case $a in socket,*) fd=${a##*fd=} ;; esac; done\n%s\n' "$what" >"$dir/qemu"
+	run timeout 30 "${qa[@]}"
+	says 1 "$dir/qemu|$(basename "$dir")/qemu" "no QEMU ($what): refused at once, by its name"
+done
+run timeout 5 bash -c "sleep 0.2; pgrep -f '^/bin/bash $dir/qemu'"
+says 1 "" "none of them is left"
+echo "1..$n"

@@ -13,7 +13,12 @@ import subprocess
 import sys
 import time
 
-OPENS = os.path.join(os.environ.get("QWAMOS_TREE", "."), "build/bench/opens")
+sys.dont_write_bytecode = True
+# pylint: disable=wrong-import-position
+import calls                                # noqa: E402
+from table import measure, title            # noqa: E402
+
+BIN = os.path.join(os.environ.get("QWAMOS_TREE", "."), "build/bench")
 SYS = "/sys/bus/pci"
 OURS, STOCK = "qwamos_vfio_pci", "vfio-pci"
 
@@ -104,36 +109,6 @@ printf %s "$1" >{SYS}/devices/$1/driver/unbind
 printf %s "$1" >{SYS}/drivers_probe"""
 
 
-class Bench:
-    """Contenders of one comparison."""
-
-    def __init__(self, runs, rounds):
-        self.runs = runs
-        self.samples = {name: [] for name in rounds}
-        for i in range(runs + 1):
-            for name, measure in rounds.items():
-                values = measure()
-                # The first round only warms caches.
-                if i:
-                    self.samples[name] += values if isinstance(values, list) else [values]
-
-    def median(self, name):
-        return statistics.median(self.samples[name])
-
-    def row(self, name, unit, base, bar):
-        # Of each round by itself: what a busy machine does to one round it does to both.
-        ratio = statistics.median(a / b for a, b in zip(self.samples[name], self.samples[base]))
-        least, most = min(self.samples[name]), max(self.samples[name])
-        verdict = "" if not bar else \
-            f"at most {bar:.2f}: {'holds' if ratio <= bar else 'MISSED'}"
-        print(f"{name:<44} {self.median(name):>9.1f} {unit:<2} {least:>8.1f} - {most:<8.1f} "
-              f"{ratio:>6.2f}  {verdict}")
-
-
-def title(text):
-    print(f"\n{text}\n{'':<44} {'median':>9}    {'least':>8} - {'most':<8} {'ratio':>6}")
-
-
 def bench_bind(runs, gpu):
     def tool(*options):
         native(gpu)
@@ -158,35 +133,35 @@ def bench_bind(runs, gpu):
             sys.exit("bench: driverctl has not bound")
         return t
 
-    b = Bench(runs, {"three writes by hand": hand,
-                     "qwamos-vfio bind --no-wait": lambda: tool("--no-wait"),
-                     "qwamos-vfio bind (reset and scrub included)": tool,
-                     "driverctl --nosave set-override": driverctl})
-    title("Binding one GPU (bochs-display, 16 MiB)")
+    s = measure(runs, {"three writes by hand": hand,
+                       "qwamos-vfio bind --no-wait": lambda: tool("--no-wait"),
+                       "qwamos-vfio bind (reset and scrub included)": tool,
+                       "driverctl --nosave set-override": driverctl})
+    title("Binding one GPU (bochs-display, 16 MiB; by hand: one shell that forks nothing)")
     for name, bar in (("three writes by hand", None), ("qwamos-vfio bind --no-wait", 1.5),
                       ("qwamos-vfio bind (reset and scrub included)", 2.5),
                       ("driverctl --nosave set-override", None)):
-        b.row(name, "ms", "three writes by hand", bar)
+        s.row(name, "ms", "three writes by hand", bar)
     native(gpu)
 
 
 def bench_list(runs):
-    b = Bench(runs, {"lspci": lambda: timed("lspci"),
-                     "qwamos-vfio list": lambda: timed("qwamos-vfio", "list")})
+    s = measure(runs, {"lspci": lambda: timed("lspci"),
+                       "qwamos-vfio list": lambda: timed("qwamos-vfio", "list")})
     title("Listing")
-    b.row("lspci", "ms", "lspci", None)
-    b.row("qwamos-vfio list", "ms", "lspci", 1.5)
+    s.row("lspci", "ms", "lspci", None)
+    s.row("qwamos-vfio list", "ms", "lspci", 1.5)
 
 
 def bench_open(runs, gpu):
     def opens(name, who):
         bind_to(gpu, name)
-        return [int(x) / 1000 for x in run(OPENS, gpu, "3", who).split()]
+        return [int(x) / 1000 for x in run(f"{BIN}/opens", gpu, "3", who).split()]
 
-    b = Bench(runs, {STOCK: lambda: opens(STOCK, "stock"), OURS: lambda: opens(OURS, "ours")})
+    s = measure(runs, {STOCK: lambda: opens(STOCK, "stock"), OURS: lambda: opens(OURS, "ours")})
     title(f"Opening and closing through VFIO (secondary-vga; {runs} rounds of 3)")
-    b.row(STOCK, "ms", STOCK, None)
-    b.row(OURS, "ms", STOCK, 1.1)
+    s.row(STOCK, "ms", STOCK, None)
+    s.row(OURS, "ms", STOCK, 1.1)
 
 
 def bench_scrub():
@@ -229,6 +204,9 @@ def main():
     bench_list(o.runs)
     bench_open(o.runs, vga)
     bench_scrub()
+    # Short ones, so more of them.
+    calls.single(f"{BIN}/calls", run, 3 * o.runs)
+    calls.many(f"{BIN}/calls", run, 3 * o.runs)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""CHECK, CHARGE and UNCHARGE in a guest (tools/bench/calls.c), and a VM's memory."""
+
+from table import Samples, title, verdict
+
+MANY = 10000
+ROWS = (
+    ("getppid", "getppid()", None),
+    ("enotty", "an ioctl that the fd does not know", None),
+    ("check_allowed", "CHECK, allowed", 1.8),
+    ("check_allowed_unaudited", "CHECK, allowed, audit_allowed=0", 1.8),
+    ("check_denied", "CHECK, denied by the level", 2.2),
+    ("check_rate", "CHECK, denied by the rate", 2.2),
+    ("check_array", "CHECK of 64, each operation", 0.15),
+    ("charge_uncharge", "CHARGE + UNCHARGE", 3),
+)
+
+
+def single(program, run, rounds):
+    s = Samples()
+    s.read(run(program, "single", str(rounds)))
+    title(f"Calls on one VM ({rounds} rounds; ratio: to the ioctl that the fd does not know)")
+    for name, text, bar in ROWS:
+        s.row(name, "ns", "enotty", bar, text)
+
+
+def many(program, run, rounds):
+    s = Samples()
+    slabs = s.read(run(program, "many", str(rounds), str(MANY)))
+    title(f"CHECK while {MANY} VMs exist (ratio: to the unknown ioctl of the same round)")
+    for when, text in (("before", "one VM, alone"), ("among", f"the same among {MANY}"),
+                       ("after", "the same, alone again")):
+        s.row(f"{when}.check", "ns", f"{when}.enotty", None, text)
+    s.row("turn.round_robin", "ns", "turn.enotty", None, "each of them in turn")
+    s.row("turn.round_robin_unaudited", "ns", "turn.enotty", None,
+          "each of them in turn, audit_allowed=0")
+    alone = (s.ratio("before.check", "before.enotty") + s.ratio("after.check", "after.enotty")) / 2
+    ratio = s.ratio("among.check", "among.enotty") / alone
+    print(f"{'among them, of alone':<44} {'':>37} {ratio:>6.2f}  {verdict(ratio, 1.1)}")
+    memory({name: int(size) for _, name, size in slabs})
+
+
+def memory(size):
+    """Bytes by VM and slab cache."""
+    own = {n: b for n, b in size.items() if n.startswith("qwamos_gpu_")}
+    audit = {n: b for n, b in size.items() if n.startswith("kmalloc-")}
+    files = {n: b for n, b in size.items() if n not in own and n not in audit}
+
+    def told(caches):
+        return ", ".join(f"{n} {b}" for n, b in sorted(caches.items())) or "nothing"
+
+    total = sum(own.values())
+    print(f"\nMemory of a VM with a manage and a use fd (of {MANY}, from slabinfo), in bytes\n"
+          f"the VM and its two files: {total} ({told(own)}); {verdict(total, 2048)}\n"
+          f"its audit chain's head and counters, beside the ring's pages: "
+          f"{sum(audit.values())} ({told(audit)})\n"
+          f"the kernel's own for two files: {sum(files.values())} ({told(files)})")

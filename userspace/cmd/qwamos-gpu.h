@@ -115,6 +115,4 @@ void gpu_vm_print(struct json_object *doc);
 int gpu_refused(int err, uint32_t reason, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-#define gpu_fail cmd_fail
-
 #endif

@@ -55,7 +55,8 @@ int qvm_set_policy(int manage, const char *name, struct qwamos_gpu_set_policy *r
 /**
  * struct qvm_opts - what VM to make
  * @name: its name
- * @policy: its policy; must hold a level, or nothing: then it has none. The guarantee is on its first device, if it has any
+ * @policy: its policy; must hold a level, or nothing: then it has none. The guarantee is on its
+ *     first device, if it has any
  * @words: how @policy is called where people set it
  * @devices: addresses of its devices, in full
  * @n_devices: their number

@@ -4,7 +4,6 @@
  * kbase (Mali).
  */
 #include <ctype.h>
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,13 +21,13 @@ static const char *const prop_files[] = {
 	"prop.default",	       "default.prop",	     "product/etc/build.prop",
 };
 
-/* Bionic has a function for them; its PROP_VALUE_MAX is 92. */
+/* Bionic, Android's C library, has a function for them; PROP_VALUE_MAX is 92. */
+int __system_property_get(const char *name, char *value) __attribute__((weak));
+
 static bool ask_bionic(const char *name, char value[92])
 {
-	int (*get)(const char *, char *) = dlsym(RTLD_DEFAULT, "__system_property_get");
-
 	value[0] = '\0';
-	return get && get(name, value) > 0;
+	return __system_property_get && __system_property_get(name, value) > 0;
 }
 
 static bool find_in(const char *text, const char *name, char *value, size_t len)
@@ -91,7 +90,7 @@ static void add_android(struct qdetect *d)
 		p.any |= qfile_read_all(AT_FDCWD, path, 1 << 20, &p.texts[i]) > 0;
 		free(path);
 	}
-	if (p.any || (!d->o->root && dlsym(RTLD_DEFAULT, "__system_property_get"))) {
+	if (p.any || (!d->o->root && __system_property_get)) {
 		o = qjson_obj();
 		add_property(d, o, &p, "ro.hardware.vulkan");
 		add_property(d, o, &p, "ro.hardware.egl");

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "slower.h"
+
 #define QT_OURS	 "qwamos_vfio_pci"
 #define QT_STOCK "vfio-pci"
 #define QT_PATH	 512

@@ -147,7 +147,7 @@ int screen_show(const char *text)
 		bool inverse = *text == '\t';
 
 		if (row)
-			fputs("\r\n", f);
+			fputc('\n', f);
 		if (inverse)
 			fprintf(f, "\033[7m%-*.*s\033[0m", columns,
 				(int)n - 1 < columns ? (int)n - 1 : columns, text + 1);

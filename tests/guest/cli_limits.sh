@@ -268,4 +268,33 @@ says 0 "Device: +$bochs" "and which it is"
 says 0 "On $bochs: .* 50 % guaranteed" "the guarantee is on it"
 vm_down whole
 wait
+
+# qwamos-vm start: what the gpu section says.
+cat >"$dir/vm.yaml" <<END
+vm: {name: v}
+machine: {type: q35, accel: tcg}
+hardware: {cpu: {model: qemu64}, memory: {size: 64}}
+gpu:
+  enabled: true
+  access_mode: passthrough
+  trust_level: system
+  device: $bochs
+  vram_limit_mb: 512
+  compute_share_percent: 60
+  priority: 90
+  allow_compute: false
+END
+qwamos-vm start "$dir/vm.yaml" --serial "$dir/serial" >"$dir/vm.log" 2>&1 &
+soon vm_there v
+run qwamos-gpu vm show v --json
+check "qwamos-vm start sets level, VRAM, share, priority and narrowing of the config" json "$dir/out" \
+	"(d['level'], d['vram']['limit_bytes'] >> 20, d['compute']['cap_percent'], d['priority'], d['no_vulkan'], d['no_compute']) == \
+	('system', 512, 60, 90, False, True)"
+run qwamos-gpu vm set v --priority 20 --vram 256
+silent "and vm set changes them while it runs"
+run qwamos-gpu vm show v
+says 0 "priority 20, " "as vm show tells"
+run qwamos-vm stop v --now
+silent "stop"
+wait
 echo "1..$n"

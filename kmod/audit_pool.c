@@ -14,7 +14,7 @@ static unsigned int audit_pool_pages = 4096;
 module_param(audit_pool_pages, uint, 0444);
 MODULE_PARM_DESC(audit_pool_pages, "pages for audit records of all VMs together (default 4096)");
 
-/* Pages of records that a chain gets even if the pool is used up, and that no other takes from it. */
+/* Pages of records that a chain gets even if the pool is used up, and that no other takes away. */
 #define GUARANTEED 2U
 
 /* Pages handed out. Written when a chain takes or gives back a page, which is seldom. */

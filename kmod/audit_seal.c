@@ -128,6 +128,7 @@ static void seal_work_fn(struct work_struct *work)
 		/* Whatever comes from here on puts the chain into the list anew. */
 		clear_bit(QGPU_CHAIN_SOON, &c->flags);
 		clear_bit(QGPU_CHAIN_QUEUED, &c->flags);
+		/* Pairs with the chain's lock, which who wants it sealed has taken before. */
 		smp_mb__after_atomic();
 		qgpu_audit_seal_chain(c, QGPU_FLUSH_OLD);
 		if (!anything_waits(c))

@@ -63,13 +63,6 @@ void qgpu_vm_audit(struct qgpu_vm *vm, u32 event, u32 reason, int result)
 	qgpu_audit(vm->chain, &ev);
 }
 
-/* Tell who listens. */
-static void tell_state(struct qgpu_vm *vm, u32 state)
-{
-	qgpu_events_state(QWAMOS_GPU_NL_KIND_VM, vm->id, state, READ_ONCE(vm->end_reason),
-			  vm->name);
-}
-
 /** qgpu_name_ok() - is @name NUL-terminated within its room and made of [A-Za-z0-9_.-]? */
 bool qgpu_name_ok(const char *name)
 {
@@ -327,7 +320,7 @@ void qgpu_vm_publish(struct qgpu_vm *vm)
 	WRITE_ONCE(vm->state, QWAMOS_GPU_VM_LIVE);
 	mutex_unlock(&vms_lock);
 	qgpu_vm_audit(vm, QWAMOS_GPU_EV_VM_CREATED, 0, 0);
-	tell_state(vm, QWAMOS_GPU_VM_LIVE);
+	qgpu_events_vm(vm->id, QWAMOS_GPU_VM_LIVE, 0, vm->name);
 }
 
 /**
@@ -480,7 +473,7 @@ void qgpu_vm_end(struct qgpu_vm *vm, u32 reason)
 	qgpu_vm_get(vm); /* qgpu_vm_over() puts it */
 	mutex_unlock(&vms_lock);
 	qgpu_vm_audit(vm, QWAMOS_GPU_EV_VM_DESTROYED, reason, 0);
-	tell_state(vm, QWAMOS_GPU_VM_ENDING);
+	qgpu_events_vm(vm->id, QWAMOS_GPU_VM_ENDING, reason, vm->name);
 	wake_up_all(&vm->wq);
 	queue_delayed_work(qgpu_wq, &vm->end_work, 0);
 }
@@ -511,7 +504,7 @@ void qgpu_vm_over(struct qgpu_vm *vm)
 	if (vm->cgrp)
 		cgroup_put(vm->cgrp);
 	if (vm->state)
-		tell_state(vm, QWAMOS_GPU_VM_OVER);
+		qgpu_events_vm(vm->id, QWAMOS_GPU_VM_OVER, vm->end_reason, vm->name);
 	wake_up_all(&vm->wq);
 	qgpu_vm_put(vm);
 }

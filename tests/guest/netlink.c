@@ -292,7 +292,7 @@ TEST_F(netlink, device_states)
 	ASSERT_EQ(0, until_state(self->state, id, QWAMOS_GPU_DEV_FREE, &m));
 }
 
-/* Whoever does not read loses records, and can say how many: all that were sent, less those seen. */
+/* Whoever does not read loses records, and can say how many: all that were sent, but those seen. */
 TEST_F(netlink, slow_reader)
 {
 	int slow = qt_nl_socket(4096), i, told = 0, sent = 0, seen = 0;

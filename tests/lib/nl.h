@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The kernel's messages of generic netlink, by bare sockets: what a library might hide is tested. */
+/* The kernel's messages of generic netlink, by bare sockets: what a library may hide is tested. */
 #ifndef QT_NL_H
 #define QT_NL_H
 

@@ -191,6 +191,23 @@ static int charge_args(const struct qwamos_gpu_charge *a)
 	return 0;
 }
 
+/* The caller does not know of a charge whose answer did not arrive: take it back. */
+static void forget_charge(struct qgpu_file *f, u32 kind, u32 gpu, u64 amount)
+{
+	u64 used, limit;
+
+	qgpu_limits_uncharge(&f->vm->lim, &f->charges, kind, gpu, amount, &used, &limit);
+}
+
+static int answer_charge(struct qgpu_call *call, const struct qwamos_gpu_charge *a, u32 gpu)
+{
+	int ret = qgpu_call_answer(call);
+
+	if (ret)
+		forget_charge(call->f, a->kind, gpu, a->amount);
+	return ret;
+}
+
 /** qgpu_do_charge() - CHARGE, of any form */
 int qgpu_do_charge(struct qgpu_call *call)
 {
@@ -210,7 +227,7 @@ int qgpu_do_charge(struct qgpu_call *call)
 	call->reason = qgpu_limits_charge(&call->f->vm->lim, &call->f->charges, a->kind, gpu,
 					  a->amount, &a->out_used, &a->out_limit);
 	if (!call->reason)
-		return 0;
+		return answer_charge(call, a, gpu);
 	if (call->reason != QWAMOS_GPU_REASON_QUOTA && call->reason != QWAMOS_GPU_REASON_QUEUES)
 		return -EACCES;
 	call->ev.event = QWAMOS_GPU_EV_VRAM_QUOTA_EXCEEDED;
@@ -287,9 +304,10 @@ long qgpu_check_fast(struct qgpu_file *f, void __user *uarg)
 	}
 	if (!user_write_access_begin(u, sizeof(*u)))
 		return -EFAULT;
-	unsafe_put_user(QWAMOS_GPU_REASON_NONE, &u->hdr.out_reason, fault_write);
-	unsafe_put_user(verdict, &u->out_verdict, fault_write);
+	/* The end first: if it is not there, nothing is written. */
 	unsafe_put_user(denied, &u->out_denied, fault_write);
+	unsafe_put_user(verdict, &u->out_verdict, fault_write);
+	unsafe_put_user(QWAMOS_GPU_REASON_NONE, &u->hdr.out_reason, fault_write);
 	user_write_access_end();
 	return 0;
 slow_read:
@@ -342,10 +360,10 @@ long qgpu_charge_fast(struct qgpu_file *f, void __user *uarg, bool charge)
 		   : !qgpu_limits_uncharge(lim, &f->charges, kind, gpu, amount, &used, &limit))
 		return QGPU_SLOW;
 	if (!user_write_access_begin(u, sizeof(*u)))
-		return -EFAULT;
-	unsafe_put_user(QWAMOS_GPU_REASON_NONE, &u->hdr.out_reason, fault_write);
-	unsafe_put_user(used, &u->out_used, fault_write);
+		goto fault;
 	unsafe_put_user(limit, &u->out_limit, fault_write);
+	unsafe_put_user(used, &u->out_used, fault_write);
+	unsafe_put_user(QWAMOS_GPU_REASON_NONE, &u->hdr.out_reason, fault_write);
 	user_write_access_end();
 	return 0;
 slow_read:
@@ -353,5 +371,8 @@ slow_read:
 	return QGPU_SLOW;
 fault_write:
 	user_write_access_end();
+fault:
+	if (charge)
+		forget_charge(f, kind, gpu, amount);
 	return -EFAULT;
 }

@@ -61,6 +61,7 @@ int qgpu_limits_gpu(const struct qgpu_limits *lim, u64 device_id)
 
 	if (!device_id)
 		return 0;
+	/* Pairs with the release in qgpu_limits_add_gpu(). */
 	n = smp_load_acquire(&lim->n_gpus);
 	for (i = 0; i < n; i++)
 		if (lim->gpu[i].device_id == device_id)
@@ -85,6 +86,7 @@ int qgpu_limits_add_gpu(struct qgpu_limits *lim, u64 device_id)
 	if (n == QWAMOS_GPU_VM_GPUS)
 		return -ENOSPC;
 	lim->gpu[n].device_id = device_id;
+	/* Who sees the number sees the GPU. */
 	smp_store_release(&lim->n_gpus, n + 1);
 	return 1 + n;
 }
@@ -190,8 +192,10 @@ void qgpu_limits_settle(struct qgpu_limits *lim, struct qgpu_ledger *led)
 void qgpu_limits_tell(struct qgpu_limits *lim, bool given_whole, struct qwamos_gpu_vm *out)
 {
 	u32 by = given_whole ? QWAMOS_GPU_ENFORCED_BY_VFIO : QWAMOS_GPU_ENFORCED_BY_NONE;
-	u32 i, n = smp_load_acquire(&lim->n_gpus);
+	u32 i, n;
 
+	/* Pairs with the release in qgpu_limits_add_gpu(). */
+	n = smp_load_acquire(&lim->n_gpus);
 	out->level = READ_ONCE(lim->level);
 	out->narrow = READ_ONCE(lim->narrow);
 	out->vram_used = atomic64_read(&lim->vram.used);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* SET_POLICY: a VM's level, quotas, guarantees, narrowing and mode; all that is asked, or nothing. */
+/* SET_POLICY: all that is asked, or nothing; and what VMs together have of a GPU. */
 #include <linux/minmax.h>
 #include <linux/moduleparam.h>
 #include "notes.h"
@@ -167,4 +167,30 @@ int qgpu_vm_set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_set_policy *a
 		qgpu_audit(vm->chain, &done);
 	}
 	return 0;
+}
+
+/**
+ * qgpu_vm_sum_gpu() - what all live VMs together have of a GPU
+ * @device_id: the GPU
+ * @sum: out
+ */
+void qgpu_vm_sum_gpu(u64 device_id, struct qwamos_gpu_vm_gpu *sum)
+{
+	const struct qgpu_gpu_use *use;
+	struct qgpu_vm *vm = NULL;
+	int i;
+
+	memset(sum, 0, sizeof(*sum));
+	sum->device_id = device_id;
+	qgpu_vm_lock();
+	while ((vm = qgpu_vm_next(vm))) {
+		i = qgpu_limits_gpu(&vm->lim, device_id);
+		if (i <= 0)
+			continue;
+		use = &vm->lim.gpu[i - 1];
+		sum->vram_used += atomic64_read(&use->vram.used);
+		sum->queues_used += atomic64_read(&use->queues);
+		sum->guarantee += use->guarantee;
+	}
+	qgpu_vm_unlock();
 }

@@ -351,32 +351,6 @@ struct qgpu_vm *qgpu_vm_next(struct qgpu_vm *vm)
 	return vm;
 }
 
-/**
- * qgpu_vm_sum_gpu() - what all live VMs together have of a GPU
- * @device_id: the GPU
- * @sum: out
- */
-void qgpu_vm_sum_gpu(u64 device_id, struct qwamos_gpu_vm_gpu *sum)
-{
-	const struct qgpu_gpu_use *use;
-	struct qgpu_vm *vm = NULL;
-	int i;
-
-	memset(sum, 0, sizeof(*sum));
-	sum->device_id = device_id;
-	mutex_lock(&vms_lock);
-	while ((vm = qgpu_vm_next(vm))) {
-		i = qgpu_limits_gpu(&vm->lim, device_id);
-		if (i <= 0)
-			continue;
-		use = &vm->lim.gpu[i - 1];
-		sum->vram_used += atomic64_read(&use->vram.used);
-		sum->queues_used += atomic64_read(&use->queues);
-		sum->guarantee += use->guarantee;
-	}
-	mutex_unlock(&vms_lock);
-}
-
 /*
  * Has the current process joined another VM, or does it descend from who has? It may descend from
  * one of this VM's cgroup.

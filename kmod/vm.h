@@ -88,7 +88,6 @@ void qgpu_vm_abort(struct qgpu_vm *vm);
 struct qgpu_vm *qgpu_vm_find(u64 id, const char *name);
 struct qgpu_vm *qgpu_vm_of_current(void);
 struct qgpu_vm *qgpu_vm_next(struct qgpu_vm *vm);
-void qgpu_vm_sum_gpu(u64 device_id, struct qwamos_gpu_vm_gpu *sum);
 int qgpu_vm_join(struct qgpu_vm *vm, u32 *reason);
 void qgpu_vm_end(struct qgpu_vm *vm, u32 reason);
 void qgpu_vm_over(struct qgpu_vm *vm);
@@ -122,6 +121,7 @@ static inline bool qgpu_vm_has_current(const struct qgpu_vm *vm)
 /* setpolicy.c */
 int qgpu_vm_set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_set_policy *a,
 		       bool (*fits)(struct qgpu_vm *vm, u32 level), struct qgpu_event *ev);
+void qgpu_vm_sum_gpu(u64 device_id, struct qwamos_gpu_vm_gpu *sum);
 
 void qgpu_vm_audit(struct qgpu_vm *vm, u32 event, u32 reason, int result);
 

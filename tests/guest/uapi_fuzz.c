@@ -15,17 +15,20 @@
 #define WORKERS 4
 #define CALLS	5000
 
-static const __u8 numbers[] = { 0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06,
-				0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16 };
+static const __u8 numbers[] = { 0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x10,
+				0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x20, 0x21, 0x22 };
 /* sizeof() of each one's argument. */
 static const __u16 sizes[] = {
 	sizeof(struct qwamos_gpu_get_info),   sizeof(struct qwamos_gpu_create),
 	sizeof(struct qwamos_gpu_open),	      sizeof(struct qwamos_gpu_list),
 	sizeof(struct qwamos_gpu_list),	      sizeof(struct qwamos_gpu_release),
-	sizeof(struct qwamos_gpu_audit_read), sizeof(struct qwamos_gpu_set_policy),
+	sizeof(struct qwamos_gpu_audit_read), sizeof(struct qwamos_gpu_audit_head),
+	sizeof(struct qwamos_gpu_level_info), sizeof(struct qwamos_gpu_set_policy),
 	sizeof(struct qwamos_gpu_join),	      sizeof(struct qwamos_gpu_destroy),
 	sizeof(struct qwamos_gpu_attach),     sizeof(struct qwamos_gpu_detach),
 	sizeof(struct qwamos_gpu_vm_info),    sizeof(struct qwamos_gpu_new_use),
+	sizeof(struct qwamos_gpu_check),      sizeof(struct qwamos_gpu_charge),
+	sizeof(struct qwamos_gpu_charge),
 };
 
 /* Where answers may go: nothing of the test's own is near. */
@@ -57,6 +60,10 @@ static struct qt_span also(unsigned int nr)
 {
 	if (nr == QWAMOS_GPU_CMD_ATTACH)
 		return QT_FIELD(struct qwamos_gpu_attach, out_device_id);
+	if (nr == QWAMOS_GPU_CMD_SET_POLICY)
+		return QT_SPAN(struct qwamos_gpu_set_policy, out_used, out_limit);
+	if (nr == QWAMOS_GPU_CMD_CHARGE)
+		return QT_SPAN(struct qwamos_gpu_charge, out_used, out_limit);
 	if (nr == QWAMOS_GPU_CMD_LIST_VMS || nr == QWAMOS_GPU_CMD_LIST_DEVICES)
 		return QT_FIELD(struct qwamos_gpu_list, count);
 	return QT_NONE;
@@ -68,6 +75,7 @@ static void tame(void *arg, unsigned int nr, __u64 device_id)
 	struct qwamos_gpu_release *release = arg;
 	struct qwamos_gpu_list *l = arg;
 	struct qwamos_gpu_audit_read *r = arg;
+	struct qwamos_gpu_check *c = arg;
 
 	if (nr == QWAMOS_GPU_CMD_LIST_VMS || nr == QWAMOS_GPU_CMD_LIST_DEVICES) {
 		if (l->entries < 1ULL << 47 && l->entries > 4096)
@@ -80,6 +88,9 @@ static void tame(void *arg, unsigned int nr, __u64 device_id)
 		if (r->record_size > 512)
 			r->record_size = 512;
 		r->count %= 512;
+	} else if (nr == QWAMOS_GPU_CMD_CHECK) {
+		if (c->entries < 1ULL << 47 && c->entries > 4096)
+			c->entries = (unsigned long)room;
 	} else if (nr == QWAMOS_GPU_CMD_RELEASE && release->device_id < 4096) {
 		release->device_id = device_id;
 	}
@@ -95,6 +106,8 @@ static void sound(void *arg, unsigned int nr, struct qt_vm *vm, __u64 device_id,
 	struct qwamos_gpu_audit_read *r = arg;
 	struct qwamos_gpu_set_policy *p = arg;
 	struct qwamos_gpu_attach *a = arg;
+	struct qwamos_gpu_check *k = arg;
+	struct qwamos_gpu_charge *charge = arg;
 
 	switch (nr) {
 	case QWAMOS_GPU_CMD_CREATE:
@@ -120,6 +133,15 @@ static void sound(void *arg, unsigned int nr, struct qt_vm *vm, __u64 device_id,
 	case QWAMOS_GPU_CMD_SET_POLICY:
 		p->mask = QWAMOS_GPU_POLICY_LEVEL;
 		p->level = n % 5;
+		break;
+	case QWAMOS_GPU_CMD_CHECK:
+		k->operation = n % 9;
+		break;
+	case QWAMOS_GPU_CMD_CHARGE:
+	case QWAMOS_GPU_CMD_UNCHARGE:
+		charge->kind = 1 + n % 2;
+		charge->device_id = n % 3 ? 0 : device_id;
+		charge->amount = 1 + n % 7;
 		break;
 	case QWAMOS_GPU_CMD_ATTACH:
 	case QWAMOS_GPU_CMD_DETACH:

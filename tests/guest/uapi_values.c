@@ -262,8 +262,11 @@ TEST_F(values, policy)
 	int bit;
 
 	EXPECT_EQ(-EINVAL, set_policy(self->vm.manage, 0, 0))
-	TH_LOG("the first call gives no level");
-	for (bit = 1; bit < 32; bit++) {
+	TH_LOG("the first call gives nothing");
+	for (bit = 1; bit < 6; bit++)
+		EXPECT_EQ(-EINVAL, set_policy(self->vm.manage, 1U << bit, 0))
+		TH_LOG("no level but mask bit %d", bit);
+	for (bit = 7; bit < 32; bit++) {
 		EXPECT_EQ(-EOPNOTSUPP, set_policy(self->vm.manage, 1U << bit, 0))
 		TH_LOG("mask bit %d", bit);
 		EXPECT_EQ(-EOPNOTSUPP,
@@ -372,7 +375,8 @@ TEST_F(values, list_arrays)
 	for (i = 0; i < ARRAY_SIZE(lists); i++) {
 		unsigned int cmd = lists[i].cmd;
 		__u32 size = lists[i].size;
-		const __u32 short_sizes[] = { 0, 1, size / 2, size - 8, size - 1 };
+		const __u32 first = cmd == QWAMOS_GPU_LIST_VMS ? 120 : size;
+		const __u32 short_sizes[] = { 0, 1, first / 2, first - 8, first - 1 };
 
 		/* How many are there? At least the fixture's VM, and the boot VGA. */
 		all = 0;
@@ -543,7 +547,9 @@ TEST(unknown_numbers)
 		QWAMOS_GPU_CMD_LIST_VMS,   QWAMOS_GPU_CMD_LIST_DEVICES, QWAMOS_GPU_CMD_RELEASE,
 		QWAMOS_GPU_CMD_AUDIT_READ, QWAMOS_GPU_CMD_SET_POLICY,	QWAMOS_GPU_CMD_JOIN,
 		QWAMOS_GPU_CMD_DESTROY,	   QWAMOS_GPU_CMD_ATTACH,	QWAMOS_GPU_CMD_DETACH,
-		QWAMOS_GPU_CMD_VM_INFO,	   QWAMOS_GPU_CMD_NEW_USE,
+		QWAMOS_GPU_CMD_VM_INFO,	   QWAMOS_GPU_CMD_NEW_USE,	QWAMOS_GPU_CMD_AUDIT_HEAD,
+		QWAMOS_GPU_CMD_LEVEL_INFO, QWAMOS_GPU_CMD_CHECK,	QWAMOS_GPU_CMD_CHARGE,
+		QWAMOS_GPU_CMD_UNCHARGE,
 	};
 	struct qwamos_gpu_get_info arg;
 	struct qt_vm vm;

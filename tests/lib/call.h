@@ -32,6 +32,10 @@ struct qt_span {
 
 #define QT_NONE		  ((struct qt_span){ 0, 0 })
 #define QT_FIELD(type, f) ((struct qt_span){ offsetof(type, f), sizeof(((type *)0)->f) })
+/* From field @f to field @g. */
+#define QT_SPAN(type, f, g)                   \
+	((struct qt_span){ offsetof(type, f), \
+			   offsetof(type, g) + sizeof(((type *)0)->g) - offsetof(type, f) })
 
 /**
  * qt_call() - ioctl() on a struct that ends where readable memory ends

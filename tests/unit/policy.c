@@ -1,53 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* kmod/policy.c against the table of trust levels, written down here once more. */
+/* kmod/policy.c against the table of trust levels, which tests/data/policy.def has once more. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 #include "kmod/policy.h"
-
-/* By level: what each operation may. */
-static const struct {
-	unsigned int op;
-	unsigned int allowed[QGPU_LEVELS];
-} matrix[] = {
-	{ QWAMOS_GPU_OP_RENDERING_2D, { 1, 1, 1, 1, 1 } },
-	{ QWAMOS_GPU_OP_RENDERING_3D, { 0, 1, 1, 1, 1 } },
-	{ QWAMOS_GPU_OP_COMPUTE_SHADER, { 0, 0, 1, 1, 1 } },
-	{ QWAMOS_GPU_OP_VULKAN_COMPUTE, { 0, 0, 1, 1, 1 } },
-	{ QWAMOS_GPU_OP_VIDEO_DECODE, { 0, 1, 1, 1, 1 } },
-	{ QWAMOS_GPU_OP_VIDEO_ENCODE, { 0, 0, 1, 1, 1 } },
-	{ QWAMOS_GPU_OP_PASSTHROUGH, { 0, 0, 0, 0, 1 } },
-};
-
-static const struct {
-	const char *name;
-	unsigned int vram, compute, vulkan, queues, interval, iommu, share;
-} levels[QGPU_LEVELS] = {
-	{ "untrusted", 128, 10, QWAMOS_GPU_VULKAN_NONE, 0, 100, 1, 0 },
-	{ "low", 256, 25, QWAMOS_GPU_VULKAN_GRAPHICS, 4, 50, 1, 1 },
-	{ "medium", 512, 50, QWAMOS_GPU_VULKAN_COMPUTE, 4, 10, 0, 1 },
-	{ "high", 1024, 80, QWAMOS_GPU_VULKAN_FULL, 8, 0, 0, 1 },
-	{ "system", 2048, 100, QWAMOS_GPU_VULKAN_FULL, 16, 0, 0, 1 },
-};
+#include "table.h"
 
 static void table(void **state)
 {
 	unsigned int i;
 
-	for (i = 0; i < QGPU_LEVELS; i++) {
+	assert_int_equal(QT_LEVELS, QGPU_LEVELS);
+	for (i = 0; i < QT_LEVELS; i++) {
 		const struct qgpu_level *l = qgpu_level(i);
 
 		assert_non_null(l);
-		assert_string_equal(levels[i].name, l->name);
-		assert_int_equal(levels[i].vram, l->vram_mib);
-		assert_int_equal(levels[i].compute, l->compute_percent);
-		assert_int_equal(levels[i].vulkan, l->vulkan);
-		assert_int_equal(levels[i].queues, l->vulkan_queues);
-		assert_int_equal(levels[i].interval, l->min_interval_ms);
-		assert_int_equal(levels[i].iommu, l->needs_iommu);
-		assert_int_equal(levels[i].share, l->may_share);
+		assert_string_equal(qt_levels[i].name, l->name);
+		assert_int_equal(qt_levels[i].vram_mib, l->vram_mib);
+		assert_int_equal((uint64_t)qt_levels[i].vram_mib << 20, qgpu_level_vram(l));
+		assert_int_equal(qt_levels[i].cap, l->compute_percent);
+		assert_int_equal(qt_levels[i].vulkan, l->vulkan);
+		assert_int_equal(qt_levels[i].queues, l->vulkan_queues);
+		assert_int_equal(qt_levels[i].interval_ms, l->min_interval_ms);
+		assert_int_equal(qt_levels[i].interval_ms * 1000000ULL, qgpu_level_interval_ns(l));
+		assert_int_equal(qt_levels[i].needs_iommu, l->needs_iommu);
+		assert_int_equal(qt_levels[i].may_share, l->may_share);
 	}
 }
 
@@ -58,16 +37,42 @@ static void no_such_level(void **state)
 	assert_null(qgpu_level(QWAMOS_GPU_LEVEL_NONE));
 }
 
+/* Every level, every operation, every narrowing. */
 static void operations(void **state)
 {
-	unsigned int i, level;
+	unsigned int i, level, narrow;
 
-	assert_int_equal(QGPU_OPS - 1, sizeof(matrix) / sizeof(matrix[0]));
-	for (i = 0; i < sizeof(matrix) / sizeof(matrix[0]); i++)
-		for (level = 0; level < QGPU_LEVELS; level++)
-			assert_int_equal(matrix[i].allowed[level] ? QWAMOS_GPU_REASON_NONE
-								  : QWAMOS_GPU_REASON_LEVEL,
-					 qgpu_policy_check(level, matrix[i].op));
+	assert_int_equal(QGPU_OPS - 1, QT_OPS);
+	for (i = 0; i < QT_OPS; i++)
+		for (level = 0; level < QT_LEVELS; level++) {
+			assert_int_equal(qt_verdict(level, 0, &qt_ops[i]),
+					 qgpu_policy_check(level, qt_ops[i].op));
+			for (narrow = 0; narrow < 4; narrow++)
+				assert_int_equal(qt_verdict(level, narrow, &qt_ops[i]),
+						 qgpu_policy_verdict(level, narrow, qt_ops[i].op));
+		}
+}
+
+static void queues(void **state)
+{
+	unsigned int level, narrow, limit;
+
+	for (level = 0; level < QT_LEVELS; level++)
+		for (narrow = 0; narrow < 4; narrow++) {
+			unsigned int reason = QWAMOS_GPU_REASON_NONE;
+
+			if (qt_levels[level].vulkan == QWAMOS_GPU_VULKAN_NONE)
+				reason = QWAMOS_GPU_REASON_LEVEL;
+			else if (narrow & QWAMOS_GPU_NARROW_NO_VULKAN)
+				reason = QWAMOS_GPU_REASON_VULKAN_OFF;
+			limit = 99;
+			assert_int_equal(reason, qgpu_policy_queues(level, narrow, &limit));
+			assert_int_equal(reason ? 0 : qt_levels[level].queues, limit);
+		}
+	limit = 99;
+	assert_int_equal(QWAMOS_GPU_REASON_NO_POLICY,
+			 qgpu_policy_queues(QWAMOS_GPU_LEVEL_NONE, 0, &limit));
+	assert_int_equal(0, limit);
 }
 
 /* Whatever is not known is denied, at every level. */
@@ -80,18 +85,18 @@ static void unknown(void **state)
 	for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
 		for (level = 0; level < QGPU_LEVELS; level++)
 			assert_int_equal(QWAMOS_GPU_REASON_UNKNOWN_OPERATION,
-					 qgpu_policy_check(level, ops[i]));
+					 qgpu_policy_verdict(level, 0, ops[i]));
 }
 
 static void no_policy(void **state)
 {
 	unsigned int i;
 
-	for (i = 0; i < sizeof(matrix) / sizeof(matrix[0]); i++) {
+	for (i = 0; i < QT_OPS; i++) {
 		assert_int_equal(QWAMOS_GPU_REASON_NO_POLICY,
-				 qgpu_policy_check(QWAMOS_GPU_LEVEL_NONE, matrix[i].op));
+				 qgpu_policy_verdict(QWAMOS_GPU_LEVEL_NONE, 0, qt_ops[i].op));
 		assert_int_equal(QWAMOS_GPU_REASON_NO_POLICY,
-				 qgpu_policy_check(QGPU_LEVELS, matrix[i].op));
+				 qgpu_policy_verdict(QGPU_LEVELS, 3, qt_ops[i].op));
 	}
 }
 
@@ -99,8 +104,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table),      cmocka_unit_test(no_such_level),
-		cmocka_unit_test(operations), cmocka_unit_test(unknown),
-		cmocka_unit_test(no_policy),
+		cmocka_unit_test(operations), cmocka_unit_test(queues),
+		cmocka_unit_test(unknown),    cmocka_unit_test(no_policy),
 	};
 
 	return cmocka_run_group_tests_name("policy", tests, NULL, NULL);

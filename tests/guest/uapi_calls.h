@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Every call, for uapi_invalid.c: a valid argument, and what belongs to it. */
+#ifndef UAPI_CALLS_H
+#define UAPI_CALLS_H
+
+enum kind { CONTROL, MANAGE, USE, KINDS };
+#define ON(kind) (1U << (kind))
+
+#define LIST_ROOM 64
+
+union argument {
+	struct qwamos_gpu_hdr hdr;
+	struct qwamos_gpu_get_info info;
+	struct qwamos_gpu_create create;
+	struct qwamos_gpu_open open;
+	struct qwamos_gpu_list list;
+	struct qwamos_gpu_release release;
+	struct qwamos_gpu_audit_read audit;
+	struct qwamos_gpu_audit_head audit_head;
+	struct qwamos_gpu_set_policy policy;
+	struct qwamos_gpu_attach attach;
+	struct qwamos_gpu_detach detach;
+	struct qwamos_gpu_vm_info vm_info;
+	struct qwamos_gpu_new_use new_use;
+	struct qwamos_gpu_level_info level_info;
+	struct qwamos_gpu_check check;
+	struct qwamos_gpu_charge charge;
+	unsigned char bytes[4096 + 64];
+};
+
+static union {
+	struct qwamos_gpu_vm vms[LIST_ROOM];
+	struct qwamos_gpu_device devices[LIST_ROOM];
+	struct qwamos_gpu_audit_record records[LIST_ROOM];
+	struct qwamos_gpu_check_entry entries[LIST_ROOM];
+} room;
+
+static void fill_create(union argument *a, struct qt_vm *vm)
+{
+	static int serial;
+
+	(void)vm;
+	a->create.cgroup_fd = -1;
+	a->create.__reserved = 0;
+	memset(a->create.name, 0, sizeof(a->create.name));
+	snprintf(a->create.name, sizeof(a->create.name), "invalid-%d-%d", getpid(), serial++);
+}
+
+static void fill_open(union argument *a, struct qt_vm *vm)
+{
+	a->open.vm_id = vm->id;
+	memset(a->open.name, 0, sizeof(a->open.name));
+	a->open.right = QWAMOS_GPU_RIGHT_USE;
+}
+
+static void fill_vms(union argument *a, struct qt_vm *vm)
+{
+	(void)vm;
+	a->list.entries = (unsigned long)room.vms;
+	a->list.entry_size = sizeof(room.vms[0]);
+	a->list.count = LIST_ROOM;
+}
+
+static void fill_devices(union argument *a, struct qt_vm *vm)
+{
+	(void)vm;
+	a->list.entries = (unsigned long)room.devices;
+	a->list.entry_size = sizeof(room.devices[0]);
+	a->list.count = LIST_ROOM;
+}
+
+static void fill_release(union argument *a, struct qt_vm *vm)
+{
+	(void)vm;
+	a->release.device_id = 1ULL << 40;
+}
+
+static void fill_audit(union argument *a, struct qt_vm *vm)
+{
+	(void)vm;
+	memset(&a->audit.records, 0,
+	       sizeof(a->audit) - offsetof(struct qwamos_gpu_audit_read, records));
+	a->audit.records = (unsigned long)room.records;
+	a->audit.record_size = sizeof(room.records[0]);
+	a->audit.count = LIST_ROOM;
+	a->audit.out_lost = QT_P64;
+}
+
+static void fill_audit_head(union argument *a, struct qt_vm *vm)
+{
+	a->audit_head.chain = vm->id;
+}
+
+static void fill_policy(union argument *a, struct qt_vm *vm)
+{
+	(void)vm;
+	memset(&a->policy.mask, 0, sizeof(a->policy) - sizeof(a->hdr));
+	a->policy.out_used = QT_P64;
+	a->policy.out_limit = QT_P64;
+	a->policy.mask = QWAMOS_GPU_POLICY_LEVEL;
+	a->policy.level = QWAMOS_GPU_LEVEL_SYSTEM;
+}
+
+static void fill_attach(union argument *a, struct qt_vm *vm)
+{
+	(void)vm;
+	a->attach.device_id = 1ULL << 40;
+	a->attach.scrub = QWAMOS_GPU_SCRUB_DEFAULT;
+	a->attach.__reserved = 0;
+}
+
+static void fill_detach(union argument *a, struct qt_vm *vm)
+{
+	(void)vm;
+	a->detach.device_id = 1ULL << 40;
+}
+
+static void fill_new_use(union argument *a, struct qt_vm *vm)
+{
+	(void)vm;
+	a->new_use.__reserved = 0;
+}
+
+static void fill_level_info(union argument *a, struct qt_vm *vm)
+{
+	(void)vm;
+	a->level_info.level = QWAMOS_GPU_LEVEL_LOW;
+	a->level_info.__reserved = 0;
+}
+
+static void fill_check(union argument *a, struct qt_vm *vm)
+{
+	(void)vm;
+	a->check.operation = QWAMOS_GPU_OP_PASSTHROUGH;
+	a->check.count = 0;
+	a->check.device_id = 0;
+	a->check.entries = 0;
+}
+
+static void fill_check_array(union argument *a, struct qt_vm *vm)
+{
+	unsigned int i;
+
+	(void)vm;
+	for (i = 0; i < LIST_ROOM; i++)
+		room.entries[i].operation = i;
+	a->check.operation = 0;
+	a->check.count = LIST_ROOM;
+	a->check.device_id = 0;
+	a->check.entries = (unsigned long)room.entries;
+}
+
+static void fill_charge(union argument *a, struct qt_vm *vm)
+{
+	(void)vm;
+	a->charge.kind = QWAMOS_GPU_RESOURCE_VRAM;
+	a->charge.__reserved = 0;
+	a->charge.device_id = 0;
+	a->charge.amount = 4096;
+}
+
+/* Something must be there to be given back. */
+static void fill_uncharge(union argument *a, struct qt_vm *vm)
+{
+	struct qwamos_gpu_charge c = { .hdr = QT_HDR(c, 0),
+				       .kind = QWAMOS_GPU_RESOURCE_VRAM,
+				       .amount = 4096 };
+
+	qt_call(vm->use, QWAMOS_GPU_CHARGE, &c, sizeof(c),
+		QT_SPAN(struct qwamos_gpu_charge, out_used, out_limit));
+	fill_charge(a, vm);
+}
+
+FIXTURE(call)
+{
+	int ctl;
+	struct qt_vm vm;
+	int fds[KINDS];
+	int fd;
+	union argument arg;
+};
+
+/*
+ * @first: size of the first version (0: @size); @right: an fd that the call is for; @kinds: all of
+ * those; @flags: those that a valid call has, @known: all that there are; @err, @reason: what a
+ * valid call returns; @reserved: offset of a reserved field (0: none); @also: what a refusal may
+ * write; @fd_at: offset of an fd in the answer (0: none)
+ */
+FIXTURE_VARIANT(call)
+{
+	unsigned int cmd;
+	size_t size;
+	size_t first;
+	enum kind right;
+	unsigned int kinds;
+	__u32 flags;
+	__u32 known;
+	int err;
+	__u32 reason;
+	size_t reserved;
+	struct qt_span also;
+	size_t fd_at[2];
+	void (*fill)(union argument * a, struct qt_vm * vm);
+};
+
+FIXTURE_VARIANT_ADD(call, get_info){
+	.cmd = QWAMOS_GPU_GET_INFO,
+	.size = sizeof(struct qwamos_gpu_get_info),
+	.right = CONTROL,
+	.kinds = ON(CONTROL) | ON(MANAGE) | ON(USE),
+};
+
+FIXTURE_VARIANT_ADD(call, create){
+	.cmd = QWAMOS_GPU_CREATE,
+	.size = sizeof(struct qwamos_gpu_create),
+	.right = CONTROL,
+	.kinds = ON(CONTROL),
+	.flags = QWAMOS_GPU_CREATE_F_NO_CGROUP,
+	.known = QWAMOS_GPU_CREATE_F_NO_CGROUP | QWAMOS_GPU_CREATE_F_END_ON_CLOSE,
+	.reserved = offsetof(struct qwamos_gpu_create, __reserved),
+	.fill = fill_create,
+	.fd_at = { offsetof(struct qwamos_gpu_create, out_manage_fd),
+		   offsetof(struct qwamos_gpu_create, out_use_fd) },
+};
+
+FIXTURE_VARIANT_ADD(call, open){
+	.cmd = QWAMOS_GPU_OPEN,
+	.size = sizeof(struct qwamos_gpu_open),
+	.right = CONTROL,
+	.kinds = ON(CONTROL),
+	.fill = fill_open,
+	.fd_at = { offsetof(struct qwamos_gpu_open, out_fd) },
+};
+
+FIXTURE_VARIANT_ADD(call, list_vms){
+	.cmd = QWAMOS_GPU_LIST_VMS,
+	.size = sizeof(struct qwamos_gpu_list),
+	.right = CONTROL,
+	.kinds = ON(CONTROL),
+	.fill = fill_vms,
+};
+
+FIXTURE_VARIANT_ADD(call, list_devices){
+	.cmd = QWAMOS_GPU_LIST_DEVICES,
+	.size = sizeof(struct qwamos_gpu_list),
+	.right = CONTROL,
+	.kinds = ON(CONTROL),
+	.fill = fill_devices,
+};
+
+FIXTURE_VARIANT_ADD(call, release){
+	.cmd = QWAMOS_GPU_RELEASE,
+	.size = sizeof(struct qwamos_gpu_release),
+	.right = CONTROL,
+	.kinds = ON(CONTROL),
+	.flags = QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS,
+	.known = QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS,
+	.fill = fill_release,
+	.err = -ENODEV,
+	.reason = QWAMOS_GPU_REASON_NO_DEVICE,
+};
+
+FIXTURE_VARIANT_ADD(call, audit_read){
+	.cmd = QWAMOS_GPU_AUDIT_READ,
+	.size = sizeof(struct qwamos_gpu_audit_read),
+	.right = CONTROL,
+	.kinds = ON(CONTROL) | ON(MANAGE) | ON(USE),
+	.known = QWAMOS_GPU_AUDIT_F_CHAIN | QWAMOS_GPU_AUDIT_F_AFTER,
+	.reserved = offsetof(struct qwamos_gpu_audit_read, __reserved),
+	.fill = fill_audit,
+};
+
+FIXTURE_VARIANT_ADD(call, audit_head){
+	.cmd = QWAMOS_GPU_AUDIT_HEAD,
+	.size = sizeof(struct qwamos_gpu_audit_head),
+	.right = CONTROL,
+	.kinds = ON(CONTROL) | ON(MANAGE) | ON(USE),
+	.fill = fill_audit_head,
+};
+
+FIXTURE_VARIANT_ADD(call, set_policy){
+	.cmd = QWAMOS_GPU_SET_POLICY,
+	.size = sizeof(struct qwamos_gpu_set_policy),
+	.first = offsetof(struct qwamos_gpu_set_policy, vram_limit),
+	.reserved = offsetof(struct qwamos_gpu_set_policy, __reserved),
+	.also = QT_SPAN(struct qwamos_gpu_set_policy, out_used, out_limit),
+	.right = MANAGE,
+	.kinds = ON(MANAGE),
+	.fill = fill_policy,
+};
+
+FIXTURE_VARIANT_ADD(call, join){
+	.cmd = QWAMOS_GPU_JOIN,
+	.size = sizeof(struct qwamos_gpu_join),
+	.right = USE,
+	.kinds = ON(USE),
+};
+
+FIXTURE_VARIANT_ADD(call, destroy){
+	.cmd = QWAMOS_GPU_DESTROY,
+	.size = sizeof(struct qwamos_gpu_destroy),
+	.right = MANAGE,
+	.kinds = ON(MANAGE),
+};
+
+FIXTURE_VARIANT_ADD(call, attach){
+	.cmd = QWAMOS_GPU_ATTACH,
+	.size = sizeof(struct qwamos_gpu_attach),
+	.right = MANAGE,
+	.kinds = ON(MANAGE),
+	.reserved = offsetof(struct qwamos_gpu_attach, __reserved),
+	.also = QT_FIELD(struct qwamos_gpu_attach, out_device_id),
+	.fill = fill_attach,
+	.err = -EACCES,
+	.reason = QWAMOS_GPU_REASON_NO_CGROUP,
+};
+
+FIXTURE_VARIANT_ADD(call, detach){
+	.cmd = QWAMOS_GPU_DETACH,
+	.size = sizeof(struct qwamos_gpu_detach),
+	.right = MANAGE,
+	.kinds = ON(MANAGE),
+	.known = QWAMOS_GPU_DETACH_F_KILL,
+	.fill = fill_detach,
+	.err = -ENODEV,
+	.reason = QWAMOS_GPU_REASON_NO_DEVICE,
+};
+
+FIXTURE_VARIANT_ADD(call, vm_info){
+	.cmd = QWAMOS_GPU_VM_INFO,
+	.size = sizeof(struct qwamos_gpu_vm_info),
+	.first = offsetof(struct qwamos_gpu_vm_info, out_vm.vram_used),
+	.right = USE,
+	.kinds = ON(MANAGE) | ON(USE),
+};
+
+FIXTURE_VARIANT_ADD(call, new_use){
+	.cmd = QWAMOS_GPU_NEW_USE,
+	.size = sizeof(struct qwamos_gpu_new_use),
+	.right = USE,
+	.kinds = ON(USE),
+	.reserved = offsetof(struct qwamos_gpu_new_use, __reserved),
+	.fill = fill_new_use,
+	.fd_at = { offsetof(struct qwamos_gpu_new_use, out_fd) },
+};
+
+FIXTURE_VARIANT_ADD(call, level_info){
+	.cmd = QWAMOS_GPU_LEVEL_INFO,
+	.size = sizeof(struct qwamos_gpu_level_info),
+	.right = CONTROL,
+	.kinds = ON(CONTROL) | ON(MANAGE) | ON(USE),
+	.reserved = offsetof(struct qwamos_gpu_level_info, __reserved),
+	.fill = fill_level_info,
+};
+
+FIXTURE_VARIANT_ADD(call, check){
+	.cmd = QWAMOS_GPU_CHECK,
+	.size = sizeof(struct qwamos_gpu_check),
+	.right = USE,
+	.kinds = ON(MANAGE) | ON(USE),
+	.fill = fill_check,
+};
+
+FIXTURE_VARIANT_ADD(call, check_by_manager){
+	.cmd = QWAMOS_GPU_CHECK,
+	.size = sizeof(struct qwamos_gpu_check),
+	.right = MANAGE,
+	.kinds = ON(MANAGE) | ON(USE),
+	.fill = fill_check,
+};
+
+FIXTURE_VARIANT_ADD(call, check_array){
+	.cmd = QWAMOS_GPU_CHECK,
+	.size = sizeof(struct qwamos_gpu_check),
+	.right = USE,
+	.kinds = ON(MANAGE) | ON(USE),
+	.fill = fill_check_array,
+};
+
+FIXTURE_VARIANT_ADD(call, charge){
+	.cmd = QWAMOS_GPU_CHARGE,
+	.size = sizeof(struct qwamos_gpu_charge),
+	.right = USE,
+	.kinds = ON(USE),
+	.reserved = offsetof(struct qwamos_gpu_charge, __reserved),
+	.also = QT_SPAN(struct qwamos_gpu_charge, out_used, out_limit),
+	.fill = fill_charge,
+};
+
+FIXTURE_VARIANT_ADD(call, uncharge){
+	.cmd = QWAMOS_GPU_UNCHARGE,
+	.size = sizeof(struct qwamos_gpu_charge),
+	.right = USE,
+	.kinds = ON(USE),
+	.reserved = offsetof(struct qwamos_gpu_charge, __reserved),
+	.fill = fill_uncharge,
+};
+
+#endif

@@ -248,7 +248,7 @@ check "--dry-run has touched nothing" test "$(driver "$pair")" = bochs-drm
 sed "s/system/high/" "$dir/vm.yaml" >"$dir/high.yaml"
 run qwamos-vm start "$dir/high.yaml" --dry-run --json
 says 0 "passthrough can't be had: only the trust level system allows it; falls back to virtio" "the level high gets virtio instead of passthrough"
-check "and no device" grep -q '"devices": *\[ *\]' "$dir/out"
+check "and no device" sh -c "! grep -q 'vfio-pci,' '$dir/out'"
 echo '  fallback: false' >>"$dir/high.yaml"
 run qwamos-vm start "$dir/high.yaml"
 says 1 "passthrough can't be had: only the trust level system allows it; and 'fallback' is false" "fallback: false: it is refused"
@@ -310,6 +310,23 @@ check "after the rest was put back" grep -q "putting back what VM v has left" "$
 run qwamos-vm stop v --now
 says 0 "" "stop"
 wait $vm
+
+# The kernel refuses: another VM has it.
+qwamos-gpu vm run a --level system --device "$bochs" --quiet -- sleep 1000 &
+a=$!
+soon sh -c "qwamos-gpu vm list | grep -q '^[0-9]* *a '" || not_ok "VM a runs"
+{ cat "$dir/vm.yaml"; echo '  fallback: false'; } >"$dir/no.yaml"
+run qwamos-vm start "$dir/no.yaml"
+says 1 "OTHER_OWNER.*VM a" "start, fallback: false: the GPU of another VM is refused, by name"
+check "start: falls back" vm_up
+check "and tells why" grep -q "passthrough can't be had: .*OTHER_OWNER.*VM a.*; falls back to virtio" "$dir/vm.log"
+run qwamos-gpu vm list
+says 0 "v +system +live +0 +0" "and has no device"
+run qwamos-vm stop v --now
+says 0 "" "stop"
+wait $vm
+run qwamos-vm stop a
+wait $a
 
 # Without a device: virtio after a fallback, and a VM without any GPU.
 sed "/device:/d; s/system/medium/" "$dir/vm.yaml" >"$dir/virtio.yaml"

@@ -53,6 +53,7 @@ struct start {
 	char path[PATH_MAX]; /* of the config */
 	struct qvm_host host;
 	struct qemu_plan plan;
+	struct qerr refused; /* why the kernel has not given it its GPU */
 	struct qmp *qmp;
 	struct qvm vm;
 	enum { RUNNING, POWERDOWN, QUIT, KILLED } stage;
@@ -104,17 +105,14 @@ static int load(struct start *s, const char *file)
 	return strict(s);
 }
 
-/* What it gets of this computer and this QEMU; return: 0 or an exit status. */
-static int plan(struct start *s)
+/* What it gets of this QEMU and of what is in s->host; return: 0 or an exit status. */
+static int plan_qemu(struct start *s)
 {
 	size_t told = s->diags.n;
 	struct qemu_caps caps;
 	struct qerr err;
 	int ret;
 
-	if (qvm_host_gather(&s->config, &s->host, &err))
-		return cmd_fail("%s", err.msg);
-	s->host.h.serial = s->serial;
 	if (qemu_caps_get(qemu_program(&s->config), &caps, &err))
 		return cmd_fail("%s", err.msg);
 	ret = qemu_plan(&s->config, &caps, &s->host.h, &s->plan, &s->diags);
@@ -123,6 +121,17 @@ static int plan(struct start *s)
 	if (ret)
 		return cmd_fail("%s can't be started", s->config.name);
 	return strict(s);
+}
+
+/* What it gets of this computer; return: 0 or an exit status. */
+static int plan(struct start *s)
+{
+	struct qerr err;
+
+	if (qvm_host_gather(&s->config, &s->host, &err))
+		return cmd_fail("%s", err.msg);
+	s->host.h.serial = s->serial;
+	return plan_qemu(s);
 }
 
 static void build(struct start *s, int qmp_fd, struct qemu_args *a)
@@ -322,7 +331,7 @@ static void policy_of(const struct qconfig *c, const struct qemu_gpu *g,
 	req->mode_reason = g->why;
 }
 
-static int run(struct start *s)
+static int setup_once(struct start *s, struct qerr *err)
 {
 	struct qvm_opts o = {
 		.name = s->config.name,
@@ -333,15 +342,43 @@ static int run(struct start *s)
 		.flags = s->yes ? QVM_F_YES : 0,
 		.say = cmd_say,
 	};
+
+	policy_of(&s->config, &s->plan.gpu, &o.policy);
+	return qvm_setup(&s->vm, &o, err);
+}
+
+/* Makes the VM; and if the kernel refuses it its GPU, makes it anew with what it falls back to. */
+static int setup(struct start *s, struct qerr *err)
+{
+	int ret = setup_once(s, err);
+
+	if (!ret || !s->vm.refused || !s->config.fallback)
+		return ret;
+	s->host.h.no_passthrough_reason = s->vm.refused;
+	s->refused = *err;
+	s->host.h.no_passthrough = s->refused.msg;
+	ret = qvm_end(&s->vm, err);
+	/* So that it may be ended once more. */
+	s->vm = (struct qvm){ .ctl = -1, .manage = -1, .use = -1, .pidfd = -1 };
+	s->vm.cg.fd = s->vm.rec.fd = -1;
+	if (ret)
+		return ret;
+	qemu_plan_free(&s->plan);
+	if (plan_qemu(s))
+		return qerr_set(err, ENODEV, "%s", s->refused.msg);
+	return setup_once(s, err);
+}
+
+static int run(struct start *s)
+{
 	struct qvm_watch w = {
 		.arg = s, .on_fd = on_qmp, .on_signal = on_signal, .tick = tick, .tick_ms = 500
 	};
 	struct qerr err = { 0 }, end_err = { 0 };
 	int ret, status = EXIT_FAILED;
 
-	policy_of(&s->config, &s->plan.gpu, &o.policy);
 	qvm_signals();
-	ret = qvm_setup(&s->vm, &o, &err);
+	ret = setup(s, &err);
 	if (!ret)
 		ret = spawn(s, &err);
 	if (!ret) {

@@ -101,6 +101,7 @@ static int refused(struct qvm *vm, const char *addr, const struct qwamos_gpu_att
 	char name[QWAMOS_GPU_NAME_LEN] = "", way[160] = "";
 	struct qwamos_gpu_device dev;
 
+	vm->refused = reason;
 	if (!reason)
 		return qerr_sys(e, -ret, "%s can't be given to VM %s", addr, vm->opts.name);
 	if (req->out_device_id && !find_device(vm->ctl, NULL, req->out_device_id, &dev) &&

@@ -90,6 +90,8 @@ struct qvm_opts {
  * @rec: its record
  * @held: device ids of all endpoints that it was given
  * @n_held: their number
+ * @refused: why the kernel has not given it a device, &enum qwamos_gpu_reason; 0: it was not asked
+ *     or has given all
  * @pid: its program, 0: not started
  * @pidfd: of it
  */
@@ -103,6 +105,7 @@ struct qvm {
 	struct qrecord rec;
 	uint64_t *held;
 	size_t n_held;
+	uint32_t refused;
 	pid_t pid;
 	int pidfd;
 };

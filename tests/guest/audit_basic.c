@@ -101,7 +101,7 @@ TEST_F(audit, chain)
 TEST_F(audit, order)
 {
 	static __u64 seq[4096];
-	__u64 after = 0, first = 0;
+	__u64 after = 0, first = 0, lost;
 	int n, i, all = 0;
 
 	for (i = 0; i < 300; i++) {
@@ -127,7 +127,11 @@ TEST_F(audit, order)
 			seq[recs[i].chain] = recs[i].seq;
 		}
 	}
-	EXPECT_EQ((__u64)all, after - first + 1) TH_LOG("orders are missing");
+	/* In a guest that has seen much, some were evicted. */
+	ASSERT_LE(0, read_some(self->ctl, 0, 0, 0, 0, 1, &lost));
+	if (!lost) {
+		EXPECT_EQ((__u64)all, after - first + 1) TH_LOG("orders are missing");
+	}
 }
 
 TEST_F(audit, filters)
@@ -303,7 +307,7 @@ TEST_F(audit, flood)
 	/* The reader, who may, opens every fold: the worst there is. */
 	for (i = 0; i < 1500; i++) {
 		refused(&self->other);
-		read_some(self->ctl, 0, 0, 0, 0, 1, NULL);
+		read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, self->other.id, 0, 0, 1, NULL);
 	}
 	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, self->vm.id, 0, 0, MANY, &lost);
 	EXPECT_EQ(2, n);
@@ -340,7 +344,7 @@ TEST_F(audit, capacity)
 
 	for (i = 0; i < 1500; i++) {
 		ASSERT_EQ(0, qt_set_level(self->other.manage, i % 5));
-		read_some(self->ctl, 0, 0, 0, 0, 1, NULL);
+		read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, self->other.id, 0, 0, 1, NULL);
 	}
 	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_CHAIN, self->other.id, 0, 0, MANY, &lost);
 	EXPECT_LE(1000, n);

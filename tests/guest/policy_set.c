@@ -39,12 +39,12 @@ FIXTURE_TEARDOWN(set)
 }
 
 /* Only the counters of refusals may have changed. */
-#define EXPECT_UNCHANGED()                                                                     \
-	do {                                                                                   \
-		ASSERT_EQ(0, qt_vm_info(self->vm.manage, &self->info));                        \
-		self->info.denied = self->before.denied;                                       \
+#define EXPECT_UNCHANGED()                                                                    \
+	do {                                                                                  \
+		ASSERT_EQ(0, qt_vm_info(self->vm.manage, &self->info));                       \
+		self->info.denied = self->before.denied;                                      \
 		memcpy(self->info.refused, self->before.refused, sizeof(self->info.refused)); \
-		EXPECT_EQ(0, memcmp(&self->info, &self->before, sizeof(self->info)));          \
+		EXPECT_EQ(0, memcmp(&self->info, &self->before, sizeof(self->info)));         \
 	} while (0)
 
 /* What a VM has that was only given a level. */
@@ -126,11 +126,16 @@ TEST_F(set, all_or_nothing)
 		{ .mask = LEVEL | MODE, .level = 1, .mode_asked = 1, .mode_got = 0 },
 		{ .mask = LEVEL | MODE, .level = 1, .mode_asked = 5, .mode_got = 1 },
 		{ .mask = LEVEL | MODE, .level = 1, .mode_asked = 1, .mode_got = 5 },
-		{ .mask = LEVEL | MODE, .level = 1, .mode_asked = 1, .mode_got = 1,
+		{ .mask = LEVEL | MODE,
+		  .level = 1,
+		  .mode_asked = 1,
+		  .mode_got = 1,
 		  .mode_reason = QWAMOS_GPU_REASON_COUNT },
 		{ .mask = LEVEL, .level = 1, .__reserved = 1 },
 		{ .mask = LEVEL | PRIORITY | CAP, .level = 1, .priority = 1, .compute_cap = 26 },
-		{ .mask = LEVEL | CAP | GUARANTEE, .level = 1, .compute_cap = 20,
+		{ .mask = LEVEL | CAP | GUARANTEE,
+		  .level = 1,
+		  .compute_cap = 20,
 		  .compute_guarantee = 21 },
 		{ .mask = LEVEL | GUARANTEE, .level = 1, .device_id = 1ULL << 40 },
 	};
@@ -177,14 +182,14 @@ TEST_F(set, guarantees)
 
 	ASSERT_NE(0, pools[1]);
 	ASSERT_NE(0, pools[2]);
-	ASSERT_EQ(0, qt_vm_new(&a, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM,
-			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
-	ASSERT_EQ(0, qt_vm_new(&b, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM,
-			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
+	ASSERT_EQ(0,
+		  qt_vm_new(&a, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, QWAMOS_GPU_CREATE_F_NO_CGROUP));
+	ASSERT_EQ(0,
+		  qt_vm_new(&b, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, QWAMOS_GPU_CREATE_F_NO_CGROUP));
 	/* Each pool by itself. */
 	for (i = 0; i < ARRAY_SIZE(pools); i++) {
-#define PROMISE(vm, percent)                                                                   \
-	qt_set((vm).manage,                                                                    \
+#define PROMISE(vm, percent) \
+	qt_set((vm).manage,  \
 	       QT_SET(GUARANTEE, .device_id = pools[i], .compute_guarantee = (percent)), &m)
 		EXPECT_EQ(0, PROMISE(a, 70));
 		EXPECT_EQ(-EDQUOT, PROMISE(b, 31));

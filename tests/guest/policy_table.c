@@ -50,8 +50,8 @@ TEST_F(policy, level_info)
 			for (k = 0; k < QT_OPS; k++)
 				if (qt_ops[k].allowed[level])
 					ops |= 1ULL << qt_ops[k].op;
-			ASSERT_EQ(0, qt_call(fds[i], QWAMOS_GPU_LEVEL_INFO, &li, sizeof(li),
-					     QT_NONE));
+			ASSERT_EQ(0,
+				  qt_call(fds[i], QWAMOS_GPU_LEVEL_INFO, &li, sizeof(li), QT_NONE));
 			EXPECT_STREQ(qt_levels[level].name, li.out_name);
 			EXPECT_EQ(qt_levels[level].vram_mib * QT_MIB, li.out_vram);
 			EXPECT_EQ(qt_levels[level].cap, li.out_compute_cap);
@@ -160,7 +160,7 @@ TEST_F(policy, arrays)
 		EXPECT_EQ((int)(n / 8 * 2 + (n % 8 == 7)), qt_check_array(self->vm.use, v, n));
 		for (i = 0; i < n; i++) {
 			EXPECT_EQ(1 + i % 8, v[i].operation);
-			EXPECT_EQ(i % 8 < 6	? QWAMOS_GPU_REASON_NONE
+			EXPECT_EQ(i % 8 < 6    ? QWAMOS_GPU_REASON_NONE
 				  : i % 8 == 6 ? QWAMOS_GPU_REASON_LEVEL
 					       : QWAMOS_GPU_REASON_UNKNOWN_OPERATION,
 				  (int)v[i].out_verdict);
@@ -172,11 +172,13 @@ TEST_F(policy, arrays)
 	EXPECT_EQ(-EFAULT, qt_check_array(self->vm.use, NULL, 1));
 	EXPECT_EQ(-EFAULT, qt_check_array(self->vm.use, NULL, 100));
 	EXPECT_EQ(-EFAULT, qt_check_array(self->vm.use, (void *)-8L, 2));
-	c = (struct qwamos_gpu_check){ .hdr = QT_HDR(c, 0), .operation = 1, .count = 1,
-				       .entries = (unsigned long)v };
+	c = (struct qwamos_gpu_check){
+		.hdr = QT_HDR(c, 0), .operation = 1, .count = 1, .entries = (unsigned long)v
+	};
 	EXPECT_EQ(-EINVAL, qt_call(self->vm.use, QWAMOS_GPU_CHECK, &c, sizeof(c), QT_NONE))
 	TH_LOG("an array and an operation");
-	c = (struct qwamos_gpu_check){ .hdr = QT_HDR(c, 0), .operation = 1,
+	c = (struct qwamos_gpu_check){ .hdr = QT_HDR(c, 0),
+				       .operation = 1,
 				       .entries = (unsigned long)v };
 	EXPECT_EQ(-EINVAL, qt_call(self->vm.use, QWAMOS_GPU_CHECK, &c, sizeof(c), QT_NONE))
 	TH_LOG("a pointer without an array");
@@ -189,12 +191,12 @@ TEST_F(policy, counters_and_records)
 	struct qwamos_gpu_vm vm;
 	__u32 i;
 
-	ASSERT_EQ(0, qt_set(self->vm.manage, QT_SET(LEVEL_AND(NARROW),
-						    .level = QWAMOS_GPU_LEVEL_HIGH, .narrow = 1),
+	ASSERT_EQ(0, qt_set(self->vm.manage,
+			    QT_SET(LEVEL_AND(NARROW), .level = QWAMOS_GPU_LEVEL_HIGH, .narrow = 1),
 			    NULL));
-	EXPECT_EQ(1, qt_audit_find(self->ctl, mark,
-				   QT_WANT(QWAMOS_GPU_EV_POLICY_CREATED, .chain = self->vm.id),
-				   &rec));
+	EXPECT_EQ(1,
+		  qt_audit_find(self->ctl, mark,
+				QT_WANT(QWAMOS_GPU_EV_POLICY_CREATED, .chain = self->vm.id), &rec));
 	EXPECT_EQ(QWAMOS_GPU_LEVEL_HIGH, rec.level);
 	for (i = 0; i < 300; i++) {
 		EXPECT_EQ(0, qt_check(self->vm.use, QWAMOS_GPU_OP_RENDERING_3D, 0));
@@ -215,11 +217,11 @@ TEST_F(policy, counters_and_records)
 					     .reason = QWAMOS_GPU_REASON_VULKAN_OFF,
 					     .result = -EACCES, .pid = getpid()),
 				     NULL));
-	EXPECT_EQ(300, qt_audit_find(self->ctl, mark,
-				     QT_WANT(QWAMOS_GPU_EV_OPERATION_ALLOWED, .chain = self->vm.id,
-					     .operation = QWAMOS_GPU_OP_RENDERING_3D,
-					     .result = QT_DONE),
-				     NULL));
+	EXPECT_EQ(300,
+		  qt_audit_find(self->ctl, mark,
+				QT_WANT(QWAMOS_GPU_EV_OPERATION_ALLOWED, .chain = self->vm.id,
+					.operation = QWAMOS_GPU_OP_RENDERING_3D, .result = QT_DONE),
+				NULL));
 	EXPECT_EQ(1, qt_audit_find(self->ctl, mark,
 				   QT_WANT(QWAMOS_GPU_EV_OPERATION_DENIED, .chain = self->vm.id,
 					   .reason = QWAMOS_GPU_REASON_UNKNOWN_OPERATION),

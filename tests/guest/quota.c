@@ -56,9 +56,8 @@ TEST_F(quota, three_times_1000_of_1024)
 		EXPECT_EQ(1024 * QT_MIB, m.limit);
 	}
 	EXPECT_EQ(2, qt_audit_find(self->ctl, mark,
-				   QT_WANT(QWAMOS_GPU_EV_VRAM_QUOTA_EXCEEDED,
-					   .chain = self->vm.id, .result = -EDQUOT,
-					   .reason = QWAMOS_GPU_REASON_QUOTA,
+				   QT_WANT(QWAMOS_GPU_EV_VRAM_QUOTA_EXCEEDED, .chain = self->vm.id,
+					   .result = -EDQUOT, .reason = QWAMOS_GPU_REASON_QUOTA,
 					   .asked = 1000 * QT_MIB),
 				   &rec));
 	EXPECT_EQ(1000 * QT_MIB, rec.used);
@@ -99,8 +98,9 @@ TEST_F(quota, values)
 	EXPECT_EQ(-ENODEV, qt_charge(self->vm.use, VRAM, 1ULL << 40, 1, NULL));
 	EXPECT_EQ(QWAMOS_GPU_REASON_NO_DEVICE, qt_reason);
 	EXPECT_EQ(-EINVAL, qt_uncharge(self->vm.use, VRAM, 1ULL << 40, 1, NULL));
-	c = (struct qwamos_gpu_charge){ .hdr = QT_HDR(c, 0), .kind = VRAM, .amount = 1,
-					.__reserved = 1 };
+	c = (struct qwamos_gpu_charge){
+		.hdr = QT_HDR(c, 0), .kind = VRAM, .amount = 1, .__reserved = 1
+	};
 	EXPECT_EQ(-EINVAL, qt_call(self->vm.use, QWAMOS_GPU_CHARGE, &c, sizeof(c), QT_NONE));
 	ASSERT_EQ(0, qt_vm_info(self->vm.use, &self->info));
 	EXPECT_EQ(4096, self->info.vram_used);

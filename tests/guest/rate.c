@@ -88,12 +88,12 @@ TEST_F(rate, refused_before_and_allowed_after)
 	EXPECT_EQ(0, qt_check(self->vm.use, QWAMOS_GPU_OP_RENDERING_2D, 0));
 	if (!refused)
 		return;
-	EXPECT_LE(refused, qt_audit_find(self->ctl, mark,
-					 QT_WANT(QWAMOS_GPU_EV_OPERATION_RATE_LIMITED,
-						 .chain = self->vm.id, .result = -EAGAIN,
-						 .operation = QWAMOS_GPU_OP_RENDERING_2D,
-						 .reason = QWAMOS_GPU_REASON_RATE),
-					 &rec));
+	EXPECT_LE(refused,
+		  qt_audit_find(self->ctl, mark,
+				QT_WANT(QWAMOS_GPU_EV_OPERATION_RATE_LIMITED, .chain = self->vm.id,
+					.result = -EAGAIN, .operation = QWAMOS_GPU_OP_RENDERING_2D,
+					.reason = QWAMOS_GPU_REASON_RATE),
+				&rec));
 	EXPECT_EQ(100000000, rec.limit);
 	ASSERT_EQ(0, qt_vm_info(self->vm.use, &vm));
 	EXPECT_LE((__u64)refused, vm.refused[QWAMOS_GPU_REASON_RATE]);

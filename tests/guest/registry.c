@@ -125,7 +125,7 @@ TEST_F(registry, as_sysfs_says)
 			TH_LOG("%s on %s is in state %u", d->bus_name, driver, d->state);
 		}
 		EXPECT_EQ(0, d->owner_vm_id);
-		for (k = 0; k < 4; k++) {
+		for (k = 0; k < (int)ARRAY_SIZE(d->__reserved); k++) {
 			EXPECT_EQ(0, d->__reserved[k]);
 		}
 		for (k = 0; k < i; k++) {

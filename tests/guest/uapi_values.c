@@ -265,7 +265,7 @@ TEST_F(values, policy)
 	TH_LOG("the first call gives nothing");
 	for (bit = 1; bit < 6; bit++)
 		EXPECT_EQ(-EINVAL, set_policy(self->vm.manage, 1U << bit, 0))
-		TH_LOG("no level but mask bit %d", bit);
+	TH_LOG("no level but mask bit %d", bit);
 	for (bit = 7; bit < 32; bit++) {
 		EXPECT_EQ(-EOPNOTSUPP, set_policy(self->vm.manage, 1U << bit, 0))
 		TH_LOG("mask bit %d", bit);

@@ -18,7 +18,8 @@
 /* May @vm do @op now? @device: what its device says, asked after the policy and before the rate. */
 static __always_inline u32 judge(struct qgpu_vm *vm, u32 op, u32 device)
 {
-	u32 known = likely(op < QGPU_OPS) ? op : QWAMOS_GPU_OP_NONE, verdict;
+	u32 known = likely(op < QGPU_OPS) ? array_index_nospec(op, QGPU_OPS) : QWAMOS_GPU_OP_NONE;
+	u32 verdict;
 
 	verdict = qgpu_limits_verdict(&vm->lim, known);
 	if (!verdict)

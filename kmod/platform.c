@@ -10,19 +10,33 @@ static const char *const gpu_compatibles[] = {
 	"brcm,bcm2711-v3d", "brcm,bcm2712-v3d", "vivante,gc",
 };
 
+/* And what it calls what serves one: its IOMMU, its power controller. */
+static const char *const no_gpus[] = { "qcom,adreno-smmu", "qcom,adreno-gmu" };
+
+static bool is_gpu(const char *compatible)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(no_gpus); i++)
+		if (strstarts(compatible, no_gpus[i]))
+			return false;
+	for (i = 0; i < ARRAY_SIZE(gpu_compatibles); i++)
+		if (strstarts(compatible, gpu_compatibles[i]))
+			return true;
+	return false;
+}
+
 /** qgpu_platform_is_gpu() - does the device tree say that this platform device is a GPU? */
 bool qgpu_platform_is_gpu(struct device *dev)
 {
 	struct property *prop;
 	const char *s = NULL;
-	size_t i;
 
 	if (dev->bus != &platform_bus_type || !dev->of_node)
 		return false;
 	prop = of_find_property(dev->of_node, "compatible", NULL);
 	while ((s = of_prop_next_string(prop, s)))
-		for (i = 0; i < ARRAY_SIZE(gpu_compatibles); i++)
-			if (strstarts(s, gpu_compatibles[i]))
-				return true;
+		if (is_gpu(s))
+			return true;
 	return false;
 }

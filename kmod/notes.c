@@ -17,11 +17,11 @@ bool qgpu_audit_allowed = true;
 struct qgpu_notes *qgpu_notes_new(void)
 {
 	struct qgpu_notes *notes = kzalloc(sizeof(*notes), GFP_KERNEL_ACCOUNT);
-	u32 class, op;
+	u32 kind, op;
 
-	for (class = 0; notes && class < QGPU_NOTE_CLASSES; class ++)
+	for (kind = 0; notes && kind < QGPU_NOTE_CLASSES; kind++)
 		for (op = 0; op < QGPU_OPS; op++)
-			notes->note[class][op].key = QGPU_NOTE_CLOSED;
+			notes->note[kind][op].key = QGPU_NOTE_CLOSED;
 	return notes;
 }
 
@@ -33,7 +33,7 @@ static u64 interval_ns(u32 level)
 }
 
 /* Put @count verdicts of a kind into the chain. Called with its lock held. Return: they wait. */
-static bool enter(struct qgpu_chain *c, const struct qgpu_note *n, u32 class, u32 op, u64 count,
+static bool enter(struct qgpu_chain *c, const struct qgpu_note *n, u32 kind, u32 op, u64 count,
 		  unsigned long first, unsigned long last)
 {
 	static const struct {
@@ -53,12 +53,12 @@ static bool enter(struct qgpu_chain *c, const struct qgpu_note *n, u32 class, u3
 		.comm = c->notes->comm,
 	};
 	struct qgpu_event ev = {
-		.event = what[class].event,
+		.event = what[kind].event,
 		.op = op,
 		.reason = n->key,
-		.result = what[class].result,
+		.result = what[kind].result,
 		.level = n->level,
-		.limit = class == QGPU_NOTE_RATE ? interval_ns(n->level) : 0,
+		.limit = kind == QGPU_NOTE_RATE ? interval_ns(n->level) : 0,
 	};
 
 	lockdep_assert_held(&c->lock);
@@ -66,9 +66,9 @@ static bool enter(struct qgpu_chain *c, const struct qgpu_note *n, u32 class, u3
 }
 
 /* Put what was counted since the note was last looked at into the chain. */
-static void collect(struct qgpu_chain *c, u32 class, u32 op)
+static void collect(struct qgpu_chain *c, u32 kind, u32 op)
 {
-	struct qgpu_note *n = &c->notes->note[class][op];
+	struct qgpu_note *n = &c->notes->note[kind][op];
 	u64 count = atomic64_read(&n->total) - n->taken;
 
 	lockdep_assert_held(&c->lock);
@@ -76,22 +76,22 @@ static void collect(struct qgpu_chain *c, u32 class, u32 op)
 		return;
 	n->taken += count;
 	if (n->key != QGPU_NOTE_OFF)
-		enter(c, n, class, op, count, n->until - HZ, READ_ONCE(n->last));
+		enter(c, n, kind, op, count, n->until - HZ, READ_ONCE(n->last));
 }
 
 /**
  * qgpu_note_first() - a verdict for which no repeats are being counted
  * @c: the VM's chain
- * @class: &enum qgpu_note_class
+ * @kind: &enum qgpu_note_class
  * @op: &enum qwamos_gpu_op
  * @key: &enum qwamos_gpu_reason or QGPU_NOTE_OFF
  * @level: &enum qwamos_gpu_level of the VM
  *
  * It is in the note's total already.
  */
-void qgpu_note_first(struct qgpu_chain *c, u32 class, u32 op, u32 key, u32 level)
+void qgpu_note_first(struct qgpu_chain *c, u32 kind, u32 op, u32 key, u32 level)
 {
-	struct qgpu_note *n = &c->notes->note[class][op];
+	struct qgpu_note *n = &c->notes->note[kind][op];
 	unsigned long now = jiffies;
 	bool waits;
 	u64 count;
@@ -106,7 +106,7 @@ void qgpu_note_first(struct qgpu_chain *c, u32 class, u32 op, u32 key, u32 level
 	if (n->key != key && n->key != QGPU_NOTE_CLOSED && count > 1) {
 		n->taken += count - 1;
 		if (n->key != QGPU_NOTE_OFF)
-			enter(c, n, class, op, count - 1, n->until - HZ, READ_ONCE(n->last));
+			enter(c, n, kind, op, count - 1, n->until - HZ, READ_ONCE(n->last));
 		count = 1;
 	}
 	n->taken += count;
@@ -119,7 +119,7 @@ void qgpu_note_first(struct qgpu_chain *c, u32 class, u32 op, u32 key, u32 level
 	c->notes->pid = task_tgid_nr(current);
 	c->notes->uid = from_kuid_munged(&init_user_ns, current_uid());
 	get_task_comm(c->notes->comm, current);
-	waits = enter(c, n, class, op, count, now, now);
+	waits = enter(c, n, kind, op, count, now, now);
 	spin_unlock(&c->lock);
 	qgpu_audit_wake(c, waits);
 	return;
@@ -134,17 +134,17 @@ out:
  */
 void qgpu_notes_collect(struct qgpu_chain *c, bool all)
 {
-	u32 class, op;
+	u32 kind, op;
 	struct qgpu_note *n;
 
 	lockdep_assert_held(&c->lock);
 	if (!c->notes)
 		return;
-	for (class = 0; class < QGPU_NOTE_CLASSES; class ++) {
+	for (kind = 0; kind < QGPU_NOTE_CLASSES; kind++) {
 		for (op = 0; op < QGPU_OPS; op++) {
-			n = &c->notes->note[class][op];
+			n = &c->notes->note[kind][op];
 			if (all || time_after_eq(jiffies, n->until))
-				collect(c, class, op);
+				collect(c, kind, op);
 		}
 	}
 }
@@ -156,14 +156,14 @@ void qgpu_notes_collect(struct qgpu_chain *c, bool all)
 bool qgpu_notes_wait(struct qgpu_chain *c)
 {
 	struct qgpu_note *n;
-	u32 class, op;
+	u32 kind, op;
 
 	lockdep_assert_held(&c->lock);
 	if (!c->notes)
 		return false;
-	for (class = 0; class < QGPU_NOTE_CLASSES; class ++) {
+	for (kind = 0; kind < QGPU_NOTE_CLASSES; kind++) {
 		for (op = 0; op < QGPU_OPS; op++) {
-			n = &c->notes->note[class][op];
+			n = &c->notes->note[kind][op];
 			if (n->key != QGPU_NOTE_CLOSED && n->key != QGPU_NOTE_OFF &&
 			    (time_before(jiffies, n->until) ||
 			     atomic64_read(&n->total) != n->taken))
@@ -179,29 +179,29 @@ bool qgpu_notes_wait(struct qgpu_chain *c)
  */
 void qgpu_notes_close(struct qgpu_chain *c)
 {
-	u32 class, op;
+	u32 kind, op;
 
 	spin_lock(&c->lock);
-	for (class = 0; class < QGPU_NOTE_CLASSES; class ++) {
+	for (kind = 0; kind < QGPU_NOTE_CLASSES; kind++) {
 		for (op = 0; op < QGPU_OPS; op++) {
-			collect(c, class, op);
-			WRITE_ONCE(c->notes->note[class][op].key, QGPU_NOTE_CLOSED);
+			collect(c, kind, op);
+			WRITE_ONCE(c->notes->note[kind][op].key, QGPU_NOTE_CLOSED);
 		}
 	}
 	spin_unlock(&c->lock);
 }
 
 /**
- * qgpu_notes_total() - how many verdicts there were of a class
+ * qgpu_notes_total() - how many verdicts there were of a kind
  * @notes: the VM's notes
- * @class: &enum qgpu_note_class
+ * @kind: &enum qgpu_note_class
  */
-u64 qgpu_notes_total(const struct qgpu_notes *notes, u32 class)
+u64 qgpu_notes_total(const struct qgpu_notes *notes, u32 kind)
 {
 	u64 sum = 0;
 	u32 op;
 
 	for (op = 0; op < QGPU_OPS; op++)
-		sum += atomic64_read(&notes->note[class][op].total);
+		sum += atomic64_read(&notes->note[kind][op].total);
 	return sum;
 }

@@ -57,11 +57,11 @@ struct qgpu_notes {
 extern bool qgpu_audit_allowed;
 
 struct qgpu_notes *qgpu_notes_new(void);
-void qgpu_note_first(struct qgpu_chain *c, u32 class, u32 op, u32 key, u32 level);
+void qgpu_note_first(struct qgpu_chain *c, u32 kind, u32 op, u32 key, u32 level);
 void qgpu_notes_collect(struct qgpu_chain *c, bool all);
 bool qgpu_notes_wait(struct qgpu_chain *c);
 void qgpu_notes_close(struct qgpu_chain *c);
-u64 qgpu_notes_total(const struct qgpu_notes *notes, u32 class);
+u64 qgpu_notes_total(const struct qgpu_notes *notes, u32 kind);
 
 /**
  * qgpu_note() - take note of a verdict
@@ -75,22 +75,22 @@ static __always_inline void qgpu_note(struct qgpu_chain *c, struct qgpu_notes *n
 				      u32 verdict, u32 level)
 {
 	unsigned long now = jiffies;
-	u32 class, key = verdict;
+	u32 kind, key = verdict;
 	struct qgpu_note *n;
 
 	if (likely(verdict == QWAMOS_GPU_REASON_NONE)) {
-		class = QGPU_NOTE_ALLOWED;
+		kind = QGPU_NOTE_ALLOWED;
 		if (!READ_ONCE(qgpu_audit_allowed))
 			key = QGPU_NOTE_OFF;
 	} else {
-		class = verdict == QWAMOS_GPU_REASON_RATE ? QGPU_NOTE_RATE : QGPU_NOTE_DENIED;
+		kind = verdict == QWAMOS_GPU_REASON_RATE ? QGPU_NOTE_RATE : QGPU_NOTE_DENIED;
 	}
-	n = &notes->note[class][op];
+	n = &notes->note[kind][op];
 	atomic64_inc(&n->total);
 	if (likely(READ_ONCE(n->key) == key && time_before(now, READ_ONCE(n->until))))
 		WRITE_ONCE(n->last, now);
 	else
-		qgpu_note_first(c, class, op, key, level);
+		qgpu_note_first(c, kind, op, key, level);
 }
 
 #endif /* QWAMOS_GPU_NOTES_H */

@@ -195,6 +195,10 @@ void audit_line(const struct qwamos_gpu_audit_record *r, char *buf, size_t len)
 		buf[--t.at] = '\0';
 	if (r->count > 1)
 		put(&t, " (%llu times)", r->count);
+	if (r->flags & QWAMOS_GPU_RECORD_F_MIXED)
+		put(&t, " (of several kinds)");
+	if (r->flags & QWAMOS_GPU_RECORD_F_CARRIED)
+		put(&t, " (carried on)");
 	if (r->pid)
 		put(&t, " [%s, pid %u, uid %u]", comm, r->pid, r->uid);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The kernel's audit log: read by name and number, saved whole, and as a witness for a saved one. */
+/*
+ * The kernel's audit log: read by name and number, saved whole, and as a witness for a saved one.
+ */
 #ifndef QWAMOS_AUDIT_KERNEL_H
 #define QWAMOS_AUDIT_KERNEL_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A saved audit log: lines of JSON. The first is the log's header, then come records in the order of
- * their sealing (audit/record.h), then the head of each chain as the kernel gave it (AUDIT_HEAD):
+ * A saved audit log: lines of JSON. The first is the log's header, then come records in the order
+ * of their sealing (audit/record.h), then the head of each chain as the kernel gave it
+ * (AUDIT_HEAD):
  *
  *   {"format":"qwamos-gpu audit log","version":1,"instance":HEX,"boot_id":HEX,"saved_ns":N,
  *    "wall_offset_ns":N,"order":N,"records":N,"chains":N}

@@ -65,7 +65,7 @@ void qverify_hash(const uint8_t before[QAUDIT_HASH], const struct qwamos_gpu_aud
 	sha256_digest(&ctx, QAUDIT_HASH, hash);
 }
 
-static void __attribute__((format(printf, 7, 8)))
+__attribute__((format(printf, 7, 8))) static void
 found(struct qverify_result *res, enum qverify_kind kind, struct qverify_chain *chain,
       uint64_t first, uint64_t last, size_t line, const char *fmt, ...)
 {
@@ -332,7 +332,7 @@ static void check_anchor(struct work *w, const struct qverify_anchor *a)
 		return;
 	}
 	if (!hash && a->seq > c->last) {
-		/* What is behind the last one here was told already, if the log's own head knows. */
+		/* What is behind the last one was told already, if the log's own head knows. */
 		if (!w->head || w->head->seq < a->seq)
 			missing(w, QVERIFY_CUT, c->last + 1, a->seq, ": the tail was cut off");
 		return;

@@ -72,8 +72,10 @@ static const struct cmd_line line = {
 	.opts = opts,
 };
 
-/* The newest of all VMs the kernel picks itself; it can't look for a name, for VMs that are over
- * share it. */
+/*
+ * The newest of all VMs the kernel picks itself; it can't look for a name, for VMs that are over
+ * share it.
+ */
 static int collect(int ctl, const struct options *o, struct qaudit_list *l, uint64_t *lost,
 		   struct qerr *e)
 {

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
@@ -21,7 +22,7 @@
 #define LEAVE "\033[0m\033[?7h\033[?25h\033[?1049l"
 
 static struct {
-	volatile sig_atomic_t taken;
+	atomic_int taken; /* also by a signal handler */
 	bool keys;
 	struct termios before;
 	sigset_t mask;

@@ -276,7 +276,7 @@ const struct cmd_program cmd_program = {
 
 int main(int argc, char **argv)
 {
-	/* It runs for a moment: no memory is given back to the kernel, only to be asked for again. */
+	/* It runs for a moment: memory given back to the kernel is only asked for again. */
 	mallopt(M_TRIM_THRESHOLD, 64 << 20);
 	mallopt(M_TOP_PAD, 1 << 20);
 	return cmd_main(argc, argv);

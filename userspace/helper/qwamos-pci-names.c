@@ -51,8 +51,10 @@ static void do_job(void *arg, const struct qhelper_job *job, struct qhelper_answ
 
 int main(void)
 {
-	/* Only the names: without pci_init(), which would set these, libpci does not look at the
-	 * bus. */
+	/*
+	 * Only the names: without pci_init(), which would set these, libpci does not look at the
+	 * bus.
+	 */
 	struct pci_access *acc = qmem_check(pci_alloc());
 	int status;
 

@@ -105,7 +105,7 @@ def main():
         while True:
             lines = top.frame()
             if all(len(x) <= columns for x in lines) and len(lines) <= rows and \
-               (rows < 2 or len(lines[1]) == columns):
+               (rows < 2 or (len(lines) > 1 and len(lines[1]) == columns)):
                 break
             assert time.monotonic() < end, (columns, rows, lines)
     # Stopped, it gives the terminal back, and takes it again.

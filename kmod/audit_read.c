@@ -5,13 +5,6 @@
 #include <linux/sort.h>
 #include "audit.h"
 
-static int cmp_order(const void *a, const void *b)
-{
-	u64 x = *(const u64 *)a, y = *(const u64 *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static int cmp_rec(const void *a, const void *b)
 {
 	const struct qwamos_gpu_audit_record *x = a, *y = b;
@@ -19,39 +12,87 @@ static int cmp_rec(const void *a, const void *b)
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
-typedef void (*visit_fn)(void *arg, const struct qwamos_gpu_audit_record *rec);
+typedef bool (*visit_fn)(void *arg, const struct qwamos_gpu_audit_record *rec);
 
 /*
- * Show every sealed record of @c that passes @f. Called with the audit mutex held, which keeps
- * sealed pages of other chains alone but not this one's: hence c->lock.
+ * Show the sealed records of @c that pass @f, in their order if it asks for those after one, and
+ * backwards if it asks for the newest, until @fn has seen enough: along a chain order rises with
+ * the number. Called with the audit mutex held, which keeps sealed pages of other chains alone but
+ * not this one's: hence c->lock.
  */
 static void visit(struct qgpu_chain *c, const struct qgpu_audit_filter *f, visit_fn fn, void *arg)
 {
+	const struct qwamos_gpu_audit_record *r;
 	struct qgpu_audit_page *p;
 	u32 i, n;
 
 	spin_lock(&c->lock);
+	if (f->newest) {
+		list_for_each_entry_reverse(p, &c->pages, node) {
+			n = list_is_last(&p->node, &c->pages) ? c->tail_used : QGPU_AUDIT_PER_PAGE;
+			while (n--) {
+				r = &p->rec[n];
+				if (r->seq <= c->sealed && (!f->event || r->event == f->event) &&
+				    !fn(arg, r))
+					goto out;
+			}
+		}
+		goto out;
+	}
 	list_for_each_entry(p, &c->pages, node) {
 		n = list_is_last(&p->node, &c->pages) ? c->tail_used : QGPU_AUDIT_PER_PAGE;
-		for (i = 0; i < n && p->rec[i].seq <= c->sealed; i++)
-			if ((!f->event || p->rec[i].event == f->event) &&
-			    (f->newest || p->rec[i].order > f->after))
-				fn(arg, &p->rec[i]);
+		if (!n || (p->rec[n - 1].seq <= c->sealed && p->rec[n - 1].order <= f->after))
+			continue;
+		for (i = 0; i < n; i++) {
+			r = &p->rec[i];
+			if (r->seq > c->sealed)
+				goto out;
+			if (r->order > f->after && (!f->event || r->event == f->event) &&
+			    !fn(arg, r))
+				goto out;
+		}
 	}
+out:
 	spin_unlock(&c->lock);
 }
 
-struct orders {
+/*
+ * The @room best of all orders: a heap with the worst on top. The higher the better, or, upside
+ * down, the lower.
+ */
+struct best {
 	u64 *v;
 	size_t n, room;
+	bool newest;
+	bool more;
 };
 
-static void add_order(void *arg, const struct qwamos_gpu_audit_record *rec)
+static bool pick(void *arg, const struct qwamos_gpu_audit_record *rec)
 {
-	struct orders *o = arg;
+	u64 key = rec->order;
+	struct best *b = arg;
+	size_t at, down;
 
-	if (o->n < o->room)
-		o->v[o->n++] = rec->order;
+	if (!b->newest)
+		key = ~key;
+	if (b->n < b->room) {
+		for (at = b->n++; at && b->v[(at - 1) / 2] > key; at = (at - 1) / 2)
+			b->v[at] = b->v[(at - 1) / 2];
+		b->v[at] = key;
+		return true;
+	}
+	b->more = true;
+	if (key <= b->v[0])
+		return false;
+	for (at = 0; (down = 2 * at + 1) < b->n; at = down) {
+		if (down + 1 < b->n && b->v[down + 1] < b->v[down])
+			down++;
+		if (b->v[down] >= key)
+			break;
+		b->v[at] = b->v[down];
+	}
+	b->v[at] = key;
+	return true;
 }
 
 struct window {
@@ -60,12 +101,14 @@ struct window {
 	size_t n, room;
 };
 
-static void add_rec(void *arg, const struct qwamos_gpu_audit_record *rec)
+static bool add_rec(void *arg, const struct qwamos_gpu_audit_record *rec)
 {
 	struct window *w = arg;
 
-	if (rec->order >= w->lo && rec->order <= w->hi && w->n < w->room)
-		w->v[w->n++] = *rec;
+	if (rec->order < w->lo || rec->order > w->hi || w->n == w->room)
+		return false;
+	w->v[w->n++] = *rec;
+	return true;
 }
 
 /**
@@ -77,10 +120,10 @@ static void add_rec(void *arg, const struct qwamos_gpu_audit_record *rec)
  */
 long qgpu_audit_read(const struct qgpu_audit_filter *f, struct qgpu_audit_answer *out)
 {
-	struct orders o = {};
-	struct window w = {};
+	struct best b = { .newest = f->newest };
+	struct window w = { .hi = U64_MAX };
 	struct qgpu_chain *c;
-	size_t first;
+	size_t all = 0;
 	long ret = 0;
 
 	*out = (struct qgpu_audit_answer){};
@@ -90,29 +133,30 @@ long qgpu_audit_read(const struct qgpu_audit_filter *f, struct qgpu_audit_answer
 		if (!f->all && c->id != f->chain)
 			continue;
 		qgpu_audit_seal_chain(c, f->flush ? QGPU_FLUSH_ALL : QGPU_FLUSH_OLD);
-		o.room += (size_t)c->n_pages * QGPU_AUDIT_PER_PAGE;
+		all += (size_t)c->n_pages * QGPU_AUDIT_PER_PAGE;
 		out->lost += READ_ONCE(c->lost);
 		out->upto = f->all ? qgpu_audit_order() : c->order;
 	}
-	if (!o.room)
+	b.room = min_t(size_t, all, f->count);
+	if (!b.room)
 		goto out;
-	o.v = kvmalloc_array(o.room, sizeof(*o.v), GFP_KERNEL);
-	if (!o.v) {
+	b.v = kvmalloc_array(b.room, sizeof(*b.v), GFP_KERNEL);
+	if (!b.v) {
 		ret = -ENOMEM;
 		goto out;
 	}
 	list_for_each_entry(c, &qgpu_chains, node)
 		if (f->all || c->id == f->chain)
-			visit(c, f, add_order, &o);
-	if (!o.n)
+			visit(c, f, pick, &b);
+	if (!b.n)
 		goto out;
-	sort(o.v, o.n, sizeof(*o.v), cmp_order, NULL);
-	w.room = min_t(size_t, o.n, f->count);
-	first = f->newest ? o.n - w.room : 0;
-	w.lo = o.v[first];
-	w.hi = o.v[first + w.room - 1];
-	if (first + w.room < o.n)
+	if (f->newest)
+		w.lo = b.v[0];
+	else
+		w.hi = ~b.v[0];
+	if (!f->newest && b.more)
 		out->upto = w.hi;
+	w.room = b.n;
 	w.v = kvmalloc_array(w.room, sizeof(*w.v), GFP_KERNEL);
 	if (!w.v) {
 		ret = -ENOMEM;
@@ -126,7 +170,7 @@ long qgpu_audit_read(const struct qgpu_audit_filter *f, struct qgpu_audit_answer
 	ret = w.n;
 out:
 	mutex_unlock(&qgpu_audit_mutex);
-	kvfree(o.v);
+	kvfree(b.v);
 	return ret;
 }
 

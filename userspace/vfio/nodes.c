@@ -73,7 +73,8 @@ static void walk(int dir, unsigned int depth, struct qnode **nodes, size_t *n)
 		if (depth && !strcmp(de->d_name, "dev") && read_node(dir, &node))
 			*QMEM_GROW(*nodes, *n) = node;
 		if (de->d_type != DT_DIR || de->d_name[0] == '.' || !strcmp(de->d_name, "power") ||
-		    !strcmp(de->d_name, "msi_irqs") || depth == MAX_DEPTH)
+		    !strcmp(de->d_name, "link") || !strcmp(de->d_name, "msi_irqs") ||
+		    depth == MAX_DEPTH)
 			continue;
 		sub = openat(dir, de->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		if (sub >= 0)

@@ -81,8 +81,8 @@ static void __attribute__((noreturn)) child(int sock)
 				qfile_read(AT_FDCWD, job.path, answer.text, sizeof(answer.text));
 			break;
 		case KEEP_LOCK:
-			answer.result = 0;
-			break;
+			/* Nobody waits for an answer. */
+			continue;
 		}
 		if (send(3, &answer, sizeof(answer), MSG_NOSIGNAL) != sizeof(answer))
 			break;
@@ -180,16 +180,14 @@ int qwriter_keep_lock(struct qwriter *w, int lock_fd)
 		.msg_control = &room,
 		.msg_controllen = sizeof(room),
 	};
-	struct answer answer;
 
 	w->lock_fd = lock_fd;
 	/* A child that comes later gets it as it starts. */
 	if (!w->pid)
 		return 0;
 	memcpy(CMSG_DATA(&room.head), &lock_fd, sizeof(lock_fd));
-	if (sendmsg(w->fd, &msg, MSG_NOSIGNAL) != sizeof(job))
-		return -errno;
-	return await(w, &answer, 1000);
+	/* On its way already it is kept: as long as the child can take it, it is open. */
+	return sendmsg(w->fd, &msg, MSG_NOSIGNAL) == sizeof(job) ? 0 : -errno;
 }
 
 int qwriter_write(struct qwriter *w, const char *path, const char *text, int timeout_ms)

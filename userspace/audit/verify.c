@@ -65,9 +65,11 @@ void qverify_hash(const uint8_t before[QAUDIT_HASH], const struct qwamos_gpu_aud
 	sha256_digest(&ctx, QAUDIT_HASH, hash);
 }
 
-__attribute__((format(printf, 7, 8))) static void
-found(struct qverify_result *res, enum qverify_kind kind, struct qverify_chain *chain,
-      uint64_t first, uint64_t last, size_t line, const char *fmt, ...)
+#define PRINTF(text, args) __attribute__((format(printf, text, args)))
+
+static PRINTF(7, 8) void found(struct qverify_result *res, enum qverify_kind kind,
+			       struct qverify_chain *chain, uint64_t first, uint64_t last,
+			       size_t line, const char *fmt, ...)
 {
 	struct qverify_finding *f = QMEM_GROW(res->findings, res->n_findings);
 	va_list ap;

@@ -65,26 +65,6 @@ static void add_device(struct qdetect *d, struct json_object *list, struct json_
 	qdetect_figure(gpu, "max_texture_2d", qjson_get_int(dev, "max_texture_2d", 0), "gles");
 }
 
-static void take(struct qdetect *d, struct json_object *out, const struct qprobe *p)
-{
-	static const char *const keys[] = { "state", "why" };
-	struct json_object *line, *dev;
-	const char *text;
-	size_t i, k;
-
-	for (i = 0; i < qjson_len(p->lines); i++) {
-		line = qjson_at(p->lines, i);
-		for (k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
-			text = qjson_get_str(line, keys[k]);
-			if (text)
-				qjson_add_str(out, keys[k], text);
-		}
-		dev = qjson_get(line, "device");
-		if (dev)
-			add_device(d, qjson_get(out, "devices"), dev);
-	}
-}
-
 /* Where libglvnd looks. */
 static const struct qmanifest drivers = {
 	.helper = HELPER,
@@ -92,34 +72,14 @@ static const struct qmanifest drivers = {
 	.env = { "__EGL_VENDOR_LIBRARY_FILENAMES" },
 	.dirs_env = "__EGL_VENDOR_LIBRARY_DIRS",
 	.dirs = "glvnd/egl_vendor.d",
+	.part = "gles",
+	.keys = { "state", "why" },
+	.add_device = add_device,
 };
 
 static int gather(struct qdetect *d, struct qerr *e)
 {
-	struct qprobe *both[] = { d->egl, d->vulkan };
-	struct json_object *out;
-	char *why;
-
-	if (!d->egl)
-		return 0;
-	qprobe_wait(both, 2);
-	out = qjson_add(d->doc, "gles", qjson_obj());
-	qjson_add(out, "state", NULL);
-	qjson_add(out, "why", NULL);
-	qjson_add(out, "devices", qjson_arr());
-	take(d, out, d->egl);
-	if (d->egl->end != QPROBE_DONE)
-		qmanifest_retry(d, &drivers, d->egl, out, take);
-	if (qjson_len(qjson_get(out, "devices"))) {
-		qjson_add_str(out, "state", "version");
-		qjson_add(out, "why", NULL);
-	} else if (!qjson_get(out, "state")) {
-		why = qprobe_why(d->egl);
-		qjson_add_str(out, "state",
-			      d->egl->end == QPROBE_NOT_STARTED ? NULL : "not_loadable");
-		qjson_add_fmt(out, "why", "a driver %s", why);
-		free(why);
-	}
+	qmanifest_gather(d, &drivers, d->egl);
 	return 0;
 }
 

@@ -70,26 +70,6 @@ static void add_device(struct qdetect *d, struct json_object *list, struct json_
 			       "vulkan");
 }
 
-static void take(struct qdetect *d, struct json_object *out, const struct qprobe *p)
-{
-	static const char *const keys[] = { "state", "why", "instance_version" };
-	struct json_object *line, *dev;
-	const char *text;
-	size_t i, k;
-
-	for (i = 0; i < qjson_len(p->lines); i++) {
-		line = qjson_at(p->lines, i);
-		for (k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
-			text = qjson_get_str(line, keys[k]);
-			if (text)
-				qjson_add_str(out, keys[k], text);
-		}
-		dev = qjson_get(line, "device");
-		if (dev)
-			add_device(d, qjson_get(out, "devices"), dev);
-	}
-}
-
 /* Where a loader looks for drivers, and what names them instead. */
 static const struct qmanifest drivers = {
 	.helper = HELPER,
@@ -97,36 +77,14 @@ static const struct qmanifest drivers = {
 	.env = { "VK_DRIVER_FILES", "VK_ICD_FILENAMES" },
 	.home_config = "vulkan/icd.d",
 	.dirs = "vulkan/icd.d",
+	.part = "vulkan",
+	.keys = { "state", "why", "instance_version" },
+	.add_device = add_device,
 };
 
 static int gather(struct qdetect *d, struct qerr *e)
 {
-	struct qprobe *both[] = { d->vulkan, d->egl };
-	struct json_object *out;
-	char *why;
-
-	if (!d->vulkan)
-		return 0;
-	qprobe_wait(both, 2);
-	out = qjson_add(d->doc, "vulkan", qjson_obj());
-	qjson_add(out, "state", NULL);
-	qjson_add(out, "why", NULL);
-	qjson_add(out, "instance_version", NULL);
-	qjson_add(out, "devices", qjson_arr());
-	take(d, out, d->vulkan);
-	if (d->vulkan->end != QPROBE_DONE)
-		qmanifest_retry(d, &drivers, d->vulkan, out, take);
-	if (qjson_len(qjson_get(out, "devices"))) {
-		qjson_add_str(out, "state", "version");
-		qjson_add(out, "why", NULL);
-	} else if (!qjson_get(out, "state")) {
-		/* The library was never told of as absent: it, or a driver, did not let us. */
-		why = qprobe_why(d->vulkan);
-		qjson_add_str(out, "state",
-			      d->vulkan->end == QPROBE_NOT_STARTED ? NULL : "not_loadable");
-		qjson_add_fmt(out, "why", "a driver %s", why);
-		free(why);
-	}
+	qmanifest_gather(d, &drivers, d->vulkan);
 	return 0;
 }
 

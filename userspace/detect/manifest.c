@@ -60,10 +60,30 @@ static void note(struct qdetect *d, const struct qmanifest *m, const char *drive
 	free(why);
 }
 
-void qmanifest_retry(struct qdetect *d, const struct qmanifest *m, const struct qprobe *failed,
-		     struct json_object *out,
-		     void (*take)(struct qdetect *d, struct json_object *out,
-				  const struct qprobe *p))
+/* Adds to the part of the document what a probe has found. */
+static void take(struct qdetect *d, const struct qmanifest *m, struct json_object *out,
+		 const struct qprobe *p)
+{
+	struct json_object *line, *dev;
+	const char *const *key;
+	const char *text;
+	size_t i;
+
+	for (i = 0; i < qjson_len(p->lines); i++) {
+		line = qjson_at(p->lines, i);
+		for (key = m->keys; *key; key++) {
+			text = qjson_get_str(line, *key);
+			if (text)
+				qjson_add_str(out, *key, text);
+		}
+		dev = qjson_get(line, "device");
+		if (dev)
+			m->add_device(d, qjson_get(out, "devices"), dev);
+	}
+}
+
+static void retry(struct qdetect *d, const struct qmanifest *m, const struct qprobe *failed,
+		  struct json_object *out)
 {
 	struct qprobe **probes;
 	char **list;
@@ -84,7 +104,7 @@ void qmanifest_retry(struct qdetect *d, const struct qmanifest *m, const struct 
 	qprobe_wait(probes, n);
 	for (i = 0; i < n; i++) {
 		if (probes[i]->end == QPROBE_DONE)
-			take(d, out, probes[i]);
+			take(d, m, out, probes[i]);
 		else
 			note(d, m, list[i], probes[i]);
 		bad += probes[i]->end != QPROBE_DONE;
@@ -94,4 +114,33 @@ void qmanifest_retry(struct qdetect *d, const struct qmanifest *m, const struct 
 		note(d, m, NULL, failed);
 	free(probes);
 	qdetect_free_names(list, n);
+}
+
+void qmanifest_gather(struct qdetect *d, const struct qmanifest *m, const struct qprobe *p)
+{
+	struct qprobe *both[] = { d->vulkan, d->egl };
+	struct json_object *out;
+	const char *const *key;
+	char *why;
+
+	if (!p)
+		return;
+	qprobe_wait(both, 2);
+	out = qjson_add(d->doc, m->part, qjson_obj());
+	for (key = m->keys; *key; key++)
+		qjson_add(out, *key, NULL);
+	qjson_add(out, "devices", qjson_arr());
+	take(d, m, out, p);
+	if (p->end != QPROBE_DONE)
+		retry(d, m, p, out);
+	if (qjson_len(qjson_get(out, "devices"))) {
+		qjson_add_str(out, "state", "version");
+		qjson_add(out, "why", NULL);
+	} else if (!qjson_get(out, "state")) {
+		/* The library was never told of as absent: it, or a driver, did not let us. */
+		why = qprobe_why(p);
+		qjson_add_str(out, "state", p->end == QPROBE_NOT_STARTED ? NULL : "not_loadable");
+		qjson_add_fmt(out, "why", "a driver %s", why);
+		free(why);
+	}
 }

@@ -6,11 +6,11 @@
 #   helper/HELPER.c     a program that only ours start, for one library that they do without
 
 PROGRAMS := qwamos-gpu qwamos-vfio qwamos-vm
-ROOMS := audit detect config qemu vfio vm
+ROOMS := audit detect config qemu vfio sandbox vm
 # Sources that the module has, too: the programs' alone, for the library tells what the kernel says.
 CORES := $(wildcard kmod/policy.c kmod/rate.c kmod/quota.c)
 HELPERS := $(patsubst userspace/helper/%.c,%,$(wildcard userspace/helper/qwamos-*.c))
-PACKAGES := libkmod libpci yaml-0.1 json-c nettle libnl-genl-3.0
+PACKAGES := libkmod libpci yaml-0.1 json-c nettle libnl-genl-3.0 libseccomp libcap-ng libbpf
 # Of these only the headers: probes open the libraries when they run.
 HEADERS := vulkan egl glesv2
 VERSION := $(shell cat VERSION)

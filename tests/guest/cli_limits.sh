@@ -284,7 +284,7 @@ gpu:
   priority: 90
   allow_compute: false
 END
-qwamos-vm start "$dir/vm.yaml" --serial "$dir/serial" >"$dir/vm.log" 2>&1 &
+qwamos-vm start "$dir/vm.yaml" --foreground --serial "$dir/serial" >"$dir/vm.log" 2>&1 &
 soon vm_there v
 run qwamos-gpu vm show v --json
 check "qwamos-vm start sets level, VRAM, share, priority and narrowing of the config" json "$dir/out" \

@@ -259,7 +259,7 @@ says 1 "qemu-system-x86_64 is not installed" "a QEMU that is not installed is to
 # vm_up: starts it; true once QEMU answers
 vm_up()
 {
-	qwamos-vm start "$dir/vm.yaml" --serial "$dir/serial" "$@" >"$dir/vm.log" 2>&1 &
+	qwamos-vm start "$dir/vm.yaml" --foreground --serial "$dir/serial" "$@" >"$dir/vm.log" 2>&1 &
 	vm=$!
 	soon grep -q "VM v runs" "$dir/vm.log"
 }

@@ -135,8 +135,8 @@ step "A VM starts, with both GPUs"
 sed -e "s|@KERNEL@|$LAB_KERNEL_IMAGE|" -e "s|@INITRD@|$DEMO_INITRD|" \
 	-e "s|@GPU@|$GPU|" -e "s|@VRAM@|$VRAM|" "$HERE/vm.yaml" >$DIR/vm.yaml
 sed -n '/^gpu:/,/^$/p' $DIR/vm.yaml | sed 's/^/   > /'
-printf '   $ qwamos-vm start vm.yaml --serial serial &\n'
-qwamos-vm start $DIR/vm.yaml --serial $DIR/serial >$DIR/vm.log 2>&1 &
+printf '   $ qwamos-vm start vm.yaml --foreground --serial serial &\n'
+qwamos-vm start $DIR/vm.yaml --foreground --serial $DIR/serial >$DIR/vm.log 2>&1 &
 SUPERVISOR=$!
 wait_for 60 $DIR/vm.log "VM demo runs"
 check "QEMU runs" grep -q "VM demo runs" $DIR/vm.log

@@ -114,13 +114,25 @@ const char *qemu_disk_format(const struct qconfig *c)
 	return end && !strcmp(end, ".qcow2") ? "qcow2" : "raw";
 }
 
-static void add_disk(const struct qconfig *c, const struct qemu_plan *p, struct qemu_args *a)
+/* The disk as QEMU opens it. Of a set of fds it takes the one whose mode it needs. */
+static char *disk_path(const struct qconfig *c, const struct qemu_host *h, struct qemu_args *a)
+{
+	if (h->disk_fd[1] <= 0)
+		return qemu_escape(c->disk);
+	if (h->disk_fd[0] > 0)
+		qemu_add_opt(a, "-add-fd", qmem_printf("fd=%d,set=1", h->disk_fd[0]));
+	qemu_add_opt(a, "-add-fd", qmem_printf("fd=%d,set=1", h->disk_fd[1]));
+	return qmem_strdup("/dev/fdset/1");
+}
+
+static void add_disk(const struct qconfig *c, const struct qemu_host *h, const struct qemu_plan *p,
+		     struct qemu_args *a)
 {
 	char *path, *format, *cache;
 
 	if (!c->disk)
 		return;
-	path = qemu_escape(c->disk);
+	path = disk_path(c, h, a);
 	format = qemu_escape(qemu_disk_format(c));
 	cache = c->disk_cache ? qemu_escape(c->disk_cache) : NULL;
 	qemu_add_opt(a, "-drive",
@@ -224,7 +236,9 @@ static void add_console(const struct qemu_host *h, struct qemu_args *a)
 {
 	char *path;
 
-	if (h->serial) {
+	if (h->serial_fd > 0) {
+		qemu_add_opt(a, "-chardev", qmem_printf("socket,id=serial0,fd=%d", h->serial_fd));
+	} else if (h->serial) {
 		path = qemu_escape(h->serial);
 		qemu_add_opt(a, "-chardev", qmem_printf("file,id=serial0,path=%s", path));
 		free(path);
@@ -274,7 +288,7 @@ void qemu_args_build(const struct qconfig *c, const struct qemu_host *h, const s
 	add_machine(c, p, a);
 	add_console(h, a);
 	add_boot(c, h, a);
-	add_disk(c, p, a);
+	add_disk(c, h, p, a);
 	qemu_args_net(c, h, p, a);
 	qemu_args_gpu(h, p, a);
 	for (i = 0; i < c->extra_args.n;) {

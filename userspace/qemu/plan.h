@@ -32,7 +32,10 @@
  * @tap_fd: an inherited fd of the tap device; else @tap is opened by its name
  * @vhost_fd: an inherited fd of /dev/vhost-net
  * @tap: its name
+ * @disk_fd: inherited fds of the disk, to write (<= 0: it must not) and to read; @disk_fd[1] <= 0:
+ *     the disk is opened by its name
  * @qmp_fd: an inherited socket for QMP, -1: none
+ * @serial_fd: an inherited socket for the serial console; <= 0: @serial
  * @serial: file that the serial console is written to; NULL: stdin and stdout
  * @display: "gtk", "sdl" or "vnc=ADDRESS"; NULL: none
  */
@@ -53,7 +56,9 @@ struct qemu_host {
 	int tap_fd;
 	int vhost_fd;
 	const char *tap;
+	int disk_fd[2];
 	int qmp_fd;
+	int serial_fd;
 	const char *serial;
 	const char *display;
 };

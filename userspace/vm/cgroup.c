@@ -108,6 +108,57 @@ int qcgroup_create(const char *name, struct qcgroup *cg, struct qerr *e)
 	return 0;
 }
 
+/* For all that is below the directory @dir; what it has not is found out by who needs it. */
+static void enable_controllers(const char *dir)
+{
+	static const char *const words[] = { "+memory", "+pids", "+cpu" };
+	char file[PATH_MAX];
+	size_t i;
+
+	if (snprintf(file, sizeof(file), "%s/cgroup.subtree_control", dir) >= (int)sizeof(file))
+		return;
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		qfile_write(AT_FDCWD, file, words[i]);
+}
+
+static int set_limit(const struct qcgroup *cg, const char *file, const char *value, struct qerr *e)
+{
+	int ret = qfile_write(cg->fd, file, value);
+
+	if (ret == -ENOENT)
+		return qerr_set(
+			e, ENOTSUP,
+			"%s/%s is missing: the kernel has no such controller, or cgroup v1 has it",
+			cg->path, file);
+	return ret ? qerr_sys(e, -ret, "%s/%s", cg->path, file) : 0;
+}
+
+int qcgroup_limit(const struct qcgroup *cg, const struct qcgroup_limits *l, struct qerr *e)
+{
+	char dir[PATH_MAX], value[64], *slash;
+	int ret;
+
+	snprintf(dir, sizeof(dir), "%s", cg->path);
+	slash = strrchr(dir, '/');
+	*slash = '\0';
+	slash = strrchr(dir, '/');
+	*slash = '\0';
+	enable_controllers(dir);
+	*slash = '/';
+	enable_controllers(dir);
+	snprintf(value, sizeof(value), "%llu", (unsigned long long)l->memory);
+	ret = set_limit(cg, "memory.max", value, e);
+	if (!ret)
+		ret = set_limit(cg, "memory.oom.group", "1", e);
+	snprintf(value, sizeof(value), "%u", l->pids);
+	if (!ret)
+		ret = set_limit(cg, "pids.max", value, e);
+	snprintf(value, sizeof(value), "%u 100000", l->cpu_percent * 1000);
+	if (!ret)
+		ret = set_limit(cg, "cpu.max", value, e);
+	return ret;
+}
+
 int qcgroup_enter(const struct qcgroup *cg)
 {
 	return qfile_write(cg->fd, "cgroup.procs", "0");

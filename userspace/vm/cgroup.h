@@ -9,6 +9,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "util/err.h"
 
@@ -46,6 +47,28 @@ int qcgroup_path(const char *name, char path[PATH_MAX], struct qerr *e);
  * Return: 0 or a negative errno (-EBUSY: processes stand in a left-over one)
  */
 int qcgroup_create(const char *name, struct qcgroup *cg, struct qerr *e);
+
+/**
+ * struct qcgroup_limits - what the processes of a cgroup may take together
+ * @memory: in bytes; beyond it the kernel kills them all
+ * @pids: processes and threads
+ * @cpu_percent: of one CPU's time
+ */
+struct qcgroup_limits {
+	uint64_t memory;
+	unsigned int pids;
+	unsigned int cpu_percent;
+};
+
+/**
+ * qcgroup_limit() - set limits
+ * @cg: the cgroup
+ * @l: they
+ * @e: error, may be NULL
+ *
+ * Return: 0 or a negative errno (-ENOTSUP: the kernel has no such limit)
+ */
+int qcgroup_limit(const struct qcgroup *cg, const struct qcgroup_limits *l, struct qerr *e);
 
 /**
  * qcgroup_enter() - move the calling process into it; safe between fork and exec; return: 0 or a

@@ -25,6 +25,11 @@ static const char *dir_path(void)
 	return dir && *dir ? dir : QRECORD_DIR;
 }
 
+void qrecord_dir(char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%s", dir_path());
+}
+
 static int file_path(const char *name, char path[PATH_MAX], struct qerr *e)
 {
 	if (snprintf(path, PATH_MAX, "%s/%s" SUFFIX, dir_path(), name) >= PATH_MAX)

@@ -41,6 +41,9 @@ struct qrecord {
 	size_t n_bound;
 };
 
+/** qrecord_dir() - where they are, and what else belongs to running VMs */
+void qrecord_dir(char path[PATH_MAX]);
+
 /**
  * qrecord_take() - lock the record of a VM, which is made if there is none
  * @name: the VM's name

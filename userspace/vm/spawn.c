@@ -23,9 +23,10 @@ static const int passed_on[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGU
 
 /* What the child tells before exec, if it does not come to that. */
 struct failure {
-	char step[24];
+	char step[240];
 	int err;
 	uint32_t reason;
+	bool whole; /* @step says all */
 };
 
 static void passed_set(sigset_t *set)
@@ -45,15 +46,28 @@ void qvm_signals(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
+static void __attribute__((noreturn)) tell_and_end(int pipe_fd, const struct failure *f)
+{
+	if (write(pipe_fd, f, sizeof(*f)) != sizeof(*f))
+		_exit(125);
+	_exit(125);
+}
+
 static void __attribute__((noreturn))
 give_up(int pipe_fd, const char *step, int err, uint32_t reason)
 {
 	struct failure f = { .err = err, .reason = reason };
 
-	strncpy(f.step, step, sizeof(f.step) - 1);
-	if (write(pipe_fd, &f, sizeof(f)) != sizeof(f))
-		_exit(125);
-	_exit(125);
+	snprintf(f.step, sizeof(f.step), "%s", step);
+	tell_and_end(pipe_fd, &f);
+}
+
+static void __attribute__((noreturn)) give_up_whole(int pipe_fd, const struct qerr *e)
+{
+	struct failure f = { .err = e->err, .whole = true };
+
+	snprintf(f.step, sizeof(f.step), "%s", e->msg);
+	tell_and_end(pipe_fd, &f);
 }
 
 /* What qvm_signals() has blocked. */
@@ -65,17 +79,48 @@ static void unblock_signals(void)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* It never has the terminal of people: what can be told to one is more than bytes to be shown. */
+static int set_stdio(int out_fd)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out_fd, STDOUT_FILENO) < 0 ||
+	    dup2(out_fd, STDERR_FILENO) < 0)
+		return -errno;
+	return 0;
+}
+
+static int set_limits(const struct qvm_program *p)
+{
+	const struct rlimit memlock = { p->memlock, p->memlock }, none = { 0, 0 };
+
+	if (p->memlock && setrlimit(RLIMIT_MEMLOCK, &memlock))
+		return -errno;
+	/* The guest's memory is not for a file of the host. */
+	return p->sandbox && setrlimit(RLIMIT_CORE, &none) ? -errno : 0;
+}
+
 /*
- * Between fork and exec. The order counts: in the cgroup before the JOIN, which demands it; no fd
- * of the manager's once the program runs.
+ * Between fork and exec. The order counts: the new root before the cgroup, whose device filter
+ * allows no new nodes; in the cgroup before the JOIN, which demands it; no fd of the manager's once
+ * the program runs.
  */
 static void __attribute__((noreturn))
-child(struct qvm *vm, const struct qvm_program *p, int pipe_fd, const char *env)
+child(struct qvm *vm, const struct qvm_program *p, int pipe_fd, char *env)
 {
+	struct qerr e = { 0 };
 	uint32_t reason = 0;
 	size_t i;
 	int ret;
 
+	ret = p->out_fd > 0 ? set_stdio(p->out_fd) : 0;
+	if (ret)
+		give_up(pipe_fd, "stdin and stdout", -ret, 0);
+	if (p->sandbox) {
+		setsid();
+		if (qsandbox_root(p->sandbox, &e))
+			give_up_whole(pipe_fd, &e);
+	}
 	ret = qcgroup_enter(&vm->cg);
 	if (ret)
 		give_up(pipe_fd, "entering the cgroup", -ret, 0);
@@ -88,19 +133,21 @@ child(struct qvm *vm, const struct qvm_program *p, int pipe_fd, const char *env)
 	for (i = 0; i < p->n_keep; i++)
 		if (fcntl(p->keep[i], F_SETFD, 0))
 			give_up(pipe_fd, "an fd to keep", errno, 0);
-	if (p->memlock) {
-		const struct rlimit limit = { p->memlock, p->memlock };
-
-		if (setrlimit(RLIMIT_MEMLOCK, &limit))
-			give_up(pipe_fd, "setrlimit", errno, 0);
-	}
+	ret = set_limits(p);
+	if (ret)
+		give_up(pipe_fd, "setrlimit", -ret, 0);
 	ret = qgpu_join(vm->use, &reason);
 	if (ret)
 		give_up(pipe_fd, "JOIN", -ret, reason);
-	if (putenv((char *)env))
-		give_up(pipe_fd, "putenv", errno, 0);
+	if (p->sandbox && qsandbox_drop(p->sandbox, &e))
+		give_up_whole(pipe_fd, &e);
 	unblock_signals();
-	execvp(p->argv[0], p->argv);
+	if (p->sandbox)
+		qsandbox_exec(p->sandbox, p->argv, env);
+	else if (putenv(env))
+		give_up(pipe_fd, "putenv", errno, 0);
+	else
+		execvp(p->argv[0], p->argv);
 	give_up(pipe_fd, "exec", errno, 0);
 }
 
@@ -118,6 +165,8 @@ static int hear(int fd, const struct qvm_program *p, struct qerr *e)
 	if (n != sizeof(f))
 		return qerr_set(e, EIO, "%s could not be started", p->argv[0]);
 	f.step[sizeof(f.step) - 1] = '\0';
+	if (f.whole)
+		return qerr_set(e, f.err, "%s could not be started: %s", p->argv[0], f.step);
 	if (!strcmp(f.step, "exec"))
 		return qerr_sys(e, f.err, "%s", p->argv[0]);
 	if (f.reason)
@@ -134,9 +183,9 @@ int qvm_spawn(struct qvm *vm, const struct qvm_program *p, struct qerr *e)
 	snprintf(env, sizeof(env), QVM_ENV "=%d", vm->use);
 	if (pipe2(fds, O_CLOEXEC))
 		return qerr_sys(e, errno, "pipe");
-	vm->pid = fork();
+	vm->pid = qsandbox_clone(p->sandbox);
 	if (vm->pid < 0) {
-		ret = qerr_sys(e, errno, "fork");
+		ret = qerr_sys(e, errno, p->sandbox ? "a process in new namespaces" : "fork");
 		vm->pid = 0;
 		close(fds[0]);
 		close(fds[1]);
@@ -148,6 +197,8 @@ int qvm_spawn(struct qvm *vm, const struct qvm_program *p, struct qerr *e)
 	vm->pidfd = pidfd_open(vm->pid, 0);
 	ret = vm->pidfd < 0 ? qerr_sys(e, errno, "pidfd_open") : hear(fds[0], p, e);
 	close(fds[0]);
+	if (!ret && p->sandbox)
+		ret = qsandbox_holds(p->sandbox, vm->pid, e);
 	/* The program has the use fd; this one would keep the VM alive. */
 	close(vm->use);
 	vm->use = -1;
@@ -202,8 +253,9 @@ static int take_status(struct qvm *vm, int *status, struct qerr *e)
 
 int qvm_wait(struct qvm *vm, const struct qvm_watch *w, int *status, struct qerr *e)
 {
-	enum { PROGRAM, SIGNALS, VM, MORE, N };
-	struct pollfd p[N] = { 0 };
+	enum { PROGRAM, SIGNALS, VM, N };
+	struct pollfd p[N + QVM_WATCH_FDS] = { 0 };
+	size_t more = 0;
 	sigset_t set;
 	int ret, fd;
 
@@ -214,9 +266,10 @@ int qvm_wait(struct qvm *vm, const struct qvm_watch *w, int *status, struct qerr
 	p[PROGRAM] = (struct pollfd){ .fd = vm->pidfd, .events = POLLIN };
 	p[SIGNALS] = (struct pollfd){ .fd = fd, .events = POLLIN };
 	p[VM] = (struct pollfd){ .fd = vm->manage, .events = POLLPRI };
-	p[MORE] = (struct pollfd){ .fd = w ? w->fd : -1, .events = POLLIN };
 	do {
-		ret = poll(p, N, w ? w->tick_ms : -1);
+		if (w && w->fds)
+			more = w->fds(w->arg, p + N);
+		ret = poll(p, N + more, w && w->tick ? w->tick_ms : -1);
 		if (ret < 0 && errno != EINTR) {
 			ret = qerr_sys(e, errno, "poll");
 			break;
@@ -234,8 +287,8 @@ int qvm_wait(struct qvm *vm, const struct qvm_watch *w, int *status, struct qerr
 			tell_end(vm);
 			p[VM].fd = -1;
 		}
-		if (ret > 0 && p[MORE].revents && !w->on_fd(w->arg))
-			p[MORE].fd = -1;
+		if (ret > 0 && more)
+			w->ready(w->arg, p + N, more);
 		if (w && w->tick)
 			w->tick(w->arg);
 		ret = 0;

@@ -9,6 +9,7 @@
 #ifndef QWAMOS_VM_VM_H
 #define QWAMOS_VM_VM_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,6 +17,7 @@
 #include <sys/types.h>
 #include <linux/qwamos_gpu.h>
 
+#include "sandbox/sandbox.h"
 #include "util/err.h"
 #include "vm/cgroup.h"
 #include "vm/record.h"
@@ -129,12 +131,16 @@ int qvm_setup(struct qvm *vm, const struct qvm_opts *o, struct qerr *e);
  * @keep: fds that it gets beside 0, 1, 2 and the use fd, under the same numbers
  * @n_keep: their number
  * @memlock: RLIMIT_MEMLOCK in bytes, 0: as it is
+ * @sandbox: where it runs; NULL: as the supervisor does, with its environment
+ * @out_fd: its stdout and stderr, its stdin being empty; <= 0: those of the supervisor
  */
 struct qvm_program {
 	char *const *argv;
 	const int *keep;
 	size_t n_keep;
 	rlim_t memlock;
+	const struct qsandbox *sandbox;
+	int out_fd;
 };
 
 /**
@@ -149,11 +155,14 @@ struct qvm_program {
  */
 int qvm_spawn(struct qvm *vm, const struct qvm_program *p, struct qerr *e);
 
+/** QVM_WATCH_FDS - how many fds a struct qvm_watch may have */
+#define QVM_WATCH_FDS 16
+
 /**
  * struct qvm_watch - what to do while the program runs; all may be NULL
  * @arg: argument of the functions
- * @fd: a further fd to poll for reading, -1: none
- * @on_fd: it is readable or hung up; return: false: stop polling it
+ * @fds: asked each time which further fds to poll: fills @p, returns their number
+ * @ready: these fds, polled; with @fds only
  * @on_signal: a signal came for the supervisor; return: true: taken care of, else it goes to the
  * program
  * @tick: called at least every @tick_ms; return: nothing
@@ -161,8 +170,8 @@ int qvm_spawn(struct qvm *vm, const struct qvm_program *p, struct qerr *e);
  */
 struct qvm_watch {
 	void *arg;
-	int fd;
-	bool (*on_fd)(void *arg);
+	size_t (*fds)(void *arg, struct pollfd p[QVM_WATCH_FDS]);
+	void (*ready)(void *arg, const struct pollfd *p, size_t n);
 	bool (*on_signal)(void *arg, int signo);
 	void (*tick)(void *arg);
 	int tick_ms;

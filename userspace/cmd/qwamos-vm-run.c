@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* qwamos-vm start: the VM that was decided on is made, started and watched until it ends. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd/qwamos-vm-start.h"
+#include "cmd/qwamos-vm.h"
+#include "lib/libqwamos-gpu.h"
+#include "qemu/qmp.h"
+#include "vm/background.h"
+#include "vm/console.h"
+#include "vm/log.h"
+#include "vm/vm.h"
+
+/*
+ * What QEMU needs beside the guest's memory to be locked for VFIO, in bytes; what libvirt gives,
+ * too.
+ */
+#define MEMLOCK_EXTRA (1ULL << 30)
+/* How long QEMU may take to quit, in ms. */
+#define QUIT_MS 5000
+/* After that long without a word from QEMU it is told that it is waited for, in ms. */
+#define PATIENCE_MS 1000
+
+/*
+ * One that runs. @out: what QEMU writes to its stdout and stderr, and, in the background, what we
+ * do: read end, write end. @ready: to whoever waits for the VM to be up.
+ */
+struct run {
+	struct start *s;
+	struct qerr refused; /* why the kernel has not given it its GPU */
+	struct qmp *qmp;
+	struct qvm vm;
+	struct qlog log;
+	struct qconsole console;
+	int out[2];
+	int ready;
+	bool up;
+	bool told_waiting;
+	enum { RUNNING, POWERDOWN, QUIT, KILLED } stage;
+	int64_t since;
+	int64_t deadline;
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+/* Our own words: to people, and to the log. In the background both are the same once it is up. */
+static void say(void *arg, const char *line)
+{
+	struct run *r = arg;
+
+	cmd_say(NULL, line);
+	if (r->s->foreground || !r->up)
+		qlog_say(&r->log, line);
+}
+
+static void sayf(struct run *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void sayf(struct run *r, const char *fmt, ...)
+{
+	char line[1200];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	say(r, line);
+}
+
+/* What QEMU has written. */
+static void show(void *arg, const char *line)
+{
+	fprintf(stderr, "%s\n", line);
+}
+
+static void take_output(struct run *r)
+{
+	char buf[4096];
+	ssize_t n;
+
+	while ((n = read(r->out[0], buf, sizeof(buf))) > 0)
+		qlog_lines(&r->log, buf, n, r->s->foreground || !r->up ? show : NULL, NULL);
+}
+
+/* From here on it does without whoever has started it. */
+static void be_up(struct run *r)
+{
+	sayf(r, "VM %s runs", r->s->config.name);
+	r->up = true;
+	if (r->s->foreground)
+		return;
+	dup2(r->out[1], STDOUT_FILENO);
+	dup2(r->out[1], STDERR_FILENO);
+	qvm_background_up(&r->ready);
+}
+
+static void take_qmp(struct run *r)
+{
+	int ret = qmp_read(r->qmp, NULL, NULL);
+
+	if (!r->up && qmp_ready(r->qmp))
+		be_up(r);
+	if (ret) {
+		qmp_close(r->qmp);
+		r->qmp = NULL;
+	}
+}
+
+static size_t fds(void *arg, struct pollfd *p)
+{
+	struct run *r = arg;
+	size_t n = 0;
+
+	p[n++] = (struct pollfd){ .fd = r->out[0], .events = POLLIN };
+	if (r->qmp)
+		p[n++] = (struct pollfd){ .fd = qmp_fd(r->qmp), .events = POLLIN };
+	return n + qconsole_fds(&r->console, p + n);
+}
+
+static int tell_qemu(struct run *r, const char *command)
+{
+	return r->qmp ? qmp_send(r->qmp, command) : -EPIPE;
+}
+
+/* One stage further towards the end of QEMU. */
+static void press(struct run *r)
+{
+	const char *name = r->s->config.name;
+
+	if (r->stage == RUNNING) {
+		r->stage = POWERDOWN;
+		r->deadline = now_ms() + (int64_t)r->s->grace_s * 1000;
+		sayf(r, "asking VM %s to power off", name);
+		if (!tell_qemu(r, "system_powerdown"))
+			return;
+	}
+	if (r->stage == POWERDOWN) {
+		r->stage = QUIT;
+		r->deadline = now_ms() + QUIT_MS;
+		sayf(r, "switching VM %s off", name);
+		if (!tell_qemu(r, "quit"))
+			return;
+	}
+	if (r->stage == QUIT) {
+		r->stage = KILLED;
+		sayf(r, "killing VM %s", name);
+		/* The kernel kills all of the VM's cgroup. */
+		qgpu_destroy(r->vm.manage, NULL);
+	}
+}
+
+static void ready(void *arg, const struct pollfd *p, size_t n)
+{
+	struct run *r = arg;
+	size_t i = 0;
+
+	if (p[i++].revents)
+		take_output(r);
+	if (r->qmp && p[i++].revents)
+		take_qmp(r);
+	if (qconsole_ready(&r->console, p + i, n - i))
+		press(r);
+}
+
+static bool on_signal(void *arg, int signo)
+{
+	struct run *r = arg;
+
+	if (signo != SIGTERM && signo != SIGINT && signo != SIGHUP && signo != SIGQUIT)
+		return false;
+	if (signo == SIGQUIT && r->stage == RUNNING)
+		r->stage = POWERDOWN;
+	press(r);
+	return true;
+}
+
+static void tick(void *arg)
+{
+	struct run *r = arg;
+
+	if (r->stage != RUNNING && r->stage != KILLED && now_ms() > r->deadline)
+		press(r);
+	if (!r->up && !r->told_waiting && now_ms() - r->since > PATIENCE_MS) {
+		r->told_waiting = true;
+		sayf(r, "waiting for the QEMU of VM %s", r->s->config.name);
+	}
+}
+
+/* The fds that QEMU gets, where its arguments name them; return: their number. */
+static size_t keep(struct run *r, int qmp, int serial, int *list)
+{
+	struct qemu_host *h = &r->s->host.h;
+	size_t n = 0, i;
+
+	h->qmp_fd = list[n++] = qmp;
+	h->serial_fd = list[n++] = serial;
+	for (i = 0; i < 2; i++) {
+		h->disk_fd[i] = r->s->confine.disk[i];
+		if (h->disk_fd[i] >= 0)
+			list[n++] = h->disk_fd[i];
+	}
+	return n;
+}
+
+static int open_console(struct run *r, int *guest_fd, struct qerr *err)
+{
+	const char *name = r->s->config.name;
+	char path[PATH_MAX];
+	int ret;
+
+	if (r->s->serial)
+		return qconsole_open(&r->console, name, r->s->serial, false, guest_fd, err);
+	ret = qlog_path(name, ".console", path, err);
+	return ret ? ret : qconsole_open(&r->console, name, path, r->s->foreground, guest_fd, err);
+}
+
+static int spawn(struct run *r, struct qerr *err)
+{
+	struct start *s = r->s;
+	struct qvm_program p = { .memlock = ((rlim_t)s->config.memory_mib << 20) + MEMLOCK_EXTRA,
+				 .sandbox = &s->confine.sandbox,
+				 .out_fd = r->out[1] };
+	int qmp = -1, serial = -1, list[8], ret;
+	struct qemu_args a;
+
+	ret = qconfine_apply(&s->confine, &r->vm, &s->plan, &s->host.h, err);
+	if (!ret)
+		ret = qconfine_open(&s->confine, &s->config, err);
+	if (!ret)
+		ret = qmp_pair(&r->qmp, &qmp, err);
+	if (!ret)
+		ret = open_console(r, &serial, err);
+	if (!ret) {
+		p.n_keep = keep(r, qmp, serial, list);
+		p.keep = list;
+		qemu_args_build(&s->config, &s->host.h, &s->plan, &a);
+		p.argv = a.v;
+		ret = qvm_spawn(&r->vm, &p, err);
+		qemu_args_free(&a);
+	}
+	if (qmp >= 0)
+		close(qmp);
+	if (serial >= 0)
+		close(serial);
+	return ret;
+}
+
+/* &enum qwamos_gpu_mode of an access mode. */
+static uint32_t mode_of(int access)
+{
+	static const uint32_t modes[] = {
+		[QACCESS_VIRTIO] = QWAMOS_GPU_MODE_VIRTIO,
+		[QACCESS_PASSTHROUGH] = QWAMOS_GPU_MODE_PASSTHROUGH,
+		[QACCESS_SOFTWARE] = QWAMOS_GPU_MODE_SOFTWARE,
+		[QACCESS_NONE] = QWAMOS_GPU_MODE_NONE,
+	};
+
+	return modes[access];
+}
+
+/*
+ * The gpu section as a policy; what it does not say is the level's. Without one, the VM has no
+ * policy, and everything is denied to it.
+ */
+static void policy_of(const struct qconfig *c, const struct qemu_gpu *g,
+		      struct qwamos_gpu_set_policy *req)
+{
+	if (!g->section)
+		return;
+	req->mask = QWAMOS_GPU_POLICY_LEVEL | QWAMOS_GPU_POLICY_PRIORITY;
+	req->level = c->level;
+	req->priority = c->priority;
+	if (c->vram_limit_mib >= 0) {
+		req->mask |= QWAMOS_GPU_POLICY_VRAM;
+		req->vram_limit = (uint64_t)c->vram_limit_mib << 20;
+	}
+	if (c->compute_share >= 0) {
+		req->mask |= QWAMOS_GPU_POLICY_CAP;
+		req->compute_cap = c->compute_share;
+	}
+	if (!c->allow_vulkan)
+		req->narrow |= QWAMOS_GPU_NARROW_NO_VULKAN;
+	if (!c->allow_compute)
+		req->narrow |= QWAMOS_GPU_NARROW_NO_COMPUTE;
+	if (req->narrow)
+		req->mask |= QWAMOS_GPU_POLICY_NARROW;
+	req->mask |= QWAMOS_GPU_POLICY_MODE;
+	req->mode_asked = mode_of(g->asked);
+	req->mode_got = mode_of(g->got);
+	req->mode_reason = g->why;
+}
+
+static int setup_once(struct run *r, struct qerr *err)
+{
+	struct start *s = r->s;
+	struct qvm_opts o = {
+		.name = s->config.name,
+		.words = { "gpu.vram_limit_mb", "gpu.compute_share_percent", "a guarantee of" },
+		.devices = s->host.asked,
+		.n_devices = start_passthrough(s) ? s->host.n_asked : 0,
+		.config = s->path,
+		.flags = s->yes ? QVM_F_YES : 0,
+		.say = say,
+		.say_arg = r,
+	};
+
+	policy_of(&s->config, &s->plan.gpu, &o.policy);
+	return qvm_setup(&r->vm, &o, err);
+}
+
+/* Makes the VM; and if the kernel refuses it its GPU, makes it anew with what it falls back to. */
+static int setup(struct run *r, struct qerr *err)
+{
+	struct start *s = r->s;
+	int ret = setup_once(r, err);
+
+	if (!ret || !r->vm.refused || !s->config.fallback)
+		return ret;
+	s->host.h.no_passthrough_reason = r->vm.refused;
+	r->refused = *err;
+	s->host.h.no_passthrough = r->refused.msg;
+	ret = qvm_end(&r->vm, err);
+	/* So that it may be ended once more. */
+	r->vm = (struct qvm){ .ctl = -1, .manage = -1, .use = -1, .pidfd = -1 };
+	r->vm.cg.fd = r->vm.rec.fd = -1;
+	if (ret)
+		return ret;
+	qemu_plan_free(&s->plan);
+	if (start_plan(s))
+		return qerr_set(err, ENODEV, "%s", r->refused.msg);
+	return setup_once(r, err);
+}
+
+static int open_log(struct run *r, struct qerr *err)
+{
+	char path[PATH_MAX];
+	int ret;
+
+	ret = qlog_path(r->s->config.name, ".log", path, err);
+	if (!ret)
+		ret = qlog_open(&r->log, path, err);
+	if (!ret && pipe2(r->out, O_CLOEXEC | O_NONBLOCK))
+		ret = qerr_sys(err, errno, "pipe");
+	return ret;
+}
+
+/* The VM from its beginning to its end; return: the exit status. */
+static int live(struct run *r)
+{
+	struct qvm_watch w = { .arg = r,
+			       .fds = fds,
+			       .ready = ready,
+			       .on_signal = on_signal,
+			       .tick = tick,
+			       .tick_ms = 500 };
+	const char *name = r->s->config.name;
+	struct qerr err = { 0 }, end_err = { 0 };
+	int ret, status = EXIT_FAILED;
+
+	ret = setup(r, &err);
+	r->since = now_ms();
+	if (!ret)
+		ret = spawn(r, &err);
+	if (!ret)
+		ret = qvm_wait(&r->vm, &w, &status, &err);
+	take_output(r);
+	if (ret)
+		say(r, err.msg);
+	else if (r->stage != RUNNING)
+		status = 0; /* it was asked for, one way or the other */
+	else if (status > 128)
+		sayf(r, "the QEMU of VM %s was killed by signal %d", name, status - 128);
+	else if (status)
+		sayf(r, "the QEMU of VM %s ended with status %d", name, status);
+	if (qvm_end(&r->vm, &end_err)) {
+		say(r, end_err.msg);
+		if (!status)
+			status = EXIT_FAILED;
+	} else if (!ret) {
+		sayf(r, "VM %s is over", name);
+	}
+	return status;
+}
+
+int start_run(struct start *s)
+{
+	struct run r = { .s = s, .out = { -1, -1 }, .ready = -1 };
+	int ret, status = EXIT_FAILED;
+	struct qerr err = { 0 };
+
+	/* What qvm_end() and qconsole_close() find if it does not come to more. */
+	r.vm.ctl = r.vm.manage = r.vm.use = r.vm.pidfd = r.vm.cg.fd = r.vm.rec.fd = -1;
+	r.console = (struct qconsole){ .guest = -1, .listener = -1, .in = -1, .out = -1 };
+	r.console.log.fd = r.log.fd = -1;
+	if (!s->foreground) {
+		ret = qvm_background(&r.ready, &status, &err);
+		if (ret)
+			return ret > 0 ? status : cmd_fail("%s", err.msg);
+	}
+	qvm_signals();
+	if (open_log(&r, &err))
+		status = cmd_fail("%s", err.msg);
+	else
+		status = live(&r);
+	if (r.out[0] >= 0)
+		take_output(&r);
+	qmp_close(r.qmp);
+	qconsole_close(&r.console);
+	qlog_close(&r.log);
+	if (r.out[0] >= 0) {
+		close(r.out[0]);
+		close(r.out[1]);
+	}
+	if (r.ready >= 0)
+		close(r.ready);
+	return status;
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The system call filter: what a VM monitor has no need of, and what leads out of a sandbox. QEMU's
+ * own filter comes on top of it, and forbids further programs.
+ */
+#include "sandbox/sandbox.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+
+/* The header that has it can't be included beside libc's. */
+#ifndef TIOCLINUX
+#define TIOCLINUX 0x541C
+#endif
+
+static const int refused[] = {
+	/* other processes */
+	SCMP_SYS(ptrace),
+	SCMP_SYS(process_vm_readv),
+	SCMP_SYS(process_vm_writev),
+	SCMP_SYS(process_madvise),
+	SCMP_SYS(process_mrelease),
+	SCMP_SYS(pidfd_open),
+	SCMP_SYS(pidfd_getfd),
+	SCMP_SYS(pidfd_send_signal),
+	SCMP_SYS(kcmp),
+	SCMP_SYS(migrate_pages),
+	SCMP_SYS(move_pages),
+	/* a way around all of this file */
+	SCMP_SYS(io_uring_setup),
+	SCMP_SYS(io_uring_enter),
+	SCMP_SYS(io_uring_register),
+	/* mounts and namespaces */
+	SCMP_SYS(mount),
+	SCMP_SYS(umount2),
+	SCMP_SYS(pivot_root),
+	SCMP_SYS(chroot),
+	SCMP_SYS(move_mount),
+	SCMP_SYS(open_tree),
+	SCMP_SYS(fsopen),
+	SCMP_SYS(fsconfig),
+	SCMP_SYS(fsmount),
+	SCMP_SYS(fspick),
+	SCMP_SYS(mount_setattr),
+	SCMP_SYS(unshare),
+	SCMP_SYS(setns),
+	SCMP_SYS(open_by_handle_at),
+	SCMP_SYS(name_to_handle_at),
+	SCMP_SYS(mknod),
+	SCMP_SYS(mknodat),
+	/* large parts of the kernel */
+	SCMP_SYS(bpf),
+	SCMP_SYS(perf_event_open),
+	SCMP_SYS(userfaultfd),
+	SCMP_SYS(fanotify_init),
+	SCMP_SYS(fanotify_mark),
+	SCMP_SYS(add_key),
+	SCMP_SYS(request_key),
+	SCMP_SYS(keyctl),
+	SCMP_SYS(landlock_create_ruleset),
+	SCMP_SYS(modify_ldt),
+	SCMP_SYS(vmsplice),
+	/* the machine */
+	SCMP_SYS(init_module),
+	SCMP_SYS(finit_module),
+	SCMP_SYS(delete_module),
+	SCMP_SYS(kexec_load),
+	SCMP_SYS(kexec_file_load),
+	SCMP_SYS(reboot),
+	SCMP_SYS(swapon),
+	SCMP_SYS(swapoff),
+	SCMP_SYS(acct),
+	SCMP_SYS(quotactl),
+	SCMP_SYS(quotactl_fd),
+	SCMP_SYS(syslog),
+	SCMP_SYS(settimeofday),
+	SCMP_SYS(clock_settime),
+	SCMP_SYS(clock_adjtime),
+	SCMP_SYS(adjtimex),
+	SCMP_SYS(sethostname),
+	SCMP_SYS(setdomainname),
+	SCMP_SYS(iopl),
+	SCMP_SYS(ioperm),
+	SCMP_SYS(nfsservctl),
+	SCMP_SYS(lookup_dcookie),
+	SCMP_SYS(personality),
+};
+
+static const unsigned int namespaces[] = {
+	CLONE_NEWNS,  CLONE_NEWUSER, CLONE_NEWPID,    CLONE_NEWNET,
+	CLONE_NEWIPC, CLONE_NEWUTS,  CLONE_NEWCGROUP,
+};
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static int add(scmp_filter_ctx f)
+{
+	size_t i;
+	int ret = 0;
+
+	/* Some are not there on each architecture; libseccomp passes over these. */
+	for (i = 0; i < COUNT(refused) && !ret; i++)
+		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
+	for (i = 0; i < COUNT(namespaces) && !ret; i++)
+		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+				       SCMP_A0(SCMP_CMP_MASKED_EQ, namespaces[i], namespaces[i]));
+	/* Its flags are in memory, where a filter can't look: libc tries clone() then. */
+	if (!ret)
+		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	if (!ret)
+		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 1,
+				       SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, PR_SET_DUMPABLE));
+	if (!ret)
+		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 1,
+				       SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, PR_SET_PTRACER));
+	if (!ret)
+		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
+				       SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCSTI));
+	if (!ret)
+		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
+				       SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCLINUX));
+	return ret;
+}
+
+int qsandbox_filter_calls(struct qerr *e)
+{
+	scmp_filter_ctx f;
+	int ret;
+
+	f = seccomp_init(SCMP_ACT_ALLOW);
+	if (!f)
+		return qerr_set(e, ENOMEM, "the system call filter");
+	/* Calls by the numbers of another architecture end the process, which is the default. */
+	ret = add(f);
+	if (!ret)
+		ret = seccomp_load(f);
+	seccomp_release(f);
+	return ret ? qerr_sys(e, -ret, "the system call filter") : 0;
+}

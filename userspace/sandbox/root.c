@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The root directory: the host's programs and libraries, read-only, and what the sandbox names. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "sandbox/sandbox.h"
+#include "util/file.h"
+
+/* Of the host. On most these are links into /usr, and stay such. */
+static const char *const dirs[] = { "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32" };
+/* Where libraries are found by name, and what some of their names lead to. */
+static const char *const etc[] = { "/etc/ld.so.cache", "/etc/alternatives" };
+
+/* Where paths are put together: below the new root. */
+#define BELOW(path, from) \
+	(snprintf((path), sizeof(path), QSANDBOX_ROOT "%s", (from)) < (int)sizeof(path))
+
+static int make_dirs(const char *path)
+{
+	char copy[PATH_MAX], *p;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	for (p = copy + strlen(QSANDBOX_ROOT) + 1; (p = strchr(p, '/')); *p++ = '/') {
+		*p = '\0';
+		if (mkdir(copy, 0755) && errno != EEXIST)
+			return -errno;
+	}
+	return 0;
+}
+
+/* Read-only, with all that is mounted below it. */
+static int close_tree(const char *path)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+					       MOUNT_ATTR_NODEV };
+
+	return mount_setattr(AT_FDCWD, path, AT_RECURSIVE, &attr, sizeof(attr)) ? -errno : 0;
+}
+
+/* A file or directory of the host at its own path. */
+static int show(const char *from, struct qerr *e)
+{
+	char to[PATH_MAX];
+	struct stat st;
+	int fd, ret;
+
+	if (!BELOW(to, from) || stat(from, &st))
+		return qerr_sys(e, errno, "%s", from);
+	ret = make_dirs(to);
+	if (ret)
+		return qerr_sys(e, -ret, "mkdir for %s", to);
+	if (S_ISDIR(st.st_mode)) {
+		if (mkdir(to, 0755) && errno != EEXIST)
+			return qerr_sys(e, errno, "mkdir %s", to);
+	} else {
+		fd = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0444);
+		if (fd < 0)
+			return qerr_sys(e, errno, "%s", to);
+		close(fd);
+	}
+	if (mount(from, to, NULL, MS_BIND | MS_REC, NULL))
+		return qerr_sys(e, errno, "mount of %s", from);
+	ret = close_tree(to);
+	return ret ? qerr_sys(e, -ret, "mount of %s, read-only", from) : 0;
+}
+
+/* A file that its user may not read is copied into memory, for that user alone. */
+static int copy(const struct qsandbox *s, const char *from, struct qerr *e)
+{
+	char to[PATH_MAX], buf[65536];
+	int in, out = -1, ret;
+	ssize_t n;
+
+	if (!BELOW(to, from))
+		return qerr_sys(e, ENAMETOOLONG, "%s", from);
+	in = open(from, O_RDONLY | O_CLOEXEC);
+	if (in < 0)
+		return qerr_sys(e, errno, "%s", from);
+	ret = make_dirs(to);
+	if (!ret)
+		out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+	if (out < 0) {
+		ret = qerr_sys(e, ret ? -ret : errno, "%s", to);
+		goto out_in;
+	}
+	while ((n = read(in, buf, sizeof(buf))) > 0)
+		if (write(out, buf, n) != n)
+			break;
+	if (n || fchown(out, s->uid, s->uid))
+		ret = qerr_sys(e, errno, "copy of %s", from);
+	close(out);
+out_in:
+	close(in);
+	return ret;
+}
+
+static int show_file(const struct qsandbox *s, const char *path, struct qerr *e)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return qerr_sys(e, errno, "%s", path);
+	return st.st_mode & 0004 ? show(path, e) : copy(s, path, e);
+}
+
+/* A directory of the host, or a link as it is there. */
+static int show_dir(const char *dir, struct qerr *e)
+{
+	char target[PATH_MAX], to[PATH_MAX];
+	struct stat st;
+	ssize_t n;
+
+	if (lstat(dir, &st))
+		return errno == ENOENT ? 0 : qerr_sys(e, errno, "%s", dir);
+	if (!S_ISLNK(st.st_mode))
+		return show(dir, e);
+	n = readlink(dir, target, sizeof(target) - 1);
+	if (n < 0 || !BELOW(to, dir))
+		return qerr_sys(e, errno, "%s", dir);
+	target[n] = '\0';
+	return symlink(target, to) ? qerr_sys(e, errno, "link %s", to) : 0;
+}
+
+/* Slirp asks whoever the host asks. */
+static int show_resolver(struct qerr *e)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+	int fd, ret;
+
+	if (!realpath("/etc/resolv.conf", from) || !BELOW(to, "/etc/resolv.conf"))
+		return 0;
+	ret = make_dirs(to);
+	fd = ret ? -1 : open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0444);
+	if (fd < 0)
+		return qerr_sys(e, errno, "%s", to);
+	close(fd);
+	if (mount(from, to, NULL, MS_BIND, NULL))
+		return qerr_sys(e, errno, "mount of %s", from);
+	ret = close_tree(to);
+	return ret ? qerr_sys(e, -ret, "mount of %s, read-only", from) : 0;
+}
+
+static int tmpfs(const char *dir, const char *options, unsigned long flags, struct qerr *e)
+{
+	char to[PATH_MAX];
+
+	if (!BELOW(to, dir))
+		return qerr_sys(e, ENAMETOOLONG, "%s", dir);
+	if (mkdir(to, 0755) && errno != EEXIST)
+		return qerr_sys(e, errno, "mkdir %s", to);
+	if (mount("tmpfs", to, "tmpfs", MS_NOSUID | flags, options))
+		return qerr_sys(e, errno, "mount of %s", to);
+	return 0;
+}
+
+static int make_nodes(const struct qsandbox *s, struct qerr *e)
+{
+	char to[PATH_MAX];
+	size_t i;
+	int ret;
+
+	ret = tmpfs("/dev", "mode=0755,size=64k,nr_inodes=256", MS_NOEXEC, e);
+	for (i = 0; i < s->n_nodes && !ret; i++) {
+		snprintf(to, sizeof(to), QSANDBOX_ROOT "/dev/%s", s->nodes[i].path);
+		ret = make_dirs(to);
+		if (ret)
+			return qerr_sys(e, -ret, "mkdir for %s", to);
+		/* The user's alone, whoever has the host's. */
+		if (mknod(to, S_IFCHR | 0600, makedev(s->nodes[i].major, s->nodes[i].minor)) ||
+		    chown(to, s->uid, s->uid))
+			ret = qerr_sys(e, errno, "%s", to);
+	}
+	if (!ret && s->hugepages) {
+		snprintf(to, sizeof(to), "uid=%u,gid=%u,mode=0700", s->uid, s->uid);
+		if (mkdir(QSANDBOX_ROOT "/dev/hugepages", 0755) ||
+		    mount("hugetlbfs", QSANDBOX_ROOT "/dev/hugepages", "hugetlbfs",
+			  MS_NOSUID | MS_NODEV | MS_NOEXEC, to))
+			ret = qerr_sys(e, errno, "mount of hugetlbfs");
+	}
+	return ret;
+}
+
+static int make_links(const struct qsandbox *s, struct qerr *e)
+{
+	char to[PATH_MAX];
+	size_t i;
+	int ret;
+
+	for (i = 0; i < s->n_links; i++) {
+		if (!BELOW(to, s->links[i].path))
+			return qerr_sys(e, ENAMETOOLONG, "%s", s->links[i].path);
+		ret = make_dirs(to);
+		if (ret)
+			return qerr_sys(e, -ret, "mkdir for %s", to);
+		if (symlink(s->links[i].target, to))
+			return qerr_sys(e, errno, "link %s", to);
+	}
+	return 0;
+}
+
+static int make_tmp(const struct qsandbox *s, struct qerr *e)
+{
+	char options[96];
+	int ret;
+
+	snprintf(options, sizeof(options), "uid=%u,gid=%u,mode=0700,size=64m,nr_inodes=1024",
+		 s->uid, s->uid);
+	ret = tmpfs("/tmp", options, MS_NODEV | MS_NOEXEC, e);
+	if (ret)
+		return ret;
+	if (mkdir(QSANDBOX_ROOT "/var", 0755))
+		return qerr_sys(e, errno, "mkdir " QSANDBOX_ROOT "/var");
+	if (!s->tmp[0])
+		return tmpfs("/var/tmp", options, MS_NODEV | MS_NOEXEC, e);
+	if (mkdir(QSANDBOX_ROOT "/var/tmp", 0755) ||
+	    mount(s->tmp, QSANDBOX_ROOT "/var/tmp", NULL, MS_BIND, NULL) ||
+	    mount(NULL, QSANDBOX_ROOT "/var/tmp", NULL,
+		  MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
+		return qerr_sys(e, errno, "mount of %s", s->tmp);
+	return 0;
+}
+
+/* Only of the processes in it; nothing of the machine. */
+static int make_proc(struct qerr *e)
+{
+	if (mkdir(QSANDBOX_ROOT "/proc", 0755) ||
+	    mount("proc", QSANDBOX_ROOT "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		  "subset=pid,hidepid=invisible"))
+		return qerr_sys(e, errno, "mount of /proc");
+	return 0;
+}
+
+static int fill(const struct qsandbox *s, struct qerr *e)
+{
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]) && !ret; i++)
+		ret = show_dir(dirs[i], e);
+	for (i = 0; i < sizeof(etc) / sizeof(etc[0]) && !ret; i++)
+		if (!access(etc[i], F_OK))
+			ret = show(etc[i], e);
+	if (!ret && s->host_net)
+		ret = show_resolver(e);
+	for (i = 0; i < s->n_files && !ret; i++)
+		ret = show_file(s, s->files[i], e);
+	if (!ret)
+		ret = make_nodes(s, e);
+	if (!ret)
+		ret = make_links(s, e);
+	if (!ret)
+		ret = make_proc(e);
+	return ret ? ret : make_tmp(s, e);
+}
+
+int qsandbox_root(const struct qsandbox *s, struct qerr *e)
+{
+	int ret;
+
+	umask(022);
+	ret = qfile_mkdirs(QSANDBOX_ROOT, 0755);
+	if (ret)
+		return qerr_sys(e, -ret, "mkdir " QSANDBOX_ROOT);
+	/* What is mounted here is for nobody else to see. */
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		return qerr_sys(e, errno, "making mounts private");
+	if (mount("tmpfs", QSANDBOX_ROOT, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755"))
+		return qerr_sys(e, errno, "mount of " QSANDBOX_ROOT);
+	ret = fill(s, e);
+	if (ret)
+		return ret;
+	if (chdir(QSANDBOX_ROOT) || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) ||
+	    chdir("/"))
+		return qerr_sys(e, errno, "moving to the new root");
+	if (mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) ||
+	    mount(NULL, "/dev", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NOEXEC,
+		  NULL))
+		return qerr_sys(e, errno, "making the new root read-only");
+	return 0;
+}

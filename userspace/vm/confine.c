@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "vm/confine.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util/file.h"
+#include "util/mem.h"
+
+#define MIB (1ULL << 20)
+
+/*
+ * What QEMU takes beside the guest's memory, in MiB: itself and its libraries, tables of what is
+ * mapped for DMA, queues of devices. Measured with QEMU 7.2, see Documentation/security.md.
+ */
+#define QEMU_MIB 256
+/* For each GiB of the guest's. */
+#define TABLES_MIB 16
+/* Translated code, of which QEMU keeps at most so much, or an eighth of the computer's memory. */
+#define TCG_MIB 1024
+/* Threads beside the CPUs': 64 for disks, and QEMU's own. */
+#define THREADS 128
+
+static int absolute(char **path, struct qerr *e)
+{
+	char full[PATH_MAX];
+
+	if (!*path)
+		return 0;
+	if (!realpath(*path, full))
+		return qerr_sys(e, errno, "%s", *path);
+	free(*path);
+	*path = qmem_strdup(full);
+	return 0;
+}
+
+int qconfine_absolute(struct qconfig *c, struct qerr *e)
+{
+	int ret = absolute(&c->kernel, e);
+
+	if (!ret)
+		ret = absolute(&c->initrd, e);
+	return ret ? ret : absolute(&c->disk, e);
+}
+
+static uint64_t memory(const struct qconfig *c, const struct qemu_plan *p)
+{
+	uint64_t mib = c->memory_mib + QEMU_MIB + (uint64_t)c->memory_mib * TABLES_MIB / 1024;
+	uint64_t host = (uint64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / MIB;
+
+	if (!p->kvm)
+		mib += host / 8 < TCG_MIB ? host / 8 : TCG_MIB;
+	if (p->gpu.vram_mib > 0)
+		mib += p->gpu.vram_mib;
+	return mib * MIB;
+}
+
+/*
+ * Files that an argument of qemu_extra_args names: it can read these. What follows a "=" or a ","
+ * may be one.
+ */
+static void add_named_files(struct qsandbox *s, const char *word)
+{
+	const char *p = word;
+	struct stat st;
+	char *file;
+
+	while (p && *p) {
+		size_t len = strcspn(p, ",");
+
+		if (*p == '/') {
+			file = qmem_calloc(1, len + 1);
+			memcpy(file, p, len);
+			if (!stat(file, &st) && S_ISREG(st.st_mode))
+				qsandbox_add_file(s, file);
+			free(file);
+		}
+		p = strpbrk(p + (*p == '/' ? len : 0), "=,");
+		p = p ? p + 1 : NULL;
+	}
+}
+
+int qconfine_plan(struct qconfine *x, const struct qconfig *c, const struct qemu_plan *p,
+		  const struct qemu_host *h, struct qerr *e)
+{
+	struct qsandbox *s = &x->sandbox;
+	size_t i;
+	int ret;
+
+	memset(x, 0, sizeof(*x));
+	x->disk[0] = x->disk[1] = -1;
+	qsandbox_init(s);
+	ret = qsandbox_program(s, h->program ? h->program : qemu_program(c), e);
+	if (ret)
+		return ret;
+	qsandbox_add_file(s, s->program);
+	if (c->kernel)
+		qsandbox_add_file(s, c->kernel);
+	if (c->kernel && c->initrd)
+		qsandbox_add_file(s, c->initrd);
+	if (h->firmware)
+		qsandbox_add_file(s, h->firmware);
+	for (i = 0; i < c->extra_args.n; i++)
+		add_named_files(s, c->extra_args.v[i].text);
+	/* Its user-mode network is the host's; all other has fds, or leads nowhere. */
+	s->host_net = p->nic && c->net == QNET_NAT;
+	s->hugepages = c->hugepages;
+	if (c->disk && (c->disk_snapshot || !c->persistent) &&
+	    snprintf(s->tmp, sizeof(s->tmp), QCONFINE_TMP "/%s", c->name) >= (int)sizeof(s->tmp))
+		return qerr_set(e, ENAMETOOLONG, QCONFINE_TMP "/%s", c->name);
+	x->limits.memory = memory(c, p);
+	x->limits.pids = c->cores + THREADS;
+	x->limits.cpu_percent = 100 * (c->cores + 1);
+	return p->kvm ? qsandbox_add_node(s, "kvm", e) : 0;
+}
+
+int qconfine_open(struct qconfine *x, const struct qconfig *c, struct qerr *e)
+{
+	bool keep = !c->disk_snapshot && c->persistent;
+
+	if (!c->disk)
+		return 0;
+	x->disk[1] = open(c->disk, O_RDONLY | O_CLOEXEC);
+	if (x->disk[1] < 0)
+		return qerr_sys(e, errno, "%s", c->disk);
+	/* One that it does not keep it need not be able to write to. */
+	if (keep) {
+		x->disk[0] = open(c->disk, O_RDWR | O_CLOEXEC);
+		if (x->disk[0] < 0)
+			return qerr_sys(e, errno, "%s", c->disk);
+	}
+	return 0;
+}
+
+/* The group's node, and the link by which QEMU finds it; of sysfs it gets nothing else. */
+static int add_group(struct qsandbox *s, const char *addr, struct qerr *e)
+{
+	char path[128], group[32], node[48];
+	size_t i;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group", addr);
+	if (qfile_link_name(AT_FDCWD, path, group, sizeof(group)) < 0)
+		return qerr_sys(e, errno, "%s", path);
+	snprintf(node, sizeof(node), "../../../../kernel/iommu_groups/%s", group);
+	qsandbox_add_link(s, path, node);
+	snprintf(node, sizeof(node), "vfio/%s", group);
+	for (i = 0; i < s->n_nodes; i++)
+		if (!strcmp(s->nodes[i].path, node))
+			return 0;
+	return qsandbox_add_node(s, node, e);
+}
+
+/* An empty directory of its own, whatever one of that name held. */
+static int make_tmp(const struct qsandbox *s, struct qerr *e)
+{
+	struct dirent *de;
+	int ret, fd;
+	DIR *dir;
+
+	ret = qfile_mkdirs(s->tmp, 0700);
+	if (ret)
+		return qerr_sys(e, -ret, "mkdir %s", s->tmp);
+	fd = open(s->tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		ret = qerr_sys(e, errno, "%s", s->tmp);
+		if (fd >= 0)
+			close(fd);
+		return ret;
+	}
+	while ((de = readdir(dir)))
+		unlinkat(fd, de->d_name, 0);
+	if (fchown(fd, s->uid, s->uid) || fchmod(fd, 0700))
+		ret = qerr_sys(e, errno, "%s", s->tmp);
+	closedir(dir);
+	return ret;
+}
+
+int qconfine_apply(struct qconfine *x, const struct qvm *vm, const struct qemu_plan *p,
+		   const struct qemu_host *h, struct qerr *e)
+{
+	struct qsandbox *s = &x->sandbox;
+	int ret = 0;
+	size_t i;
+
+	qsandbox_number(s, vm->id);
+	if (p->gpu.got == QACCESS_PASSTHROUGH) {
+		ret = qsandbox_add_node(s, "vfio/vfio", e);
+		for (i = 0; i < h->n_devices && !ret; i++)
+			ret = add_group(s, h->devices[i], e);
+	}
+	if (!ret && s->tmp[0]) {
+		ret = make_tmp(s, e);
+		x->made_tmp = true;
+	}
+	if (!ret)
+		ret = qcgroup_limit(&vm->cg, &x->limits, e);
+	return ret ? ret : qsandbox_filter_devices(s, vm->cg.fd, e);
+}
+
+void qconfine_free(struct qconfine *x)
+{
+	if (x->made_tmp)
+		rmdir(x->sandbox.tmp);
+	if (x->disk[0] >= 0)
+		close(x->disk[0]);
+	if (x->disk[1] >= 0)
+		close(x->disk[1]);
+	qsandbox_free(&x->sandbox);
+	x->disk[0] = x->disk[1] = -1;
+}

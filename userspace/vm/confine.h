@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What of this computer the QEMU of a config may see and take: its sandbox, its cgroup's limits,
+ * and the files that it gets as fds.
+ */
+#ifndef QWAMOS_VM_CONFINE_H
+#define QWAMOS_VM_CONFINE_H
+
+#include "config/config.h"
+#include "qemu/plan.h"
+#include "sandbox/sandbox.h"
+#include "util/err.h"
+#include "vm/cgroup.h"
+#include "vm/vm.h"
+
+/** QCONFINE_TMP - below it, directories for what VMs write to disks that they don't keep */
+#define QCONFINE_TMP "/var/lib/qwamos-gpu/tmp"
+
+/**
+ * struct qconfine - it; free with qconfine_free()
+ * @sandbox: the sandbox
+ * @limits: the limits
+ * @disk: fds of its disk, close-on-exec: to write, to read; -1: none
+ * @made_tmp: the sandbox's directory for what is not kept is ours to remove
+ */
+struct qconfine {
+	struct qsandbox sandbox;
+	struct qcgroup_limits limits;
+	int disk[2];
+	bool made_tmp;
+};
+
+/**
+ * qconfine_absolute() - make the paths of a config independent of the directory that start is
+ * called in, which its QEMU does not have
+ *
+ * Return: 0 or a negative errno
+ */
+int qconfine_absolute(struct qconfig *c, struct qerr *e);
+
+/**
+ * qconfine_plan() - decide, before anything is made
+ * @x: out; qconfine_free() it, also after a failure
+ * @c: the VM, its paths being absolute
+ * @p: what it gets
+ * @h: of what
+ * @e: error
+ *
+ * Return: 0 or a negative errno
+ */
+int qconfine_plan(struct qconfine *x, const struct qconfig *c, const struct qemu_plan *p,
+		  const struct qemu_host *h, struct qerr *e);
+
+/** qconfine_open() - open its files, as the manager; return: 0 or a negative errno */
+int qconfine_open(struct qconfine *x, const struct qconfig *c, struct qerr *e);
+
+/**
+ * qconfine_apply() - once the VM is made and has its devices
+ * @x: as planned
+ * @vm: the VM: its cgroup gets the limits and the device filter
+ * @p: what it gets
+ * @h: of what
+ * @e: error
+ *
+ * Return: 0 or a negative errno
+ */
+int qconfine_apply(struct qconfine *x, const struct qvm *vm, const struct qemu_plan *p,
+		   const struct qemu_host *h, struct qerr *e);
+
+/** qconfine_free() - close and free what @x has; what it made for the VM is removed */
+void qconfine_free(struct qconfine *x);
+
+#endif

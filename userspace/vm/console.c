@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "vm/console.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "util/file.h"
+#include "vm/record.h"
+
+static int address(const char *name, struct sockaddr_un *un, struct qerr *e)
+{
+	char dir[PATH_MAX];
+
+	qrecord_dir(dir);
+	memset(un, 0, sizeof(*un));
+	un->sun_family = AF_UNIX;
+	if (snprintf(un->sun_path, sizeof(un->sun_path), "%s/%s.console", dir, name) >=
+	    (int)sizeof(un->sun_path))
+		return qerr_set(e, ENAMETOOLONG, "%s/%s.console", dir, name);
+	return 0;
+}
+
+static int listen_at(struct qconsole *c, const char *name, struct qerr *e)
+{
+	struct sockaddr_un un;
+	int ret;
+
+	ret = address(name, &un, e);
+	if (ret)
+		return ret;
+	snprintf(c->path, sizeof(c->path), "%s", un.sun_path);
+	c->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (c->listener < 0)
+		return qerr_sys(e, errno, "socket");
+	/* One that is left over: whoever holds the VM's record is its only supervisor. */
+	unlink(c->path);
+	/* The mode before anybody can connect. */
+	if (fchmod(c->listener, 0600) || bind(c->listener, (struct sockaddr *)&un, sizeof(un)) ||
+	    chmod(c->path, 0600) || listen(c->listener, QCONSOLE_CLIENTS))
+		return qerr_sys(e, errno, "%s", c->path);
+	return 0;
+}
+
+bool qconsole_raw(int fd, struct termios *saved)
+{
+	struct termios raw;
+
+	if (tcgetattr(fd, saved))
+		return false;
+	raw = *saved;
+	cfmakeraw(&raw);
+	/* Lines of our own messages still end as they should. */
+	raw.c_oflag |= OPOST | ONLCR;
+	return !tcsetattr(fd, TCSANOW, &raw);
+}
+
+/* Read from only in the foreground of its terminal: else that would stop us. */
+static void take_terminal(struct qconsole *c)
+{
+	c->out = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | O_APPEND);
+	if (c->out < 0)
+		c->out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) != getpgrp())
+		return;
+	c->in = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (c->in >= 0)
+		c->raw = qconsole_raw(c->in, &c->saved);
+}
+
+int qconsole_open(struct qconsole *c, const char *name, const char *log, bool terminal,
+		  int *guest_fd, struct qerr *e)
+{
+	int fds[2], ret;
+
+	memset(c, 0, sizeof(*c));
+	c->log.fd = c->guest = c->listener = c->in = c->out = -1;
+	*guest_fd = -1;
+	ret = qlog_open(&c->log, log, e);
+	if (!ret)
+		ret = listen_at(c, name, e);
+	if (ret)
+		return ret;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds))
+		return qerr_sys(e, errno, "socketpair");
+	c->guest = fds[0];
+	*guest_fd = fds[1];
+	if (terminal)
+		take_terminal(c);
+	return 0;
+}
+
+size_t qconsole_fds(const struct qconsole *c, struct pollfd p[QCONSOLE_FDS])
+{
+	size_t i, n = 0;
+
+	if (c->guest >= 0)
+		p[n++] = (struct pollfd){ .fd = c->guest, .events = POLLIN };
+	if (c->listener >= 0 && c->n_clients < QCONSOLE_CLIENTS)
+		p[n++] = (struct pollfd){ .fd = c->listener, .events = POLLIN };
+	if (c->in >= 0)
+		p[n++] = (struct pollfd){ .fd = c->in, .events = POLLIN };
+	for (i = 0; i < c->n_clients; i++)
+		p[n++] = (struct pollfd){ .fd = c->clients[i], .events = POLLIN };
+	return n;
+}
+
+static void drop(struct qconsole *c, size_t i)
+{
+	close(c->clients[i]);
+	c->clients[i] = c->clients[--c->n_clients];
+}
+
+/* A terminal that is stopped loses what it does not take. */
+static void show(int fd, const char *buf, size_t len)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	if (poll(&p, 1, 0) == 1 && write(fd, buf, len) < 0)
+		return;
+}
+
+static void from_guest(struct qconsole *c)
+{
+	char buf[4096];
+	ssize_t n;
+	size_t i;
+
+	n = recv(c->guest, buf, sizeof(buf), MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		close(c->guest);
+		c->guest = -1;
+		return;
+	}
+	qlog_write(&c->log, buf, n);
+	if (c->out >= 0)
+		show(c->out, buf, n);
+	for (i = 0; i < c->n_clients; i++)
+		send(c->clients[i], buf, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void to_guest(struct qconsole *c, const char *buf, size_t len)
+{
+	if (c->guest >= 0)
+		send(c->guest, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Return: was the escape typed? */
+static bool from_terminal(struct qconsole *c)
+{
+	char buf[512], *escape;
+	ssize_t n;
+
+	n = read(c->in, buf, sizeof(buf));
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n <= 0) {
+		close(c->in);
+		c->in = -1;
+		return false;
+	}
+	/* Of what is no terminal each byte is the guest's. */
+	escape = c->raw ? memchr(buf, QCONSOLE_ESCAPE, n) : NULL;
+	to_guest(c, buf, escape ? escape - buf : n);
+	return escape;
+}
+
+static void from_client(struct qconsole *c, int fd)
+{
+	char buf[512];
+	ssize_t n;
+	size_t i;
+
+	for (i = 0; i < c->n_clients && c->clients[i] != fd; i++)
+		;
+	if (i == c->n_clients)
+		return;
+	n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+	if (n > 0)
+		to_guest(c, buf, n);
+	else if (!n || (errno != EAGAIN && errno != EINTR))
+		drop(c, i);
+}
+
+bool qconsole_ready(struct qconsole *c, const struct pollfd *p, size_t n)
+{
+	bool escape = false;
+	size_t i;
+	int fd;
+
+	for (i = 0; i < n; i++) {
+		if (!p[i].revents)
+			continue;
+		if (p[i].fd == c->guest) {
+			from_guest(c);
+		} else if (p[i].fd == c->in) {
+			escape |= from_terminal(c);
+		} else if (p[i].fd == c->listener) {
+			fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC);
+			if (fd >= 0 && c->n_clients < QCONSOLE_CLIENTS)
+				c->clients[c->n_clients++] = fd;
+			else if (fd >= 0)
+				close(fd);
+		} else {
+			from_client(c, p[i].fd);
+		}
+	}
+	return escape;
+}
+
+void qconsole_close(struct qconsole *c)
+{
+	/* What the guest has said last. */
+	while (c->guest >= 0) {
+		struct pollfd p = { .fd = c->guest, .events = POLLIN };
+
+		if (poll(&p, 1, 0) != 1)
+			break;
+		from_guest(c);
+	}
+	while (c->n_clients)
+		drop(c, 0);
+	if (c->listener >= 0) {
+		unlink(c->path);
+		close(c->listener);
+	}
+	if (c->raw)
+		tcsetattr(c->in, TCSANOW, &c->saved);
+	if (c->guest >= 0)
+		close(c->guest);
+	if (c->in >= 0)
+		close(c->in);
+	if (c->out >= 0)
+		close(c->out);
+	qlog_close(&c->log);
+	c->guest = c->listener = c->in = c->out = -1;
+	c->raw = false;
+}
+
+int qconsole_connect(const char *name, struct qerr *e)
+{
+	struct sockaddr_un un;
+	int fd, ret;
+
+	ret = address(name, &un, e);
+	if (ret)
+		return ret;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return qerr_sys(e, errno, "socket");
+	if (connect(fd, (struct sockaddr *)&un, sizeof(un))) {
+		ret = errno == ENOENT || errno == ECONNREFUSED
+			      ? qerr_set(e, errno, "VM %s does not run: qwamos-vm list", name)
+			      : qerr_sys(e, errno, "%s", un.sun_path);
+		close(fd);
+		return ret;
+	}
+	return fd;
+}

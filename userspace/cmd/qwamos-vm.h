@@ -12,6 +12,8 @@ extern const char vm_start_usage[];
 int vm_start(int argc, char **argv);
 /** vm_stop() - qwamos-vm stop */
 int vm_stop(int argc, char **argv);
+/** vm_console() - qwamos-vm console */
+int vm_console(int argc, char **argv);
 /** vm_list() - qwamos-vm list */
 int vm_list(int argc, char **argv);
 

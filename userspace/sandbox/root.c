@@ -251,15 +251,18 @@ static int fill(const struct qsandbox *s, struct qerr *e)
 			ret = show(etc[i], e);
 	if (!ret && s->host_net)
 		ret = show_resolver(e);
-	for (i = 0; i < s->n_files && !ret; i++)
-		ret = show_file(s, s->files[i], e);
 	if (!ret)
 		ret = make_nodes(s, e);
 	if (!ret)
 		ret = make_links(s, e);
 	if (!ret)
 		ret = make_proc(e);
-	return ret ? ret : make_tmp(s, e);
+	if (!ret)
+		ret = make_tmp(s, e);
+	/* Last, for they may be anywhere, in /tmp as well. */
+	for (i = 0; i < s->n_files && !ret; i++)
+		ret = show_file(s, s->files[i], e);
+	return ret;
 }
 
 int qsandbox_root(const struct qsandbox *s, struct qerr *e)

@@ -10,7 +10,8 @@ ROOMS := audit detect config qemu vfio sandbox vm
 # Sources that the module has, too: the programs' alone, for the library tells what the kernel says.
 CORES := $(wildcard kmod/policy.c kmod/rate.c kmod/quota.c)
 HELPERS := $(patsubst userspace/helper/%.c,%,$(wildcard userspace/helper/qwamos-*.c))
-PACKAGES := libkmod libpci yaml-0.1 json-c nettle libnl-genl-3.0 libseccomp libcap-ng libbpf
+PACKAGES := libkmod libpci yaml-0.1 json-c nettle libnl-genl-3.0 libnl-route-3.0 libseccomp libcap-ng \
+	libbpf
 # Of these only the headers: probes open the libraries when they run.
 HEADERS := vulkan egl glesv2
 VERSION := $(shell cat VERSION)

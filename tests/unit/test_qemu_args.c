@@ -291,6 +291,49 @@ static void extra_told(void **state)
 	qdiags_free(&d);
 }
 
+/* What was opened for it is passed on; QEMU opens nothing by itself. */
+static void bridges(void **state)
+{
+	struct qemu_host h = {
+		.qmp_fd = -1, .vhost_net = true, .tap = "qw-a", .tap_fd = 7, .vhost_fd = 8
+	};
+	struct qconfig c = small();
+	char *text;
+
+	c.net = QNET_BRIDGE;
+	c.bridge = (char *)"br0";
+	text = line_on(&c, &h);
+	assert_has(text, "-netdev tap,id=net0,fd=7,vhost=on,vhostfd=8 -device virtio-net-pci,");
+	assert_lacks(text, "qw-a");
+	free(text);
+	c.net = QNET_ISOLATED;
+	c.net_device = (char *)"e1000";
+	text = line_on(&c, &h);
+	assert_has(text, "-netdev tap,id=net0,fd=7,vhost=off -device e1000,");
+	free(text);
+	c.net_device = (char *)"none";
+	text = line_on(&c, &h);
+	assert_null(qconfig_bridge(&c));
+	assert_lacks(text, "-netdev");
+	free(text);
+	/* Where none is made, its name stands for it. */
+	h.tap_fd = h.vhost_fd = 0;
+	c.net_device = NULL;
+	text = line_on(&c, &h);
+	assert_has(text, "tap,id=net0,ifname=qw-a,script=no,downscript=no,vhost=on ");
+	free(text);
+	c.net = QNET_NAT;
+	text = line_on(&c, &h);
+	assert_null(qconfig_bridge(&c));
+	assert_has(text, "-netdev user,id=net0 ");
+	free(text);
+	c.net = QNET_ISOLATED;
+	c.bridge = NULL;
+	text = line_on(&c, &h);
+	assert_has(text, "-netdev hubport,id=net0,hubid=0 ");
+	free(text);
+}
+
 /* In order, without what changes nothing. */
 static void extra_in_line(void **state)
 {
@@ -315,6 +358,7 @@ int main(void)
 		cmocka_unit_test(machines),	 cmocka_unit_test(commas),
 		cmocka_unit_test(extra_refused), cmocka_unit_test(extra_passed),
 		cmocka_unit_test(extra_told),	 cmocka_unit_test(extra_in_line),
+		cmocka_unit_test(bridges),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -238,6 +238,13 @@ struct qmark qconfig_where(const struct qconfig *c, const char *key)
 	return k && c->where ? c->where[k - qkeys] : (struct qmark){ 0 };
 }
 
+const char *qconfig_bridge(const struct qconfig *c)
+{
+	if (c->net_device && !strcmp(c->net_device, "none"))
+		return NULL;
+	return c->net == QNET_BRIDGE || c->net == QNET_ISOLATED ? c->bridge : NULL;
+}
+
 const char *qconfig_access_name(int access)
 {
 	static const char *const names[] = { "virtio", "passthrough", "software", "none" };

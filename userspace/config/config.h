@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A VM's config.yaml. qconfig_load() reads the file, in both of the schemas in use, and says of
- * each key that it does not carry out so; qconfig_startable() tells what a start can't do yet. What
- * is asked of the GPU is held against the table of trust levels.
+ * each key that it does not carry out so; qconfig_startable() tells what a start lacks. What is
+ * asked of the GPU is held against the table of trust levels.
  */
 #ifndef QWAMOS_CONFIG_CONFIG_H
 #define QWAMOS_CONFIG_CONFIG_H
@@ -217,6 +217,9 @@ int qconfig_startable(const struct qconfig *c, struct qdiags *d);
  * Return: its place; line 0: it is not in the file, so that @c has a default
  */
 struct qmark qconfig_where(const struct qconfig *c, const char *key);
+
+/** qconfig_bridge() - the bridge that the VM is put on; NULL: none */
+const char *qconfig_bridge(const struct qconfig *c);
 
 /** qconfig_access_name() - "virtio", "passthrough", "software" or "none" */
 const char *qconfig_access_name(int access);

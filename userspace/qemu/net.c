@@ -26,7 +26,6 @@ void qemu_plan_net(const struct qconfig *c, const struct qemu_caps *caps, const 
 {
 	const char *model = c->net_device ? c->net_device : "virtio-net-pci";
 	struct qmark at = qconfig_where(c, "network.device");
-	bool tap = c->net == QNET_BRIDGE || (c->net == QNET_ISOLATED && c->bridge);
 
 	p->nic = NULL;
 	if (!strcmp(model, "none")) {
@@ -61,7 +60,7 @@ void qemu_plan_net(const struct qconfig *c, const struct qemu_caps *caps, const 
 		qdiag_add(d, QDIAG_NOTE, c->at.net, "network.mode",
 			  "no network.bridge: the network device leads nowhere");
 	p->nic = model;
-	p->vhost = tap && h->vhost_net && !strcmp(model, "virtio-net-pci");
+	p->vhost = qconfig_bridge(c) && h->vhost_net && !strcmp(model, "virtio-net-pci");
 }
 
 static char *nat(const struct qconfig *c)
@@ -109,7 +108,7 @@ void qemu_args_net(const struct qconfig *c, const struct qemu_host *h, const str
 		return;
 	if (c->net == QNET_NAT)
 		qemu_add_opt(a, "-netdev", nat(c));
-	else if (c->bridge)
+	else if (qconfig_bridge(c))
 		qemu_add_opt(a, "-netdev", tap(h, p->vhost));
 	else
 		/* A hub with no other port: a link, and nobody at its other end. */

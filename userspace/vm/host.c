@@ -46,6 +46,16 @@ static const char *no_kvm(const struct qconfig *c)
 	return why;
 }
 
+/* Opened, for a node may stand there without its module. */
+static bool has_vhost_net(void)
+{
+	int fd = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 static bool has_vulkan(void)
 {
 	glob_t found;
@@ -127,7 +137,7 @@ int qvm_host_gather(const struct qconfig *c, struct qvm_host *host, struct qerr 
 	h->no_kvm = c->accel == QACCEL_TCG ? "the config says tcg" : no_kvm(c);
 	h->no_render = NO_GATE;
 	h->no_vulkan = has_vulkan() ? NULL : "no Vulkan driver is installed";
-	h->vhost_net = !access("/dev/vhost-net", R_OK | W_OK);
+	h->vhost_net = qconfig_bridge(c) && has_vhost_net();
 	h->iommufd = !access("/dev/iommu", R_OK | W_OK) && !access("/dev/vfio/devices", X_OK);
 	for (i = 0; i < sizeof(firmwares) / sizeof(firmwares[0]) && !h->firmware; i++)
 		if (!access(firmwares[i], R_OK))

@@ -17,6 +17,7 @@
 #include "vm/background.h"
 #include "vm/console.h"
 #include "vm/log.h"
+#include "vm/tap.h"
 #include "vm/vm.h"
 
 /*
@@ -37,6 +38,7 @@ struct run {
 	struct start *s;
 	struct qerr refused; /* why the kernel has not given it its GPU */
 	struct qmp *qmp;
+	struct qvm_tap tap;
 	struct qvm vm;
 	struct qlog log;
 	struct qconsole console;
@@ -212,7 +214,7 @@ static size_t keep(struct run *r, int qmp, int serial, int *list)
 		if (h->disk_fd[i] >= 0)
 			list[n++] = h->disk_fd[i];
 	}
-	return n;
+	return n + qvm_tap_fds(&r->tap, list + n);
 }
 
 static int open_console(struct run *r, int *guest_fd, struct qerr *err)
@@ -243,6 +245,8 @@ static int spawn(struct run *r, struct qerr *err)
 		ret = qmp_pair(&r->qmp, &qmp, err);
 	if (!ret)
 		ret = open_console(r, &serial, err);
+	if (!ret)
+		ret = qvm_tap_give(&r->tap, &s->config, s->plan.vhost, &s->host.h, err);
 	if (!ret) {
 		p.n_keep = keep(r, qmp, serial, list);
 		p.keep = list;
@@ -255,6 +259,8 @@ static int spawn(struct run *r, struct qerr *err)
 		close(qmp);
 	if (serial >= 0)
 		close(serial);
+	/* QEMU has its own: what it was given goes with it. */
+	qvm_tap_close(&r->tap);
 	return ret;
 }
 
@@ -392,12 +398,15 @@ static int live(struct run *r)
 	} else if (!ret) {
 		sayf(r, "VM %s is over", name);
 	}
+	ret = qvm_tap_remove(&r->tap, &end_err);
+	if (ret)
+		say(r, ret < 0 ? end_err.msg : "the VM had its tap device outlive it; removed");
 	return status;
 }
 
 int start_run(struct start *s)
 {
-	struct run r = { .s = s, .out = { -1, -1 }, .ready = -1 };
+	struct run r = { .s = s, .out = { -1, -1 }, .ready = -1, .tap = QVM_TAP_NONE };
 	int ret, status = EXIT_FAILED;
 	struct qerr err = { 0 };
 

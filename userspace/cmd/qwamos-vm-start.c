@@ -15,6 +15,7 @@
 #include "util/json.h"
 #include "util/mem.h"
 #include "vfio/vfio.h"
+#include "vm/tap.h"
 #include "vm/vm.h"
 
 const char vm_start_usage[] =
@@ -58,7 +59,8 @@ static int load(struct start *s, const char *file)
 	bad = qconfig_load(file, &s->config, &s->diags);
 	if (!bad)
 		bad = qconfig_startable(&s->config, &s->diags) |
-		      qemu_extra_check(&s->config, &s->diags);
+		      qemu_extra_check(&s->config, &s->diags) |
+		      qvm_tap_check(&s->config, &s->diags);
 	tell(s, 0);
 	if (bad)
 		return cmd_fail("%s can't be started", s->config.name ? s->config.name : file);
@@ -135,6 +137,9 @@ static void plan_print(const struct start *s, const struct qemu_args *a, struct 
 		printf(" %s", s->host.h.devices[i]);
 	if (!start_passthrough(s))
 		printf(" %s", s->plan.gpu.model ? s->plan.gpu.model : "no GPU");
+	if (qconfig_bridge(&s->config))
+		printf("\nto make:\n  the tap device %s, on the bridge %s", s->host.tap,
+		       qconfig_bridge(&s->config));
 	puts(qjson_len(steps) ? "\nto bind:" : "\nnothing to bind");
 	for (i = 0; i < qjson_len(steps); i++)
 		printf("  %s\n", qjson_get_str(qjson_at(steps, i), "text"));
@@ -154,8 +159,9 @@ static int dry_run(struct start *s)
 	/* Some numbers, for these are opened only when it is started. */
 	h->qmp_fd = 3;
 	h->serial_fd = 4;
-	if (s->config.disk)
-		h->disk_fd[1] = 5;
+	h->disk_fd[1] = s->config.disk ? 5 : 0;
+	h->tap_fd = 6;
+	h->vhost_fd = 7;
 	qemu_args_build(&s->config, h, &s->plan, &a);
 	memset(&r, 0, sizeof(r));
 	if (start_passthrough(s))

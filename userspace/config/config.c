@@ -274,10 +274,6 @@ int qconfig_startable(const struct qconfig *c, struct qdiags *d)
 {
 	size_t before = qdiags_count(d, QDIAG_ERROR);
 
-	if (c->net == QNET_BRIDGE || (c->net == QNET_ISOLATED && c->bridge))
-		qdiag_add(d, QDIAG_ERROR, c->at.net, "network.mode",
-			  "VMs on a bridge can't be started yet: only nat, isolated without a "
-			  "bridge, airgapped");
 	qconfig_missing(c, QDIAG_ERROR, d);
 	return qdiags_count(d, QDIAG_ERROR) > before ? -EINVAL : 0;
 }

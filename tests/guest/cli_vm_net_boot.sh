@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# A guest on a bridge, started by qwamos-vm, and the host ping each other. Emulated twice over, so
+# its kernel takes a minute or two.
+
+set -u
+# shellcheck source=tests/lib/tap.sh
+. "$(dirname "$0")/../lib/tap.sh"
+
+mac=52:54:00:ab:cd:ef
+
+echo "TAP version 13"
+modprobe -a bridge tun vhost_net || exit
+ip link add br0 type bridge
+ip addr add 192.0.2.1/24 dev br0
+ip link set br0 up
+"$(dirname "$0")/../lib/nested_initrd.py" "$dir/initrd" virtio_pci virtio_net <<END || exit
+ifconfig eth0 192.0.2.2 up
+echo "@net \$(cat /sys/class/net/eth0/address)"
+ping -c 3 192.0.2.1
+echo "@pinged \$?"
+# Until the host has pinged it as well.
+read -r line
+poweroff -f
+END
+cat >"$dir/vm.yaml" <<END
+vm: {name: v}
+machine: {type: q35, accel: tcg}
+hardware: {cpu: {model: qemu64}, memory: {size: 256}}
+boot: {kernel: $LAB_KERNEL_IMAGE, initrd: $dir/initrd, cmdline: "console=ttyS0 panic=-1 no_timer_check quiet"}
+network: {mode: bridge, bridge: br0, mac: "$mac"}
+END
+mkfifo "$dir/keys"
+begin=$SECONDS
+qwamos-vm start "$dir/vm.yaml" <"$dir/keys" >"$dir/serial" 2>"$dir/err" &
+vm=$!
+exec 8>"$dir/keys"
+while kill -0 $vm 2>/dev/null && ! grep -q "^@pinged" "$dir/serial" && [ $((SECONDS - begin)) -lt 280 ]; do
+	sleep 1
+done
+echo "# it has taken $((SECONDS - begin)) s"
+tr -d '\r' <"$dir/serial" >"$dir/out"
+check "the guest's kernel has the network device" grep -qx "@net $mac" "$dir/out"
+check "the guest's pings are answered" grep -qx "@pinged 0" "$dir/out"
+check "by the host, which knows it by its address" sh -c "ip neigh show dev br0 | grep -q '^192.0.2.2 .*$mac'"
+check "the bridge has learnt where it is" sh -c "bridge fdb show br br0 | grep -q '^$mac dev qw-v'"
+check "and the host's pings are answered" busybox ping -c 3 192.0.2.2
+echo >&8
+exec 8>&-
+wait $vm
+check "the guest powers off: its supervisor ends well" test $? = 0
+check "the tap device is gone" test ! -e /sys/class/net/qw-v
+echo "1..$n"

@@ -173,9 +173,8 @@ check "stop: the device is gone" nothing_left
 check "the bridge is not" test -e $net/br0
 
 # However it ends.
-check "start again, isolated with a bridge" eval "config '{mode: isolated, bridge: br0, device: e1000}'; vm_up"
+check "start again, isolated with a bridge" eval "config '{mode: isolated, bridge: br0}'; vm_up"
 check "is on that bridge" test "$(master qw-v)" = br0
-check "e1000 has no vhost" sh -c "echo '$(netdev)' | grep -Eqx 'tap,id=net0,fd=[0-9]+,vhost=off'"
 run qwamos-vm start "$dir/vm.yaml"
 says 1 "VM v is running already" "a second start is refused as such"
 check "and leaves the device alone" test "$(master qw-v)" = br0
@@ -193,7 +192,9 @@ check "a VMM has its device outlive it" frame persist
 down
 check "it is removed all the same" nothing_left
 check "and that is told" grep -q "the VM had its tap device outlive it; removed" "$dir/vm.log"
+config '{mode: bridge, bridge: br0, device: e1000}'
 check "start again, to lose its bridge" vm_up
+check "e1000 has no vhost" sh -c "echo '$(netdev)' | grep -Eqx 'tap,id=net0,fd=[0-9]+,vhost=off'"
 ip link delete br0
 check "the device stays" test -e $net/qw-v
 check "on no bridge" test ! -e $net/qw-v/master

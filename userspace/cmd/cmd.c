@@ -156,36 +156,34 @@ bool cmd_number(const char *text, uint64_t min, uint64_t max, uint64_t *value)
 	return true;
 }
 
+const char *cmd_take(const struct cmd_opt *o, const char *arg, void *to, char accepted[64])
+{
+	char *field = (char *)to + o->at;
+
+	if (o->kind == CMD_TAKE)
+		return o->take(field, arg);
+	if (o->kind == CMD_TEXT)
+		*(const char **)field = arg;
+	if (o->kind != CMD_NUMBER || cmd_number(arg, o->min, o->max, (uint64_t *)field))
+		return NULL;
+	snprintf(accepted, 64, "a number from %" PRIu64 " to %" PRIu64, o->min, o->max);
+	return accepted;
+}
+
 /* Return: 0 or the status of wrong use. */
 static int take(const struct cmd_line *l, const struct cmd_opt *o, void *to)
 {
-	char *field = (char *)to + o->at;
-	const char *accepted;
+	char *field = (char *)to + o->at, room[64];
+	const char *accepted = NULL;
 
-	switch (o->kind) {
-	case CMD_FLAG:
+	if (o->kind == CMD_FLAG)
 		*(bool *)field = true;
-		break;
-	case CMD_BIT:
+	else if (o->kind == CMD_BIT)
 		*(unsigned int *)field |= o->bit;
-		break;
-	case CMD_TEXT:
-		*(const char **)field = optarg;
-		break;
-	case CMD_NUMBER:
-		if (!cmd_number(optarg, o->min, o->max, (uint64_t *)field))
-			return cmd_wrong(l,
-					 "--%s: '%s' found, a number from %" PRIu64 " to %" PRIu64
-					 " accepted",
-					 o->name, optarg, o->min, o->max);
-		break;
-	case CMD_TAKE:
-		accepted = o->take(field, optarg);
-		if (accepted)
-			return cmd_wrong(l, "--%s: '%s' found, %s accepted", o->name, optarg,
-					 accepted);
-	}
-	return 0;
+	else
+		accepted = cmd_take(o, optarg, to, room);
+	return accepted ? cmd_wrong(l, "--%s: '%s' found, %s accepted", o->name, optarg, accepted)
+			: 0;
 }
 
 static int unknown(const struct cmd_line *l, const char *arg)

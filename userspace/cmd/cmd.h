@@ -138,6 +138,17 @@ struct cmd_line {
 int cmd_parse(const struct cmd_line *l, int argc, char **argv, void *to);
 
 /**
+ * cmd_take() - take the argument of an option
+ * @o: the option: of CMD_TEXT, CMD_NUMBER or CMD_TAKE
+ * @arg: its argument
+ * @to: struct of options
+ * @accepted: room for what it returns
+ *
+ * Return: NULL, or what would have been accepted
+ */
+const char *cmd_take(const struct cmd_opt *o, const char *arg, void *to, char accepted[64]);
+
+/**
  * cmd_number() - read a decimal number
  * @text: digits only
  * @min: least that is accepted

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cmd/audit_text.h"
+#include "cmd/gpu_open.h"
 #include "cmd/qwamos-gpu.h"
 #include "lib/libqwamos-gpu.h"
 #include "util/file.h"

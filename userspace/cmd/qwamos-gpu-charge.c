@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cmd/gpu_open.h"
 #include "cmd/qwamos-gpu.h"
 #include "lib/libqwamos-gpu.h"
 #include "util/json.h"
@@ -95,7 +96,7 @@ static int take(const struct charge *c, int fd, uint64_t mib, bool quiet)
 	__u64 used, limit;
 	int ret;
 
-	if (gpu_device_id(c->device, &device))
+	if (gpu_device_id("--device", c->device, &device))
 		return EXIT_FAILED;
 	ret = qgpu_charge(fd, QWAMOS_GPU_RESOURCE_VRAM, device, mib << MIB, &used, &limit, &reason);
 	if (reason == QWAMOS_GPU_REASON_QUOTA)

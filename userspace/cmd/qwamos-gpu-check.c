@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/gpu_open.h"
 #include "cmd/qwamos-gpu.h"
 #include "lib/libqwamos-gpu.h"
 #include "util/json.h"
@@ -107,7 +108,7 @@ static int ask(const struct check *c, char **names, size_t n)
 	int fd, ret;
 	size_t i;
 
-	if (gpu_device_id(c->device, &device))
+	if (gpu_device_id("--device", c->device, &device))
 		return EXIT_NOT_ASKED;
 	fd = gpu_open_vm_or_own(c->vm, QWAMOS_GPU_RIGHT_MANAGE);
 	if (fd < 0)

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cmd/gpu_open.h"
 #include "cmd/qwamos-gpu.h"
+#include "cmd/vm_doc.h"
 #include "lib/libqwamos-gpu.h"
 #include "util/json.h"
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/gpu_open.h"
 #include "cmd/qwamos-gpu.h"
 #include "lib/libqwamos-gpu.h"
 #include "util/json.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/qwamos-gpu-limits.h"
+#include "cmd/gpu_limits.h"
 #include "cmd/qwamos-gpu.h"
 #include "detect/pci.h"
 #include "lib/libqwamos-gpu.h"

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* qwamos-gpu vm set: changes what a VM may have, while it runs */
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "cmd/qwamos-gpu-limits.h"
+#include "cmd/gpu_limits.h"
+#include "cmd/gpu_open.h"
 #include "cmd/qwamos-gpu.h"
 #include "lib/libqwamos-gpu.h"
 
 struct set {
 	struct gpu_limits limits;
-	unsigned int widen;
 	const char *device;
 	uint64_t mode;
 	uint64_t asked;
@@ -42,8 +40,8 @@ static const char *take_reason(void *field, const char *arg)
 /* clang-format off: a table */
 static const struct cmd_opt opts[] = {
 	GPU_LIMIT_OPTS(struct set, limits),
-	{ "vulkan", .kind = CMD_BIT, .at = AT(widen), .bit = QWAMOS_GPU_NARROW_NO_VULKAN },
-	{ "compute", .kind = CMD_BIT, .at = AT(widen), .bit = QWAMOS_GPU_NARROW_NO_COMPUTE },
+	{ "vulkan", .kind = CMD_BIT, .at = AT(limits.widen), .bit = QWAMOS_GPU_NARROW_NO_VULKAN },
+	{ "compute", .kind = CMD_BIT, .at = AT(limits.widen), .bit = QWAMOS_GPU_NARROW_NO_COMPUTE },
 	{ "device", .kind = CMD_TEXT, .at = AT(device) },
 	{ "mode", .kind = CMD_TAKE, .at = AT(mode), .take = take_mode },
 	{ "asked", .kind = CMD_TAKE, .at = AT(asked), .take = take_mode },
@@ -69,34 +67,15 @@ static const struct cmd_line line = {
 	.max = 1,
 };
 
-/* Narrowing is set as a whole: what was not spoken of stays as it is. */
-static int narrow(int fd, const struct set *s, struct qwamos_gpu_set_policy *req)
-{
-	struct qwamos_gpu_vm vm;
-	uint32_t reason = 0;
-	int ret;
-
-	if (!s->limits.narrow && !s->widen)
-		return 0;
-	ret = qgpu_vm_info(fd, &vm, &reason);
-	if (ret)
-		return gpu_refused(ret, reason, "VM_INFO");
-	req->mask |= QWAMOS_GPU_POLICY_NARROW;
-	req->narrow = (vm.narrow & ~s->widen) | s->limits.narrow;
-	return 0;
-}
-
 /* Return: 0 or an exit status. */
 static int request(const struct set *s, struct qwamos_gpu_set_policy *req)
 {
+	unsigned int both = s->limits.narrow & s->limits.widen;
+	const char *word = both & QWAMOS_GPU_NARROW_NO_VULKAN ? "vulkan" : "compute";
+
 	gpu_limits_request(&s->limits, req);
-	if (s->limits.narrow & s->widen)
-		return cmd_wrong(
-			&line, "--no-%s and --%s: one of them is accepted",
-			s->limits.narrow & s->widen & QWAMOS_GPU_NARROW_NO_VULKAN ? "vulkan"
-										  : "compute",
-			s->limits.narrow & s->widen & QWAMOS_GPU_NARROW_NO_VULKAN ? "vulkan"
-										  : "compute");
+	if (both)
+		return cmd_wrong(&line, "--no-%s and --%s: one of them is accepted", word, word);
 	if (s->device && !(req->mask & QWAMOS_GPU_POLICY_GUARANTEE))
 		return cmd_wrong(&line, "--device is for --guarantee");
 	if ((s->asked || s->why) && !s->mode)
@@ -107,30 +86,17 @@ static int request(const struct set *s, struct qwamos_gpu_set_policy *req)
 		req->mode_asked = s->asked ? s->asked : s->mode;
 		req->mode_reason = s->why;
 	}
-	if (!req->mask && !s->widen)
+	if (!req->mask && !s->limits.widen)
 		return cmd_wrong(&line,
 				 "nothing to set; accepted: --level --vram --cap --guarantee "
 				 "--priority --no-vulkan --vulkan --no-compute --compute --mode");
 	return 0;
 }
 
-/* What was set below what is in use holds all the same, and may surprise. */
-static void tell_above(int fd, const char *name)
-{
-	struct qwamos_gpu_vm vm;
-
-	if (!qgpu_vm_info(fd, &vm, NULL) && vm.vram_used + vm.vram_gate > vm.vram_limit)
-		fprintf(stderr,
-			"qwamos-gpu: VM %s uses %llu MiB of VRAM, the limit is %llu MiB: it keeps "
-			"them, and gets no more\n",
-			name, (vm.vram_used + vm.vram_gate) >> 20, vm.vram_limit >> 20);
-}
-
 int gpu_vm_set(int argc, char **argv)
 {
 	struct qwamos_gpu_set_policy req = { 0 };
 	struct set s = { .limits = GPU_LIMITS_UNSET };
-	struct qerr err = { 0 };
 	int at, ctl, fd, ret;
 	uint64_t device;
 
@@ -139,7 +105,7 @@ int gpu_vm_set(int argc, char **argv)
 		return -at;
 	ret = request(&s, &req);
 	if (!ret)
-		ret = gpu_device_id(s.device, &device);
+		ret = gpu_device_id("--device", s.device, &device);
 	if (ret)
 		return ret;
 	req.device_id = device;
@@ -150,11 +116,7 @@ int gpu_vm_set(int argc, char **argv)
 	close(ctl);
 	if (fd < 0)
 		return EXIT_FAILED;
-	ret = narrow(fd, &s, &req);
-	if (!ret && qvm_set_policy(fd, argv[at], &req, &gpu_limit_words, &err))
-		ret = cmd_fail("%s", err.msg);
-	else if (!ret)
-		tell_above(fd, argv[at]);
+	ret = gpu_limits_set(fd, argv[at], &s.limits, &req, &gpu_limit_words);
 	close(fd);
 	return ret;
 }

@@ -10,8 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cmd/gpu_open.h"
 #include "cmd/qwamos-gpu-screen.h"
 #include "cmd/qwamos-gpu.h"
+#include "cmd/vm_doc.h"
 #include "lib/libqwamos-gpu.h"
 #include "util/json.h"
 #include "util/mem.h"

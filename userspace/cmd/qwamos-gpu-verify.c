@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "audit/verify.h"
+#include "cmd/gpu_open.h"
 #include "cmd/qwamos-gpu-audit.h"
 #include "cmd/qwamos-gpu.h"
 #include "lib/libqwamos-gpu.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which VM, which device: what people type, as fds and ids. */
+#include "cmd/gpu_open.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -7,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/qwamos-gpu.h"
+#include "cmd/cmd.h"
 #include "detect/pci.h"
 #include "lib/libqwamos-gpu.h"
 #include "vm/vm.h"
@@ -99,7 +100,7 @@ int gpu_open_vm_or_own(const char *name, uint32_t right)
 	return fd;
 }
 
-int gpu_device_id(const char *address, uint64_t *id)
+int gpu_device_id(const char *word, const char *address, uint64_t *id)
 {
 	struct qwamos_gpu_device *devs;
 	char full[QPCI_ADDR_LEN];
@@ -112,8 +113,8 @@ int gpu_device_id(const char *address, uint64_t *id)
 		return 0;
 	if (!qpci_parse_addr(address, full))
 		return cmd_fail(
-			"--device: '%s' found, an address such as 0000:01:00.0 or 01:00.0 is accepted",
-			address);
+			"%s: '%s' found, an address such as 0000:01:00.0 or 01:00.0 is accepted",
+			word, address);
 	ctl = gpu_open();
 	if (ctl < 0)
 		return EXIT_FAILED;
@@ -126,7 +127,6 @@ int gpu_device_id(const char *address, uint64_t *id)
 			*id = devs[i].device_id;
 	free(devs);
 	return *id ? 0
-		   : cmd_fail("--device: there is no GPU %s: qwamos-vfio list shows those that "
-			      "there are",
-			      full);
+		   : cmd_fail("%s: there is no GPU %s: qwamos-vfio list shows those that there are",
+			      word, full);
 }

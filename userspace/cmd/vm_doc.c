@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "cmd/vm_doc.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/libqwamos-gpu.h"
+#include "util/json.h"
+
+#define MIB (1LL << 20)
+
+static struct json_object *limit(struct json_object *doc, const char *key, uint32_t by)
+{
+	struct json_object *o = qjson_add(doc, key, qjson_obj());
+
+	qjson_add_str(o, "enforced_by", qgpu_enforcer_name(by));
+	return o;
+}
+
+static void add_limits(struct json_object *doc, const struct qwamos_gpu_vm *vm)
+{
+	struct json_object *o;
+
+	o = limit(doc, "vram", vm->vram_by);
+	qjson_add_int(o, "used_bytes", vm->vram_used + vm->vram_gate);
+	qjson_add_int(o, "gate_bytes", vm->vram_gate);
+	qjson_add_int(o, "high_bytes", vm->vram_high);
+	qjson_add_int(o, "limit_bytes", vm->vram_limit);
+	o = limit(doc, "compute", vm->compute_by);
+	qjson_add_int(o, "cap_percent", vm->compute_cap);
+	qjson_add_int(o, "guarantee_percent", vm->compute_guarantee);
+	o = limit(doc, "vulkan_queues", vm->queues_by);
+	qjson_add_int(o, "used", vm->queues_used);
+	qjson_add_int(o, "high", vm->queues_high);
+	qjson_add_int(o, "limit", vm->queues_limit);
+	limit(doc, "rate", vm->rate_by);
+}
+
+struct json_object *gpu_vm_json(const struct qwamos_gpu_vm *vm)
+{
+	struct json_object *doc = qjson_obj(), *o;
+	size_t i;
+
+	qjson_add_int(doc, "id", vm->vm_id);
+	qjson_add_str(doc, "name", vm->name);
+	qjson_add_str(doc, "level",
+		      vm->level == QWAMOS_GPU_LEVEL_NONE ? NULL : qgpu_level_name(vm->level));
+	qjson_add_str(doc, "state", qgpu_vm_state_name(vm->state));
+	qjson_add_str(doc, "end_reason", vm->end_reason ? qgpu_reason_name(vm->end_reason) : NULL);
+	qjson_add_int(doc, "devices", vm->devices);
+	qjson_add_int(doc, "devices_open", vm->devices_open);
+	qjson_add_int(doc, "denied", vm->denied);
+	qjson_add(doc, "pid", vm->joined_pid ? json_object_new_int(vm->joined_pid) : NULL);
+	qjson_add_bool(doc, "revoking", vm->flags & QWAMOS_GPU_VM_F_REVOKING);
+	qjson_add_bool(doc, "cgroup", vm->flags & QWAMOS_GPU_VM_F_CGROUP);
+	qjson_add_int(doc, "priority", vm->priority);
+	qjson_add_bool(doc, "no_vulkan", vm->narrow & QWAMOS_GPU_NARROW_NO_VULKAN);
+	qjson_add_bool(doc, "no_compute", vm->narrow & QWAMOS_GPU_NARROW_NO_COMPUTE);
+	add_limits(doc, vm);
+	o = qjson_add(doc, "mode", qjson_obj());
+	qjson_add_str(o, "asked", vm->mode_asked ? qgpu_mode_name(vm->mode_asked) : NULL);
+	qjson_add_str(o, "got", vm->mode_got ? qgpu_mode_name(vm->mode_got) : NULL);
+	qjson_add_str(o, "reason", vm->mode_reason ? qgpu_reason_name(vm->mode_reason) : NULL);
+	qjson_add_int(doc, "checks", vm->checks);
+	qjson_add_int(doc, "checks_allowed", vm->refused[0]);
+	o = qjson_add(doc, "refused", qjson_obj());
+	for (i = 1; i < QWAMOS_GPU_VM_REASONS; i++)
+		if (vm->refused[i])
+			qjson_add_int(o,
+				      i + 1 < QWAMOS_GPU_VM_REASONS ? qgpu_reason_name(i) : "other",
+				      vm->refused[i]);
+	return doc;
+}
+
+/* The name of a device; NULL: not known here. */
+static const char *device_name(const struct qwamos_gpu_device *devs, size_t n, uint64_t id)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (devs[i].device_id == id)
+			return devs[i].bus_name;
+	return NULL;
+}
+
+static void add_gpus(struct json_object *doc, const struct qwamos_gpu_vm *vm)
+{
+	struct json_object *list = qjson_add(doc, "gpus", qjson_arr()), *o;
+	struct qwamos_gpu_device *devs = NULL;
+	size_t i, n = 0;
+	int ctl;
+
+	ctl = qgpu_open();
+	if (ctl >= 0) {
+		if (qgpu_list_devices(ctl, &devs, &n, NULL))
+			n = 0;
+		close(ctl);
+	}
+	for (i = 0; i < vm->gpus_count && i < QWAMOS_GPU_VM_GPUS; i++) {
+		const struct qwamos_gpu_vm_gpu *g = &vm->gpus[i];
+
+		o = qjson_push(list, qjson_obj());
+		qjson_add_int(o, "device_id", g->device_id);
+		qjson_add_str(o, "address", device_name(devs, n, g->device_id));
+		qjson_add_int(o, "vram_used_bytes", g->vram_used);
+		qjson_add_int(o, "vram_high_bytes", g->vram_high);
+		qjson_add_int(o, "vulkan_queues_used", g->queues_used);
+		qjson_add_int(o, "guarantee_percent", g->guarantee);
+	}
+	list = qjson_add(doc, "attached", qjson_arr());
+	for (i = 0; i < n; i++)
+		if (devs[i].owner_vm_id == vm->vm_id)
+			qjson_push_str(list, devs[i].bus_name);
+	free(devs);
+}
+
+void gpu_vm_details(struct json_object *doc, int fd, const struct qwamos_gpu_vm *vm)
+{
+	struct json_object *list = qjson_add(doc, "operations", qjson_arr());
+	struct qwamos_gpu_level_info row;
+	uint32_t op;
+
+	if (vm->level != QWAMOS_GPU_LEVEL_NONE && !qgpu_level_info(fd, vm->level, &row)) {
+		for (op = 1; op < 64; op++)
+			if (row.out_ops & (1ULL << op))
+				qjson_push_str(list, qgpu_op_name(op));
+		qjson_add_str(doc, "vulkan", qgpu_vulkan_name(row.out_vulkan));
+		qjson_add_int(qjson_get(doc, "rate"), "min_interval_ms",
+			      row.out_min_interval_ns / 1000000);
+	}
+	add_gpus(doc, vm);
+}
+
+static const char *str(const struct json_object *o, const char *key, const char *otherwise)
+{
+	const char *s = qjson_get_str(o, key);
+
+	return s ? s : otherwise;
+}
+
+static long long num(const struct json_object *o, const char *key)
+{
+	return qjson_get_int(o, key, 0);
+}
+
+static void print_mode(const struct json_object *doc)
+{
+	const struct json_object *m = qjson_get(doc, "mode");
+	const char *got = str(m, "got", "not told"), *asked = str(m, "asked", got), *p;
+	int reason;
+
+	printf("GPU:          ");
+	for (p = got; *p; p++)
+		putchar(qjson_get_str(m, "got") ? toupper((unsigned char)*p) : *p);
+	if (strcmp(asked, got)) {
+		printf("            (asked: %s", asked);
+		reason = qjson_get_str(m, "reason")
+				 ? qgpu_reason_from_name(qjson_get_str(m, "reason"))
+				 : -1;
+		if (reason > 0)
+			printf("; %s", qgpu_reason_text(reason));
+		putchar(')');
+	}
+	putchar('\n');
+}
+
+static void print_list(const char *head, const struct json_object *list)
+{
+	size_t i;
+
+	if (!qjson_len(list))
+		return;
+	printf("  %-11s", head);
+	for (i = 0; i < qjson_len(list); i++)
+		printf(" %s", json_object_get_string(qjson_at(list, i)));
+	putchar('\n');
+}
+
+void gpu_vm_print_gpu(const struct json_object *doc)
+{
+	const struct json_object *vram = qjson_get(doc, "vram"), *queues, *list, *o;
+	const char *level = str(doc, "level", "none");
+	size_t i;
+
+	print_mode(doc);
+	printf("  VRAM:       %lld of %lld MiB (most so far: %lld MiB; enforced by: %s)\n",
+	       num(vram, "used_bytes") / MIB, num(vram, "limit_bytes") / MIB,
+	       num(vram, "high_bytes") / MIB, str(vram, "enforced_by", "?"));
+	print_list("Device:", qjson_get(doc, "attached"));
+	list = qjson_get(doc, "gpus");
+	for (i = 0; i < qjson_len(list); i++) {
+		o = qjson_at(list, i);
+		printf("  On %s: %lld MiB of VRAM, %lld queues, %lld %% guaranteed\n",
+		       str(o, "address", "another GPU"), num(o, "vram_used_bytes") / MIB,
+		       num(o, "vulkan_queues_used"), num(o, "guarantee_percent"));
+	}
+	queues = qjson_get(doc, "vulkan_queues");
+	printf("  Vulkan:     %s%s, %lld of %lld queues (enforced by: %s)\n",
+	       str(doc, "vulkan", "none"),
+	       qjson_get_bool(doc, "no_vulkan", false) ? ", switched off" : "", num(queues, "used"),
+	       num(queues, "limit"), str(queues, "enforced_by", "?"));
+	o = qjson_get(doc, "compute");
+	printf("  Level:      %s, %lld %% of GPU time, priority %lld, %lld denied\n", level,
+	       num(o, "cap_percent"), num(doc, "priority"), num(doc, "denied"));
+	printf("  GPU time:   at most %lld %%, guaranteed %lld %% (enforced by: %s)%s\n",
+	       num(o, "cap_percent"), num(o, "guarantee_percent"), str(o, "enforced_by", "?"),
+	       qjson_get_bool(doc, "no_compute", false) ? "; compute is switched off" : "");
+	o = qjson_get(doc, "rate");
+	printf("  Rate:       %lld ms between two operations of a kind (enforced by: %s)\n",
+	       num(o, "min_interval_ms"), str(o, "enforced_by", "?"));
+	print_list("Operations:", qjson_get(doc, "operations"));
+	printf("  Checked:    %lld, %lld allowed\n", num(doc, "checks"),
+	       num(doc, "checks_allowed"));
+	o = qjson_get(doc, "refused");
+	i = 0;
+	json_object_object_foreach((struct json_object *)o, name, count)
+		printf("%s%s %lld", i++ ? ", " : "  Denied:     ", name,
+		       (long long)json_object_get_int64(count));
+	if (i)
+		putchar('\n');
+}
+
+void gpu_vm_print(struct json_object *doc)
+{
+	printf("VM:           %s (id %lld), %s", str(doc, "name", "?"), num(doc, "id"),
+	       str(doc, "state", "?"));
+	if (qjson_get_str(doc, "end_reason"))
+		printf(", %s", qjson_get_str(doc, "end_reason"));
+	if (num(doc, "pid"))
+		printf(", process %lld", num(doc, "pid"));
+	printf("%s\n", qjson_get_bool(doc, "revoking", false) ? ", a device is asked back" : "");
+	gpu_vm_print_gpu(doc);
+}

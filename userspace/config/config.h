@@ -129,6 +129,7 @@ struct qconfig_nats {
  * @devices: gpu.device: full addresses; none: look for one
  * @fallback: gpu.fallback (true)
  * @extra_args: qemu_extra_args
+ * @autostart: autostart (false): nothing starts VMs by itself, it is only told
  * @at: places of what qconfig_startable() speaks of
  * @where: places of all values, by the number of their keys; see qconfig_where(); NULL: none
  */
@@ -171,6 +172,7 @@ struct qconfig {
 	struct qconfig_list devices;
 	int fallback;
 	struct qconfig_list extra_args;
+	int autostart;
 	struct {
 		struct qmark gpu;
 		struct qmark access;

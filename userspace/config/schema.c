@@ -77,6 +77,7 @@ const struct qkey qkeys[] = {
 	KEY("gpu.device", QKEY_ADDRS, devices),
 	KEY("gpu.fallback", QKEY_BOOL, fallback),
 	KEY("qemu_extra_args", QKEY_LIST, extra_args),
+	KEY("autostart", QKEY_BOOL, autostart),
 	{ .path = NULL }
 };
 
@@ -84,7 +85,6 @@ _Static_assert(sizeof(qkeys) / sizeof(qkeys[0]) <= QKEY_MAX, "room for their pla
 
 /* security.seccomp: QEMU is always started with its sandbox on. */
 static const char *const known[] = {
-	"autostart",
 	"priority",
 	"role",
 	"depends_on",

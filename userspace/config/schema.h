@@ -44,7 +44,7 @@ enum qkey_type {
 };
 
 /**
- * struct qkey - a key that we carry out
+ * struct qkey - a key whose value we read
  * @path: its path, with dots
  * @type: its value
  * @offset: where in struct qconfig
@@ -68,8 +68,8 @@ extern const struct qkey qkeys[];
 bool qkey_is_section(const char *path);
 
 /**
- * qkey_is_known() - a key of QWAMOS's that says nothing about what is started (autostart, role,
- * ...): no word about it
+ * qkey_is_known() - a key of QWAMOS's that says nothing about what is started (role, ...): no
+ * word about it
  */
 bool qkey_is_known(const char *path);
 

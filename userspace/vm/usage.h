@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the processes of a VM's cgroup use, and the most that they may. */
+#ifndef QWAMOS_VM_USAGE_H
+#define QWAMOS_VM_USAGE_H
+
+#include <stdint.h>
+
+/* A figure that nobody tells; a limit that there is not. */
+#define QVM_UNKNOWN  (-1)
+#define QVM_NO_LIMIT INT64_MAX
+
+/**
+ * struct qvm_usage - it; QVM_UNKNOWN where the controller is not switched on for the cgroup
+ * @memory: bytes
+ * @memory_max: most bytes, or QVM_NO_LIMIT
+ * @pids: processes and threads
+ * @pids_max: most of them, or QVM_NO_LIMIT
+ * @cpu_us: time of all CPUs so far, in us
+ * @cpu_max_percent: most time, in percent of one CPU, or QVM_NO_LIMIT
+ */
+struct qvm_usage {
+	int64_t memory;
+	int64_t memory_max;
+	int64_t pids;
+	int64_t pids_max;
+	int64_t cpu_us;
+	int64_t cpu_max_percent;
+};
+
+/** qvm_usage_read() - read it; @cgroup: path of the cgroup, which may be gone */
+void qvm_usage_read(const char *cgroup, struct qvm_usage *u);
+
+#endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cmd/cmd.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -277,6 +278,12 @@ int cmd_parse(const struct cmd_line *l, int argc, char **argv, void *to)
 	if (!ret)
 		ret = count_args(l, argc, argv);
 	return ret ? -ret : optind;
+}
+
+void cmd_put(const char *text)
+{
+	for (; text && *text; text++)
+		putchar(iscntrl((unsigned char)*text) ? '?' : *text);
 }
 
 int cmd_print(struct json_object *doc, bool json, void (*text)(struct json_object *doc))

@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cmd/detect_text.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/cmd.h"
 #include "util/json.h"
-
-/* What drivers and devices say of themselves can't leave its line. */
-static void put(const char *text)
-{
-	for (; text && *text; text++)
-		putchar(iscntrl((unsigned char)*text) ? '?' : *text);
-}
 
 static const char *str(const struct json_object *o, const char *key, const char *otherwise)
 {
@@ -26,7 +19,7 @@ static const char *str(const struct json_object *o, const char *key, const char 
 static void row(const char *name, const char *value)
 {
 	printf("  %-14s ", name);
-	put(value ? value : "unknown");
+	cmd_put(value ? value : "unknown");
 	putchar('\n');
 }
 
@@ -110,11 +103,11 @@ static void print_gpu(const struct json_object *gpu)
 	bool pci = !strcmp(str(gpu, "bus", ""), "pci");
 	char text[256];
 
-	put(str(gpu, "name", "?"));
+	cmd_put(str(gpu, "name", "?"));
 	printf("  ");
-	put(str(gpu, "vendor_name", "unknown vendor"));
+	cmd_put(str(gpu, "vendor_name", "unknown vendor"));
 	putchar(' ');
-	put(str(gpu, "device_name", str(gpu, "compatible", str(gpu, "device_id", ""))));
+	cmd_put(str(gpu, "device_name", str(gpu, "compatible", str(gpu, "device_id", ""))));
 	printf("%s%s\n",
 	       qjson_get_bool(gpu, "console", false)	? " (console)"
 	       : qjson_get_bool(gpu, "boot_vga", false) ? " (boot VGA)"
@@ -168,16 +161,16 @@ static void state(const char *name, const struct json_object *o, const char *ver
 	if (!o || !s)
 		printf("unknown");
 	else if (!strcmp(s, "version"))
-		put(version ? version : "yes");
+		cmd_put(version ? version : "yes");
 	else if (!strcmp(s, "no_device"))
 		printf("no device");
 	else if (!strcmp(s, "not_loadable"))
 		printf("library present, but not loadable");
 	else
-		put(s);
+		cmd_put(s);
 	if (why) {
 		printf(": ");
-		put(why);
+		cmd_put(why);
 	}
 	putchar('\n');
 }
@@ -191,9 +184,9 @@ static void print_vulkan(const struct json_object *vk)
 	for (i = 0; i < qjson_len(list); i++) {
 		dev = qjson_at(list, i);
 		printf("  ");
-		put(str(dev, "name", "?"));
+		cmd_put(str(dev, "name", "?"));
 		printf(": %s, ", str(dev, "api_version", "?"));
-		put(str(dev, "driver_name", "driver unknown"));
+		cmd_put(str(dev, "driver_name", "driver unknown"));
 		printf(", %s\n", str(dev, "type", "?"));
 		print_queues(dev);
 	}
@@ -208,9 +201,9 @@ static void print_gles(const struct json_object *gles)
 	for (i = 0; i < qjson_len(list); i++) {
 		dev = qjson_at(list, i);
 		printf("  ");
-		put(str(dev, "renderer", "?"));
+		cmd_put(str(dev, "renderer", "?"));
 		printf(": ");
-		put(str(dev, "version", "?"));
+		cmd_put(str(dev, "version", "?"));
 		printf("%s\n", qjson_get_bool(dev, "software", false) ? ", software" : "");
 	}
 }
@@ -222,9 +215,9 @@ static void print_host(const struct json_object *doc)
 	const struct json_object *units = qjson_get(iommu, "units");
 
 	printf("Host: ");
-	put(str(host, "model", "model unknown"));
+	cmd_put(str(host, "model", "model unknown"));
 	printf(", kernel ");
-	put(str(host, "kernel", "unknown"));
+	cmd_put(str(host, "kernel", "unknown"));
 	printf("\nIOMMU: ");
 	if (qjson_get_bool(iommu, "active", false))
 		printf("%s\n", str(qjson_at(units, 0), "kind", "active, of an unknown kind"));
@@ -261,11 +254,11 @@ void detect_text(struct json_object *doc)
 	print_gles(qjson_get(doc, "gles"));
 	for (i = 0; i < qjson_len(notes); i++) {
 		printf("Note: ");
-		put(json_object_get_string(qjson_at(notes, i)));
+		cmd_put(json_object_get_string(qjson_at(notes, i)));
 		putchar('\n');
 	}
 	printf("Recommended: %s%s%s: ", str(best, "mode", "?"), qjson_get(best, "gpu") ? ", " : "",
 	       str(best, "gpu", ""));
-	put(str(best, "reason", ""));
+	cmd_put(str(best, "reason", ""));
 	putchar('\n');
 }

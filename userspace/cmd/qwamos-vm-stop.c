@@ -1,148 +1,151 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* qwamos-vm stop, list */
+/* qwamos-vm stop */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd/qwamos-vm.h"
-#include "util/json.h"
-#include "vm/record.h"
-#include "vm/vm.h"
+#include "lib/libqwamos-gpu.h"
+#include "vm/known.h"
 
-/* Signals the supervisor, and waits until it has put everything back. */
-static int stop(const char *name, int signo, int timeout_s)
+/* When a wait is told for the first time, and how often from then on, in ms. */
+#define TELL_FIRST_MS 1000
+#define TELL_EACH_MS  5000
+
+struct stop {
+	bool now;
+	uint64_t timeout_s;
+	const char *vms_dir;
+};
+
+static int64_t now_ms(void)
 {
-	struct qrecord r;
-	struct pollfd p;
-	struct qerr err;
-	int ret = 0, fd;
+	struct timespec t;
 
-	if (qrecord_find(name, &r, &err))
-		return cmd_fail("%s", err.msg);
-	fd = r.pid > 0 ? pidfd_open(r.pid, 0) : -1;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+/* Does the kernel still let the VM's processes run? */
+static bool is_live(uint64_t id)
+{
+	struct qwamos_gpu_vm *vms;
+	bool live = false;
+	size_t i, n;
+	int ctl;
+
+	ctl = qgpu_open();
+	if (ctl < 0)
+		return false;
+	if (!qgpu_list_vms(ctl, &vms, &n, NULL)) {
+		for (i = 0; i < n; i++)
+			live |= vms[i].vm_id == id && vms[i].state == QWAMOS_GPU_VM_LIVE;
+		free(vms);
+	}
+	close(ctl);
+	return live;
+}
+
+static void tell(const struct qrecord *r, const struct stop *s, int64_t waited_ms)
+{
+	const char *what = "what it had is put back";
+
+	if (!isatty(STDERR_FILENO))
+		return;
+	if (is_live(r->vm_id))
+		what = s->now ? "its QEMU has quit" : "its guest has powered off";
+	fprintf(stderr, "qwamos-vm: stopping VM %s: waiting until %s (%lld s)\n", r->name, what,
+		(long long)waited_ms / 1000);
+}
+
+/* Waits until the supervisor has ended, which is when it has put everything back. */
+static int wait_end(int fd, const struct qrecord *r, const struct stop *s)
+{
+	int64_t start = now_ms(), end = start + (int64_t)s->timeout_s * 1000;
+	int64_t next = start + TELL_FIRST_MS, now, until;
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	for (;;) {
+		now = now_ms();
+		if (now >= next) {
+			tell(r, s, now - start);
+			next += TELL_EACH_MS;
+		}
+		until = next < end ? next : end;
+		if (poll(&p, 1, until > now ? until - now : 0) == 1)
+			return 0;
+		if (now_ms() >= end)
+			return cmd_fail(
+				"VM %s still runs after %llu s; qwamos-vm stop --now %s switches it off",
+				r->name, (unsigned long long)s->timeout_s, r->name);
+	}
+}
+
+/* Signals the supervisor. */
+static int stop(const struct qrecord *r, const struct stop *s)
+{
+	int fd = r->pid > 0 ? pidfd_open(r->pid, 0) : -1;
+	int ret;
+
 	/*
 	 * Alive after the open: then the fd is the supervisor's, and no later process's of that
 	 * number.
 	 */
-	if (fd < 0 || !qrecord_alive(&r)) {
+	if (fd < 0 || !qrecord_alive(r))
 		ret = cmd_fail(
 			"the supervisor of VM %s is gone; what it has left is put back when the next VM is started",
-			name);
-	} else if (pidfd_send_signal(fd, signo, NULL, 0)) {
-		ret = cmd_fail("process %d: %s", r.pid, strerror(errno));
-	} else {
-		p = (struct pollfd){ .fd = fd, .events = POLLIN };
-		if (poll(&p, 1, timeout_s * 1000) != 1)
-			ret = cmd_fail(
-				"VM %s still runs after %d s; qwamos-vm stop --now %s switches it off",
-				name, timeout_s, name);
-	}
+			r->name);
+	else if (pidfd_send_signal(fd, s->now ? SIGQUIT : SIGTERM, NULL, 0))
+		ret = cmd_fail("process %d: %s", r->pid, strerror(errno));
+	else
+		ret = wait_end(fd, r, s);
 	if (fd >= 0)
 		close(fd);
-	qrecord_drop(&r);
 	return ret;
 }
 
 int vm_stop(int argc, char **argv)
 {
-	struct {
-		bool now;
-		uint64_t timeout_s;
-	} o = { .timeout_s = 120 };
+	struct stop s = { .timeout_s = 120 };
 	static const struct cmd_opt opts[] = {
-		{ "now", .kind = CMD_FLAG, .at = offsetof(typeof(o), now) },
-		{ "timeout", .kind = CMD_NUMBER, .at = offsetof(typeof(o), timeout_s), .min = 1,
+		{ "now", .kind = CMD_FLAG, .at = offsetof(struct stop, now) },
+		{ "timeout", .kind = CMD_NUMBER, .at = offsetof(struct stop, timeout_s), .min = 1,
 		  .max = 86400 },
+		VM_DIR_OPT(struct stop, vms_dir),
 		{ 0 },
 	};
 	const struct cmd_line line = {
 		.command = "stop",
-		.usage = "stop NAME [--now] [--timeout SECONDS]\n"
+		.usage = "stop VM [--now] [--timeout SECONDS] [--vms-dir DIR]\n"
 			 "Lets the guest power off, and waits until the VM is over.\n"
 			 "  --now              switch it off\n"
-			 "  --timeout SECONDS  how long to wait (120)",
+			 "  --timeout SECONDS  how long to wait (120)\n"
+			 "  --vms-dir DIR      where the VMs are ($QWAMOS_VMS_DIR, " QVM_DIR ")",
 		.opts = opts,
-		.args = "the NAME of one VM",
+		.args = "one VM",
 		.min = 1,
 		.max = 1,
 	};
-	int at = cmd_parse(&line, argc, argv, &o);
-
-	if (at <= 0)
-		return -at;
-	if (!qvm_name_ok(argv[at]))
-		return cmd_wrong(&line, "'%s' is no name of a VM", argv[at]);
-	return stop(argv[at], o.now ? SIGQUIT : SIGTERM, o.timeout_s);
-}
-
-static struct json_object *to_json(const struct qrecord *r)
-{
-	struct json_object *o = qjson_obj(), *bound;
-	size_t i;
-
-	qjson_add_str(o, "name", r->name);
-	qjson_add_str(o, "state", qrecord_alive(r) ? "running" : "left over");
-	qjson_add_int(o, "supervisor", r->pid);
-	qjson_add_int(o, "vm_id", r->vm_id);
-	qjson_add_str_or_null(o, "config", r->config);
-	bound = qjson_add(o, "bound", qjson_arr());
-	for (i = 0; i < r->n_bound; i++)
-		qjson_push_str(bound, r->bound[i]);
-	return o;
-}
-
-static void print(struct json_object *list)
-{
-	size_t i;
-
-	if (!qjson_len(list)) {
-		puts("no VMs");
-		return;
-	}
-	printf("%-20s %-10s %10s  %s\n", "NAME", "STATE", "SUPERVISOR", "CONFIG");
-	for (i = 0; i < qjson_len(list); i++) {
-		struct json_object *o = qjson_at(list, i);
-		const char *config = qjson_get_str(o, "config");
-
-		printf("%-20s %-10s %10lld  %s\n", qjson_get_str(o, "name"),
-		       qjson_get_str(o, "state"), (long long)qjson_get_int(o, "supervisor", 0),
-		       config ? config : "-");
-	}
-}
-
-int vm_list(int argc, char **argv)
-{
-	struct {
-		bool json;
-	} o = { 0 };
-	static const struct cmd_opt opts[] = { CMD_JSON(typeof(o), json), { 0 } };
-	const struct cmd_line line = {
-		.command = "list",
-		.usage = "list [--json]\n"
-			 "Lists the VMs that run, and those whose supervisor was killed.\n"
-			 "  --json  as JSON",
-		.opts = opts,
-	};
-	struct json_object *list;
-	struct qrecord *recs;
+	struct qvm_known k;
 	struct qerr err;
-	size_t i, n;
-	int at;
+	int at, ret;
 
-	at = cmd_parse(&line, argc, argv, &o);
+	at = cmd_parse(&line, argc, argv, &s);
 	if (at <= 0)
 		return -at;
-	if (qrecord_list(&recs, &n, &err))
-		return cmd_fail("%s", err.msg);
-	list = qjson_arr();
-	for (i = 0; i < n; i++)
-		qjson_push(list, to_json(&recs[i]));
-	qrecord_list_free(recs, n);
-	return cmd_print(list, o.json, print);
+	if (qvm_know(argv[at], s.vms_dir, &k, &err))
+		ret = cmd_fail("%s", err.msg);
+	else if (k.state == QVM_STOPPED || k.state == QVM_BROKEN)
+		ret = cmd_fail("no VM %s is running%s%s", k.name, k.note ? ": " : "",
+			       k.note ? k.note : "");
+	else
+		ret = stop(&k.rec, &s);
+	qvm_known_free(&k);
+	return ret;
 }

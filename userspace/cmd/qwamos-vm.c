@@ -5,11 +5,15 @@
 static const struct cmd commands[] = {
 	{ "start", vm_start, vm_start_usage },
 	{ "stop", vm_stop,
-	  "stop NAME [--now] [--timeout SECONDS]\n\t\tlets the guest power off; --now: switches it off" },
+	  "stop VM [--now] [--timeout SECONDS]\n\t\tlets the guest power off; --now: switches it off" },
+	{ "status", vm_status,
+	  "status VM [--json]\n\t\twhether it runs, and what it uses; exit status 3: stopped" },
+	{ "list", vm_list,
+	  "list [--json]\n\t\tall VMs: those that run, are stopped, were left over" },
+	{ "set", vm_set,
+	  "set VM KEY=VALUE...\n\t\tchanges limits while it runs: vram, cap, guarantee, priority, level, ..." },
 	{ "console", vm_console,
 	  "console NAME\n\t\tthis terminal becomes the VM's serial console; Ctrl-] ends it" },
-	{ "list", vm_list,
-	  "list [--json]\n\t\tthe VMs that run, and those whose supervisor was killed" },
 	{ 0 },
 };
 

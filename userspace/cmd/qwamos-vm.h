@@ -4,6 +4,19 @@
 #define QWAMOS_CMD_QWAMOS_VM_H
 
 #include "cmd/cmd.h"
+#include "vm/find.h"
+
+/* Of status: the VM does not run. As systemctl has it. */
+#define EXIT_STOPPED 3
+
+/* The option --vms-dir, whose const char * is @field of @type; and what --help says of it. */
+/* clang-format off: a table */
+#define VM_DIR_OPT(type, field)                                                  \
+	{                                                                        \
+		.name = "vms-dir", .kind = CMD_TEXT, .at = offsetof(type, field) \
+	}
+/* clang-format on */
+#define VM_DIR_USAGE "  --vms-dir DIR  where the VMs are ($QWAMOS_VMS_DIR, " QVM_DIR ")"
 
 /* For the program's help and the command's own. */
 extern const char vm_start_usage[];
@@ -14,7 +27,13 @@ int vm_start(int argc, char **argv);
 int vm_stop(int argc, char **argv);
 /** vm_console() - qwamos-vm console */
 int vm_console(int argc, char **argv);
+/** vm_status() - qwamos-vm status */
+int vm_status(int argc, char **argv);
+/** vm_info() - qwamos-vm info */
+int vm_info(int argc, char **argv);
 /** vm_list() - qwamos-vm list */
 int vm_list(int argc, char **argv);
+/** vm_set() - qwamos-vm set */
+int vm_set(int argc, char **argv);
 
 #endif

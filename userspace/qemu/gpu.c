@@ -132,11 +132,13 @@ static void virtio(const struct qconfig *c, const struct qemu_caps *caps, const 
 	const char *why = no_gl(caps, h, l);
 	struct qmark at = c->at.access.line ? c->at.access : c->at.gpu;
 
+	g->no_gl = why;
 	g->gl = !why;
 	g->model = g->gl ? "virtio-gpu-gl-pci" : "virtio-gpu-pci";
 	if (why)
 		qdiag_add(d, QDIAG_NOTE, at, "gpu.access_mode", "2D only, no 3D: %s", why);
 	why = no_venus(c, caps, h, l, g);
+	g->no_venus = why;
 	g->venus = !why;
 	if (why && g->gl)
 		qdiag_add(d, QDIAG_NOTE, at, "gpu.allow_vulkan", "no Vulkan: %s", why);

@@ -72,7 +72,9 @@ struct qemu_host {
  * @why: the same as an &enum qwamos_gpu_reason
  * @model: device that is its adapter; NULL: none, or passed through
  * @gl: with 3D
+ * @no_gl: in virtio mode, why there is no 3D; NULL: there is
  * @venus: with Vulkan
+ * @no_venus: in virtio mode, why there is no Vulkan; NULL: there is
  * @vram_mib: most memory of the host that it may take; -1: no limit of QEMU's
  */
 struct qemu_gpu {
@@ -83,7 +85,9 @@ struct qemu_gpu {
 	uint32_t why;
 	const char *model;
 	bool gl;
+	const char *no_gl;
 	bool venus;
+	const char *no_venus;
 	int vram_mib;
 };
 

@@ -8,6 +8,8 @@ static const struct cmd commands[] = {
 	  "stop VM [--now] [--timeout SECONDS]\n\t\tlets the guest power off; --now: switches it off" },
 	{ "status", vm_status,
 	  "status VM [--json]\n\t\twhether it runs, and what it uses; exit status 3: stopped" },
+	{ "info", vm_info,
+	  "info VM [--json]\n\t\twhat it is, and what of a GPU it has or would get" },
 	{ "list", vm_list,
 	  "list [--json]\n\t\tall VMs: those that run, are stopped, were left over" },
 	{ "set", vm_set,

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/cmd.h"
 #include "lib/libqwamos-gpu.h"
 #include "util/json.h"
 
@@ -64,6 +65,7 @@ struct json_object *gpu_vm_json(const struct qwamos_gpu_vm *vm)
 	qjson_add_str(o, "asked", vm->mode_asked ? qgpu_mode_name(vm->mode_asked) : NULL);
 	qjson_add_str(o, "got", vm->mode_got ? qgpu_mode_name(vm->mode_got) : NULL);
 	qjson_add_str(o, "reason", vm->mode_reason ? qgpu_reason_name(vm->mode_reason) : NULL);
+	qjson_add_str(o, "reason_text", vm->mode_reason ? qgpu_reason_text(vm->mode_reason) : NULL);
 	qjson_add_int(doc, "checks", vm->checks);
 	qjson_add_int(doc, "checks_allowed", vm->refused[0]);
 	o = qjson_add(doc, "refused", qjson_obj());
@@ -146,22 +148,17 @@ static long long num(const struct json_object *o, const char *key)
 	return qjson_get_int(o, key, 0);
 }
 
-static void print_mode(const struct json_object *doc)
+void gpu_vm_print_mode(const struct json_object *doc)
 {
 	const struct json_object *m = qjson_get(doc, "mode");
-	const char *got = str(m, "got", "not told"), *asked = str(m, "asked", got), *p;
-	int reason;
+	const char *got = str(m, "got", "unknown"), *asked = str(m, "asked", got), *p;
 
 	printf("GPU:          ");
 	for (p = got; *p; p++)
 		putchar(qjson_get_str(m, "got") ? toupper((unsigned char)*p) : *p);
 	if (strcmp(asked, got)) {
-		printf("            (asked: %s", asked);
-		reason = qjson_get_str(m, "reason")
-				 ? qgpu_reason_from_name(qjson_get_str(m, "reason"))
-				 : -1;
-		if (reason > 0)
-			printf("; %s", qgpu_reason_text(reason));
+		printf("            (asked: %s%s", asked, qjson_get(m, "reason_text") ? "; " : "");
+		cmd_put(qjson_get_str(m, "reason_text"));
 		putchar(')');
 	}
 	putchar('\n');
@@ -185,7 +182,7 @@ void gpu_vm_print_gpu(const struct json_object *doc)
 	const char *level = str(doc, "level", "none");
 	size_t i;
 
-	print_mode(doc);
+	gpu_vm_print_mode(doc);
 	printf("  VRAM:       %lld of %lld MiB (most so far: %lld MiB; enforced by: %s)\n",
 	       num(vram, "used_bytes") / MIB, num(vram, "limit_bytes") / MIB,
 	       num(vram, "high_bytes") / MIB, str(vram, "enforced_by", "?"));

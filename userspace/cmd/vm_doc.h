@@ -25,6 +25,12 @@ void gpu_vm_details(struct json_object *doc, int fd, const struct qwamos_gpu_vm 
 /** gpu_vm_print() - such a document as text */
 void gpu_vm_print(struct json_object *doc);
 
+/**
+ * gpu_vm_print_mode() - how it gets its graphics, in one line
+ * @doc: its "mode" has "got", "asked", "reason_text"
+ */
+void gpu_vm_print_mode(const struct json_object *doc);
+
 /** gpu_vm_print_gpu() - the same without its first line, which tells which VM it is */
 void gpu_vm_print_gpu(const struct json_object *doc);
 

@@ -58,7 +58,7 @@ for command in info detect topology "config check" "config show" "export libvirt
 	# shellcheck disable=SC2086
 	options qwamos-gpu $command
 done
-for command in start stop list; do
+for command in start stop status info list set; do
 	options qwamos-vm $command
 done
 # These share one table of options.
@@ -80,6 +80,25 @@ offers "qwamos-gpu audit ver" verify "a command of a command by its beginning"
 offers "qwamos-gpu vm run a --level low -- bas" "$(compgen -c bas | sort -u | paste -sd' ')" "commands behind --"
 touch "$dir/saved log" "$dir/saved"
 offers "qwamos-gpu audit verify $dir/sav" "$dir/saved" "files"
+# VMs by their folders, and those that run by their records.
+mkdir -p "$dir/vms/kali-vm" "$dir/vms/empty" "$dir/vms/vault-vm" "$dir/run" "$dir/none"
+touch "$dir/vms/kali-vm/config.yaml" "$dir/vms/vault-vm/config.yaml" "$dir/run/other.json"
+export QWAMOS_VMS_DIR=$dir/vms QWAMOS_RUN_DIR=$dir/run
+for command in start stop status info set; do
+	offers "qwamos-vm $command " "kali-vm other vault-vm" "VMs for $command"
+done
+offers "qwamos-vm status ka" kali-vm "a VM by its beginning"
+offers "qwamos-vm info --vms-dir $dir/none " other "VMs of another folder, and those that run"
+offers "qwamos-vm info $dir/vms/k" "$dir/vms/kali-vm" "a VM by its path"
+offers "qwamos-vm info --vms-dir $dir/v" "$dir/vms" "folders"
+QWAMOS_RUN_DIR=$dir/none offers "qwamos-vm stop --vms-dir $dir/none " "" "no VM where there is none"
+accepts=$(QWAMOS_RUN_DIR=$dir/none "$bin/qwamos-vm" set kali-vm x=1 2>&1 | sed -n 's/.*; accepted: *//p' |
+	tr ' ' '\n' | sort | paste -sd' ')
+check "set tells its keys" test -n "$accepts"
+offers "qwamos-vm set kali-vm " "$accepts" "keys of set"
+offers "qwamos-vm set --vms-dir $dir/vms kali-vm vram=1 c" "cap= compute=" "a key by its beginning"
+offers "qwamos-vm set kali-vm level=" "high low medium system untrusted" "levels behind the equals sign"
+offers "qwamos-vm set kali-vm vulkan=o" "off on" "what switches take"
 # Addresses have colons, at which readline breaks words.
 _qwamos_gpus()
 {
@@ -89,5 +108,7 @@ offers "qwamos-vfio bind " "0000:01:00.0 0000:02:00.0" "addresses of GPUs"
 offers "qwamos-vfio bind 0000:0" "01:00.0 02:00.0" "what is behind the last colon"
 offers "qwamos-vfio bind 0000:01:" "00.0" "and behind the second"
 offers "qwamos-gpu vm run a --device 0000:02:" "00.0" "also of an option"
+offers "qwamos-vm set kali-vm device=" "0000:01:00.0 0000:02:00.0" "and behind an equals sign"
+offers "qwamos-vm set kali-vm device=0000:02:" "00.0" "and a colon"
 echo "1..$n"
 exit $bad

@@ -44,12 +44,12 @@ static void print(struct json_object *list)
 		puts("no VMs");
 		return;
 	}
-	printf("%-20s %-13s %10s  %-12s  %s\n", "NAME", "STATE", "SUPERVISOR", "TYPE",
+	printf("%-20s %-13s %10s  %-14s  %s\n", "NAME", "STATE", "SUPERVISOR", "TYPE",
 	       "DESCRIPTION");
 	for (i = 0; i < qjson_len(list); i++) {
 		o = qjson_at(list, i);
 		snprintf(pid, sizeof(pid), "%lld", (long long)qjson_get_int(o, "supervisor", 0));
-		printf("%-20s %-13s %10s  %-12s  ", qjson_get_str(o, "name"),
+		printf("%-20s %-13s %10s  %-14s  ", qjson_get_str(o, "name"),
 		       qjson_get_str(o, "state"), qjson_get(o, "supervisor") ? pid : "-",
 		       or_dash(qjson_get_str(o, "type")));
 		cmd_put(qjson_get_str(o, "broken") ? qjson_get_str(o, "broken")

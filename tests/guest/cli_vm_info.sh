@@ -49,7 +49,7 @@ kernel()
 # facts NAME: all that set can change
 facts()
 {
-	kernel "$1" '[d[k] for k in ("level", "priority", "no_vulkan", "no_compute", "mode")] + [d["vram"]["limit_bytes"], d["compute"], [(g["address"], g["guarantee_percent"]) for g in d["gpus"]]]'
+	kernel "$1" '[d[k] for k in ("level", "priority", "no_vulkan", "no_compute", "mode")] + [d["vram"]["limit_bytes"], d["compute"], [(g["address"], g["guarantee_percent"]) for g in d["gpus"] if g["guarantee_percent"]]]'
 }
 
 # said PATTERN NAME: a line of what the last run printed

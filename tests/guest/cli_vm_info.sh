@@ -191,7 +191,7 @@ refused 1 "device: there is no GPU 0000:77:00.0" guarantee=1 device=0000:77:00.0
 refused 1 "device: 'gpu0' found, an address such as" guarantee=1 device=gpu0
 refused 2 "cap: '101' found" priority=1 cap=101
 refused 2 "'speed=1' found; accepted:" priority=1 speed=1
-vm_up a high --guarantee 95
+vm_up a system --guarantee 95
 refused 1 "guarantee 10: 95 of 100 % are guaranteed to other VMs already" guarantee=10
 run setpriv --reuid=65534 --clear-groups "$(command -v qwamos-vm)" set v priority=1
 says 1 "/dev/qwamos_gpu: Permission denied; be root, or in the group qwamos" "set by who may not"
@@ -227,7 +227,7 @@ says 1 "no VM w is running" "stop by the path of another VM"
 check "v runs all the same" kill -0 $vm
 down v
 check "VM v is started again" up v --grace 3
-cat >"$dir/pty.py" <<'END'
+cat >"$dir/on_terminal.py" <<'END'
 import os, pty, sys
 def read(fd):
     data = os.read(fd, 1024)
@@ -236,7 +236,7 @@ def read(fd):
     return data
 sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[2:], read)))
 END
-run python3 "$dir/pty.py" "$dir/screen" qwamos-vm stop "$dir/vms/v/config.yaml" </dev/null
+run python3 "$dir/on_terminal.py" "$dir/screen" qwamos-vm stop "$dir/vms/v/config.yaml" </dev/null
 check "stop by a path" test "$status" = 0
 check "a wait of more than a second is told, and for what" grep -qE "stopping VM v: waiting until its guest has powered off \(1 s\)" "$dir/screen"
 wait $vm

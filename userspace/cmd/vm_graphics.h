@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* How a VM gets its graphics and its CPU: if it runs, as it does; else, as a start would have it. */
+/* How a VM gets its graphics and CPU: if it runs, as it does; else, as a start would have it. */
 #ifndef QWAMOS_CMD_VM_GRAPHICS_H
 #define QWAMOS_CMD_VM_GRAPHICS_H
 

@@ -170,7 +170,7 @@ says 0 "" "but these can be opened"
 check "the log has what the supervisor did" grep -q " VM v runs" $logs/v.log
 check "with the time, for root and its group alone" test "$(stat -c '%U %a' $logs/v.log)" = "root 640"
 run qwamos-vm console nobody
-says 1 "VM nobody does not run" "no console of a VM that does not run"
+says 1 "no VM .?nobody" "no console of a VM that does not run"
 run qwamos-vm stop v --now
 says 0 "" "stop"
 check "the log goes on to its end" grep -q " VM v is over" $logs/v.log

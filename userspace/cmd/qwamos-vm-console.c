@@ -10,7 +10,7 @@
 
 #include "cmd/qwamos-vm.h"
 #include "vm/console.h"
-#include "vm/vm.h"
+#include "vm/known.h"
 
 /* The typed bytes as far as the escape, if @escape; return: false: it was typed, or the VM is gone */
 static bool type(int sock, const char *buf, ssize_t n, bool escape)
@@ -74,34 +74,44 @@ static void talk(int sock, bool tty)
 
 int vm_console(int argc, char **argv)
 {
+	struct {
+		const char *vms_dir;
+	} o = { 0 };
+	static const struct cmd_opt opts[] = { VM_DIR_OPT(typeof(o), vms_dir), { 0 } };
 	const struct cmd_line line = {
 		.command = "console",
 		.usage =
-			"console NAME\n"
-			"Connects this terminal with the serial console of a running VM, until Ctrl-] is typed\n"
-			"or the VM ends. Without a terminal, stdin is typed and what the guest writes is printed.",
-		.args = "the NAME of one VM",
+			"console VM [--vms-dir DIR]\n"
+			"Connects this terminal with the serial console of a running VM, until Ctrl-] is\n"
+			"typed or the VM ends. Without a terminal, stdin is typed and what the guest\n"
+			"writes is printed.\n" VM_DIR_USAGE,
+		.opts = opts,
+		.args = "one VM",
 		.min = 1,
 		.max = 1,
 	};
 	struct termios saved;
+	struct qvm_known k;
 	struct qerr err;
-	bool tty;
 	int at, sock;
+	bool tty;
 
-	at = cmd_parse(&line, argc, argv, NULL);
+	at = cmd_parse(&line, argc, argv, &o);
 	if (at <= 0)
 		return -at;
-	if (!qvm_name_ok(argv[at]))
-		return cmd_wrong(&line, "'%s' is no name of a VM", argv[at]);
-	sock = qconsole_connect(argv[at], &err);
-	if (sock < 0)
+	sock = qvm_know(argv[at], o.vms_dir, &k, &err);
+	if (!sock)
+		sock = qconsole_connect(k.name, &err);
+	if (sock < 0) {
+		qvm_known_free(&k);
 		return cmd_fail("%s", err.msg);
+	}
 	tty = isatty(STDIN_FILENO);
 	if (tty) {
-		fprintf(stderr, "qwamos-vm: console of VM %s; Ctrl-] ends it\n", argv[at]);
+		fprintf(stderr, "qwamos-vm: console of VM %s; Ctrl-] ends it\n", k.name);
 		tty = qconsole_raw(STDIN_FILENO, &saved);
 	}
+	qvm_known_free(&k);
 	talk(sock, tty);
 	if (tty) {
 		tcsetattr(STDIN_FILENO, TCSANOW, &saved);

@@ -15,18 +15,20 @@
 #include "util/json.h"
 #include "util/mem.h"
 #include "vfio/vfio.h"
+#include "vm/find.h"
 #include "vm/tap.h"
 #include "vm/vm.h"
 
 const char vm_start_usage[] =
-	"start CONFIG [OPTION]...\n\t\tstarts the VM of a config file, and watches over it in the background\n"
+	"start VM [OPTION]...\n\t\tstarts a VM, by its name or its config file, and watches over it in the background\n"
 	"      --dry-run        print what would be done; do nothing\n"
 	"      --json           with --dry-run: as JSON\n"
 	"      --strict         refuse a config that asks for protection which is not carried out\n"
 	"      --yes            binding may take companion functions\n"
 	"      --foreground     stay with the VM: its console is this terminal's, Ctrl-] asks it to power off\n"
 	"      --serial FILE    the VM's serial console is written there\n"
-	"      --grace SECONDS  how long the guest has to power off when it is stopped (30)";
+	"      --grace SECONDS  how long the guest has to power off when it is stopped (30)\n"
+	"    " VM_DIR_USAGE;
 
 static void tell(struct start *s, size_t from)
 {
@@ -48,22 +50,22 @@ static int strict(const struct start *s)
 	return 0;
 }
 
-/* Reads the config; return: 0 or an exit status. */
-static int load(struct start *s, const char *file)
+/* Reads the config of what people have called @vm; return: 0 or an exit status. */
+static int load(struct start *s, const char *vm)
 {
 	struct qerr err;
 	int bad;
 
-	if (!realpath(file, s->path))
-		return cmd_fail("%s: %s", file, strerror(errno));
-	bad = qconfig_load(file, &s->config, &s->diags);
+	if (qvm_find_config(vm, s->vms_dir, s->path, &err))
+		return cmd_fail("%s", err.msg);
+	bad = qconfig_load(s->path, &s->config, &s->diags);
 	if (!bad)
 		bad = qconfig_startable(&s->config, &s->diags) |
 		      qemu_extra_check(&s->config, &s->diags) |
 		      qvm_tap_check(&s->config, &s->diags);
 	tell(s, 0);
 	if (bad)
-		return cmd_fail("%s can't be started", s->config.name ? s->config.name : file);
+		return cmd_fail("%s can't be started", s->config.name ? s->config.name : vm);
 	if (qconfine_absolute(&s->config, &err))
 		return cmd_fail("%s", err.msg);
 	return strict(s);
@@ -191,6 +193,7 @@ static const struct cmd_opt opts[] = {
 	{ "serial", .kind = CMD_TEXT, .at = AT(serial) },
 	{ "grace", .kind = CMD_NUMBER, .at = AT(grace_s), .max = 3600 },
 	{ "foreground", .kind = CMD_FLAG, .at = AT(foreground) },
+	VM_DIR_OPT(struct start, vms_dir),
 	{ 0 },
 };
 /* clang-format on */
@@ -201,7 +204,7 @@ int vm_start(int argc, char **argv)
 		.command = "start",
 		.usage = vm_start_usage,
 		.opts = opts,
-		.args = "one CONFIG",
+		.args = "one VM",
 		.min = 1,
 		.max = 1,
 	};

@@ -23,6 +23,7 @@
  * @foreground: option
  * @grace_s: option: how long the guest has to power off
  * @serial: option: file for its serial console, NULL: none
+ * @vms_dir: option: where VMs are, NULL: the usual place
  * @config: the VM
  * @diags: what there is to say of the config
  * @path: of the config
@@ -38,6 +39,7 @@ struct start {
 	bool foreground;
 	uint64_t grace_s;
 	const char *serial;
+	const char *vms_dir;
 	struct qconfig config;
 	struct qdiags diags;
 	char path[PATH_MAX];

@@ -15,7 +15,7 @@ static const struct cmd commands[] = {
 	{ "set", vm_set,
 	  "set VM KEY=VALUE...\n\t\tchanges limits while it runs: vram, cap, guarantee, priority, level, ..." },
 	{ "console", vm_console,
-	  "console NAME\n\t\tthis terminal becomes the VM's serial console; Ctrl-] ends it" },
+	  "console VM\n\t\tthis terminal becomes the VM's serial console; Ctrl-] ends it" },
 	{ 0 },
 };
 

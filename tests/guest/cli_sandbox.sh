@@ -49,7 +49,7 @@ echo "TAP version 13"
 mkdir "$dir/bin"
 cp "$lib/escape.py" "$dir/bin/qemu-system-x86_64"
 ipcmk -M 4096 -p 0666 >"$dir/shm"
-key=$(awk '$1 ~ /^0x/ && $6 >= 0 && $5 == 4096 { print $1 }' <(ipcs -m) | head -n 1)
+key=$(ipcs -m | awk '$1 ~ /^0x/ && $5 == 4096 { print $1; exit }')
 python3 -c '
 import socket, time
 a = socket.socket(socket.AF_UNIX); a.bind("\0escape"); a.listen()
@@ -67,7 +67,7 @@ for call in ptrace ptrace-traceme process_vm_readv process_vm_writev pidfd_open 
 	io_uring_enter mount umount2 pivot_root chroot open_tree move_mount fsopen mount_setattr bpf unshare-user \
 	unshare-mount setns clone-user clone-net perf_event_open userfaultfd keyctl add_key open_by_handle_at mknod \
 	init_module finit_module kexec_load reboot syslog iopl settimeofday set-dumpable set-ptracer tiocsti \
-	tiocsti-high setuid setgid setgroups capset chown sethostname; do
+	tiocsti-high tunsetpersist siocsifhwaddr setuid setgid setgroups capset chown sethostname; do
 	found $call EPERM
 done
 found clone3 ENOSYS

@@ -67,6 +67,8 @@ CALLS = {
     "tiocsti": (16, 0, 0x5412, b"x"),
     # The upper half of a command is nothing that the kernel looks at.
     "tiocsti-high": (16, 0, 0x100005412, b"x"),
+    "tunsetpersist": (16, 0, 0x400454CB, 1),
+    "siocsifhwaddr": (16, 0, 0x8924, 0),
     "setuid": (105, 0),
     "setgid": (106, 0),
     "setgroups": (116, 0, 0),
@@ -185,7 +187,7 @@ def fork():
 
 def main():
     words = sys.argv[1:]
-    if "none" in words or not any(w.startswith("guest=") for w in words):
+    if not any(w.startswith("guest=") for w in words):
         os.execv(REAL, [REAL] + words)
     guest = next(w for w in words if w.startswith("guest="))[6:]
     {"eat": eat, "fork": fork, "sleep": lambda: time.sleep(600)}.get(guest, escape)()

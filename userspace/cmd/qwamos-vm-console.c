@@ -12,7 +12,7 @@
 #include "vm/console.h"
 #include "vm/known.h"
 
-/* The typed bytes as far as the escape, if @escape; return: false: it was typed, or the VM is gone */
+/* The typed bytes, as far as the escape; return: false: it was typed, or the VM is gone */
 static bool type(int sock, const char *buf, ssize_t n, bool escape)
 {
 	const char *end = escape ? memchr(buf, QCONSOLE_ESCAPE, n) : NULL;

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <linux/if_tun.h>
+#include <linux/sockios.h>
 
 /* The header that has it can't be included beside libc's. */
 #ifndef TIOCLINUX
@@ -95,6 +97,9 @@ static const unsigned int namespaces[] = {
 	CLONE_NEWIPC, CLONE_NEWUTS,  CLONE_NEWCGROUP,
 };
 
+/* What types on a terminal; what makes a tap device outlive its fd, or changes its address. */
+static const unsigned int ioctls[] = { TIOCSTI, TIOCLINUX, TUNSETPERSIST, SIOCSIFHWADDR };
+
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static int add(scmp_filter_ctx f)
@@ -117,12 +122,9 @@ static int add(scmp_filter_ctx f)
 	if (!ret)
 		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 1,
 				       SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, PR_SET_PTRACER));
-	if (!ret)
+	for (i = 0; i < COUNT(ioctls) && !ret; i++)
 		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
-				       SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCSTI));
-	if (!ret)
-		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
-				       SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCLINUX));
+				       SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, ioctls[i]));
 	return ret;
 }
 

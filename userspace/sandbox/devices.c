@@ -70,13 +70,15 @@ static struct bpf_insn *program(const struct qsandbox *s, size_t *n)
 
 int qsandbox_filter_devices(const struct qsandbox *s, int cgroup_fd, struct qerr *e)
 {
+	struct bpf_prog_load_opts opts = { .sz = sizeof(opts) };
 	char log[LOG_SIZE] = "";
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .log_buf = log, .log_size = sizeof(log),
-		    .log_level = 1);
 	struct bpf_insn *p;
 	int fd, ret = 0;
 	size_t n;
 
+	opts.log_buf = log;
+	opts.log_size = sizeof(log);
+	opts.log_level = 1;
 	p = program(s, &n);
 	fd = bpf_prog_load(BPF_PROG_TYPE_CGROUP_DEVICE, NULL, "GPL", p, n, &opts);
 	free(p);

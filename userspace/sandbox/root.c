@@ -212,7 +212,8 @@ static int make_tmp(const struct qsandbox *s, struct qerr *e)
 	char options[96];
 	int ret;
 
-	snprintf(options, sizeof(options), "uid=%u,gid=%u,mode=0700,size=64m,nr_inodes=1024",
+	/* Its user before execve(), another one, may pass to what it executes, if that is there. */
+	snprintf(options, sizeof(options), "uid=%u,gid=%u,mode=0711,size=64m,nr_inodes=1024",
 		 s->uid, s->uid);
 	ret = tmpfs("/tmp", options, MS_NODEV | MS_NOEXEC, e);
 	if (ret)

@@ -239,6 +239,7 @@ END
 run python3 "$dir/on_terminal.py" "$dir/screen" qwamos-vm stop "$dir/vms/v/config.yaml" </dev/null
 check "stop by a path" test "$status" = 0
 check "a wait of more than a second is told, and for what" grep -qE "stopping VM v: waiting until its guest has powered off \(1 s\)" "$dir/screen"
+qwamos-vm stop v --now >/dev/null 2>&1
 wait $vm
 check "VM v is started again, to be stopped without a terminal" up v --grace 3
 run qwamos-vm stop v

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The lab itself: statuses, streams, what reaches the host, and that a guest whose kernel
 # complains can't pass.
-# timeout: 240
+# timeout: 300
 
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/lib/tap.sh
@@ -16,7 +16,7 @@ boot()
 	status=$?
 }
 
-echo "1..21"
+echo "1..26"
 
 cat >"$dir/lines.py" <<'END'
 import sys
@@ -109,6 +109,30 @@ boot --modparam nonsense -- true
 check "a wrong option is a failure of the lab, not of the command" [ $status = 125 ]
 boot --kernel 5.0 -- true
 check "an unknown kernel is refused" [ $status = 125 ]
+
+# 3D: an X server for the run.
+mkdir "$dir/none" "$dir/fake"
+ln -s "$(command -v qemu-system-x86_64)" "$dir/none"
+printf '#!/bin/sh\necho none\n' >"$dir/fake/qemu-system-x86_64"
+chmod +x "$dir/fake/qemu-system-x86_64"
+PATH=$dir/none boot --topology virgl -- true
+check "3D without Xvfb: it is named" [ "$status $(grep -c "needs Xvfb.*make deps" "$dir/err")" = "125 1" ]
+PATH=$dir/fake:$PATH boot --topology virgl -- true
+check "a QEMU without SDL: it is named" [ "$status $(grep -c "needs qemu-.*SDL.*make deps" "$dir/err")" = "125 1" ]
+mkfifo "$dir/up"
+$run --topology virgl --no-load -- sh -c 'dmesg | grep features:; sleep 1000' >"$dir/up" 2>"$dir/err" &
+lab=$!
+read -r line <"$dir/up"
+mapfile -t children < <(pgrep -P $lab)
+x=$(xargs -0n1 </proc/"$(pgrep -P $lab qemu)"/environ | sed -n 's/^DISPLAY=://p')
+check "a guest with 3D has it" grep -q '+virgl' <<<"$line"
+check "its X server listens to no network" sh -c "! grep -qi ':$(printf %04X $((6000 + x))) ' /proc/net/tcp /proc/net/tcp6"
+kill -9 $lab
+for ((i = 0; i < 100; i++)); do
+	ps -p "${children[*]}" >/dev/null || [ -e "/tmp/.X$x-lock" ] || break
+	sleep 0.2
+done
+check "a run that is killed leaves neither QEMU nor the server" [ ${#children[@]} -ge 2 -a $i -lt 100 ]
 
 $run --arch arm64 -- sh -c 'uname -m; lsmod' >"$dir/out" 2>"$dir/err"
 status=$?

@@ -17,6 +17,7 @@ import time
 
 from . import LabError
 from .console import Console
+from .display import Display
 from .kernel import CACHE, GUEST, TREE, cpio, initramfs, module_tree
 
 BOOT_TIMEOUT = 240      # s until the command must have started, on the debug kernel, too
@@ -44,7 +45,8 @@ def _qemu(options, topology):
     accel = os.environ.get("LAB_ACCEL", "tcg")
     if accel not in ("tcg", "kvm"):
         raise LabError(f"LAB_ACCEL='{accel}': expected 'tcg' or 'kvm'")
-    args = ["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-vga", "none",
+    args = ["-nodefaults", "-no-user-config", "-no-reboot", "-vga", "none",
+            "-display", "sdl,gl=on" if topology.gl else "none",
             "-m", str(options.mem), "-smp", str(options.smp)]
     if accel == "tcg":
         # Several threads of TCG have crashed nested guests.
@@ -83,6 +85,8 @@ class Guest:
         self.options = options
         self.topology = topology
         self.kernel = kernel
+        self.args = _qemu(options, topology)
+        self.display = Display(self.args[0]) if topology.gl else None
         self.dir = tempfile.mkdtemp(prefix="qwlab.")
         self.process = None
         self.streams = {}
@@ -96,6 +100,8 @@ class Guest:
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        if self.display:
+            self.display.stop()
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def _path(self, name):
@@ -188,8 +194,7 @@ class Guest:
         modules, load = self._modules()
         listeners = {n: self._listen(n) for n in ("out", "err", "ctl")}
         open(self._path("console"), "wb").close()
-        args = _qemu(o, self.topology)
-        args += self.topology.qemu_args()
+        args = self.args + self.topology.qemu_args()
         args += ["-kernel", self.kernel.image, "-initrd", self._initrd(modules, load),
                  "-append", _append(o),
                  "-chardev", f"file,id=console,path={self._path('console')}",
@@ -211,11 +216,14 @@ class Guest:
             args += ["-fsdev", f"local,id=share,path={o.share.replace(',', ',,')},"
                      "security_model=none,multidevs=remap",
                      "-device", "virtio-9p-pci,fsdev=share,mount_tag=labshare,bus=pcie.0,addr=0x1c"]
+        if self.display:
+            self.display.start(self.dir)
         self.started = time.monotonic()
         with open(self._path("qemu"), "wb") as log:
             try:
                 self.process = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=log,
                                                 stderr=log, pass_fds=[lock],
+                                                env=self.display and self.display.env(),
                                                 preexec_fn=_die_with_parent)
             except FileNotFoundError:
                 raise LabError(f"{args[0]} is not installed: run 'make deps'") from None

@@ -5,7 +5,8 @@ A line is one of
     ID AT DEVICE[,PROPERTY=VALUE]...    a device; AT is SLOT.FUNCTION on the root
                                         bus, or BRIDGE-ID:SLOT.FUNCTION
     include NAME                        everything that another file says
-    set iommu on|off                    whether the guest has an IOMMU
+    set iommu on|off                    whether the guest has an IOMMU (on)
+    set gl on|off                       whether QEMU has OpenGL for a virtio-gpu-gl-pci (off)
 """
 
 import os
@@ -23,6 +24,7 @@ class Topology:
     def __init__(self, name):
         self.name = name
         self.iommu = True
+        self.gl = False
         self.devices = []       # (id, parent id or None, slot, function, device)
         self._read(name, [])
 
@@ -39,13 +41,14 @@ class Topology:
                     continue
                 if words[0] == "include" and len(words) == 2:
                     self._read(words[1], stack + [name])
-                elif words[:2] == ["set", "iommu"] and words[2:] in (["on"], ["off"]):
-                    self.iommu = words[2] == "on"
+                elif words[0] == "set" and words[1:2] in (["iommu"], ["gl"]) and \
+                        words[2:] in (["on"], ["off"]):
+                    setattr(self, words[1], words[2] == "on")
                 elif len(words) == 3 and AT.match(words[1]):
                     self._add(words, f"{path}:{number}")
                 else:
                     raise LabError(f"{path}:{number}: expected 'ID AT DEVICE', "
-                                   "'include NAME' or 'set iommu on|off'")
+                                   "'include NAME' or 'set iommu|gl on|off'")
 
     def _add(self, words, where):
         ident, at, device = words

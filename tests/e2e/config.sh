@@ -86,6 +86,12 @@ sed -n '/^{/,$p' "$dir/out" >"$dir/json"
 check "--json: what was asked, what is had, and why" json "$dir/json" "(d['gpu']['asked'], d['gpu']['got'], d['gpu']['reason']) == ('passthrough', 'virtio', 'only the trust level system allows it')"
 run qwamos-gpu qemu-args $ours/development.yaml --caps tests/data/qemu/10.0-x86_64.json --arch x86_64 --render-node /dev/dri/renderD128
 says 0 "egl-headless,rendernode=/dev/dri/renderD128.*virtio-gpu-gl-pci" "3D, where there is a render node for it"
+for node in "$dir/none" "$dir/json" /dev/null; do
+	run qwamos-gpu qemu-args $ours/development.yaml --arch x86_64 --render-node "$node"
+	says 1 "--render-node $node: (No such file|no render node of a GPU, such as)" "no render node: $(basename "$node")"
+done
+run qwamos-vm start $ours/development.yaml --render-node /dev/null
+says 2 "--render-node" "start takes none"
 
 # The cache
 cat >"$dir/qemu" <<'END'

@@ -22,7 +22,7 @@ static const char args_usage[] =
 	"  --arch ARCH         for aarch64 (virt) or x86_64 (q35), not what the config says\n"
 	"  --qemu PROGRAM      the QEMU, not that of PATH\n"
 	"  --caps FILE         what the QEMU has; it is not asked\n"
-	"  --render-node FILE  as if this were the VM's render node\n"
+	"  --render-node FILE  3D by this render node, as if it were the VM's gated one\n"
 	"  --display HOW       gtk, sdl or vnc=ADDRESS; else there is no window\n"
 	"  --gpu-only          the part of it that is the GPU\n"
 	"  --strict            refuse a config that asks for protection which is not carried out\n"
@@ -34,7 +34,7 @@ static const char export_usage[] =
 	"  --arch ARCH         for aarch64 (virt) or x86_64 (q35), not what the config says\n"
 	"  --qemu PROGRAM      the QEMU, not that of PATH\n"
 	"  --caps FILE         what the QEMU has; it is not asked\n"
-	"  --render-node FILE  as if this were the VM's render node\n"
+	"  --render-node FILE  3D by this render node, as if it were the VM's gated one\n"
 	"  --strict            refuse a config that asks for protection which is not carried out";
 
 struct options {
@@ -122,6 +122,9 @@ static int make(const char *file, const struct options *o, struct result *r)
 		h->no_kvm = "the config is for another machine";
 	}
 	h->program = o->qemu;
+	/* Who says what another QEMU has means another computer. */
+	if (o->render_node && !o->caps && qvm_render_node(o->render_node, &err))
+		return cmd_fail("--render-node %s", err.msg);
 	h->render_node = o->render_node;
 	h->display = o->display;
 	if (o->caps ? qemu_caps_read(o->caps, &r->caps, &err)

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 #include <linux/kvm.h>
@@ -149,6 +151,25 @@ int qvm_host_gather(const struct qconfig *c, struct qvm_host *host, struct qerr 
 	    qgpu_policy_check(c->level, QWAMOS_GPU_OP_PASSTHROUGH))
 		return 0;
 	return find_devices(c, host, e);
+}
+
+/* By sysfs, not by DRM's major: a gate has another one, and the minor of the node behind it. */
+int qvm_render_node(const char *path, struct qerr *e)
+{
+	struct stat st;
+	char *sysfs;
+	bool is;
+
+	if (stat(path, &st))
+		return qerr_sys(e, errno, "%s", path);
+	sysfs = qmem_printf("/sys/dev/char/%u:%u/device/drm/renderD%u", major(st.st_rdev),
+			    minor(st.st_rdev), minor(st.st_rdev));
+	is = S_ISCHR(st.st_mode) && !access(sysfs, F_OK);
+	free(sysfs);
+	if (!is)
+		return qerr_set(e, ENODEV,
+				"%s: no render node of a GPU, such as /dev/dri/renderD128", path);
+	return 0;
 }
 
 void qvm_host_free(struct qvm_host *host)

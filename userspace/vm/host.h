@@ -45,6 +45,15 @@ struct qvm_host {
  */
 int qvm_host_gather(const struct qconfig *c, struct qvm_host *host, struct qerr *e);
 
+/**
+ * qvm_render_node() - is this a render node of a GPU of this computer?
+ * @path: a gated one, too
+ * @e: error, with the path
+ *
+ * Return: 0 or a negative errno
+ */
+int qvm_render_node(const char *path, struct qerr *e);
+
 /** qvm_host_free() - free what @host points to */
 void qvm_host_free(struct qvm_host *host);
 

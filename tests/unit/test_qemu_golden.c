@@ -78,6 +78,7 @@ static const struct {
 	{ OURS, "passthrough-smmu", "7.2-x86_64", &with_gpu },
 	{ OURS, "passthrough", "10.0-aarch64", &with_gpu },
 	{ OURS, "passthrough", "10.0-x86_64", &with_gpu },
+	{ OURS, "development", "7.2gui-x86_64", &with_3d, "development-3d" },
 	{ OURS, "development", "10.0-aarch64", &with_3d, "development-3d" },
 	{ OURS, "development", "10.0-x86_64", &with_3d, "development-3d" },
 	{ OURS, "media", "10.0-x86_64", &with_vnc, "media-vnc" },

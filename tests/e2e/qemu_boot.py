@@ -24,7 +24,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(TOP, "tools/lab"))
 # pylint: disable=wrong-import-position
 from labkit import slots                                       # noqa: E402
-from labkit.kernel import Kernel, cpio, _run as run_quietly    # noqa: E402
+from labkit.kernel import Kernel, cpio, module_files           # noqa: E402
 
 GPU = os.path.join(TOP, "build/bin/qwamos-gpu")
 BOOT_SECONDS = 240
@@ -196,13 +196,7 @@ def golden():
 
 
 def initrd(kernel, busybox):
-    files = []
-    for m in MODULES:
-        for line in run_quietly(["/sbin/modprobe", "-d", kernel.root, "-S", kernel.version,
-                                 "--show-depends", m]).splitlines():
-            w = line.split()
-            if w[0] == "insmod" and w[1] not in files:
-                files.append(w[1])
+    files = module_files(kernel, MODULES)
     entries = [(d, stat.S_IFDIR | 0o755, b"") for d in ("bin", "dev", "mods")]
     entries += [("bin/sh", stat.S_IFLNK | 0o777, b"busybox"),
                 ("init", stat.S_IFREG | 0o755, INIT)]

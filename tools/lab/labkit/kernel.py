@@ -133,10 +133,10 @@ def cpio(entries):
     return bytes(out)
 
 
-def _boot_modules(kernel):
-    """The files of the modules for the initramfs, each after those it needs."""
+def module_files(kernel, names):
+    """The files of modules, for an initramfs, each after those it needs."""
     files = []
-    for m in BOOT_MODULES[kernel.arch]:
+    for m in names:
         for line in _run(["/sbin/modprobe", "-d", kernel.root, "-S", kernel.version,
                           "--show-depends", m]).splitlines():
             words = line.split()
@@ -159,7 +159,7 @@ def initramfs(kernel):
         for name, path in (("bin/busybox", busybox), ("init", init)):
             with open(path, "rb") as f:
                 entries.append((name, stat.S_IFREG | 0o755, f.read()))
-        for i, path in enumerate(_boot_modules(kernel)):
+        for i, path in enumerate(module_files(kernel, BOOT_MODULES[kernel.arch])):
             with open(path, "rb") as f:
                 entries.append((f"mods/{i:02}-{os.path.basename(path)}",
                                 stat.S_IFREG | 0o644, f.read()))

@@ -2,6 +2,7 @@
 # Tests in C, a part of userspace/build.mk: each file of tests/unit and tests/guest is a
 # program; tests/lib belongs to all of them. A file whose name contains "layout" is
 # also built for 32 bit, as NAME-32, without any library; those of compat_src with tests/lib.
+# Those of tests/nested are static, for a nested guest has nothing else.
 
 TESTS := $(OUT)/tests
 CC32 ?= i686-linux-gnu-gcc
@@ -18,9 +19,12 @@ layout_bin := $(addsuffix -32,$(call test_bin,$(layout_src)))
 # What 32-bit callers get from a 64-bit kernel.
 compat_src := $(filter tests/guest/uapi_invalid.c,$(guest_src))
 compat_bin := $(addsuffix -32,$(call test_bin,$(compat_src)))
+nested_bin := $(call test_bin,$(sort $(wildcard tests/nested/*.c)))
+# DRM's interface comes with the lab's kernel.
+DRM_UAPI := $(lastword $(sort $(wildcard $(QWAMOS_CACHE)/kernel/amd64/6.1/root/usr/src/*-common/include/uapi)))
 
 .PHONY: tests
-tests: userspace $(unit_bin) $(guest_bin) $(layout_bin) $(compat_bin)
+tests: userspace $(unit_bin) $(guest_bin) $(layout_bin) $(compat_bin) $(nested_bin)
 
 $(call objects,$(unit_src) $(guest_src) $(sort $(wildcard tests/lib/*.c))): \
 	ALL_CFLAGS += $(TEST_CFLAGS)
@@ -42,3 +46,9 @@ $(compat_bin): $(TESTS)/%-32: tests/%.c $(wildcard tests/lib/*.[ch] uapi/linux/*
 	@echo "  CC32    $<"
 	$(Q)$(CC32) -std=gnu11 -D_GNU_SOURCE $(INCLUDES) $(WARNINGS) $(TEST_CFLAGS) $(CFLAGS) \
 		$(if $(WERROR),-Werror) -static -o $@ $< $(wildcard tests/lib/*.c)
+
+$(nested_bin): $(TESTS)/%: tests/%.c $(OBJ)/flags
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(if $(WERROR),-Werror) -D__user= \
+		-idirafter $(DRM_UAPI) -static -o $@ $<

@@ -51,4 +51,4 @@ $(nested_bin): $(TESTS)/%: tests/%.c $(OBJ)/flags
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(if $(WERROR),-Werror) -D__user= \
-		-idirafter $(DRM_UAPI) -static -o $@ $<
+		-idirafter $(or $(DRM_UAPI),$(error no kernel 6.1 in $(QWAMOS_CACHE): run 'make deps')) -static -o $@ $<

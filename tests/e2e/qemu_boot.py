@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-# timeout: 600
+# timeout: 900
 """The command lines that the tests expect really start QEMU, and a guest's kernel finds the devices.
 
 First each line of tests/data/qemu/golden for QEMU 7.2 is started, halted, and asked by QMP; then
@@ -28,6 +28,10 @@ from labkit.kernel import Kernel, cpio, module_files           # noqa: E402
 
 GPU = os.path.join(TOP, "build/bin/qwamos-gpu")
 BOOT_SECONDS = 240
+# Name, mode, MiB of VRAM, CPUs, MiB of memory, network.
+RECOMMENDED = (("development", "virtio", 512, 2, 512, True),
+               ("media", "virtio", 1024, 1, 512, True),
+               ("untrusted", "software", 128, 1, 256, False))
 MODULES = ["virtio_pci", "virtio-gpu", "virtio_net", "bochs"]
 INIT = b"""#!/bin/sh
 /bin/busybox mkdir -p /proc /sys
@@ -121,8 +125,8 @@ class Qmp:
         json.loads(self.file.readline())
         self.ask("qmp_capabilities")
 
-    def ask(self, command):
-        self.file.write(json.dumps({"execute": command}) + "\n")
+    def ask(self, command, **arguments):
+        self.file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
         self.file.flush()
         while True:
             m = json.loads(self.file.readline())
@@ -210,33 +214,56 @@ def initrd(kernel, busybox):
     return path
 
 
+def carry_out(words):
+    """Runs a QEMU until its guest powers off; returns what the guest printed, whether it did power
+    off, and what QEMU says of the adapter gpu0: {property: value}."""
+    ours, theirs = socket.socketpair()
+    words = words + ["-S", "-chardev", f"socket,id=test,fd={theirs.fileno()}",
+                     "-mon", "chardev=test,mode=control"]
+    adapter, status = {}, None
+    with open(os.path.join(work, "log"), "w+b") as log:
+        with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                              pass_fds=[theirs.fileno()]) as q:
+            theirs.close()
+            try:
+                m = Qmp(ours)
+                for p in ("type", "max_hostmem", "max_outputs"):
+                    adapter[p] = m.ask("qom-get", path="/machine/peripheral/gpu0", property=p)
+                adapter["MiB"] = m.ask("query-memory-size-summary")["base-memory"] >> 20
+                adapter["CPUs"] = len(m.ask("query-cpus-fast"))
+                m.ask("cont")
+                status = q.wait(BOOT_SECONDS)
+            except (OSError, ValueError, RuntimeError, subprocess.TimeoutExpired) as e:
+                print(f"# {e!r}")
+            finally:
+                q.kill()
+                ours.close()
+        log.seek(0)
+        return log.read().decode(errors="replace"), status == 0, adapter
+
+
 def boot(name, arch, kernel, ramdisk, section):
-    """Boots a config; returns what its kernel has found, as {word: [rest, ...]}."""
+    """Boots a config; returns what its kernel has found, as {word: [rest, ...]}, what qemu-args
+    said, and what QEMU says of its adapter."""
     console = "ttyAMA0" if arch == "aarch64" else "ttyS0"
     cpu = "cortex-a57" if arch == "aarch64" else "qemu64"
+    machine = f"machine: {{type: {'virt' if arch == 'aarch64' else 'q35'}, accel: tcg}}"
+    text = section.replace("machine: {accel: tcg}", machine)
+    if text == section:
+        text = f"vm: {{name: {name}}}\n{machine}\n{section}" \
+               f"hardware: {{memory: {{size: 320}}, cpu: {{model: {cpu}}}}}\n"
     config = os.path.join(work, name + ".yaml")
     with open(config, "w", encoding="ascii") as f:
-        f.write(f"vm: {{name: {name}}}\n"
-                f"machine: {{type: {'virt' if arch == 'aarch64' else 'q35'}, accel: tcg}}\n"
-                f"boot: {{kernel: {kernel.image}, initrd: {ramdisk}, cmdline: \"console={console} "
-                f"panic=-1 no_timer_check intel_iommu=on\"}}\n{section}")
-    text = open(config, encoding="ascii").read()
-    if "hardware:" not in text:
-        with open(config, "a", encoding="ascii") as f:
-            f.write(f"hardware: {{memory: {{size: 320}}, cpu: {{model: {cpu}}}}}\n")
+        f.write(text + f"boot: {{kernel: {kernel.image}, initrd: {ramdisk}, cmdline: \"console="
+                f"{console} panic=-1 no_timer_check intel_iommu=on\"}}\n")
     made = subprocess.run([GPU, "qemu-args", config, "--json"], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, check=False)
     if made.returncode:
         tap.check(False, f"{arch} {name}: qemu-args", made.stderr)
-        return {}, {}
+        return {}, {}, {}
     doc = json.loads(made.stdout)
     start = time.monotonic()
-    try:
-        r = subprocess.run(doc["args"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                           stderr=subprocess.STDOUT, timeout=BOOT_SECONDS, check=False)
-        out, ended = r.stdout.decode(errors="replace"), r.returncode == 0
-    except subprocess.TimeoutExpired as e:
-        out, ended = (e.stdout or b"").decode(errors="replace"), False
+    out, ended, adapter = carry_out(settle(doc["args"], arch))
     found = {}
     for line in out.splitlines():
         if line.startswith("@"):
@@ -245,7 +272,7 @@ def boot(name, arch, kernel, ramdisk, section):
     tap.check(ended and "done" in found, f"{arch} {name}: a guest boots and powers off",
               "\n".join(out.splitlines()[-30:]))
     print(f"# {arch} {name}: {time.monotonic() - start:.0f} s", flush=True)
-    return found, doc
+    return found, doc, adapter
 
 
 def virtio_gpus(found):
@@ -253,7 +280,7 @@ def virtio_gpus(found):
 
 
 def guests(arch, kernel, ramdisk):
-    found, doc = boot("virtio", arch, kernel, ramdisk,
+    found, doc, _ = boot("virtio", arch, kernel, ramdisk,
                       "gpu: {enabled: true, vram_limit_mb: 64}\n"
                       "network: {mode: nat}\nsecurity: {smmu: true}\n")
     where = f"{arch} virtio"
@@ -265,7 +292,7 @@ def guests(arch, kernel, ramdisk):
               f"{where}: behind the guest's IOMMU", found)
     tap.check(doc.get("gpu", {}).get("got") == "virtio" and not doc["gpu"]["3d"],
               f"{where}: as was told: 2D", doc)
-    found, _ = boot("airgapped", arch, kernel, ramdisk,
+    found, _, _ = boot("airgapped", arch, kernel, ramdisk,
                     "gpu: {enabled: true, access_mode: software, trust_level: untrusted}\n"
                     "network: {mode: airgapped, device: none}\n"
                     "qemu_extra_args: [\"-device\", \"usb-ehci,id=usb\"]\n")
@@ -277,6 +304,28 @@ def guests(arch, kernel, ramdisk):
               f"{where}: and what qemu_extra_args name", found)
     tap.check(all(p.endswith(" none") for p in found.get("pci", [])) and "pci" in found,
               f"{where}: and no IOMMU, for none was asked for", found)
+
+
+def recommended(arch, kernel, ramdisk):
+    """The three recommended configs, with nothing changed but what there is to be booted."""
+    for name, mode, quota, cpus, memory, net in RECOMMENDED:
+        with open(os.path.join(TOP, f"tests/data/qemu/configs/{name}.yaml"), encoding="ascii") as f:
+            found, doc, adapter = boot(name, arch, kernel, ramdisk, f.read())
+        where = f"{arch} {name}"
+        gpu = doc.get("gpu", {})
+        tap.check((gpu.get("asked"), gpu.get("got")) == (mode, mode), f"{where}: mode {mode}", gpu)
+        tap.check(adapter.get("max_hostmem") == quota << 20, f"{where}: {quota} MiB of VRAM, by QMP",
+                  adapter)
+        tap.check((adapter.get("CPUs"), adapter.get("MiB")) == (cpus, memory),
+                  f"{where}: its CPUs and memory, by QMP", adapter)
+        tap.check(adapter.get("type") == "virtio-gpu-pci" and adapter.get("max_outputs") == 1 and
+                  "rendernode" not in " ".join(doc.get("args", [])),
+                  f"{where}: a 2D adapter, and no GPU of the host", f"{adapter} {doc.get('args')}")
+        tap.check(len(virtio_gpus(found)) == 1 and len(found.get("drm", [])) == 1 and
+                  len(found.get("output", [])) == 1, f"{where}: its kernel drives it, and no other",
+                  found)
+        tap.check(found.get("net") == (["eth0", "lo"] if net else ["lo"]),
+                  f"{where}: {'a' if net else 'no'} network device", found)
 
 
 def main():
@@ -295,7 +344,9 @@ def main():
         for arch, kernel in kernels.items():
             busybox = "/bin/busybox" if arch == "x86_64" else \
                 os.path.join(kernel.root, "bin/busybox")
-            guests(arch, kernel, initrd(kernel, busybox))
+            ramdisk = initrd(kernel, busybox)
+            guests(arch, kernel, ramdisk)
+            recommended(arch, kernel, ramdisk)
     finally:
         os.close(lock)
         shutil.rmtree(work, ignore_errors=True)

@@ -80,10 +80,11 @@ static int check_right(struct qgpu_call *call, const struct qgpu_call_desc *desc
 
 /*
  * A refusal is in the log of the VM that the caller is part of, else of the VM that the file is of,
- * else of the host. A refusal of what a policy decides on is a denied operation.
+ * else of the host. A refusal of what a policy decides on is a denied operation. Not inlined: the
+ * caller's frame holds the largest argument already.
  */
-static void audit_refusal(struct qgpu_call *call, const struct qgpu_call_desc *desc,
-			  unsigned int nr, int ret)
+static noinline void audit_refusal(struct qgpu_call *call, const struct qgpu_call_desc *desc,
+				   unsigned int nr, int ret)
 {
 	struct qgpu_vm *mine = qgpu_vm_of_current();
 	struct qgpu_vm *vm = mine ?: call->f->vm;

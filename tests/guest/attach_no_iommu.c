@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* ATTACH in a guest without an IOMMU: NO_IOMMU, before all that is about the device. */
+/* ATTACH and CHECK in a guest without an IOMMU: NO_IOMMU, before all that is about the device. */
 #include "kselftest_harness.h"
-#include "audit.h"
-#include "call.h"
-#include "vm.h"
+#include "verdict.h"
 
 FIXTURE(no_iommu)
 {
@@ -51,6 +49,42 @@ TEST_F(no_iommu, refused)
 	EXPECT_EQ(-EACCES, qt_attach(self->vm.manage, d.device_id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 	EXPECT_EQ(QWAMOS_GPU_REASON_LEVEL, qt_reason);
 	EXPECT_EQ(QWAMOS_GPU_DEV_UNBOUND, qt_state(self->ctl, "vga-a"));
+}
+
+/* A level that needs an IOMMU gets no real GPU, others get what is no passthrough. */
+TEST_F(no_iommu, verdicts)
+{
+	__u64 id = qt_id(self->ctl, "vga-a");
+	struct qt_vm other;
+
+	ASSERT_NE(0, id);
+	VERDICT(&self->vm, id, PASSTHROUGH, NO_IOMMU);
+	VERDICT(&self->vm, id, RENDERING_2D, NONE);
+	VERDICTS(&self->vm, id, OP_IS(RENDERING_3D, NONE), OP_IS(PASSTHROUGH, NO_IOMMU),
+		 UNKNOWN_OP_IS(UNKNOWN_OPERATION), OP_IS(VIDEO_ENCODE, NONE));
+	VERDICT(&self->vm, 0, PASSTHROUGH, NONE);
+	ASSERT_EQ(0, qt_set_level(self->vm.manage, QWAMOS_GPU_LEVEL_HIGH));
+	VERDICTS(&self->vm, id, OP_IS(PASSTHROUGH, LEVEL), OP_IS(RENDERING_2D, NONE));
+	ASSERT_EQ(0, qt_set_level(self->vm.manage, QWAMOS_GPU_LEVEL_MEDIUM));
+	qt_sleep_ms(120);
+	VERDICTS(&self->vm, id, OP_IS(VULKAN_COMPUTE, NONE), OP_IS(RENDERING_2D, NONE));
+	ASSERT_EQ(0, qt_set_level(self->vm.manage, QWAMOS_GPU_LEVEL_LOW));
+	qt_sleep_ms(120);
+	VERDICTS(&self->vm, id, OP_IS(RENDERING_2D, NO_IOMMU), OP_IS(COMPUTE_SHADER, LEVEL),
+		 OP_IS(VIDEO_DECODE, NO_IOMMU), UNKNOWN_OP_IS(UNKNOWN_OPERATION));
+	VERDICT(&self->vm, id, RENDERING_2D, NO_IOMMU);
+	/* What was denied does not count for the rate; without a real GPU none is needed. */
+	VERDICT(&self->vm, 0, RENDERING_2D, NONE);
+	/* NO_IOMMU before SHARING. */
+	ASSERT_EQ(0, qt_set_level(self->vm.manage, QWAMOS_GPU_LEVEL_UNTRUSTED));
+	ASSERT_EQ(0, qt_vm_new(&other, self->ctl, QWAMOS_GPU_LEVEL_HIGH,
+			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
+	EXPECT_EQ(0, qt_charge(other.use, QWAMOS_GPU_RESOURCE_VRAM, id, 1, NULL));
+	VERDICT(&self->vm, id, RENDERING_2D, NO_IOMMU);
+	VERDICT(&other, id, RENDERING_2D, NONE);
+	EXPECT_EQ(0, qt_charge(self->vm.use, QWAMOS_GPU_RESOURCE_VRAM, id, 1, NULL));
+	VERDICT(&other, id, RENDERING_2D, SHARING);
+	qt_vm_end(&other);
 }
 
 TEST_HARNESS_MAIN

@@ -334,20 +334,10 @@ TEST_F_TIMEOUT(revoke, dirt_is_remembered, 60)
 TEST_F_TIMEOUT(revoke, quarantine_is_remembered, 60)
 {
 	struct qwamos_gpu_device d;
-	int state;
 
 	qt_end(&self->vmm);
-	ASSERT_EQ(0, qt_ours(self->ctl, "noreset", NULL));
 	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
-	state = qt_state(self->ctl, "noreset");
-	if (state != QWAMOS_GPU_DEV_QUARANTINED) {
-		ASSERT_EQ(0, qt_release(self->ctl, qt_id(self->ctl, "noreset"),
-					QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS));
-		ASSERT_EQ(0, qt_attach(self->vm.manage, qt_id(self->ctl, "noreset"),
-				       QWAMOS_GPU_SCRUB_DEFAULT, NULL));
-		ASSERT_EQ(0, qt_detach(self->vm.manage, qt_id(self->ctl, "noreset"), 0));
-		ASSERT_EQ(0, qt_wait_state(self->ctl, "noreset", QWAMOS_GPU_DEV_QUARANTINED, SOON));
-	}
+	ASSERT_EQ(0, qt_quarantine(self->ctl, "noreset", &self->vm));
 	ASSERT_EQ(0, qt_remove(qt_addr("noreset")));
 	ASSERT_EQ(0, qt_rescan());
 	ASSERT_EQ(0, qt_device(self->ctl, "noreset", &d));

@@ -17,10 +17,11 @@ int qt_check(int fd, __u32 op, __u64 device_id)
 	return c.out_denied == !!c.out_verdict ? (int)c.out_verdict : -1000;
 }
 
-int qt_check_array(int fd, struct qwamos_gpu_check_entry *v, __u32 n)
+int qt_check_array_on(int fd, __u64 device_id, struct qwamos_gpu_check_entry *v, __u32 n)
 {
 	struct qwamos_gpu_check c = { .hdr = QT_HDR(c, 0),
 				      .count = n,
+				      .device_id = device_id,
 				      .entries = (unsigned long)v,
 				      .out_verdict = QT_P32,
 				      .out_denied = QT_P32 };
@@ -29,6 +30,11 @@ int qt_check_array(int fd, struct qwamos_gpu_check_entry *v, __u32 n)
 	if (ret)
 		return ret;
 	return c.out_verdict ? -1000 : (int)c.out_denied;
+}
+
+int qt_check_array(int fd, struct qwamos_gpu_check_entry *v, __u32 n)
+{
+	return qt_check_array_on(fd, 0, v, n);
 }
 
 static int charge(int fd, unsigned int cmd, __u32 kind, __u64 device_id, __u64 amount,

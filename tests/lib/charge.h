@@ -11,6 +11,8 @@
 int qt_check(int fd, __u32 op, __u64 device_id);
 /** qt_check_array() - @n operations; return: how many are denied, or -errno */
 int qt_check_array(int fd, struct qwamos_gpu_check_entry *v, __u32 n);
+/** qt_check_array_on() - the same, on a GPU */
+int qt_check_array_on(int fd, __u64 device_id, struct qwamos_gpu_check_entry *v, __u32 n);
 
 /** struct qt_amounts - what CHARGE, UNCHARGE and SET_POLICY tell; QT_P64: nothing */
 struct qt_amounts {

@@ -199,6 +199,20 @@ int qt_theirs(int ctl, ...)
 	return ret;
 }
 
+int qt_quarantine(int ctl, const char *id, struct qt_vm *vm)
+{
+	int ret = qt_ours(ctl, id, NULL);
+
+	if (ret || qt_state(ctl, id) == QWAMOS_GPU_DEV_QUARANTINED)
+		return ret;
+	ret = qt_release(ctl, qt_id(ctl, id), QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS);
+	if (!ret)
+		ret = qt_attach(vm->manage, qt_id(ctl, id), QWAMOS_GPU_SCRUB_DEFAULT, NULL);
+	if (!ret)
+		ret = qt_detach(vm->manage, qt_id(ctl, id), 0);
+	return ret ? ret : qt_wait_state(ctl, id, QWAMOS_GPU_DEV_QUARANTINED, 10000);
+}
+
 long qt_do_join(long x, long y, void *data)
 {
 	int ret = qt_join(x);

@@ -51,6 +51,10 @@ int qt_ours(int ctl, ...);
 /** qt_theirs() - give them back to the driver that the kernel would choose; ends with NULL */
 int qt_theirs(int ctl, ...);
 
+/** qt_quarantine() - on our driver and in quarantine: a device that can't be reset, given to @vm
+ * (SYSTEM, with a cgroup) once if it is not yet */
+int qt_quarantine(int ctl, const char *id, struct qt_vm *vm);
+
 /** qt_vmm() - an actor in the VM's cgroup that has joined it; the VM's use fd is *@use there */
 int qt_vmm(struct qt_vm *vm, struct qt_actor *a, int *use);
 

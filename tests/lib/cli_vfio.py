@@ -273,17 +273,36 @@ def test_held_open():
     clean()
 
 
+# A buffer of the card, mapped; Python's own mmap would keep a descriptor.
+HOLD_MAPPED = """
+import ctypes, fcntl, os, struct, sys
+f = os.open(sys.argv[1], os.O_RDWR)
+buf = bytearray(struct.pack("=IIIIIIQ", 32, 32, 32, 0, 0, 0, 0))
+fcntl.ioctl(f, 0xc02064b2, buf)     # MODE_CREATE_DUMB
+handle, size = struct.unpack("=16xI4xQ", buf)
+buf = bytearray(struct.pack("=IIQ", handle, 0, 0))
+fcntl.ioctl(f, 0xc01064b3, buf)     # MODE_MAP_DUMB
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+at = libc.mmap(None, ctypes.c_size_t(size), 3, 1, f, ctypes.c_long(struct.unpack("=8xQ", buf)[0]))
+if at == ctypes.c_void_p(-1).value:
+    sys.exit(os.strerror(ctypes.get_errno()))
+os.close(f)
+print(flush=True)
+sys.stdin.read()
+"""
+
+
 def test_held_mapped():
     """so is one that only has a mapping left"""
-    fb = "/dev/" + os.listdir(f"{PCI}/{ALONE}/graphics")[0]
-    code = ("import mmap,os,sys;f=os.open(sys.argv[1],os.O_RDWR);m=mmap.mmap(f,4096);os.close(f);"
-            "print(flush=True);sys.stdin.read()")
-    with subprocess.Popen([sys.executable, "-c", code, fb], stdin=subprocess.PIPE,
+    card = card_of(ALONE)
+    with subprocess.Popen([sys.executable, "-c", HOLD_MAPPED, card], stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE) as holder:
         assert holder.stdout.readline() == b"\n"
-        # mmap.mmap() keeps a descriptor of its own.
+        fds = f"/proc/{holder.pid}/fd"
+        assert card not in [os.readlink(f"{fds}/{n}") for n in os.listdir(fds)]
         before = machine()
-        refused(Run("bind", ALONE), str(holder.pid), fb)
+        refused(Run("bind", ALONE), str(holder.pid), card)
         assert machine() == before
         holder.stdin.close()
 

@@ -66,6 +66,13 @@ static void unreadable_lines(void **state)
 		{ "\"event\":\"", "\"event\":\"x" },
 		{ "\"hash\":\"", "\"hash\":\"0" },
 		{ "\"hash\":\"", "\"hash\":\"G" },
+		/* What means the same to one reader may mean something else to another. */
+		{ "\"uid\":0", "\"uid\":-0" },
+		{ "\"uid\":0", "\"uid\": 0" },
+		{ "\"comm\":\"qemu\"", "\"comm\":\"\\u0071emu\"" },
+		{ "\"asked\":", "\"\\u0061sked\":" },
+		{ "{", " {" },
+		{ "}", "} " },
 	};
 	struct fixture *f = *state;
 	size_t i, at = line_of(7, 6);
@@ -80,6 +87,43 @@ static void unreadable_lines(void **state)
 		setup(state);
 		f = *state;
 	}
+}
+
+/* A number beyond the largest is read as the largest, which record 3 has. */
+static void numbers_beyond(void **state)
+{
+	struct fixture *f = *state;
+
+	edit(&f->text, line_of(7, 3), "\"asked\":18446744073709551615",
+	     "\"asked\":99999999999999999999");
+	assert_int_equal(verify(f, NULL, 0), 0);
+	assert_int_equal(count(f, QVERIFY_UNREADABLE), 1);
+}
+
+/* Whatever stands behind a NUL, at the end of the file as well. */
+static void text_behind_a_nul(void **state)
+{
+	struct fixture *f = *state;
+	struct qaudit_log log;
+	char *all = NULL;
+	size_t len, i;
+	FILE *m = open_memstream(&all, &len);
+
+	assert_non_null(m);
+	for (i = 0; i < f->text.n; i++)
+		fputs(f->text.line[i], m);
+	assert_int_equal(fclose(m), 0);
+	all = qmem_check(realloc(all, len + 7));
+	/* In place of the last newline. */
+	memcpy(all + len - 1, "\0hidden", 8);
+	m = fmemopen(all, len + 7, "r");
+	assert_non_null(m);
+	assert_int_equal(qaudit_log_read(m, "LOG", &log, &f->e), 0);
+	assert_int_equal(log.n_problems, 1);
+	assert_int_equal(log.problems[0].line, f->text.n);
+	qaudit_log_free(&log);
+	fclose(m);
+	free(all);
 }
 
 static void no_log(void **state)
@@ -177,6 +221,8 @@ int main(void)
 		TEST(every_byte_comes_back),
 		TEST(odd_records_come_back),
 		TEST(unreadable_lines),
+		TEST(numbers_beyond),
+		TEST(text_behind_a_nul),
 		TEST(no_log),
 		TEST(heads_that_lie),
 		TEST(empty_chains),

@@ -26,11 +26,16 @@ void qaudit_log_free(struct qaudit_log *log)
 	memset(log, 0, sizeof(*log));
 }
 
-static int write_line(FILE *f, struct json_object *o)
+static const char *text_of(struct json_object *o)
 {
 	const int style = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
-	const char *text = qmem_check((void *)json_object_to_json_string_ext(o, style));
-	bool ok = fputs(text, f) != EOF && fputc('\n', f) != EOF;
+
+	return qmem_check((void *)json_object_to_json_string_ext(o, style));
+}
+
+static int write_line(FILE *f, struct json_object *o)
+{
+	bool ok = fputs(text_of(o), f) != EOF && fputc('\n', f) != EOF;
 
 	json_object_put(o);
 	if (ok)
@@ -54,7 +59,7 @@ static void add_known(struct json_object *o, const char *key, bool known, uint64
 		qjson_add(o, key, NULL);
 }
 
-int qaudit_write_header(FILE *f, const struct qaudit_log *log)
+static struct json_object *header_to_json(const struct qaudit_log *log)
 {
 	struct json_object *o = qjson_obj();
 
@@ -65,9 +70,18 @@ int qaudit_write_header(FILE *f, const struct qaudit_log *log)
 	qaudit_add_u64(o, "saved_ns", log->saved_ns);
 	qjson_add_int(o, "wall_offset_ns", log->wall_offset_ns);
 	add_known(o, "order", log->whole, log->order);
-	add_known(o, "records", log->whole, log->n);
-	add_known(o, "chains", log->whole, log->n_heads);
-	return write_line(f, o);
+	add_known(o, "records", log->whole, log->n_records);
+	add_known(o, "chains", log->whole, log->n_chains);
+	return o;
+}
+
+int qaudit_write_header(FILE *f, const struct qaudit_log *log)
+{
+	struct qaudit_log l = *log;
+
+	l.n_records = log->n;
+	l.n_chains = log->n_heads;
+	return write_line(f, header_to_json(&l));
 }
 
 int qaudit_write_record(FILE *f, const struct qwamos_gpu_audit_record *r)
@@ -75,7 +89,7 @@ int qaudit_write_record(FILE *f, const struct qwamos_gpu_audit_record *r)
 	return write_line(f, qaudit_to_json(r));
 }
 
-static int write_head(FILE *f, const struct qaudit_head *h)
+static struct json_object *head_to_json(const struct qaudit_head *h)
 {
 	struct json_object *o = qjson_obj();
 
@@ -86,7 +100,7 @@ static int write_head(FILE *f, const struct qaudit_head *h)
 	qaudit_add_u64(o, "seq", h->seq);
 	add_hex(o, "hash", h->hash, sizeof(h->hash));
 	qaudit_add_u64(o, "lost", h->lost);
-	return write_line(f, o);
+	return o;
 }
 
 int qaudit_log_write(FILE *f, const struct qaudit_log *log)
@@ -97,7 +111,7 @@ int qaudit_log_write(FILE *f, const struct qaudit_log *log)
 	for (i = 0; i < log->n && !err; i++)
 		err = qaudit_write_record(f, &log->entries[i].rec);
 	for (i = 0; i < log->n_heads && !err; i++)
-		err = write_head(f, &log->heads[i]);
+		err = write_line(f, head_to_json(&log->heads[i]));
 	return err;
 }
 
@@ -211,6 +225,19 @@ static struct json_object *parse(const char *text, struct qerr *e)
 	return o;
 }
 
+/*
+ * What is verified is what a line means; so that people and other programs read the same out of it,
+ * there is one way only to say it. Drops @o.
+ */
+static int check_text(const char *text, struct json_object *o, struct qerr *e)
+{
+	bool same = !strcmp(text, text_of(o));
+
+	json_object_put(o);
+	return same ? 0
+		    : qerr_set(e, EBADMSG, "not as a log is written: another spelling or order");
+}
+
 static int take_line(struct qaudit_log *log, const char *text, size_t line, struct qerr *e)
 {
 	struct json_object *o = parse(text, e);
@@ -222,12 +249,18 @@ static int take_line(struct qaudit_log *log, const char *text, size_t line, stru
 		return -EBADMSG;
 	if (line == 1) {
 		err = get_header(o, log, e);
+		if (!err)
+			err = check_text(text, header_to_json(log), e);
 	} else if (json_object_object_get_ex(o, "head", NULL)) {
 		err = get_head(o, &head, e);
+		if (!err)
+			err = check_text(text, head_to_json(&head), e);
 		if (!err)
 			*QMEM_GROW(log->heads, log->n_heads) = head;
 	} else {
 		err = qaudit_from_json(o, &entry.rec, e);
+		if (!err)
+			err = check_text(text, qaudit_to_json(&entry.rec), e);
 		if (!err)
 			*QMEM_GROW(log->entries, log->n) = entry;
 	}
@@ -235,24 +268,25 @@ static int take_line(struct qaudit_log *log, const char *text, size_t line, stru
 	return err;
 }
 
-/* Return: 1, 0 at the end of the file, -EBADMSG for a line too long, -EIO. */
+/* Return: 1, 0 at the end of the file, -EBADMSG for a line too long or with a NUL, -EIO. */
 static int next_line(FILE *f, char *buf, size_t len)
 {
-	size_t n;
+	bool bad = false;
+	size_t n = 0;
 	int c;
 
-	if (!fgets(buf, len, f))
-		return ferror(f) ? -EIO : 0;
-	n = strlen(buf);
-	if (n && buf[n - 1] == '\n') {
-		buf[n - 1] = '\0';
-		return 1;
+	while ((c = getc(f)) != EOF && c != '\n') {
+		if (c && n + 1 < len)
+			buf[n++] = c;
+		else
+			bad = true;
 	}
-	if (feof(f))
-		return 1;
-	while ((c = fgetc(f)) != EOF && c != '\n')
-		;
-	return -EBADMSG;
+	buf[n] = '\0';
+	if (ferror(f))
+		return -EIO;
+	if (bad)
+		return -EBADMSG;
+	return n || c == '\n';
 }
 
 int qaudit_log_read(FILE *f, const char *name, struct qaudit_log *log, struct qerr *e)

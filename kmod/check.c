@@ -19,14 +19,14 @@
 static __always_inline u32 judge(struct qgpu_vm *vm, u32 op, u32 device)
 {
 	u32 known = likely(op < QGPU_OPS) ? array_index_nospec(op, QGPU_OPS) : QWAMOS_GPU_OP_NONE;
-	u32 verdict;
+	u32 rule = qgpu_limits_rule(&vm->lim, known);
+	u32 verdict = QGPU_RULE_REASON(rule);
 
-	verdict = qgpu_limits_verdict(&vm->lim, known);
 	if (!verdict)
-		verdict = device ?: qgpu_limits_pace(&vm->lim, known);
+		verdict = device ?: qgpu_limits_pace(&vm->lim, known, rule);
 	if (verdict)
 		qgpu_limits_refused(&vm->lim, verdict);
-	qgpu_note(vm->chain, vm->chain->notes, known, verdict, READ_ONCE(vm->lim.level));
+	qgpu_note(vm->chain, vm->chain->notes, known, verdict, rule);
 	return verdict;
 }
 
@@ -67,12 +67,13 @@ static bool in_the_way(struct qgpu_vm *vm, u64 device_id)
 /*
  * What a device says to a VM that is to use it: one that another VM has attached is that VM's as a
  * whole; one that VMs have charges or guarantees on is theirs together, if all of them may share.
+ * Called with the VM lock held, until the operation is judged: the level is the same for both.
  * Return: 0 or -ENODEV.
  */
 static int device_verdict(struct qgpu_vm *vm, u64 device_id, bool passthrough, u32 *verdict)
 {
 	struct qgpu_dev *d = qgpu_dev_by_id(device_id);
-	const struct qgpu_level *l;
+	const struct qgpu_level *l = qgpu_level(vm->lim.level);
 	struct qgpu_vm *owner;
 	bool iommu;
 	int ret = 0;
@@ -84,8 +85,6 @@ static int device_verdict(struct qgpu_vm *vm, u64 device_id, bool passthrough, u
 		qgpu_dev_put(d);
 		return -ENODEV;
 	}
-	qgpu_vm_lock();
-	l = qgpu_level(vm->lim.level);
 	mutex_lock(&qgpu_reg_lock);
 	owner = qgpu_dev_owner(d);
 	iommu = qgpu_dev_has_iommu(d);
@@ -98,7 +97,6 @@ static int device_verdict(struct qgpu_vm *vm, u64 device_id, bool passthrough, u
 	else if (d->quarantined && !d->accepted)
 		*verdict = QWAMOS_GPU_REASON_QUARANTINED;
 	mutex_unlock(&qgpu_reg_lock);
-	qgpu_vm_unlock();
 	qgpu_dev_put(d);
 	return ret;
 }
@@ -116,22 +114,22 @@ static int check_array(struct qgpu_call *call, struct qwamos_gpu_check *a)
 	if (IS_ERR(v))
 		return PTR_ERR(v);
 	if (a->device_id) {
+		qgpu_vm_lock();
 		ret = device_verdict(call->f->vm, a->device_id, false, &device);
 		if (!ret)
 			ret = device_verdict(call->f->vm, a->device_id, true, &device_pass);
-		if (ret) {
-			call->reason = QWAMOS_GPU_REASON_NO_DEVICE;
-			goto out;
-		}
 	}
 	a->out_denied = 0;
-	for (i = 0; i < a->count; i++)
+	for (i = 0; !ret && i < a->count; i++)
 		a->out_denied += judge_array(
 			call->f->vm, &v[i], 1,
 			v[i].operation == QWAMOS_GPU_OP_PASSTHROUGH ? device_pass : device);
-	if (copy_to_user(uv, v, bytes))
+	if (a->device_id)
+		qgpu_vm_unlock();
+	if (ret)
+		call->reason = QWAMOS_GPU_REASON_NO_DEVICE;
+	else if (copy_to_user(uv, v, bytes))
 		ret = -EFAULT;
-out:
 	kvfree(v);
 	return ret;
 }
@@ -141,6 +139,7 @@ int qgpu_do_check(struct qgpu_call *call)
 {
 	struct qwamos_gpu_check *a = &call->arg->check;
 	u32 device = 0;
+	int ret = 0;
 
 	if (a->count > QWAMOS_GPU_CHECK_MAX || (a->count ? a->operation : !!a->entries))
 		return -EINVAL;
@@ -148,14 +147,19 @@ int qgpu_do_check(struct qgpu_call *call)
 	a->out_verdict = 0;
 	if (a->count)
 		return check_array(call, a);
-	if (a->device_id && device_verdict(call->f->vm, a->device_id,
-					   a->operation == QWAMOS_GPU_OP_PASSTHROUGH, &device)) {
-		call->reason = QWAMOS_GPU_REASON_NO_DEVICE;
-		return -ENODEV;
+	if (a->device_id) {
+		qgpu_vm_lock();
+		ret = device_verdict(call->f->vm, a->device_id,
+				     a->operation == QWAMOS_GPU_OP_PASSTHROUGH, &device);
 	}
-	a->out_verdict = judge(call->f->vm, a->operation, device);
+	if (!ret)
+		a->out_verdict = judge(call->f->vm, a->operation, device);
+	if (a->device_id)
+		qgpu_vm_unlock();
+	if (ret)
+		call->reason = QWAMOS_GPU_REASON_NO_DEVICE;
 	a->out_denied = !!a->out_verdict;
-	return 0;
+	return ret;
 }
 
 /*

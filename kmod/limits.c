@@ -38,14 +38,16 @@ u32 qgpu_limits_cap(const struct qgpu_limits *lim, u32 level)
 void qgpu_limits_apply(struct qgpu_limits *lim)
 {
 	const struct qgpu_level *l = qgpu_level(lim->level);
-	u32 op, queues;
+	u32 op, reason, queues;
 
-	for (op = 0; op < QGPU_OPS; op++)
-		WRITE_ONCE(lim->verdict[op], qgpu_policy_verdict(lim->level, lim->narrow, op));
-	WRITE_ONCE(lim->interval_ns, l ? qgpu_level_interval_ns(l) : 0);
+	for (op = 0; op < QGPU_OPS; op++) {
+		reason = qgpu_policy_verdict(lim->level, lim->narrow, op);
+		WRITE_ONCE(lim->rule[op],
+			   QGPU_RULE(reason, lim->level, l ? l->min_interval_ms : 0));
+	}
 	WRITE_ONCE(lim->vram_limit, l ? min(qgpu_level_vram(l), lim->vram_set) : 0);
-	WRITE_ONCE(lim->no_queues, qgpu_policy_queues(lim->level, lim->narrow, &queues));
-	WRITE_ONCE(lim->queues_limit, queues);
+	reason = qgpu_policy_queues(lim->level, lim->narrow, &queues);
+	WRITE_ONCE(lim->queues_rule, QGPU_QUEUES_RULE(reason, queues));
 }
 
 /**
@@ -106,12 +108,13 @@ int qgpu_limits_add_gpu(struct qgpu_limits *lim, u64 device_id)
 u32 qgpu_limits_charge(struct qgpu_limits *lim, struct qgpu_ledger *led, u32 kind, u32 gpu,
 		       u64 amount, u64 *used, u64 *limit)
 {
+	u32 rule;
 	u64 here;
 
 	if (kind == QWAMOS_GPU_RESOURCE_VRAM) {
 		*limit = READ_ONCE(lim->vram_limit);
 		if (unlikely(!qgpu_quota_charge(&lim->vram, amount, *limit, used)))
-			return lim->verdict[0] == QWAMOS_GPU_REASON_NO_POLICY
+			return READ_ONCE(lim->level) == QWAMOS_GPU_LEVEL_NONE
 				       ? QWAMOS_GPU_REASON_NO_POLICY
 				       : QWAMOS_GPU_REASON_QUOTA;
 		if (gpu)
@@ -119,9 +122,10 @@ u32 qgpu_limits_charge(struct qgpu_limits *lim, struct qgpu_ledger *led, u32 kin
 		atomic64_add(amount, &led->vram[gpu]);
 		return QWAMOS_GPU_REASON_NONE;
 	}
-	*limit = READ_ONCE(lim->queues_limit);
+	rule = READ_ONCE(lim->queues_rule);
+	*limit = QGPU_QUEUES_MOST(rule);
 	if (!qgpu_quota_charge(&lim->queues, amount, *limit, used))
-		return READ_ONCE(lim->no_queues) ?: QWAMOS_GPU_REASON_QUEUES;
+		return QGPU_RULE_REASON(rule) ?: QWAMOS_GPU_REASON_QUEUES;
 	if (gpu)
 		atomic64_add(amount, &lim->gpu[gpu - 1].queues);
 	atomic64_add(amount, &led->queues[gpu]);
@@ -157,7 +161,7 @@ bool qgpu_limits_uncharge(struct qgpu_limits *lim, struct qgpu_ledger *led, u32 
 	if (gpu)
 		atomic64_sub(amount, &lim->gpu[gpu - 1].queues);
 	*used = qgpu_quota_uncharge(&lim->queues, amount);
-	*limit = READ_ONCE(lim->queues_limit);
+	*limit = QGPU_QUEUES_MOST(READ_ONCE(lim->queues_rule));
 	return true;
 }
 
@@ -203,7 +207,7 @@ void qgpu_limits_tell(struct qgpu_limits *lim, bool given_whole, struct qwamos_g
 	out->vram_limit = READ_ONCE(lim->vram_limit);
 	out->queues_used = atomic64_read(&lim->queues.used);
 	out->queues_high = atomic64_read(&lim->queues.high);
-	out->queues_limit = READ_ONCE(lim->queues_limit);
+	out->queues_limit = QGPU_QUEUES_MOST(READ_ONCE(lim->queues_rule));
 	out->compute_cap = qgpu_limits_cap(lim, out->level);
 	out->compute_guarantee = min(READ_ONCE(lim->guarantee), out->compute_cap);
 	out->priority = READ_ONCE(lim->priority);

@@ -17,6 +17,18 @@
 
 #define QGPU_UNSET 0xffffffffU /* percent that nobody has set */
 
+/*
+ * What a policy says of an operation. One word, for who asks while the policy is being changed must
+ * not get one part of the old and one of the new: reason, level, least time in ms.
+ */
+#define QGPU_RULE(reason, level, ms) ((reason) | ((level)&0xffU) << 8 | (ms) << 16)
+#define QGPU_RULE_REASON(rule)	     ((rule)&0xffU)
+#define QGPU_RULE_LEVEL(rule)	     ((rule)&0xff00U) /* as it stands in the word */
+#define QGPU_RULE_MS(rule)	     ((rule) >> 16)
+/* Of Vulkan queues, likewise: reason why there are none, most. */
+#define QGPU_QUEUES_RULE(reason, most) ((reason) | (most) << 8)
+#define QGPU_QUEUES_MOST(rule)	       ((rule) >> 8)
+
 /**
  * struct qgpu_gpu_use - what a VM has of one GPU
  * @device_id: the GPU; constant once the entry counts
@@ -33,13 +45,10 @@ struct qgpu_gpu_use {
 
 /**
  * struct qgpu_limits - limits of a VM and their use
- * @verdict: by operation, &enum qwamos_gpu_reason that its policy has for it; [0] is for any that
- *     does not exist. Written under the VM lock like all down to @last, read without it, each by
- *     itself
+ * @rule: by operation, a QGPU_RULE(); [0] is for any that does not exist. Written under the VM lock
+ *     like all down to @last, read without it, each by itself
  * @level: &enum qwamos_gpu_level
- * @no_queues: &enum qwamos_gpu_reason why it may have no Vulkan queues
- * @queues_limit: most Vulkan queues
- * @interval_ns: least time between two operations of a kind
+ * @queues_rule: a QGPU_QUEUES_RULE()
  * @vram_limit: most VRAM in bytes
  * @vram_set: most VRAM that was set, U64_MAX: none was
  * @cap_set: most GPU time that was set in percent, or QGPU_UNSET
@@ -57,12 +66,10 @@ struct qgpu_gpu_use {
  * @gpu: by GPU
  */
 struct qgpu_limits {
-	u8 verdict[QGPU_OPS];
+	u32 rule[QGPU_OPS];
 	u32 level;
-	u32 no_queues;
-	u32 queues_limit;
+	u32 queues_rule;
 	u32 narrow;
-	u64 interval_ns;
 	u64 vram_limit;
 	u64 vram_set;
 	u32 cap_set;
@@ -112,30 +119,31 @@ static inline void qgpu_limits_refused(struct qgpu_limits *lim, u32 reason)
 }
 
 /**
- * qgpu_limits_verdict() - may the VM do this, as far as its policy goes?
+ * qgpu_limits_rule() - may the VM do this, as far as its policy goes?
  * @lim: its limits
  * @op: &enum qwamos_gpu_op, or 0 for one that does not exist
  *
- * Return: &enum qwamos_gpu_reason.
+ * Return: a QGPU_RULE().
  */
-static __always_inline u32 qgpu_limits_verdict(struct qgpu_limits *lim, u32 op)
+static __always_inline u32 qgpu_limits_rule(struct qgpu_limits *lim, u32 op)
 {
-	return READ_ONCE(lim->verdict[array_index_nospec(op, QGPU_OPS)]);
+	return READ_ONCE(lim->rule[array_index_nospec(op, QGPU_OPS)]);
 }
 
 /**
  * qgpu_limits_pace() - may the VM do this now, as far as its rate goes?
  * @lim: its limits
  * @op: &enum qwamos_gpu_op, one that exists
+ * @rule: its rule
  *
  * Return: &enum qwamos_gpu_reason; if NONE, the operation counts.
  */
-static __always_inline u32 qgpu_limits_pace(struct qgpu_limits *lim, u32 op)
+static __always_inline u32 qgpu_limits_pace(struct qgpu_limits *lim, u32 op, u32 rule)
 {
-	u64 interval = READ_ONCE(lim->interval_ns);
+	u32 ms = QGPU_RULE_MS(rule);
 
-	if (!interval ||
-	    qgpu_rate_take(&lim->last[array_index_nospec(op, QGPU_OPS)], ktime_get_ns(), interval))
+	if (!ms || qgpu_rate_take(&lim->last[array_index_nospec(op, QGPU_OPS)], ktime_get_ns(),
+				  (u64)ms * NSEC_PER_MSEC))
 		return QWAMOS_GPU_REASON_NONE;
 	return QWAMOS_GPU_REASON_RATE;
 }

@@ -25,6 +25,13 @@ struct qgpu_notes *qgpu_notes_new(void)
 	return notes;
 }
 
+static u32 level_of(u32 key)
+{
+	u32 level = QGPU_RULE_LEVEL(key) >> 8;
+
+	return level < QGPU_LEVELS ? level : QWAMOS_GPU_LEVEL_NONE;
+}
+
 static u64 interval_ns(u32 level)
 {
 	const struct qgpu_level *l = qgpu_level(level);
@@ -55,10 +62,10 @@ static bool enter(struct qgpu_chain *c, const struct qgpu_note *n, u32 kind, u32
 	struct qgpu_event ev = {
 		.event = what[kind].event,
 		.op = op,
-		.reason = n->key,
+		.reason = QGPU_RULE_REASON(n->key),
 		.result = what[kind].result,
-		.level = n->level,
-		.limit = kind == QGPU_NOTE_RATE ? interval_ns(n->level) : 0,
+		.level = level_of(n->key),
+		.limit = kind == QGPU_NOTE_RATE ? interval_ns(level_of(n->key)) : 0,
 	};
 
 	lockdep_assert_held(&c->lock);
@@ -84,12 +91,11 @@ static void collect(struct qgpu_chain *c, u32 kind, u32 op)
  * @c: the VM's chain
  * @kind: &enum qgpu_note_class
  * @op: &enum qwamos_gpu_op
- * @key: &enum qwamos_gpu_reason or QGPU_NOTE_OFF
- * @level: &enum qwamos_gpu_level of the VM
+ * @key: reason and level, or QGPU_NOTE_OFF
  *
  * It is in the note's total already.
  */
-void qgpu_note_first(struct qgpu_chain *c, u32 kind, u32 op, u32 key, u32 level)
+void qgpu_note_first(struct qgpu_chain *c, u32 kind, u32 op, u32 key)
 {
 	struct qgpu_note *n = &c->notes->note[kind][op];
 	unsigned long now = jiffies;
@@ -113,7 +119,6 @@ void qgpu_note_first(struct qgpu_chain *c, u32 kind, u32 op, u32 key, u32 level)
 	WRITE_ONCE(n->key, key);
 	WRITE_ONCE(n->last, now);
 	WRITE_ONCE(n->until, now + HZ);
-	n->level = level;
 	if (key == QGPU_NOTE_OFF)
 		goto out;
 	c->notes->pid = task_tgid_nr(current);

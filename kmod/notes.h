@@ -11,15 +11,15 @@
 #include <linux/atomic.h>
 #include <linux/jiffies.h>
 #include <linux/types.h>
-#include "policy.h"
+#include "limits.h"
 
 struct qgpu_chain;
 
 /* What a note is about, beside its operation. */
 enum qgpu_note_class { QGPU_NOTE_ALLOWED, QGPU_NOTE_DENIED, QGPU_NOTE_RATE, QGPU_NOTE_CLASSES };
 
-#define QGPU_NOTE_CLOSED 0xffU /* as a key: no repeats are being counted */
-#define QGPU_NOTE_OFF	 0xfeU /* as a key: allowed, and such are not recorded */
+#define QGPU_NOTE_CLOSED 0xffffffffU /* as a key: no repeats are being counted */
+#define QGPU_NOTE_OFF	 0xfffffffeU /* as a key: allowed, and such are not recorded */
 
 /**
  * struct qgpu_note - one kind of verdict
@@ -28,8 +28,8 @@ enum qgpu_note_class { QGPU_NOTE_ALLOWED, QGPU_NOTE_DENIED, QGPU_NOTE_RATE, QGPU
  *     below, but read without it
  * @until: end of the second, in jiffies
  * @last: when the last one came, in jiffies; written without a lock
- * @key: &enum qwamos_gpu_reason of those that are being counted, or QGPU_NOTE_CLOSED, _OFF
- * @level: &enum qwamos_gpu_level of the VM when the second began
+ * @key: reason and level of those that are being counted, as in a QGPU_RULE(), or
+ *     QGPU_NOTE_CLOSED, _OFF
  */
 struct qgpu_note {
 	atomic64_t total;
@@ -37,7 +37,6 @@ struct qgpu_note {
 	unsigned long until;
 	unsigned long last;
 	u32 key;
-	u32 level;
 };
 
 /**
@@ -57,7 +56,7 @@ struct qgpu_notes {
 extern bool qgpu_audit_allowed;
 
 struct qgpu_notes *qgpu_notes_new(void);
-void qgpu_note_first(struct qgpu_chain *c, u32 kind, u32 op, u32 key, u32 level);
+void qgpu_note_first(struct qgpu_chain *c, u32 kind, u32 op, u32 key);
 void qgpu_notes_collect(struct qgpu_chain *c, bool all);
 bool qgpu_notes_wait(struct qgpu_chain *c);
 void qgpu_notes_close(struct qgpu_chain *c);
@@ -69,13 +68,13 @@ u64 qgpu_notes_total(const struct qgpu_notes *notes, u32 kind);
  * @notes: its notes
  * @op: &enum qwamos_gpu_op, 0: one that does not exist
  * @verdict: &enum qwamos_gpu_reason, NONE: allowed
- * @level: &enum qwamos_gpu_level of the VM
+ * @rule: the QGPU_RULE() that it came from: its level counts
  */
 static __always_inline void qgpu_note(struct qgpu_chain *c, struct qgpu_notes *notes, u32 op,
-				      u32 verdict, u32 level)
+				      u32 verdict, u32 rule)
 {
+	u32 kind, key = verdict | QGPU_RULE_LEVEL(rule);
 	unsigned long now = jiffies;
-	u32 kind, key = verdict;
 	struct qgpu_note *n;
 
 	if (likely(verdict == QWAMOS_GPU_REASON_NONE)) {
@@ -90,7 +89,7 @@ static __always_inline void qgpu_note(struct qgpu_chain *c, struct qgpu_notes *n
 	if (likely(READ_ONCE(n->key) == key && time_before(now, READ_ONCE(n->until))))
 		WRITE_ONCE(n->last, now);
 	else
-		qgpu_note_first(c, kind, op, key, level);
+		qgpu_note_first(c, kind, op, key);
 }
 
 #endif /* QWAMOS_GPU_NOTES_H */

@@ -41,6 +41,24 @@ printf 'vm: {name: a}\nqemu_extra_args: ["-rtc", "base=utc", "-device", "vfio-pc
 run qwamos-gpu config check "$dir/extra.yaml"
 says 1 "extra.yaml:2:50: error: qemu_extra_args: 'vfio-pci,host=1:0.0' found" "qemu_extra_args are checked"
 
+for mode in virtio passthrough software none; do
+	printf 'vm: {name: a}\ngpu: {enabled: true, access_mode: %s, trust_level: system, device: "01:00.0"}\n' $mode >"$dir/mode.yaml"
+	run qwamos-gpu config show "$dir/mode.yaml"
+	says 0 "^gpu.access_mode +$mode +\(" "[four access modes] $mode"
+done
+sed 's/mode: none/mode: windows/' "$dir/mode.yaml" >"$dir/bad.yaml"
+run qwamos-gpu config check "$dir/bad.yaml"
+says 1 "bad.yaml:2:35: error: gpu.access_mode: 'windows' found; accepted: virtio, passthrough, software" "[four access modes] and no fifth one"
+printf 'vm: {name: a}\ngpu:\n  enabled: maybe\n  vram_limit_mb: much\n  priority: 101\n  allow_vulkan: 2\n  trust_level: root\n' >"$dir/types.yaml"
+run qwamos-gpu config check "$dir/types.yaml"
+check "[config keys and types] each wrong one is told by line and key" sh -c \
+	"grep -oE 'types.yaml:[0-9]+:[0-9]+: error: gpu[.][a-z_]+' $dir/out | cut -d: -f2,5 | tr -d '\n' | grep -qx '3: gpu.enabled4: gpu.vram_limit_mb5: gpu.priority6: gpu.allow_vulkan7: gpu.trust_level'"
+for level in untrusted:128 low:256 medium:512 high:1024 system:2048; do
+	printf 'vm: {name: a}\ngpu: {enabled: true, trust_level: %s}\n' ${level%:*} >"$dir/level.yaml"
+	run qwamos-gpu config show "$dir/level.yaml"
+	says 0 "^gpu.vram_limit_mb +${level#*:} +\(the level ${level%:*}\)" "what is not given is the level's: ${level%:*}"
+done
+
 # config show
 run qwamos-gpu config show $real/test-gpu-vm.yaml
 says 0 "^gpu.trust_level +medium +\(default\)" "what the config does not say is told as a default"
@@ -51,7 +69,7 @@ run qwamos-gpu config show $real/test-gpu-vm.yaml --json
 sed -n '/^{/,$p' "$dir/out" >"$dir/json"
 check "--json: compute is switched off" json "$dir/json" "'compute_shader' not in d['gpu']['operations'] and 'rendering_3d' in d['gpu']['operations']"
 run qwamos-gpu config show $real/vault-vm.yaml
-says 0 "no GPU: there is no gpu section" "a config without a GPU"
+says 0 "no GPU: there is no gpu section" "[a VM without a GPU section] has no GPU, and no policy"
 run qwamos-gpu config show $real/gateway-1.yaml
 says 0 "^resources.ram +1024" "the other schema's keys are told as they stand there"
 check "and not twice" sh -c "! grep -q '^hardware.memory.size' '$dir/out'"
@@ -64,7 +82,14 @@ says 1 "'513' found; the level medium allows 512" "what widens the level is refu
 run qwamos-gpu qemu-args $ours/development.yaml --arch x86_64
 says 0 "qemu-system-x86_64 -nodefaults .*virtio-gpu-pci,id=gpu0,max_outputs=1,max_hostmem=536870912" "qemu-args"
 run qwamos-gpu qemu-args $ours/development.yaml --arch aarch64 --gpu-only
-says 0 "^-display none -vga none -device virtio-gpu-pci,id=gpu0" "--gpu-only"
+says 0 "^-display none -vga none -device virtio-gpu-pci,id=gpu0" "[get_vm_gpu_args] [arguments for virtio] --gpu-only"
+run qwamos-gpu qemu-args $ours/untrusted.yaml --arch x86_64 --gpu-only
+check "[get_vm_gpu_args] [arguments for software] a 2D adapter, no GPU of the host's" \
+	grep -qx -e "-display none -vga none -device virtio-gpu-pci,id=gpu0,max_outputs=1,max_hostmem=134217728" "$dir/out"
+run qwamos-gpu qemu-args $ours/none.yaml --arch x86_64 --gpu-only
+check "[four access modes] none: no adapter" grep -qx -e "-display none -vga none" "$dir/out"
+run qwamos-gpu qemu-args $real/gateway-1.yaml --arch x86_64 --gpu-only
+check "[a VM without a GPU section] has no adapter" grep -qx -e "-display none -vga none" "$dir/out"
 run qwamos-gpu qemu-args $ours/development.yaml --arch mips
 says 2 "'mips' found, aarch64 or x86_64 accepted" "an unknown --arch is wrong use"
 run qwamos-gpu qemu-args $ours/development.yaml --display x11
@@ -83,7 +108,7 @@ run qwamos-gpu qemu-args "$dir/gone.yaml"
 says 1 "0000:77:00.0: no such device" "a device that is named and not there is an error"
 run qwamos-gpu qemu-args $ours/fallback.yaml --arch x86_64 --json
 sed -n '/^{/,$p' "$dir/out" >"$dir/json"
-check "--json: what was asked, what is had, and why" json "$dir/json" "(d['gpu']['asked'], d['gpu']['got'], d['gpu']['reason']) == ('passthrough', 'virtio', 'only the trust level system allows it')"
+check "[passthrough falls back] --json: what was asked, what is had, and why" json "$dir/json" "(d['gpu']['asked'], d['gpu']['got'], d['gpu']['reason']) == ('passthrough', 'virtio', 'only the trust level system allows it')"
 run qwamos-gpu qemu-args $ours/development.yaml --caps tests/data/qemu/10.0-x86_64.json --arch x86_64 --render-node /dev/dri/renderD128
 says 0 "egl-headless,rendernode=/dev/dri/renderD128.*virtio-gpu-gl-pci" "3D, where there is a render node for it"
 for node in "$dir/none" "$dir/json" /dev/null; do

@@ -68,9 +68,10 @@ def gpus(m, name):
 
 
 def test_keys(m):
-    """every GPU has the same keys but for its address, of which any may be null"""
+    """[get_capabilities_summary, the summary] every GPU has the same keys, of which any may be null"""
     keys = {tuple(sorted(set(g) - {"address"})) for n in NAMES for g in gpus(m, n).values()}
     assert len(keys) == 1, keys
+    assert {"vendor", "device_name", "vulkan", "recommendation"} <= set(*keys), keys
     docs = {tuple(m.detect(n)) for n in NAMES}
     assert len(docs) == 1, docs
 
@@ -87,7 +88,7 @@ def test_unknown(m):
 
 
 def test_vendors(m):
-    """Adreno, Mali, NVIDIA, Intel, AMD, by each of their drivers; an SMMU is no GPU"""
+    """[GPUManager, a vendor or unknown] Adreno, Mali, NVIDIA, Intel, AMD, by their drivers; an SMMU is no GPU"""
     got = {(n, g["vendor"], g["driver"]) for n in NAMES for g in gpus(m, n).values()}
     for want in (("adreno-kgsl", "adreno", "kgsl-3d"), ("adreno-msm", "adreno", "adreno"),
                  ("mali-panfrost", "mali", "panfrost"), ("mali-panthor", "mali", "panthor"),
@@ -95,6 +96,20 @@ def test_vendors(m):
                  ("intel-arc", "intel", "i915"), ("amd-apu-dgpu", "amd", "amdgpu")):
         assert want in got, (want, got)
     assert len(gpus(m, "adreno-kgsl")) == len(gpus(m, "adreno-msm")) == 1
+
+
+def test_no_vendor(m):
+    """[a vendor or unknown] a GPU of a vendor that nobody knows is told, without a vendor"""
+    root = m.root("no-vendor")
+    run(CAPTURE, "--unpack", f"{MACHINES}/intel-arc.tree", root)
+    for folder, _, files in os.walk(f"{root}/sys/devices"):
+        if "vendor" in files:
+            with open(f"{folder}/vendor", "w", encoding="ascii") as f:
+                f.write("0x0bad\n")
+    found = m.detect("no-vendor")["gpus"]
+    assert [(g["vendor"], g["vendor_name"], g["vendor_id"]) for g in found] == \
+        [(None, None, "0bad")] * 2, found
+    assert "unknown" in m.text("no-vendor").lower(), m.text("no-vendor")
 
 
 def test_companions(m):

@@ -99,7 +99,7 @@ def bad_egl(d, name):
 
 
 def test_sound(_d):
-    """lavapipe and llvmpipe: versions, driver, queue families, limits, as they say themselves"""
+    """[Vulkan is never a guess] lavapipe and llvmpipe: versions, driver, queue families, limits, as they say themselves"""
     doc = detect("--probe-timeout", "60", env={"VK_DRIVER_FILES": LAVAPIPE})
     complete(doc)
     assert doc["notes"] == [], doc["notes"]
@@ -131,14 +131,14 @@ def test_versions(_d):
 
 
 def test_no_driver(_d):
-    """a library without a driver: no device"""
+    """[Vulkan is never a guess] a library without a driver: no device"""
     doc = detect(env={"VK_DRIVER_FILES": "/nonexistent.json"})
     assert doc["vulkan"]["state"] == "no_device" and doc["vulkan"]["why"], doc["vulkan"]
     assert doc["vulkan"]["instance_version"].count(".") == 2 and doc["notes"] == [], doc
 
 
 def test_not_loadable(d):
-    """a library that is damaged, or lacks what it needs: not loadable, and why"""
+    """[Vulkan is never a guess] a library that is damaged, or lacks what it needs: not loadable, and why"""
     libs = d.folder + "/libs"
     os.makedirs(libs)
     for name in ("libvulkan.so.1", "libEGL.so.1"):
@@ -175,7 +175,7 @@ def elsewhere(d, name):
 
 
 def test_absent(d):
-    """no library at all: absent"""
+    """[Vulkan is never a guess] no library at all: absent"""
     gpu, helpers = elsewhere(d, "absent")
     for name, lib in (("vulkan", b"libvulkan.so"), ("egl", b"libEGL.so")):
         path = f"{helpers}/qwamos-probe-{name}"

@@ -95,6 +95,15 @@ says 2 "'root' is no level; accepted: untrusted, low, medium, high or system" "p
 run qwamos-gpu policy low high
 says 2 "takes one LEVEL, no further 'high'" "policy of two levels"
 
+# A VM's first policy is that of its level.
+for level in untrusted low medium high system; do
+	run qwamos-gpu vm run "first-$level" --quiet --level $level -- qwamos-gpu vm show --json
+	check "[create_policy] a VM at $level" json "$dir/out" "(d['level'], d['denied']) == ('$level', 0)"
+	run qwamos-gpu audit --vm "first-$level" --event POLICY_CREATED
+	says 0 " first-$level POLICY_CREATED: trust level ${level^^}( |$)" "is in the log"
+	check "once" test "$(wc -l <"$dir/out")" = 1
+done
+
 # Every level, by the kernel's verdicts. Each answer has its own time between operations: 0.12 s.
 ops="rendering_2d rendering_3d compute_shader vulkan_compute video_decode video_encode passthrough"
 vm_up a untrusted
@@ -104,7 +113,7 @@ for level in untrusted low medium high system; do
 	sleep 0.12
 	# shellcheck disable=SC2086
 	run qwamos-gpu check --vm a --json $ops
-	check "[create_policy, validate_operation] $level: each operation as in the table" table \
+	check "[validate_operation] $level: each operation as in the table" table \
 		"{r['op']: r['allowed'] for r in d} == {op: op in table.allows('$level') for op in table.OPS}"
 	check "and the reason is the level" table "all(r['reason'] == (None if r['allowed'] else 'LEVEL') for r in d)"
 	wanted=1
@@ -192,8 +201,8 @@ run qwamos-gpu info
 says 0 "^limits: +vram +enforced by: none \(1 VMs\)$" "and so does info"
 run qwamos-gpu vm show a
 says 0 "VRAM: +0 of 128 MiB \(most so far: 0 MiB; enforced by: none\)" "[print_policy_summary] vm show: VRAM"
-says 0 "Vulkan: +none, 0 of 0 queues \(enforced by: none\)" "Vulkan"
-says 0 "Level: +untrusted, 10 % of GPU time, priority 50, [1-9][0-9]* denied" "level, share, priority, denials"
+says 0 "Vulkan: +none, 0 of 0 queues \(enforced by: none\)" "[print_policy_summary] Vulkan"
+says 0 "Level: +untrusted, 10 % of GPU time, priority 50, [1-9][0-9]* denied" "[print_policy_summary] level, share, priority, denials"
 says 0 "GPU time: +at most 10 %, guaranteed 0 % \(enforced by: none\)" "GPU time"
 says 0 "Rate: +100 ms between two operations of a kind \(enforced by: none\)" "rate"
 says 0 "Denied: .*LEVEL [0-9]+, .*RATE 1.*UNKNOWN_OPERATION 3" "and denials by reason"

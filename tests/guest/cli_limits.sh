@@ -59,7 +59,7 @@ hold --vm a 1000
 check "the first passes, and says so" grep -qx "charged 1000 MiB: 1000 of 1024 MiB used" "$dir/hold"
 for i in second third; do
 	run qwamos-gpu charge --vm a 1000
-	says 1 "^qwamos-gpu: VRAM_QUOTA_EXCEEDED: requested 1000 MiB, used 1000 MiB, limit 1024 MiB$" "the $i is refused, with asked, used and limit"
+	says 1 "^qwamos-gpu: VRAM_QUOTA_EXCEEDED: requested 1000 MiB, used 1000 MiB, limit 1024 MiB$" "[check_vram_quota] the $i is refused, with asked, used and limit"
 done
 run qwamos-gpu charge --vm a 1000 -- touch "$dir/ran"
 says 125 "VRAM_QUOTA_EXCEEDED" "so is one with a COMMAND"
@@ -76,7 +76,7 @@ says 1 "requested 17592186044415 MiB, used 0 MiB, limit 1024 MiB" "the largest n
 run qwamos-gpu vm show a
 says 0 "VRAM: +0 of 1024 MiB \(most so far: 1024 MiB; " "the high-water mark stays"
 run qwamos-gpu audit --vm a --event VRAM_QUOTA_EXCEEDED
-says 0 " a VRAM_QUOTA_EXCEEDED: requested 1000 MiB, used 1000 MiB, limit 1024 MiB" "the log has it"
+says 0 " a VRAM_QUOTA_EXCEEDED: requested 1000 MiB, used 1000 MiB, limit 1024 MiB" "[VRAM quota] the log has it"
 
 # COMMAND, signals, the end of the VM.
 run qwamos-gpu charge --vm a 100 -- qwamos-gpu vm show a --json
@@ -110,6 +110,31 @@ qwamos-vm stop c
 wait $held
 check "the end of the VM ends it, with status 1" test $? = 1
 check "and says so" grep -q "the VM has ended, and the charge with it" "$dir/hold"
+
+# The ends of the table, as limits.
+vm_up u untrusted
+hold --vm u 128
+run qwamos-gpu charge --vm u 1
+says 1 "VRAM_QUOTA_EXCEEDED: requested 1 MiB, used 128 MiB, limit 128 MiB" "[UNTRUSTED restricted] 128 MiB and no more"
+run qwamos-gpu vm set u --cap 11
+says 1 "level untrusted allows at most 10 %" "[UNTRUSTED restricted] 10 % and no more"
+run qwamos-gpu check --vm u rendering_3d vulkan_compute compute_shader video_decode passthrough
+check "[UNTRUSTED restricted] no Vulkan, nor anything but 2D" test "$(grep -c 'not allowed at UNTRUSTED$' "$dir/out")" = 5
+kill $held
+wait $held
+qwamos-gpu vm set u --level system
+hold --vm u 2048
+check "[SYSTEM full] 2048 MiB" grep -qx "charged 2048 MiB: 2048 of 2048 MiB used" "$dir/hold"
+run qwamos-gpu charge --vm u 1
+says 1 "requested 1 MiB, used 2048 MiB, limit 2048 MiB" "and no more"
+run qwamos-gpu vm set u --cap 100 --guarantee 100
+silent "[SYSTEM full] all of a GPU's time"
+run qwamos-gpu check --vm u rendering_2d rendering_3d compute_shader vulkan_compute video_decode video_encode passthrough \
+	rendering_2d rendering_3d
+check "[SYSTEM full] each operation, and again at once" test "$(grep -c '^OPERATION_ALLOWED: ' "$dir/out")" = 9
+kill $held
+wait $held
+vm_down u
 
 # In a VM's own process.
 run qwamos-gpu vm run b --quiet --level low --vram 100 -- qwamos-gpu charge 101
@@ -156,13 +181,15 @@ done <<'END'
 --asked virtio|2|--asked is for --mode
 --mode virtio --why BECAUSE|2|--why: 'BECAUSE' found, the name of a reason such as NO_IOMMU accepted
 END
+run qwamos-gpu vm set a --cap 90
+says 1 "^qwamos-gpu: --cap 90: level medium allows at most 50 % of GPU time$" "[check_compute_quota] a share beyond the level's is refused"
 run qwamos-gpu vm set
 says 2 "vm set: needs one NAME or ID" "vm set of nothing"
 run qwamos-gpu vm set nobody --cap 1
 says 1 "there is no VM 'nobody'" "vm set of an unknown VM"
 check "none of these has changed anything" test "$(facts a)" = "$before"
 run qwamos-gpu audit --vm a --event COMPUTE_QUOTA_EXCEEDED
-says 0 " a COMPUTE_QUOTA_EXCEEDED: requested 51 %, limit 50 %" "[check_compute_quota, compute quota] the log has the refused cap"
+says 0 " a COMPUTE_QUOTA_EXCEEDED: requested 51 %, limit 50 %" "[compute quota] the log has the refused cap"
 run qwamos-gpu audit --vm a --event VRAM_QUOTA_EXCEEDED
 says 0 " a VRAM_QUOTA_EXCEEDED: requested 4096 MiB, used 0 MiB, limit 512 MiB" "and the refused quota"
 
@@ -251,7 +278,7 @@ says 0 "no VMs" "and nothing is left"
 vm_up games medium --vram 256 --priority 90 --cap 45 --guarantee 20 --no-compute
 vm_up work low --priority 10 --no-vulkan
 run qwamos-gpu vm list --json
-check "[allocate_gpu, several VMs] each keeps level, VRAM, share and priority" json "$dir/out" \
+check "[allocate_gpu] [several VMs] each keeps level, VRAM, share and priority" json "$dir/out" \
 	"sorted((v['name'], v['level'], v['vram']['limit_bytes'] >> 20, v['compute']['cap_percent'], \
 	v['compute']['guarantee_percent'], v['priority'], v['no_vulkan'], v['no_compute']) for v in d) == \
 	[('games', 'medium', 256, 45, 20, 90, False, True), ('work', 'low', 256, 25, 0, 10, True, False)]"
@@ -287,7 +314,7 @@ END
 qwamos-vm start "$dir/vm.yaml" --foreground --serial "$dir/serial" >"$dir/vm.log" 2>&1 &
 soon vm_there v
 run qwamos-gpu vm show v --json
-check "qwamos-vm start sets level, VRAM, share, priority and narrowing of the config" json "$dir/out" \
+check "[allocate_gpu] qwamos-vm start sets level, VRAM, share, priority and narrowing of the config" json "$dir/out" \
 	"(d['level'], d['vram']['limit_bytes'] >> 20, d['compute']['cap_percent'], d['priority'], d['no_vulkan'], d['no_compute']) == \
 	('system', 512, 60, 90, False, True)"
 run qwamos-gpu vm set v --priority 20 --vram 256

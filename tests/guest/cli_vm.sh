@@ -318,7 +318,7 @@ soon sh -c "qwamos-gpu vm list | grep -q '^[0-9]* *a '" || not_ok "VM a runs"
 { cat "$dir/vm.yaml"; echo '  fallback: false'; } >"$dir/no.yaml"
 run qwamos-vm start "$dir/no.yaml"
 says 1 "OTHER_OWNER.*VM a" "start, fallback: false: the GPU of another VM is refused, by name"
-check "start: falls back" vm_up
+check "[passthrough falls back] start" vm_up
 check "and tells why" grep -q "passthrough can't be had: .*OTHER_OWNER.*VM a.*; falls back to virtio" "$dir/vm.log"
 run qwamos-gpu vm list
 says 0 "v +system +live +0 +0" "and has no device"
@@ -342,7 +342,7 @@ run qwamos-vm stop v --now
 says 0 "" "stop"
 wait $vm
 sed '/^gpu:/,$d' "$dir/keep.yaml" >"$dir/vm.yaml"
-check "start: a VM without a gpu section runs" vm_up
+check "[a VM without a GPU section] runs" vm_up
 run qwamos-gpu vm list
 says 0 "v +none +live +0 +0" "and has no policy"
 check "nor an adapter" sh -c "! tr '\\0' '\\n' </proc/$(vmm)/cmdline | grep -E '^(virtio-gpu|VGA|vfio)'"

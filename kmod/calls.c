@@ -343,8 +343,9 @@ static int policy_args(const struct qwamos_gpu_set_policy *a)
 static int do_set_policy(struct qgpu_call *call)
 {
 	struct qwamos_gpu_set_policy *a = &call->arg->set_policy;
+	struct qgpu_limits *lim = &call->f->vm->lim;
+	int ret = policy_args(a), gpu;
 	struct qgpu_dev *d;
-	int ret = policy_args(a);
 
 	if (ret)
 		return ret;
@@ -352,7 +353,9 @@ static int do_set_policy(struct qgpu_call *call)
 	a->out_limit = 0;
 	if (a->mask & QWAMOS_GPU_POLICY_GUARANTEE) {
 		call->device_id = a->device_id;
-		if (qgpu_limits_gpu(&call->f->vm->lim, a->device_id) < 0) {
+		gpu = qgpu_limits_gpu(lim, a->device_id);
+		/* What is guaranteed of one that is gone can be given up. */
+		if (gpu < 0 || (a->compute_guarantee && qgpu_limits_gone(lim, gpu))) {
 			d = qgpu_dev_by_id(a->device_id);
 			if (!d || !d->gpu)
 				call->reason = QWAMOS_GPU_REASON_NO_DEVICE;

@@ -171,14 +171,15 @@ static int gpu_of(struct qgpu_vm *vm, u64 device_id)
 	int i = qgpu_limits_gpu(&vm->lim, device_id);
 	struct qgpu_dev *d;
 
-	if (i >= 0)
+	if (i >= 0 && !qgpu_limits_gone(&vm->lim, i))
 		return i;
 	d = qgpu_dev_by_id(device_id);
 	if (!d)
 		return -ENODEV;
 	if (d->gpu) {
 		qgpu_vm_lock();
-		i = qgpu_limits_add_gpu(&vm->lim, device_id);
+		/* Once it is gone, entries for it are told so under this lock. */
+		i = READ_ONCE(d->gone) ? -ENODEV : qgpu_limits_add_gpu(&vm->lim, device_id);
 		qgpu_vm_unlock();
 	} else {
 		i = -ENODEV;
@@ -358,7 +359,7 @@ long qgpu_charge_fast(struct qgpu_file *f, void __user *uarg, bool charge)
 	lim = &f->vm->lim;
 	if (device_id) {
 		gpu = qgpu_limits_gpu(lim, device_id);
-		if (gpu < 0)
+		if (gpu < 0 || (charge && qgpu_limits_gone(lim, gpu)))
 			return QGPU_SLOW;
 	}
 	if (charge ? !!qgpu_limits_charge(lim, &f->charges, kind, gpu, amount, &used, &limit)

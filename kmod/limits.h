@@ -35,12 +35,14 @@
  * @vram: VRAM charged, in bytes
  * @queues: Vulkan queues charged
  * @guarantee: percent of its time; guarded by the VM lock
+ * @gone: it was removed: nothing more is charged on it; written under the VM lock
  */
 struct qgpu_gpu_use {
 	u64 device_id;
 	struct qgpu_quota vram;
 	atomic64_t queues;
 	u32 guarantee;
+	bool gone;
 };
 
 /**
@@ -107,6 +109,12 @@ bool qgpu_limits_uncharge(struct qgpu_limits *lim, struct qgpu_ledger *led, u32 
 			  u64 amount, u64 *used, u64 *limit);
 void qgpu_limits_settle(struct qgpu_limits *lim, struct qgpu_ledger *led);
 void qgpu_limits_tell(struct qgpu_limits *lim, bool given_whole, struct qwamos_gpu_vm *out);
+
+/** qgpu_limits_gone() - was the GPU of this index removed? */
+static inline bool qgpu_limits_gone(const struct qgpu_limits *lim, int gpu)
+{
+	return gpu > 0 && READ_ONCE(lim->gpu[gpu - 1].gone);
+}
 
 /**
  * qgpu_limits_refused() - count a refusal

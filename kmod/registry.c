@@ -216,7 +216,7 @@ static void dev_remove(struct device *dev)
 	/* Its driver is gone, so nobody has it open and no reset is running. */
 	vm = qgpu_dev_owner(d);
 	list_del(&d->node);
-	d->gone = true;
+	WRITE_ONCE(d->gone, true);
 	d->cleaning = false;
 	if (d->bus == QWAMOS_GPU_BUS_PCI && d->dirt == QGPU_DIRT_VM) {
 		qgpu_memory_keep(d->memory, to_pci_dev(dev), d->dirt, d->trouble, d->quarantined,
@@ -233,6 +233,8 @@ static void dev_remove(struct device *dev)
 	mutex_unlock(&qgpu_reg_lock);
 	cancel_delayed_work_sync(&d->clean_work);
 	cancel_delayed_work_sync(&d->revoke_work);
+	if (d->gpu)
+		qgpu_vm_gpu_gone(d->id);
 	qgpu_dev_changed();
 	qgpu_dev_put(d);
 }

@@ -170,6 +170,24 @@ int qgpu_vm_set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_set_policy *a
 }
 
 /**
+ * qgpu_vm_gpu_gone() - nothing more is charged on a GPU
+ * @device_id: the GPU, which was removed; what is charged stays until it is given back
+ */
+void qgpu_vm_gpu_gone(u64 device_id)
+{
+	struct qgpu_vm *vm = NULL;
+	int i;
+
+	qgpu_vm_lock();
+	while ((vm = qgpu_vm_next(vm))) {
+		i = qgpu_limits_gpu(&vm->lim, device_id);
+		if (i > 0)
+			WRITE_ONCE(vm->lim.gpu[i - 1].gone, true);
+	}
+	qgpu_vm_unlock();
+}
+
+/**
  * qgpu_vm_sum_gpu() - what all live VMs together have of a GPU
  * @device_id: the GPU
  * @sum: out

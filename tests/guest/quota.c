@@ -196,6 +196,48 @@ TEST_F(quota, by_gpu)
 	EXPECT_EQ(500 * QT_MIB, d.vram_used);
 }
 
+/* On one that was pulled out nothing more is charged; what was can be given back. */
+TEST_F(quota, gpu_gone)
+{
+	__u64 old = qt_id(self->ctl, "vga-b"), mark;
+
+	ASSERT_NE(0, old);
+	ASSERT_EQ(0, qt_charge(self->vm.use, VRAM, old, 5, NULL));
+	ASSERT_EQ(0, qt_charge(self->vm.use, QUEUES, old, 1, NULL));
+	ASSERT_EQ(0, qt_set(self->vm.manage,
+			    QT_SET(QWAMOS_GPU_POLICY_GUARANTEE, .compute_guarantee = 9,
+				   .device_id = old),
+			    NULL));
+	ASSERT_EQ(0, qt_remove(qt_addr("vga-b")));
+	mark = qt_audit_mark(self->ctl);
+	EXPECT_EQ(-ENODEV, qt_charge(self->vm.use, VRAM, old, 1, NULL));
+	EXPECT_EQ(QWAMOS_GPU_REASON_NO_DEVICE, qt_reason);
+	EXPECT_EQ(-ENODEV, qt_charge(self->vm.use, QUEUES, old, 1, NULL));
+	EXPECT_EQ(QWAMOS_GPU_REASON_NO_DEVICE, qt_reason);
+	EXPECT_EQ(-ENODEV, qt_check(self->vm.use, QWAMOS_GPU_OP_RENDERING_2D, old));
+	EXPECT_EQ(-ENODEV, qt_set(self->vm.manage,
+				  QT_SET(QWAMOS_GPU_POLICY_GUARANTEE, .compute_guarantee = 8,
+					 .device_id = old),
+				  NULL));
+	EXPECT_EQ(QWAMOS_GPU_REASON_NO_DEVICE, qt_reason);
+	EXPECT_LE(1,
+		  qt_audit_find(self->ctl, mark,
+				QT_WANT(QWAMOS_GPU_EV_CALL_REFUSED, .chain = self->vm.id,
+					.reason = QWAMOS_GPU_REASON_NO_DEVICE, .result = -ENODEV),
+				NULL));
+	EXPECT_EQ(0, qt_uncharge(self->vm.use, VRAM, old, 3, NULL));
+	EXPECT_EQ(0, qt_uncharge(self->vm.use, QUEUES, old, 1, NULL));
+	EXPECT_EQ(0, qt_set(self->vm.manage, QT_SET(QWAMOS_GPU_POLICY_GUARANTEE, .device_id = old),
+			    NULL));
+	ASSERT_EQ(0, qt_rescan());
+	ASSERT_LT(old, qt_id(self->ctl, "vga-b"));
+	EXPECT_EQ(-ENODEV, qt_charge(self->vm.use, VRAM, old, 1, NULL));
+	EXPECT_EQ(0, qt_charge(self->vm.use, VRAM, qt_id(self->ctl, "vga-b"), 1, NULL));
+	ASSERT_EQ(0, qt_vm_info(self->vm.use, &self->info));
+	EXPECT_EQ(3, self->info.vram_used);
+	EXPECT_EQ(0, self->info.compute_guarantee);
+}
+
 /* A limit below what is in use takes nothing away. */
 TEST_F(quota, set_below_use)
 {

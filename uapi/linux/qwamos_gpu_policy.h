@@ -185,7 +185,8 @@ enum qwamos_gpu_resource {
  * A charge belongs to the open file on which it was made. UNCHARGE gives back at most what this
  * file has of this kind on this GPU (-EINVAL); when the file is closed for the last time, the rest
  * is given back. CHARGE is refused with NO_POLICY, LEVEL (queues, where the level has no Vulkan) or
- * VULKAN_OFF (-EACCES), QUOTA or QUEUES (-EDQUOT), or NO_DEVICE (-ENODEV).
+ * VULKAN_OFF (-EACCES), QUOTA or QUEUES (-EDQUOT), or NO_DEVICE (-ENODEV). On a GPU that was
+ * removed nothing more is charged; what was stays until it is given back.
  * A GPU beyond the first QWAMOS_GPU_VM_GPUS in the VM's life is -ENOSPC.
  */
 struct qwamos_gpu_charge {

@@ -21,7 +21,7 @@ echo "1..26"
 cat >"$dir/lines.py" <<'END'
 import sys
 sys.path.insert(0, "tools/lab")
-from labkit.console import trouble
+from labkit.console import Console, trouble
 BAD = """\
 WARNING: CPU: 0 PID: 412 at kernel/sched/core.c:1 f+0x1/0x2 [qwamos_gpu]
 WARNING: possible circular locking dependency detected
@@ -67,8 +67,18 @@ for lines, want in ((BAD, True), (GOOD, False)):
                 sys.exit(f"taken for {'harmless' if want else 'trouble'}: {line}")
 if trouble("a program's own output says WARNING: CPU: 0"):
     sys.exit("taken for the kernel's: a program's line")
+OOM = "[    1.0] cat invoked oom-killer: gfp_mask=0\n"
+TRACE = "[    1.1] Call Trace:\n"
+for text, want in ((OOM + TRACE, 0), (TRACE, 1), (OOM + TRACE + TRACE, 1),
+                   (OOM + TRACE + "[    1.2] Out of memory: Killed process 1 (cat)\n", 1)):
+    with open(sys.argv[1], "w", encoding="ascii") as f:
+        f.write(text)
+    c = Console(sys.argv[1])
+    c.poll()
+    if len(c.bad) != want:
+        sys.exit(f"{len(c.bad)} complaints, {want} expected, in: {text}")
 END
-python3 -B "$dir/lines.py" >"$dir/out" 2>"$dir/err"
+python3 -B "$dir/lines.py" "$dir/console" >"$dir/out" 2>"$dir/err"
 check "complaints of a kernel are told from its habits" [ $? = 0 ]
 
 mkdir "$dir/share"

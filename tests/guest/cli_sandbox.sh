@@ -215,6 +215,12 @@ check "but has a place of its own for what it writes" test "$(stat -c '%a' /var/
 run qwamos-vm stop keep --now
 check "which is gone at the end" test ! -e /var/lib/qwamos-gpu/tmp/keep
 
+truncate -s 1M "$dir/base.img"
+printf 'QFI\373\0\0\0\3\0\0\0\0\0\0\1\150\0\0\0\10' >"$dir/top.qcow2"
+config top "storage: {disk_image: $dir/top.qcow2}"
+run qwamos-vm start "$dir/top.yaml"
+says 1 "top.qcow2 has a backing file" "a disk with another behind it is refused"
+
 # What can't be had is told, and nothing is left.
 config none
 PATH=/usr/bin:/bin:/usr/sbin:/sbin mount -t tmpfs none /sys/fs/cgroup 2>/dev/null

@@ -109,6 +109,43 @@ bool start_passthrough(const struct start *s)
 	return s->plan.gpu.got == QACCESS_PASSTHROUGH;
 }
 
+/* Nodes of VFIO are known once the devices are bound. */
+static struct json_object *sandbox_json(const struct start *s)
+{
+	const struct qconfine *x = &s->confine;
+	struct json_object *o = qjson_obj(), *list;
+	size_t i;
+
+	qjson_add_str(o, "network", x->sandbox.host_net ? "host" : "own");
+	list = qjson_add(o, "devices", qjson_arr());
+	for (i = 0; i < x->sandbox.n_nodes; i++)
+		qjson_push_str(list, x->sandbox.nodes[i].path);
+	qjson_add_bool(o, "vfio", start_passthrough(s));
+	list = qjson_add(o, "files", qjson_arr());
+	for (i = 0; i < x->sandbox.n_files; i++)
+		qjson_push_str(list, x->sandbox.files[i]);
+	qjson_add_int(o, "memory_mib", x->limits.memory >> 20);
+	qjson_add_int(o, "tasks", x->limits.pids);
+	qjson_add_int(o, "cpu_percent", x->limits.cpu_percent);
+	return o;
+}
+
+static void sandbox_print(const struct start *s)
+{
+	const struct qconfine *x = &s->confine;
+	size_t i;
+
+	printf("in a sandbox with:\n  %s network\n  devices",
+	       x->sandbox.host_net ? "the host's" : "its own");
+	for (i = 0; i < x->sandbox.n_nodes; i++)
+		printf(" %s", x->sandbox.nodes[i].path);
+	puts(start_passthrough(s) ? ", and VFIO's of its groups" : "");
+	for (i = 0; i < x->sandbox.n_files; i++)
+		printf("  file %s\n", x->sandbox.files[i]);
+	printf("  %llu MiB of memory, %u tasks, %u %% of a CPU's time\n",
+	       (unsigned long long)x->limits.memory >> 20, x->limits.pids, x->limits.cpu_percent);
+}
+
 static struct json_object *plan_json(const struct start *s, const struct qemu_args *a,
 				     struct json_object *bind)
 {
@@ -122,6 +159,7 @@ static struct json_object *plan_json(const struct start *s, const struct qemu_ar
 	for (i = 0; start_passthrough(s) && i < s->host.h.n_devices; i++)
 		qjson_push_str(list, s->host.h.devices[i]);
 	qjson_add(o, "bind", json_object_get(bind));
+	qjson_add(o, "sandbox", sandbox_json(s));
 	list = qjson_add(o, "qemu", qjson_arr());
 	for (i = 0; i < a->n; i++)
 		qjson_push_str(list, a->v[i]);
@@ -145,6 +183,7 @@ static void plan_print(const struct start *s, const struct qemu_args *a, struct 
 	puts(qjson_len(steps) ? "\nto bind:" : "\nnothing to bind");
 	for (i = 0; i < qjson_len(steps); i++)
 		printf("  %s\n", qjson_get_str(qjson_at(steps, i), "text"));
+	sandbox_print(s);
 	printf("to run:\n  %s\n", text);
 	free(text);
 }

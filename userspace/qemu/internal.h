@@ -27,8 +27,6 @@ void qemu_args_net(const struct qconfig *c, const struct qemu_host *h, const str
 
 /** qemu_mac() - address of the network device; return: free() it */
 char *qemu_mac(const struct qconfig *c);
-/** qemu_disk_format() - format of the disk; @c has one */
-const char *qemu_disk_format(const struct qconfig *c);
 /** qemu_window_mib() - how much of a VRAM quota the guest may map at once, in MiB */
 unsigned int qemu_window_mib(int mib);
 

@@ -132,6 +132,9 @@ int qemu_plan(const struct qconfig *c, const struct qemu_caps *caps, const struc
 /** qemu_plan_free() - free what @p points to */
 void qemu_plan_free(struct qemu_plan *p);
 
+/** qemu_disk_format() - format of the disk; @c has one */
+const char *qemu_disk_format(const struct qconfig *c);
+
 /** qemu_program() - the QEMU for a machine, looked up on PATH when it is run */
 const char *qemu_program(const struct qconfig *c);
 

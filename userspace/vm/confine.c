@@ -121,6 +121,18 @@ int qconfine_plan(struct qconfine *x, const struct qconfig *c, const struct qemu
 	return p->kvm ? qsandbox_add_node(s, "kvm", e) : 0;
 }
 
+/*
+ * Does an image name another one behind it? QEMU would have to open that by its name, and who has
+ * been able to write to the image may have written any.
+ */
+static bool has_backing(int fd)
+{
+	unsigned char head[16];
+
+	return pread(fd, head, sizeof(head), 0) == sizeof(head) && !memcmp(head, "QFI\xfb", 4) &&
+	       memcmp(head + 8, "\0\0\0\0\0\0\0\0", 8);
+}
+
 int qconfine_open(struct qconfine *x, const struct qconfig *c, struct qerr *e)
 {
 	bool keep = !c->disk_snapshot && c->persistent;
@@ -130,6 +142,11 @@ int qconfine_open(struct qconfine *x, const struct qconfig *c, struct qerr *e)
 	x->disk[1] = open(c->disk, O_RDONLY | O_CLOEXEC);
 	if (x->disk[1] < 0)
 		return qerr_sys(e, errno, "%s", c->disk);
+	if (strcmp(qemu_disk_format(c), "raw") && has_backing(x->disk[1]))
+		return qerr_set(
+			e, EINVAL,
+			"%s has a backing file, which the VM's sandbox does not: make it one image (qemu-img rebase -b '' %s)",
+			c->disk, c->disk);
 	/* One that it does not keep it need not be able to write to. */
 	if (keep) {
 		x->disk[0] = open(c->disk, O_RDWR | O_CLOEXEC);
@@ -191,11 +208,11 @@ int qconfine_apply(struct qconfine *x, const struct qvm *vm, const struct qemu_p
 	size_t i;
 
 	qsandbox_number(s, vm->id);
-	if (p->gpu.got == QACCESS_PASSTHROUGH) {
+	/* These come with the binding. */
+	if (p->gpu.got == QACCESS_PASSTHROUGH)
 		ret = qsandbox_add_node(s, "vfio/vfio", e);
-		for (i = 0; i < h->n_devices && !ret; i++)
-			ret = add_group(s, h->devices[i], e);
-	}
+	for (i = 0; p->gpu.got == QACCESS_PASSTHROUGH && i < h->n_devices && !ret; i++)
+		ret = add_group(s, h->devices[i], e);
 	if (!ret && s->tmp[0]) {
 		ret = make_tmp(s, e);
 		x->made_tmp = true;

@@ -46,6 +46,7 @@ class Console:
         self.lines = []
         self.bad = []
         self.fatal = False
+        self.oom = False
         self.command_ended = False
 
     def poll(self):
@@ -56,7 +57,14 @@ class Console:
             self.lines.append(line.rstrip("\r"))
             if "lab: command ended with status" in line:
                 self.command_ended = True
+            if " invoked oom-killer: " in line:
+                self.oom = True
             hit = trouble(line)
+            # A cgroup that takes too much is killed with a trace. So is who takes all of the
+            # machine's memory, of which a line of its own tells.
+            if hit and self.oom and "Call Trace" in hit:
+                self.oom = False
+                hit = None
             if hit:
                 self.bad.append(hit)
                 if FATAL.search(hit):

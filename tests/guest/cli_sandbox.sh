@@ -95,6 +95,9 @@ done
 found "write /tmp/x" "done"
 found "run /tmp/x" EACCES
 found interfaces lo
+for family in AF_NETLINK AF_PACKET AF_ALG AF_VSOCK AF_KEY; do
+	found "socket $family" EAFNOSUPPORT
+done
 found "abstract socket" ECONNREFUSED
 found loopback ENETUNREACH
 found "shared memory" ENOENT

@@ -152,7 +152,11 @@ def escape():
         attempt(f"write {path}", lambda p=path: opened(p, os.O_WRONLY | os.O_CREAT))
     attempt("write /tmp/x", lambda: opened("/tmp/x", os.O_WRONLY | os.O_CREAT))
     attempt("run /tmp/x", lambda: (os.chmod("/tmp/x", 0o700), os.execv("/tmp/x", ["x"])) and None)
-    tell("interfaces", " ".join(n for _, n in socket.if_nameindex()))
+    with open("/proc/self/net/dev", encoding="ascii") as f:
+        tell("interfaces", " ".join(line.split(":")[0].strip() for line in f if ":" in line))
+    for family in ("AF_NETLINK", "AF_PACKET", "AF_ALG", "AF_VSOCK", "AF_KEY"):
+        attempt(f"socket {family}", lambda n=getattr(socket, family, 15):
+                socket.socket(n, socket.SOCK_RAW if n != socket.AF_VSOCK else socket.SOCK_STREAM).close())
     attempt("abstract socket", lambda: connect(socket.AF_UNIX, "\0escape"))
     attempt("loopback", lambda: connect(socket.AF_INET, ("127.0.0.1", 5151)))
     tell("shared memory", shared_memory())

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <linux/if_tun.h>
 #include <linux/sockios.h>
 
@@ -122,6 +123,13 @@ static int add(scmp_filter_ctx f)
 	if (!ret)
 		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 1,
 				       SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, PR_SET_PTRACER));
+	/* Of sockets those of files, and of IP: not packets, routes, ciphers, other VMs. */
+	for (i = AF_INET + 1; i < AF_INET6 && !ret; i++)
+		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
+				       SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, i));
+	if (!ret)
+		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
+				       SCMP_A0(SCMP_CMP_GT, AF_INET6));
 	for (i = 0; i < COUNT(ioctls) && !ret; i++)
 		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
 				       SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, ioctls[i]));

@@ -110,7 +110,7 @@ long qt_audit_find(int ctl, __u64 mark, const struct qt_audit_want *want,
 long qt_audit_wait(int ctl, __u64 mark, const struct qt_audit_want *want,
 		   struct qwamos_gpu_audit_record *rec, int ms)
 {
-	long long end = qt_now_ms() + ms;
+	long long end = qt_now_ms() + qt_patience(ms);
 	long n;
 
 	while (!(n = find(ctl, mark, want, rec, true))) {

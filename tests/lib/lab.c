@@ -51,6 +51,13 @@ long long qt_now_ms(void)
 	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
+int qt_patience(int ms)
+{
+	const char *factor = getenv("QT_SLOWER");
+
+	return factor && atoi(factor) > 1 ? ms * atoi(factor) : ms;
+}
+
 void qt_sleep_ms(int ms)
 {
 	struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
@@ -225,7 +232,7 @@ int qt_cgroup_enter(const char *path)
 
 int qt_cgroup_empty(const char *path, int ms)
 {
-	long long end = qt_now_ms() + ms;
+	long long end = qt_now_ms() + qt_patience(ms);
 	char file[QT_PATH + 16], line[64];
 
 	snprintf(file, sizeof(file), "%s/cgroup.events", path);

@@ -20,6 +20,10 @@ const char *qt_addr(const char *id);
 /** qt_now_ms() - CLOCK_MONOTONIC in ms */
 long long qt_now_ms(void);
 
+/** qt_patience() - how long to wait for what takes @ms at most: $QT_SLOWER times as long, where all
+ * is slower */
+int qt_patience(int ms);
+
 /** qt_sleep_ms() - sleep */
 void qt_sleep_ms(int ms);
 

@@ -99,12 +99,13 @@ int qt_state(int ctl, const char *id)
 
 int qt_wait_state(int ctl, const char *id, int state, int ms)
 {
-	long long end = qt_now_ms() + ms;
+	long long end = qt_now_ms() + qt_patience(ms);
 	int now;
 
 	while ((now = qt_state(ctl, id)) != state) {
 		if (qt_now_ms() > end) {
-			fprintf(stderr, "# %s: state %d after %d ms, not %d\n", id, now, ms, state);
+			fprintf(stderr, "# %s: state %d after %d ms, not %d\n", id, now,
+				qt_patience(ms), state);
 			return -ETIMEDOUT;
 		}
 		qt_sleep_ms(2);
@@ -116,7 +117,7 @@ int qt_settle(int ctl, int ms)
 {
 	struct qwamos_gpu_device devs[MAX_DEVICES];
 	struct qwamos_gpu_vm vms[MAX_VMS];
-	long long end = qt_now_ms() + ms;
+	long long end = qt_now_ms() + qt_patience(ms);
 	int n, i, busy;
 
 	for (;;) {
@@ -136,10 +137,10 @@ int qt_settle(int ctl, int ms)
 			if (busy)
 				fprintf(stderr, "# %s: state %u, owner %llu after %d ms\n",
 					devs[busy - 1].bus_name, devs[busy - 1].state,
-					devs[busy - 1].owner_vm_id, ms);
+					devs[busy - 1].owner_vm_id, qt_patience(ms));
 			if (n > 0)
 				fprintf(stderr, "# VM %s: state %u after %d ms\n", vms[0].name,
-					vms[0].state, ms);
+					vms[0].state, qt_patience(ms));
 			return -ETIMEDOUT;
 		}
 		qt_sleep_ms(2);
@@ -155,7 +156,7 @@ int qt_ours(int ctl, ...)
 
 	va_start(ap, ctl);
 	while (!ret && (id = va_arg(ap, const char *))) {
-		long long end = qt_now_ms() + 15000;
+		long long end = qt_now_ms() + qt_patience(15000);
 
 		ret = qt_addr(id) ? qt_bind(qt_addr(id), QT_OURS) : -ENOENT;
 		while (!ret) {

@@ -74,13 +74,16 @@ for call in ptrace ptrace-traceme process_vm_readv process_vm_writev pidfd_open 
 	io_uring_enter mount umount2 pivot_root chroot open_tree move_mount fsopen mount_setattr bpf unshare-user \
 	unshare-mount setns clone-user clone-net perf_event_open userfaultfd keyctl add_key open_by_handle_at mknod \
 	init_module finit_module kexec_load reboot syslog iopl settimeofday set-dumpable set-ptracer tiocsti \
-	tiocsti-high tunsetpersist siocsifhwaddr setuid setgid setgroups capset chown sethostname; do
+	tiocsti-high tunsetpersist siocsifhwaddr \
+	mmap-huge memfd-huge shmget-huge mkdir linger setuid setgid setgroups capset chown sethostname; do
 	found $call EPERM
 done
 found clone3 ENOSYS
 found int-0x80 SIGSYS
 found dumpable 0
 found core 0
+found "real time" 0
+found socketpair EAFNOSUPPORT
 found ids one
 found groups 0
 found processes 1
@@ -150,7 +153,7 @@ group=$(basename "$(readlink "/sys/bus/pci/devices/$bochs/iommu_group")")
 check "of devices it has these" test \
 	"$(cd "/proc/$q/root/dev" && find . -type c | sort | paste -sd' ')" = \
 	"./full ./null ./random ./urandom ./vfio/$group ./vfio/vfio ./zero"
-check "each its user's alone" test "$(stat -c '%u %a' "/proc/$q/root/dev/vfio/$group")" = "$uid 600"
+check "each its user's alone" test "$(stat -c '%u %g %a' "/proc/$q/root/dev/vfio/$group")" = "$uid $uid 660"
 check "the host's node stays root's" test "$(stat -c %u "/dev/vfio/$group")" = 0
 check "of sysfs its own device's group alone" test \
 	"$(cd "/proc/$q/root/sys" && find . ! -type d)" = "./bus/pci/devices/$bochs/iommu_group"
@@ -159,6 +162,7 @@ cg=/sys/fs/cgroup/qwamos/v
 check "threads, CPU time" test "$(cat $cg/pids.max) $(cat $cg/cpu.max)" = "129 200000 100000"
 check "memory: the guest's 64 MiB, 257 for QEMU, an eighth of the computer's for TCG" test \
 	"$(cat $cg/memory.max)" = $(((64 + 257 + $(awk '/MemTotal/ { print int($2 / 1024 / 8) }' /proc/meminfo)) << 20))
+check "and no swap beside it" test "$(cat $cg/memory.swap.max)" = 0
 peak=$(($(cat $cg/memory.peak) >> 20))
 check "of which it has taken $peak MiB so far" test $peak -lt $((64 + 257))
 
@@ -203,8 +207,8 @@ says 0 "VM files runs" "start: with a disk, a kernel and a named file"
 q=$(vmm files)
 check "the disk is a set of fds" sh -c "tr '\\0' '\\n' </proc/$q/cmdline | grep -q '^if=none,id=disk0,file=/dev/fdset/1,format=raw'"
 check "whose path it can't see" test ! -e "/proc/$q/root$dir/disk.img"
-check "the kernel is a copy for its user" test "$(stat -c '%u %a' "/proc/$q/root$dir/kernel")" = \
-	"$(sed -n 's/^Uid:\t\([0-9]*\)\t.*/\1/p' "/proc/$q/status") 400"
+check "the kernel is a copy for its group" test "$(stat -c '%u %g %a' "/proc/$q/root$dir/kernel")" = \
+	"0 $(sed -n 's/^Gid:\t\([0-9]*\)\t.*/\1/p' "/proc/$q/status") 440"
 timeout 60 qwamos-vm console files </dev/null >"$dir/console" 2>&1 &
 check "the kernel speaks on the console, and the log has it" soon grep -q "Linux version" $logs/files.console
 check "qwamos-vm console shows it, too" soon grep -q "Linux version" "$dir/console"
@@ -214,7 +218,8 @@ run qwamos-vm start "$dir/keep.yaml"
 says 0 "VM keep runs" "start: a disk that is not kept"
 q=$(vmm keep)
 check "it can't write to the disk itself" sh -c "! grep -l '^flags:.*[12]\$' \$(find /proc/$q/fd -lname '$dir/disk.img' | sed 's/fd/fdinfo/')"
-check "but has a place of its own for what it writes" test "$(stat -c '%a' /var/lib/qwamos-gpu/tmp/keep)" = 700
+check "but has a place of its own for what it writes" test "$(stat -c '%a' /var/lib/qwamos-gpu/tmp/keep)" = 770
+touch /var/lib/qwamos-gpu/tmp/keep/left
 run qwamos-vm stop keep --now
 check "which is gone at the end" test ! -e /var/lib/qwamos-gpu/tmp/keep
 
@@ -223,6 +228,21 @@ printf 'QFI\373\0\0\0\3\0\0\0\0\0\0\1\150\0\0\0\10' >"$dir/top.qcow2"
 config top "storage: {disk_image: $dir/top.qcow2}"
 run qwamos-vm start "$dir/top.yaml"
 says 1 "top.qcow2 has a backing file" "a disk with another behind it is refused"
+
+# Whoever has started it is killed before it runs.
+config orphan
+qwamos-vm start "$dir/orphan.yaml" >"$dir/log" 2>&1 &
+caller=$!
+soon sh -c "qwamos-vm list | grep -q 'orphan.*running'"
+kill -9 $caller
+check "start is killed: the VM comes to run all the same" soon grep -q "VM orphan runs" $logs/orphan.log
+run qwamos-vm stop orphan --now
+says 0 "" "and is there to be stopped"
+# A QEMU that ends at once is told as such.
+config wrong 'qemu_extra_args: [-no-such-option]'
+run qwamos-vm start "$dir/wrong.yaml"
+says 1 "no-such-option: invalid option" "a QEMU that ends at once has its words told"
+check "and how it ended" grep -q "QEMU of VM wrong ended with status 1" "$dir/out"
 
 # What can't be had is told, and nothing is left.
 config none

@@ -69,6 +69,11 @@ CALLS = {
     "tiocsti-high": (16, 0, 0x100005412, b"x"),
     "tunsetpersist": (16, 0, 0x400454CB, 1),
     "siocsifhwaddr": (16, 0, 0x8924, 0),
+    "mmap-huge": (9, 0, 1 << 21, 3, 0x40022, -1, 0),
+    "memfd-huge": (319, b"x", 4),
+    "shmget-huge": (29, 0x51a6, 1 << 21, 0o5600),
+    "mkdir": (83, b"/tmp/d", 0o700),
+    "linger": (54, 0, 1, 13, struct.pack("=ii", 1, 1000000), 8),
     "setuid": (105, 0),
     "setgid": (106, 0),
     "setgroups": (116, 0, 0),
@@ -137,6 +142,8 @@ def escape():
         tell(name, name_of(call(*args)))
     attempt("int-0x80", foreign_call)
     tell("dumpable", libc.prctl(3, 0, 0, 0, 0))
+    tell("real time", resource.getrlimit(resource.RLIMIT_RTPRIO)[1])
+    attempt("socketpair", lambda: socket.socketpair(socket.AF_NETLINK, socket.SOCK_RAW) and None)
     tell("core", resource.getrlimit(resource.RLIMIT_CORE)[1])
     tell("ids", " ".join(str(i) for i in sorted(set(os.getresuid() + os.getresgid()) - {os.getuid()}))
          or "one")

@@ -335,6 +335,30 @@ static void bridges(void **state)
 }
 
 /* In order, without what changes nothing. */
+/* A disk by fds: one set of them, a block device by its own driver, a name that tells its format. */
+static void disks_by_fd(void **state)
+{
+	struct qemu_host h = { .disk_fd = { 8, 9 }, .qmp_fd = 5, .serial_fd = 6 };
+	struct qconfig c = small();
+	char *text;
+
+	c.disk = (char *)"/vms/a.qcow2";
+	text = line_on(&c, &h);
+	assert_has(text, " -add-fd fd=8,set=1 -add-fd fd=9,set=1 ");
+	assert_has(text, " if=none,id=disk0,file=/dev/fdset/1,format=qcow2 ");
+	assert_has(text, " socket,id=serial0,fd=6 ");
+	free(text);
+	h.disk_fd[0] = -1;
+	h.disk_block = true;
+	c.disk = (char *)"/dev/vg/a";
+	c.persistent = 0;
+	text = line_on(&c, &h);
+	assert_lacks(text, "fd=8");
+	assert_has(text, " if=none,id=disk0,file.driver=host_device,file.filename=/dev/fdset/1,"
+			 "format=raw,snapshot=on ");
+	free(text);
+}
+
 static void extra_in_line(void **state)
 {
 	struct qconfig_word v[] = { { .text = (char *)"-nographic" }, { .text = (char *)"-rtc" },
@@ -357,7 +381,7 @@ int main(void)
 		cmocka_unit_test(whole_line),	 cmocka_unit_test(groups),
 		cmocka_unit_test(machines),	 cmocka_unit_test(commas),
 		cmocka_unit_test(extra_refused), cmocka_unit_test(extra_passed),
-		cmocka_unit_test(extra_told),	 cmocka_unit_test(extra_in_line),
+		cmocka_unit_test(extra_told),	 cmocka_unit_test(disks_by_fd), cmocka_unit_test(extra_in_line),
 		cmocka_unit_test(bridges),
 	};
 

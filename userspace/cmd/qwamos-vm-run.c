@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,10 +30,12 @@
 #define QUIT_MS 5000
 /* After that long without a word from QEMU it is told that it is waited for, in ms. */
 #define PATIENCE_MS 1000
+/* After that long it is given up, in ms. */
+#define UP_MS 300000
 
 /*
- * One that runs. @out: what QEMU writes to its stdout and stderr, and, in the background, what we
- * do: read end, write end. @ready: to whoever waits for the VM to be up.
+ * One that runs. @out: what QEMU writes to its stdout and stderr: read end, write end. @ready: to
+ * whoever waits for the VM to be up.
  */
 struct run {
 	struct start *s;
@@ -59,14 +62,14 @@ static int64_t now_ms(void)
 	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
-/* Our own words: to people, and to the log. In the background both are the same once it is up. */
+/* Our own words: to the log, and to people as long as there are any. */
 static void say(void *arg, const char *line)
 {
 	struct run *r = arg;
 
-	cmd_say(NULL, line);
 	if (r->s->foreground || !r->up)
-		qlog_say(&r->log, line);
+		cmd_say(NULL, line);
+	qlog_say(&r->log, line);
 }
 
 static void sayf(struct run *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -92,22 +95,32 @@ static void take_output(struct run *r)
 {
 	char buf[4096];
 	ssize_t n;
+	int i;
 
-	while ((n = read(r->out[0], buf, sizeof(buf))) > 0)
+	/* Who writes faster than we read must not keep us from all else. */
+	for (i = 0; i < 16 && (n = read(r->out[0], buf, sizeof(buf))) > 0; i++)
 		qlog_lines(&r->log, buf, n, r->s->foreground || !r->up ? show : NULL, NULL);
 }
 
 /* From here on it does without whoever has started it. */
 static void be_up(struct run *r)
 {
+	int null;
+
 	sayf(r, "VM %s runs", r->s->config.name);
 	r->up = true;
 	if (r->s->foreground)
 		return;
-	dup2(r->out[1], STDOUT_FILENO);
-	dup2(r->out[1], STDERR_FILENO);
+	/* Not QEMU's pipe: it could make a write to that wait, and nobody but us reads it. */
+	null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (null >= 0) {
+		dup2(null, STDERR_FILENO);
+		close(null);
+	}
 	qvm_background_up(&r->ready);
 }
+
+static void press(struct run *r);
 
 static void take_qmp(struct run *r)
 {
@@ -115,10 +128,13 @@ static void take_qmp(struct run *r)
 
 	if (!r->up && qmp_ready(r->qmp))
 		be_up(r);
-	if (ret) {
-		qmp_close(r->qmp);
-		r->qmp = NULL;
-	}
+	if (!ret)
+		return;
+	qmp_close(r->qmp);
+	r->qmp = NULL;
+	/* Without it nobody can ever say that it runs. */
+	if (!r->up && r->stage == RUNNING)
+		press(r);
 }
 
 static size_t fds(void *arg, struct pollfd *p)
@@ -195,6 +211,8 @@ static void tick(void *arg)
 
 	if (r->stage != RUNNING && r->stage != KILLED && now_ms() > r->deadline)
 		press(r);
+	if (!r->up && r->stage == RUNNING && now_ms() - r->since > UP_MS)
+		press(r);
 	if (!r->up && !r->told_waiting && now_ms() - r->since > PATIENCE_MS) {
 		r->told_waiting = true;
 		sayf(r, "waiting for the QEMU of VM %s", r->s->config.name);
@@ -205,6 +223,7 @@ static void tick(void *arg)
 static size_t keep(struct run *r, int qmp, int serial, int *list)
 {
 	struct qemu_host *h = &r->s->host.h;
+	struct stat st;
 	size_t n = 0, i;
 
 	h->qmp_fd = list[n++] = qmp;
@@ -214,6 +233,7 @@ static size_t keep(struct run *r, int qmp, int serial, int *list)
 		if (h->disk_fd[i] >= 0)
 			list[n++] = h->disk_fd[i];
 	}
+	h->disk_block = h->disk_fd[1] >= 0 && !fstat(h->disk_fd[1], &st) && S_ISBLK(st.st_mode);
 	return n + qvm_tap_fds(&r->tap, list + n);
 }
 
@@ -386,11 +406,13 @@ static int live(struct run *r)
 	if (ret)
 		say(r, err.msg);
 	else if (r->stage != RUNNING)
-		status = 0; /* it was asked for, one way or the other */
+		status = r->up ? 0 : EXIT_FAILED; /* it was asked for, one way or the other */
 	else if (status > 128)
 		sayf(r, "the QEMU of VM %s was killed by signal %d", name, status - 128);
 	else if (status)
 		sayf(r, "the QEMU of VM %s ended with status %d", name, status);
+	/* While the name is ours: the next VM that is called so has a console, too. */
+	qconsole_unlisten(&r->console);
 	if (qvm_end(&r->vm, &end_err)) {
 		say(r, end_err.msg);
 		if (!status)
@@ -419,6 +441,8 @@ int start_run(struct start *s)
 		if (ret)
 			return ret > 0 ? status : cmd_fail("%s", err.msg);
 	}
+	/* Who was waiting may have gone. */
+	signal(SIGPIPE, SIG_IGN);
 	qvm_signals();
 	if (open_log(&r, &err))
 		status = cmd_fail("%s", err.msg);

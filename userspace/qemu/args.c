@@ -136,8 +136,9 @@ static void add_disk(const struct qconfig *c, const struct qemu_host *h, const s
 	format = qemu_escape(qemu_disk_format(c));
 	cache = c->disk_cache ? qemu_escape(c->disk_cache) : NULL;
 	qemu_add_opt(a, "-drive",
-		     qmem_printf("if=none,id=disk0,file=%s,format=%s%s%s%s", path, format,
-				 cache ? ",cache=" : "", cache ? cache : "",
+		     qmem_printf("if=none,id=disk0,%s=%s,format=%s%s%s%s",
+				 h->disk_block ? "file.driver=host_device,file.filename" : "file",
+				 path, format, cache ? ",cache=" : "", cache ? cache : "",
 				 c->disk_snapshot || !c->persistent ? ",snapshot=on" : ""));
 	qemu_add_opt(a, "-device", qmem_printf("virtio-blk-pci,drive=disk0%s", behind(p)));
 	free(path);

@@ -34,6 +34,7 @@
  * @tap: its name
  * @disk_fd: inherited fds of the disk, to write (<= 0: it must not) and to read; @disk_fd[1] <= 0:
  *     the disk is opened by its name
+ * @disk_block: these are of a block device
  * @qmp_fd: an inherited socket for QMP, -1: none
  * @serial_fd: an inherited socket for the serial console; <= 0: @serial
  * @serial: file that the serial console is written to; NULL: stdin and stdout
@@ -57,6 +58,7 @@ struct qemu_host {
 	int vhost_fd;
 	const char *tap;
 	int disk_fd[2];
+	bool disk_block;
 	int qmp_fd;
 	int serial_fd;
 	const char *serial;

@@ -10,7 +10,9 @@
 #include <seccomp.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <linux/if_tun.h>
 #include <linux/sockios.h>
@@ -53,6 +55,9 @@ static const int refused[] = {
 	SCMP_SYS(setns),
 	SCMP_SYS(open_by_handle_at),
 	SCMP_SYS(name_to_handle_at),
+	/* directories, which would be left in its /var/tmp */
+	SCMP_SYS(mkdir),
+	SCMP_SYS(mkdirat),
 	SCMP_SYS(mknod),
 	SCMP_SYS(mknodat),
 	/* large parts of the kernel */
@@ -93,15 +98,36 @@ static const int refused[] = {
 	SCMP_SYS(personality),
 };
 
-static const unsigned int namespaces[] = {
-	CLONE_NEWNS,  CLONE_NEWUSER, CLONE_NEWPID,    CLONE_NEWNET,
-	CLONE_NEWIPC, CLONE_NEWUTS,  CLONE_NEWCGROUP,
-};
-
-/* What types on a terminal; what makes a tap device outlive its fd, or changes its address. */
-static const unsigned int ioctls[] = { TIOCSTI, TIOCLINUX, TUNSETPERSIST, SIOCSIFHWADDR };
-
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* A call is refused if the bits @mask of its argument @arg are @value. */
+static const struct {
+	int call;
+	unsigned int arg;
+	unsigned int mask;
+	unsigned int value;
+	int err;
+} bits[] = {
+	{ SCMP_SYS(clone), 0, CLONE_NEWNS, CLONE_NEWNS, EPERM },
+	{ SCMP_SYS(clone), 0, CLONE_NEWUSER, CLONE_NEWUSER, EPERM },
+	{ SCMP_SYS(clone), 0, CLONE_NEWPID, CLONE_NEWPID, EPERM },
+	{ SCMP_SYS(clone), 0, CLONE_NEWNET, CLONE_NEWNET, EPERM },
+	{ SCMP_SYS(clone), 0, CLONE_NEWIPC, CLONE_NEWIPC, EPERM },
+	{ SCMP_SYS(clone), 0, CLONE_NEWUTS, CLONE_NEWUTS, EPERM },
+	{ SCMP_SYS(clone), 0, CLONE_NEWCGROUP, CLONE_NEWCGROUP, EPERM },
+	{ SCMP_SYS(prctl), 0, ~0U, PR_SET_DUMPABLE, EPERM },
+	{ SCMP_SYS(prctl), 0, ~0U, PR_SET_PTRACER, EPERM },
+	/* What types on a terminal. */
+	{ SCMP_SYS(ioctl), 1, ~0U, TIOCSTI, EPERM },
+	{ SCMP_SYS(ioctl), 1, ~0U, TIOCLINUX, EPERM },
+	/* What makes a tap device outlive its fd, or changes its address. */
+	{ SCMP_SYS(ioctl), 1, ~0U, TUNSETPERSIST, EPERM },
+	{ SCMP_SYS(ioctl), 1, ~0U, SIOCSIFHWADDR, EPERM },
+	/* Huge pages are the host's, and in no limit: only those of its own hugetlbfs. */
+	{ SCMP_SYS(mmap), 3, MAP_HUGETLB, MAP_HUGETLB, EPERM },
+	{ SCMP_SYS(memfd_create), 1, MFD_HUGETLB, MFD_HUGETLB, EPERM },
+	{ SCMP_SYS(shmget), 2, SHM_HUGETLB, SHM_HUGETLB, EPERM },
+};
 
 static int add(scmp_filter_ctx f)
 {
@@ -111,18 +137,13 @@ static int add(scmp_filter_ctx f)
 	/* Some are not there on each architecture; libseccomp passes over these. */
 	for (i = 0; i < COUNT(refused) && !ret; i++)
 		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
-	for (i = 0; i < COUNT(namespaces) && !ret; i++)
-		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
-				       SCMP_A0(SCMP_CMP_MASKED_EQ, namespaces[i], namespaces[i]));
+	for (i = 0; i < COUNT(bits) && !ret; i++)
+		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(bits[i].err), bits[i].call, 1,
+				       SCMP_CMP(bits[i].arg, SCMP_CMP_MASKED_EQ, bits[i].mask,
+						bits[i].value));
 	/* Its flags are in memory, where a filter can't look: libc tries clone() then. */
 	if (!ret)
 		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-	if (!ret)
-		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 1,
-				       SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, PR_SET_DUMPABLE));
-	if (!ret)
-		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 1,
-				       SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, PR_SET_PTRACER));
 	/* Of sockets those of files, and of IP: not packets, routes, ciphers, other VMs. */
 	for (i = AF_INET + 1; i < AF_INET6 && !ret; i++)
 		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
@@ -130,9 +151,14 @@ static int add(scmp_filter_ctx f)
 	if (!ret)
 		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
 				       SCMP_A0(SCMP_CMP_GT, AF_INET6));
-	for (i = 0; i < COUNT(ioctls) && !ret; i++)
-		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
-				       SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, ioctls[i]));
+	if (!ret)
+		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socketpair), 1,
+				       SCMP_A0(SCMP_CMP_NE, AF_UNIX));
+	/* The last close of such a socket waits, and may be the supervisor's, who can be sent it. */
+	if (!ret)
+		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(setsockopt), 2,
+				       SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, SOL_SOCKET),
+				       SCMP_A2(SCMP_CMP_MASKED_EQ, 0xffffffff, SO_LINGER));
 	return ret;
 }
 
@@ -144,8 +170,10 @@ int qsandbox_filter_calls(struct qerr *e)
 	f = seccomp_init(SCMP_ACT_ALLOW);
 	if (!f)
 		return qerr_set(e, ENOMEM, "the system call filter");
-	/* Calls by the numbers of another architecture end the process, which is the default. */
-	ret = add(f);
+	/* Calls by the numbers of another architecture. */
+	ret = seccomp_attr_set(f, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	if (!ret)
+		ret = add(f);
 	if (!ret)
 		ret = seccomp_load(f);
 	seccomp_release(f);

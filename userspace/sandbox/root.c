@@ -18,7 +18,10 @@
 /* Of the host. On most these are links into /usr, and stay such. */
 static const char *const dirs[] = { "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32" };
 /* Where libraries are found by name, and what some of their names lead to. */
-static const char *const etc[] = { "/etc/ld.so.cache", "/etc/alternatives" };
+static const char *const etc[] = { "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime" };
+
+/* How large a file may be that is copied into memory, in bytes. */
+#define COPY_MAX (512 << 20)
 
 /* Where paths are put together: below the new root. */
 #define BELOW(path, from) \
@@ -77,8 +80,8 @@ static int show(const char *from, struct qerr *e)
 static int copy(const struct qsandbox *s, const char *from, struct qerr *e)
 {
 	char to[PATH_MAX], buf[65536];
+	ssize_t n, left = COPY_MAX;
 	int in, out = -1, ret;
-	ssize_t n;
 
 	if (!BELOW(to, from))
 		return qerr_sys(e, ENAMETOOLONG, "%s", from);
@@ -87,15 +90,17 @@ static int copy(const struct qsandbox *s, const char *from, struct qerr *e)
 		return qerr_sys(e, errno, "%s", from);
 	ret = make_dirs(to);
 	if (!ret)
-		out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
+		out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0440);
 	if (out < 0) {
 		ret = qerr_sys(e, ret ? -ret : errno, "%s", to);
 		goto out_in;
 	}
-	while ((n = read(in, buf, sizeof(buf))) > 0)
-		if (write(out, buf, n) != n)
+	/* What stands there if all is not written, without an error of its own. */
+	errno = EFBIG;
+	for (; (n = read(in, buf, sizeof(buf))) > 0; left -= n)
+		if (n > left || write(out, buf, n) != n)
 			break;
-	if (n || fchown(out, s->uid, s->uid))
+	if (n || fchown(out, 0, s->uid))
 		ret = qerr_sys(e, errno, "copy of %s", from);
 	close(out);
 out_in:
@@ -175,12 +180,13 @@ static int make_nodes(const struct qsandbox *s, struct qerr *e)
 		if (ret)
 			return qerr_sys(e, -ret, "mkdir for %s", to);
 		/* The user's alone, whoever has the host's. */
-		if (mknod(to, S_IFCHR | 0600, makedev(s->nodes[i].major, s->nodes[i].minor)) ||
+		if (mknod(to, S_IFCHR | 0660, makedev(s->nodes[i].major, s->nodes[i].minor)) ||
 		    chown(to, s->uid, s->uid))
 			ret = qerr_sys(e, errno, "%s", to);
 	}
 	if (!ret && s->hugepages) {
-		snprintf(to, sizeof(to), "uid=%u,gid=%u,mode=0700", s->uid, s->uid);
+		snprintf(to, sizeof(to), "uid=%u,gid=%u,mode=0770,size=%uM", s->uid, s->uid,
+			 s->hugepages);
 		if (mkdir(QSANDBOX_ROOT "/dev/hugepages", 0755) ||
 		    mount("hugetlbfs", QSANDBOX_ROOT "/dev/hugepages", "hugetlbfs",
 			  MS_NOSUID | MS_NODEV | MS_NOEXEC, to))
@@ -213,7 +219,7 @@ static int make_tmp(const struct qsandbox *s, struct qerr *e)
 	int ret;
 
 	/* Its user before execve(), another one, may pass to what it executes, if that is there. */
-	snprintf(options, sizeof(options), "uid=%u,gid=%u,mode=0711,size=64m,nr_inodes=1024",
+	snprintf(options, sizeof(options), "uid=%u,gid=%u,mode=0771,size=64m,nr_inodes=1024",
 		 s->uid, s->uid);
 	ret = tmpfs("/tmp", options, MS_NODEV | MS_NOEXEC, e);
 	if (ret)

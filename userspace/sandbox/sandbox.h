@@ -61,7 +61,7 @@ struct qsandbox_link {
  * @n_files: their number
  * @links: links in its /sys
  * @n_links: their number
- * @hugepages: with /dev/hugepages
+ * @hugepages: size of its /dev/hugepages, in MiB; 0: none
  * @tmp: directory of the host that is its /var/tmp; "": one in memory
  * @program: what it executes, in full
  */
@@ -74,7 +74,7 @@ struct qsandbox {
 	size_t n_files;
 	struct qsandbox_link *links;
 	size_t n_links;
-	bool hugepages;
+	unsigned int hugepages;
 	char tmp[PATH_MAX];
 	char program[PATH_MAX];
 };
@@ -139,8 +139,8 @@ int qsandbox_root(const struct qsandbox *s, struct qerr *e);
  * system call filter
  *
  * Until execve() its effective user is the number after @s->uid. Because it is another than the
- * real one, the kernel makes what is executed undumpable; and because of no_new_privs, it makes the
- * real one the only one.
+ * real one, the kernel makes what is executed undumpable; and, before 6.16, because of
+ * no_new_privs, makes the real one the only one.
  * @s: the sandbox
  * @e: error
  *

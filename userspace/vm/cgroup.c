@@ -150,6 +150,9 @@ int qcgroup_limit(const struct qcgroup *cg, const struct qcgroup_limits *l, stru
 	ret = set_limit(cg, "memory.max", value, e);
 	if (!ret)
 		ret = set_limit(cg, "memory.oom.group", "1", e);
+	/* Swap is counted apart. Without it in the kernel there is no such file. */
+	if (!ret && qfile_exists(cg->fd, "memory.swap.max"))
+		ret = set_limit(cg, "memory.swap.max", "0", e);
 	snprintf(value, sizeof(value), "%u", l->pids);
 	if (!ret)
 		ret = set_limit(cg, "pids.max", value, e);

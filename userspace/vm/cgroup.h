@@ -50,7 +50,7 @@ int qcgroup_create(const char *name, struct qcgroup *cg, struct qerr *e);
 
 /**
  * struct qcgroup_limits - what the processes of a cgroup may take together
- * @memory: in bytes; beyond it the kernel kills them all
+ * @memory: in bytes, without any swap; beyond it the kernel kills them all
  * @pids: processes and threads
  * @cpu_percent: of one CPU's time
  */

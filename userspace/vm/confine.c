@@ -47,7 +47,8 @@ int qconfine_absolute(struct qconfig *c, struct qerr *e)
 
 	if (!ret)
 		ret = absolute(&c->initrd, e);
-	return ret ? ret : absolute(&c->disk, e);
+	/* Not the disk's: it is opened here, and its name tells its format. */
+	return ret;
 }
 
 static uint64_t memory(const struct qconfig *c, const struct qemu_plan *p)
@@ -111,7 +112,7 @@ int qconfine_plan(struct qconfine *x, const struct qconfig *c, const struct qemu
 		add_named_files(s, c->extra_args.v[i].text);
 	/* Its user-mode network is the host's; all other has fds, or leads nowhere. */
 	s->host_net = p->nic && c->net == QNET_NAT;
-	s->hugepages = c->hugepages;
+	s->hugepages = c->hugepages ? c->memory_mib : 0;
 	if (c->disk && (c->disk_snapshot || !c->persistent) &&
 	    snprintf(s->tmp, sizeof(s->tmp), QCONFINE_TMP "/%s", c->name) >= (int)sizeof(s->tmp))
 		return qerr_set(e, ENAMETOOLONG, QCONFINE_TMP "/%s", c->name);
@@ -174,30 +175,56 @@ static int add_group(struct qsandbox *s, const char *addr, struct qerr *e)
 	return qsandbox_add_node(s, node, e);
 }
 
+/* Opens it, and removes what is in it: QEMU can make files there, but no directories. */
+static int empty_tmp(const char *path)
+{
+	struct dirent *de;
+	int fd, copy;
+	DIR *dir;
+
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	dir = copy < 0 ? NULL : fdopendir(copy);
+	while (dir && (de = readdir(dir)))
+		unlinkat(fd, de->d_name, 0);
+	if (dir)
+		closedir(dir);
+	else if (copy >= 0)
+		close(copy);
+	return fd;
+}
+
 /* An empty directory of its own, whatever one of that name held. */
 static int make_tmp(const struct qsandbox *s, struct qerr *e)
 {
-	struct dirent *de;
 	int ret, fd;
-	DIR *dir;
 
 	ret = qfile_mkdirs(s->tmp, 0700);
 	if (ret)
 		return qerr_sys(e, -ret, "mkdir %s", s->tmp);
-	fd = open(s->tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
+	fd = empty_tmp(s->tmp);
+	if (fd < 0)
+		return qerr_sys(e, -fd, "%s", s->tmp);
+	if (fchown(fd, s->uid, s->uid) || fchmod(fd, 0770))
 		ret = qerr_sys(e, errno, "%s", s->tmp);
-		if (fd >= 0)
-			close(fd);
-		return ret;
-	}
-	while ((de = readdir(dir)))
-		unlinkat(fd, de->d_name, 0);
-	if (fchown(fd, s->uid, s->uid) || fchmod(fd, 0700))
-		ret = qerr_sys(e, errno, "%s", s->tmp);
-	closedir(dir);
+	close(fd);
 	return ret;
+}
+
+void qconfine_remove_tmp(const char *name)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (snprintf(path, sizeof(path), QCONFINE_TMP "/%s", name) >= (int)sizeof(path))
+		return;
+	fd = empty_tmp(path);
+	if (fd < 0)
+		return;
+	close(fd);
+	rmdir(path);
 }
 
 int qconfine_apply(struct qconfine *x, const struct qvm *vm, const struct qemu_plan *p,
@@ -213,10 +240,8 @@ int qconfine_apply(struct qconfine *x, const struct qvm *vm, const struct qemu_p
 		ret = qsandbox_add_node(s, "vfio/vfio", e);
 	for (i = 0; p->gpu.got == QACCESS_PASSTHROUGH && i < h->n_devices && !ret; i++)
 		ret = add_group(s, h->devices[i], e);
-	if (!ret && s->tmp[0]) {
+	if (!ret && s->tmp[0])
 		ret = make_tmp(s, e);
-		x->made_tmp = true;
-	}
 	if (!ret)
 		ret = qcgroup_limit(&vm->cg, &x->limits, e);
 	return ret ? ret : qsandbox_filter_devices(s, vm->cg.fd, e);
@@ -224,8 +249,6 @@ int qconfine_apply(struct qconfine *x, const struct qvm *vm, const struct qemu_p
 
 void qconfine_free(struct qconfine *x)
 {
-	if (x->made_tmp)
-		rmdir(x->sandbox.tmp);
 	if (x->disk[0] >= 0)
 		close(x->disk[0]);
 	if (x->disk[1] >= 0)

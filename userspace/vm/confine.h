@@ -21,13 +21,11 @@
  * @sandbox: the sandbox
  * @limits: the limits
  * @disk: fds of its disk, close-on-exec: to write, to read; -1: none
- * @made_tmp: the sandbox's directory for what is not kept is ours to remove
  */
 struct qconfine {
 	struct qsandbox sandbox;
 	struct qcgroup_limits limits;
 	int disk[2];
-	bool made_tmp;
 };
 
 /**
@@ -67,7 +65,13 @@ int qconfine_open(struct qconfine *x, const struct qconfig *c, struct qerr *e);
 int qconfine_apply(struct qconfine *x, const struct qvm *vm, const struct qemu_plan *p,
 		   const struct qemu_host *h, struct qerr *e);
 
-/** qconfine_free() - close and free what @x has; what it made for the VM is removed */
+/**
+ * qconfine_remove_tmp() - remove what a VM has written to a disk that it does not keep
+ * @name: the VM, whose processes are gone, and whose record is still held
+ */
+void qconfine_remove_tmp(const char *name);
+
+/** qconfine_free() - close and free what @x has */
 void qconfine_free(struct qconfine *x);
 
 #endif

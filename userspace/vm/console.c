@@ -215,10 +215,21 @@ bool qconsole_ready(struct qconsole *c, const struct pollfd *p, size_t n)
 	return escape;
 }
 
+void qconsole_unlisten(struct qconsole *c)
+{
+	if (c->listener < 0)
+		return;
+	unlink(c->path);
+	close(c->listener);
+	c->listener = -1;
+}
+
 void qconsole_close(struct qconsole *c)
 {
-	/* What the guest has said last. */
-	while (c->guest >= 0) {
+	int i;
+
+	/* What the guest has said last; it has an end, whatever the guest does. */
+	for (i = 0; i < 256 && c->guest >= 0; i++) {
 		struct pollfd p = { .fd = c->guest, .events = POLLIN };
 
 		if (poll(&p, 1, 0) != 1)
@@ -227,10 +238,7 @@ void qconsole_close(struct qconsole *c)
 	}
 	while (c->n_clients)
 		drop(c, 0);
-	if (c->listener >= 0) {
-		unlink(c->path);
-		close(c->listener);
-	}
+	qconsole_unlisten(c);
 	if (c->raw)
 		tcsetattr(c->in, TCSANOW, &c->saved);
 	if (c->guest >= 0)

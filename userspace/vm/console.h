@@ -74,6 +74,9 @@ size_t qconsole_fds(const struct qconsole *c, struct pollfd p[QCONSOLE_FDS]);
  */
 bool qconsole_ready(struct qconsole *c, const struct pollfd *p, size_t n);
 
+/** qconsole_unlisten() - nobody can connect any more; while the VM's record is still ours */
+void qconsole_unlisten(struct qconsole *c);
+
 /** qconsole_close() - close it, and put the terminal back */
 void qconsole_close(struct qconsole *c);
 

@@ -10,6 +10,7 @@
 
 #include "lib/libqwamos-gpu.h"
 #include "util/mem.h"
+#include "vm/confine.h"
 #include "vm/internal.h"
 
 /* How long killing, closing, resetting and scrubbing may take, in ms. */
@@ -138,6 +139,8 @@ int qvm_put_back(int ctl, struct qrecord *rec, const uint64_t *held, size_t n_he
 		ret = wait_over(ctl, rec, held, n_held, e);
 	if (!ret && rec->cgroup[0])
 		ret = qcgroup_remove(rec->cgroup, KILL_MS, e);
+	if (!ret)
+		qconfine_remove_tmp(rec->name);
 	if (!ret)
 		ret = unbind(rec, o, e);
 	if (!ret)

@@ -28,11 +28,14 @@ static int reopen(struct qlog *l)
 {
 	struct stat st;
 
-	l->fd = open(l->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY,
+	l->fd = open(l->path,
+		     O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
 		     0640);
 	if (l->fd < 0)
 		return -errno;
-	l->size = fstat(l->fd, &st) ? 0 : st.st_size;
+	/* What is no file does not grow, and is not ours to move. */
+	l->grows = !fstat(l->fd, &st) && S_ISREG(st.st_mode);
+	l->size = l->grows ? st.st_size : 0;
 	return 0;
 }
 
@@ -79,7 +82,7 @@ void qlog_write(struct qlog *l, const void *buf, size_t len)
 	if (l->fd < 0 || l->size > QLOG_MAX)
 		return;
 	n = write(l->fd, buf, len);
-	if (n > 0)
+	if (n > 0 && l->grows)
 		l->size += n;
 }
 

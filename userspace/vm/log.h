@@ -8,6 +8,7 @@
 #define QWAMOS_VM_LOG_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -23,6 +24,7 @@
  * @fd: it, -1: none, and nothing is kept
  * @path: its path
  * @size: its length in bytes
+ * @grows: it is a file, and not a device or a pipe
  * @line: a line that has not ended yet
  * @n_line: its length
  */
@@ -30,6 +32,7 @@ struct qlog {
 	int fd;
 	char path[PATH_MAX];
 	off_t size;
+	bool grows;
 	char line[512];
 	size_t n_line;
 };

@@ -96,8 +96,11 @@ static int set_limits(const struct qvm_program *p)
 
 	if (p->memlock && setrlimit(RLIMIT_MEMLOCK, &memlock))
 		return -errno;
-	/* The guest's memory is not for a file of the host. */
-	return p->sandbox && setrlimit(RLIMIT_CORE, &none) ? -errno : 0;
+	/* The guest's memory is not for a file of the host; and cpu.max does not hold real time. */
+	if (p->sandbox && (setrlimit(RLIMIT_CORE, &none) || setrlimit(RLIMIT_RTPRIO, &none) ||
+			   setrlimit(RLIMIT_NICE, &none)))
+		return -errno;
+	return 0;
 }
 
 /*

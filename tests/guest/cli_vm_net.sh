@@ -39,7 +39,7 @@ start()
 # vm_up: starts it; true once QEMU answers
 vm_up()
 {
-	qwamos-vm start "$dir/vm.yaml" --serial "$dir/serial" >"$dir/vm.log" 2>&1 &
+	qwamos-vm start "$dir/vm.yaml" --foreground --serial "$dir/serial" >"$dir/vm.log" 2>&1 &
 	vm=$!
 	soon grep -q "VM v runs" "$dir/vm.log" && q=$(qwamos-gpu vm list | awk '$2 == "v" { print $NF }')
 }

@@ -32,7 +32,7 @@ network: {mode: bridge, bridge: br0, mac: "$mac"}
 END
 mkfifo "$dir/keys"
 begin=$SECONDS
-qwamos-vm start "$dir/vm.yaml" <"$dir/keys" >"$dir/serial" 2>"$dir/err" &
+qwamos-vm start "$dir/vm.yaml" --foreground <"$dir/keys" >"$dir/serial" 2>"$dir/err" &
 vm=$!
 exec 8>"$dir/keys"
 while kill -0 $vm 2>/dev/null && ! grep -q "^@pinged" "$dir/serial" && [ $((SECONDS - begin)) -lt 280 ]; do

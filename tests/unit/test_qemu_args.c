@@ -335,7 +335,7 @@ static void bridges(void **state)
 }
 
 /* In order, without what changes nothing. */
-/* A disk by fds: one set of them, a block device by its own driver, a name that tells its format. */
+/* A disk by fds: a set of them, a block device by its own driver, a name that tells its format. */
 static void disks_by_fd(void **state)
 {
 	struct qemu_host h = { .disk_fd = { 8, 9 }, .qmp_fd = 5, .serial_fd = 6 };
@@ -381,7 +381,8 @@ int main(void)
 		cmocka_unit_test(whole_line),	 cmocka_unit_test(groups),
 		cmocka_unit_test(machines),	 cmocka_unit_test(commas),
 		cmocka_unit_test(extra_refused), cmocka_unit_test(extra_passed),
-		cmocka_unit_test(extra_told),	 cmocka_unit_test(disks_by_fd), cmocka_unit_test(extra_in_line),
+		cmocka_unit_test(extra_told),	 cmocka_unit_test(disks_by_fd),
+		cmocka_unit_test(extra_in_line),
 		cmocka_unit_test(bridges),
 	};
 

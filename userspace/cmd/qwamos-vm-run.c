@@ -120,8 +120,6 @@ static void be_up(struct run *r)
 	qvm_background_up(&r->ready);
 }
 
-static void press(struct run *r);
-
 static void take_qmp(struct run *r)
 {
 	int ret = qmp_read(r->qmp, NULL, NULL);
@@ -132,9 +130,9 @@ static void take_qmp(struct run *r)
 		return;
 	qmp_close(r->qmp);
 	r->qmp = NULL;
-	/* Without it nobody can ever say that it runs. */
-	if (!r->up && r->stage == RUNNING)
-		press(r);
+	/* Without it nobody can ever say that it runs; but if QEMU has ended, that tells more. */
+	if (!r->up)
+		r->since = now_ms() - UP_MS + QUIT_MS;
 }
 
 static size_t fds(void *arg, struct pollfd *p)

@@ -144,7 +144,7 @@ static int add(scmp_filter_ctx f)
 	/* Its flags are in memory, where a filter can't look: libc tries clone() then. */
 	if (!ret)
 		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-	/* Of sockets those of files, and of IP: not packets, routes, ciphers, other VMs. */
+	/* Of sockets those of files, and of IP: not packets, routes, ciphers, VMs. */
 	for (i = AF_INET + 1; i < AF_INET6 && !ret; i++)
 		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
 				       SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, i));
@@ -154,7 +154,7 @@ static int add(scmp_filter_ctx f)
 	if (!ret)
 		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socketpair), 1,
 				       SCMP_A0(SCMP_CMP_NE, AF_UNIX));
-	/* The last close of such a socket waits, and may be the supervisor's, who can be sent it. */
+	/* The last close of such a socket waits, and may be the supervisor's: it can be sent. */
 	if (!ret)
 		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(setsockopt), 2,
 				       SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, SOL_SOCKET),

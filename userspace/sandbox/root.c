@@ -276,7 +276,7 @@ int qsandbox_root(const struct qsandbox *s, struct qerr *e)
 {
 	int ret;
 
-	umask(022);
+	umask(0);
 	ret = qfile_mkdirs(QSANDBOX_ROOT, 0755);
 	if (ret)
 		return qerr_sys(e, -ret, "mkdir " QSANDBOX_ROOT);
@@ -295,5 +295,6 @@ int qsandbox_root(const struct qsandbox *s, struct qerr *e)
 	    mount(NULL, "/dev", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NOEXEC,
 		  NULL))
 		return qerr_sys(e, errno, "making the new root read-only");
+	umask(077);
 	return 0;
 }

@@ -135,6 +135,7 @@ step "A VM starts, with both GPUs"
 sed -e "s|@KERNEL@|$LAB_KERNEL_IMAGE|" -e "s|@INITRD@|$DEMO_INITRD|" \
 	-e "s|@GPU@|$GPU|" -e "s|@VRAM@|$VRAM|" "$HERE/vm.yaml" >$DIR/vm.yaml
 sed -n '/^gpu:/,/^$/p' $DIR/vm.yaml | sed 's/^/   > /'
+: >$DIR/vm.log
 printf '   $ qwamos-vm start vm.yaml --foreground --serial serial &\n'
 qwamos-vm start $DIR/vm.yaml --foreground --serial $DIR/serial >$DIR/vm.log 2>&1 &
 SUPERVISOR=$!
@@ -147,14 +148,13 @@ QEMU=$(vmm demo)
 check "QEMU (process $QEMU) stands in the VM's cgroup" grep -q qwamos/demo "/proc/$QEMU/cgroup"
 
 step "A second VM wants the GPU"
-sed -e 's/name: demo/name: thief/' -e "s|device: .*|device: $GPU\n  fallback: false|" $DIR/vm.yaml >$DIR/thief.yaml
+sed -e 's/name: demo/name: thief/' -e "s|device: \[.*|device: $GPU\n  fallback: false|" $DIR/vm.yaml >$DIR/thief.yaml
 show qwamos-vm start $DIR/thief.yaml
 ended $? 1 "it is not started"
 check "for the GPU belongs to another VM, demo" out_has "OTHER_OWNER.*demo"
-sed -i 's/trust_level: system/trust_level: high/' $DIR/thief.yaml
-show qwamos-vm start $DIR/thief.yaml
-ended $? 1 "at the level high it is not started either"
-check "for only the level system may have a whole GPU" out_has "only the trust level system allows it"
+show qwamos-gpu vm run thief --level high --device "$GPU" -- true
+ended $? 125 "at the level high it is not started either"
+check "for only the level system may have a whole GPU" out_has "LEVEL"
 
 step "Root takes the open files of QEMU itself, and tries these"
 show "$HERE/stranger" steal "$GPU" "$QEMU"

@@ -160,7 +160,9 @@ def escape():
     attempt("write /tmp/x", lambda: opened("/tmp/x", os.O_WRONLY | os.O_CREAT))
     attempt("run /tmp/x", lambda: (os.chmod("/tmp/x", 0o700), os.execv("/tmp/x", ["x"])) and None)
     with open("/proc/self/net/dev", encoding="ascii") as f:
-        tell("interfaces", " ".join(line.split(":")[0].strip() for line in f if ":" in line))
+        names = [line.split(":")[0].strip() for line in f if ":" in line]
+    # Some kernels put an idle tunnel into each new namespace.
+    tell("interfaces", " ".join(n for n in names if n not in ("sit0", "tunl0", "ip6tnl0")))
     for family in ("AF_NETLINK", "AF_PACKET", "AF_ALG", "AF_VSOCK", "AF_KEY"):
         attempt(f"socket {family}", lambda n=getattr(socket, family, 15):
                 socket.socket(n, socket.SOCK_RAW if n != socket.AF_VSOCK else socket.SOCK_STREAM).close())

@@ -4,7 +4,7 @@
 # also built for 32 bit, as NAME-32, without any library; those of compat_src with tests/lib.
 # Those of tests/nested are static, for a nested guest has nothing else.
 
-TESTS := $(OUT)/tests
+TEST_OUT := $(OUT)/tests
 CC32 ?= i686-linux-gnu-gcc
 KSELFTEST := $(QWAMOS_CACHE)/kselftest
 TEST_CFLAGS := -isystem $(KSELFTEST) -iquote tests/lib -Wno-missing-prototypes -Wno-shadow
@@ -12,7 +12,7 @@ test_lib := $(call objects,$(sort $(wildcard tests/lib/*.c)))
 unit_src := $(sort $(wildcard tests/unit/*.c))
 guest_src := $(sort $(wildcard tests/guest/*.c))
 layout_src := $(foreach s,$(unit_src) $(guest_src),$(if $(findstring layout,$(notdir $(s))),$(s)))
-test_bin = $(patsubst tests/%.c,$(TESTS)/%,$(1))
+test_bin = $(patsubst tests/%.c,$(TEST_OUT)/%,$(1))
 unit_bin := $(call test_bin,$(unit_src))
 guest_bin := $(call test_bin,$(guest_src))
 layout_bin := $(addsuffix -32,$(call test_bin,$(layout_src)))
@@ -29,25 +29,25 @@ tests: userspace $(unit_bin) $(guest_bin) $(layout_bin) $(compat_bin) $(nested_b
 $(call objects,$(unit_src) $(guest_src) $(sort $(wildcard tests/lib/*.c))): \
 	ALL_CFLAGS += $(TEST_CFLAGS)
 
-$(unit_bin) $(guest_bin): $(TESTS)/%: $(OBJ)/tests/%.o $(test_lib) $(ARCHIVES)
+$(unit_bin) $(guest_bin): $(TEST_OUT)/%: $(OBJ)/tests/%.o $(test_lib) $(ARCHIVES)
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) \
 		-Wl,--end-group -pthread -Wl,--as-needed $(PKG_LIBS) -lcmocka
 
-$(layout_bin): $(TESTS)/%-32: tests/%.c $(wildcard uapi/linux/*.h) $(OBJ)/flags
+$(layout_bin): $(TEST_OUT)/%-32: tests/%.c $(wildcard uapi/linux/*.h) $(OBJ)/flags
 	@mkdir -p $(@D)
 	@echo "  CC32    $<"
 	$(Q)$(CC32) -std=gnu11 -D_GNU_SOURCE $(INCLUDES) $(TEST_CFLAGS) $(WARNINGS) $(CFLAGS) \
 		$(if $(WERROR),-Werror) -static -o $@ $<
 
-$(compat_bin): $(TESTS)/%-32: tests/%.c $(wildcard tests/lib/*.[ch] uapi/linux/*.h) $(OBJ)/flags
+$(compat_bin): $(TEST_OUT)/%-32: tests/%.c $(wildcard tests/lib/*.[ch] uapi/linux/*.h) $(OBJ)/flags
 	@mkdir -p $(@D)
 	@echo "  CC32    $<"
 	$(Q)$(CC32) -std=gnu11 -D_GNU_SOURCE $(INCLUDES) $(WARNINGS) $(TEST_CFLAGS) $(CFLAGS) \
 		$(if $(WERROR),-Werror) -static -o $@ $< $(wildcard tests/lib/*.c)
 
-$(nested_bin): $(TESTS)/%: tests/%.c $(OBJ)/flags
+$(nested_bin): $(TEST_OUT)/%: tests/%.c $(OBJ)/flags
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(if $(WERROR),-Werror) -D__user= \

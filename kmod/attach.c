@@ -164,7 +164,7 @@ static u32 take_members(struct qgpu_vm *vm, struct qgpu_group *g, u32 demanded)
 		qgpu_vm_get(vm);
 		rcu_assign_pointer(d->owner, vm);
 		d->generation++;
-		d->quarantined = false;
+		WRITE_ONCE(d->quarantined, false);
 		d->demanded = demanded;
 		if (d->bound)
 			d->dirt = QGPU_DIRT_VM;
@@ -396,7 +396,7 @@ int qgpu_release(u64 device_id, u32 *reason)
 		*reason = QWAMOS_GPU_REASON_NOTHING_TO_RELEASE;
 		ret = -EACCES;
 	} else {
-		d->accepted = true;
+		WRITE_ONCE(d->accepted, true);
 		qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_RELEASED, d->trouble, 0);
 	}
 	mutex_unlock(&qgpu_reg_lock);

@@ -343,9 +343,8 @@ static int policy_args(const struct qwamos_gpu_set_policy *a)
 static int do_set_policy(struct qgpu_call *call)
 {
 	struct qwamos_gpu_set_policy *a = &call->arg->set_policy;
-	struct qgpu_limits *lim = &call->f->vm->lim;
-	int ret = policy_args(a), gpu;
-	struct qgpu_dev *d;
+	int ret = policy_args(a);
+	struct qgpu_dev *d = NULL;
 
 	if (ret)
 		return ret;
@@ -353,19 +352,12 @@ static int do_set_policy(struct qgpu_call *call)
 	a->out_limit = 0;
 	if (a->mask & QWAMOS_GPU_POLICY_GUARANTEE) {
 		call->device_id = a->device_id;
-		gpu = qgpu_limits_gpu(lim, a->device_id);
-		/* What is guaranteed of one that is gone can be given up. */
-		if (gpu < 0 || (a->compute_guarantee && qgpu_limits_gone(lim, gpu))) {
-			d = qgpu_dev_by_id(a->device_id);
-			if (!d || !d->gpu)
-				call->reason = QWAMOS_GPU_REASON_NO_DEVICE;
-			if (d)
-				qgpu_dev_put(d);
-			if (call->reason)
-				return -ENODEV;
-		}
+		d = qgpu_dev_by_id(a->device_id);
 	}
-	ret = qgpu_vm_set_policy(call->f->vm, a, qgpu_attached_fits, &call->ev);
+	ret = qgpu_vm_set_policy(call->f->vm, a, d && d->gpu ? &d->users : NULL, qgpu_attached_fits,
+				 &call->ev);
+	if (d)
+		qgpu_dev_put(d);
 	call->reason = call->ev.reason;
 	a->out_used = call->ev.used;
 	a->out_limit = call->ev.limit;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * CHECK, CHARGE and UNCHARGE. What a VM monitor asks all the time goes a straight way, past the
- * table of calls: a use fd, a struct of today's size, no device or one that is known. Whatever is
+ * table of calls: a use fd, a struct of today's size, a device that is known or none. Whatever is
  * out of the ordinary, bad memory included, goes the way of every call, from the beginning.
  */
 #include <linux/mm.h>
@@ -15,117 +15,93 @@
 
 #define CHECK_CHUNK 64 /* entries of an array that fit on the stack */
 
-/* May @vm do @op now? @device: what its device says, asked after the policy and before the rate. */
-static __always_inline u32 judge(struct qgpu_vm *vm, u32 op, u32 device)
+/**
+ * struct on - the GPU that operations of one call are for, under RCU
+ * @d: the GPU
+ * @asked: what it was asked last: level and whether for passthrough; 0: nothing yet
+ * @said: &enum qwamos_gpu_reason
+ */
+struct on {
+	struct qgpu_dev *d;
+	u32 asked;
+	u32 said;
+};
+
+/* What the GPU says: all of a call that ask the same are told the same. */
+static u32 ask(struct on *on, struct qgpu_vm *vm, u32 level, bool passthrough)
+{
+	u32 what = 1 | passthrough << 1 | level << 2;
+
+	if (on->asked != what) {
+		on->said = qgpu_dev_verdict(on->d, vm, level, passthrough);
+		on->asked = what;
+	}
+	return on->said;
+}
+
+/* May @vm do @op now? @on: the GPU that it is for, or NULL. */
+static __always_inline u32 judge(struct qgpu_vm *vm, u32 op, struct on *on)
 {
 	u32 known = likely(op < QGPU_OPS) ? array_index_nospec(op, QGPU_OPS) : QWAMOS_GPU_OP_NONE;
 	u32 rule = qgpu_limits_rule(&vm->lim, known);
 	u32 verdict = QGPU_RULE_REASON(rule);
 
+	if (!verdict && on)
+		verdict =
+			ask(on, vm, QGPU_RULE_LEVEL(rule) >> 8, known == QWAMOS_GPU_OP_PASSTHROUGH);
 	if (!verdict)
-		verdict = device ?: qgpu_limits_pace(&vm->lim, known, rule);
+		verdict = qgpu_limits_pace(&vm->lim, known, rule);
 	if (verdict)
 		qgpu_limits_refused(&vm->lim, verdict);
 	qgpu_note(vm->chain, vm->chain->notes, known, verdict, rule);
 	return verdict;
 }
 
-static u32 judge_array(struct qgpu_vm *vm, struct qwamos_gpu_check_entry *v, u32 n, u32 device)
+static __always_inline u32 judge_array(struct qgpu_vm *vm, struct qwamos_gpu_check_entry *v, u32 n,
+				       struct on *on)
 {
 	u32 i, denied = 0;
 
 	for (i = 0; i < n; i++) {
-		v[i].out_verdict = judge(vm, v[i].operation, device);
+		v[i].out_verdict = judge(vm, v[i].operation, on);
 		denied += !!v[i].out_verdict;
 	}
 	return denied;
 }
 
-/* Does another VM use the device in a way that keeps this one off it? Called with the VM lock held.
- */
-static bool in_the_way(struct qgpu_vm *vm, u64 device_id)
-{
-	const struct qgpu_level *mine = qgpu_level(vm->lim.level), *theirs;
-	const struct qgpu_gpu_use *use;
-	struct qgpu_vm *v = NULL;
-	int i;
-
-	while ((v = qgpu_vm_next(v))) {
-		i = v == vm ? -ENOENT : qgpu_limits_gpu(&v->lim, device_id);
-		if (i <= 0)
-			continue;
-		use = &v->lim.gpu[i - 1];
-		theirs = qgpu_level(v->lim.level);
-		if ((use->guarantee || atomic64_read(&use->vram.used) ||
-		     atomic64_read(&use->queues)) &&
-		    !(mine && mine->may_share && theirs && theirs->may_share))
-			return true;
-	}
-	return false;
-}
-
 /*
- * What a device says to a VM that is to use it: one that another VM has attached is that VM's as a
- * whole; one that VMs have charges or guarantees on is theirs together, if all of them may share.
- * Called with the VM lock held, until the operation is judged: the level is the same for both.
- * Return: 0 or -ENODEV.
+ * As judge_array(), for a GPU. Apart, for what is asked of none goes its way without. Return: 0, or
+ * -ENODEV: there is no such GPU, and nothing was judged.
  */
-static int device_verdict(struct qgpu_vm *vm, u64 device_id, bool passthrough, u32 *verdict)
+static noinline int judge_on(struct qgpu_vm *vm, struct qwamos_gpu_check_entry *v, u32 n,
+			     u64 device_id, u32 *denied)
 {
-	struct qgpu_dev *d = qgpu_dev_by_id(device_id);
-	const struct qgpu_level *l = qgpu_level(vm->lim.level);
-	struct qgpu_vm *owner;
-	bool iommu;
-	int ret = 0;
+	struct on on = {};
 
-	*verdict = QWAMOS_GPU_REASON_NONE;
-	if (!d)
-		return -ENODEV;
-	if (!d->gpu) {
-		qgpu_dev_put(d);
-		return -ENODEV;
-	}
-	mutex_lock(&qgpu_reg_lock);
-	owner = qgpu_dev_owner(d);
-	iommu = qgpu_dev_has_iommu(d);
-	if (d->gone)
-		ret = -ENODEV;
-	else if (!iommu && ((l && l->needs_iommu) || passthrough))
-		*verdict = QWAMOS_GPU_REASON_NO_IOMMU;
-	else if ((owner && owner != vm) || in_the_way(vm, device_id))
-		*verdict = QWAMOS_GPU_REASON_SHARING;
-	else if (d->quarantined && !d->accepted)
-		*verdict = QWAMOS_GPU_REASON_QUARANTINED;
-	mutex_unlock(&qgpu_reg_lock);
-	qgpu_dev_put(d);
-	return ret;
+	rcu_read_lock();
+	on.d = qgpu_dev_to_use(device_id);
+	if (on.d)
+		*denied = judge_array(vm, v, n, &on);
+	rcu_read_unlock();
+	return on.d ? 0 : -ENODEV;
 }
 
-/* An array: as long as it is, whatever the device says. */
+/* An array, as long as it is. */
 static int check_array(struct qgpu_call *call, struct qwamos_gpu_check *a)
 {
 	struct qwamos_gpu_check_entry __user *uv = u64_to_user_ptr(a->entries);
 	size_t bytes = array_size(a->count, sizeof(*uv));
 	struct qwamos_gpu_check_entry *v;
-	u32 i, device = 0, device_pass = 0;
 	int ret = 0;
 
 	v = vmemdup_user(uv, bytes);
 	if (IS_ERR(v))
 		return PTR_ERR(v);
-	if (a->device_id) {
-		qgpu_vm_lock();
-		ret = device_verdict(call->f->vm, a->device_id, false, &device);
-		if (!ret)
-			ret = device_verdict(call->f->vm, a->device_id, true, &device_pass);
-	}
 	a->out_denied = 0;
-	for (i = 0; !ret && i < a->count; i++)
-		a->out_denied += judge_array(
-			call->f->vm, &v[i], 1,
-			v[i].operation == QWAMOS_GPU_OP_PASSTHROUGH ? device_pass : device);
 	if (a->device_id)
-		qgpu_vm_unlock();
+		ret = judge_on(call->f->vm, v, a->count, a->device_id, &a->out_denied);
+	else
+		a->out_denied = judge_array(call->f->vm, v, a->count, NULL);
 	if (ret)
 		call->reason = QWAMOS_GPU_REASON_NO_DEVICE;
 	else if (copy_to_user(uv, v, bytes))
@@ -138,8 +114,7 @@ static int check_array(struct qgpu_call *call, struct qwamos_gpu_check *a)
 int qgpu_do_check(struct qgpu_call *call)
 {
 	struct qwamos_gpu_check *a = &call->arg->check;
-	u32 device = 0;
-	int ret = 0;
+	struct qwamos_gpu_check_entry one = { .operation = a->operation };
 
 	if (a->count > QWAMOS_GPU_CHECK_MAX || (a->count ? a->operation : !!a->entries))
 		return -EINVAL;
@@ -147,26 +122,21 @@ int qgpu_do_check(struct qgpu_call *call)
 	a->out_verdict = 0;
 	if (a->count)
 		return check_array(call, a);
-	if (a->device_id) {
-		qgpu_vm_lock();
-		ret = device_verdict(call->f->vm, a->device_id,
-				     a->operation == QWAMOS_GPU_OP_PASSTHROUGH, &device);
-	}
-	if (!ret)
-		a->out_verdict = judge(call->f->vm, a->operation, device);
-	if (a->device_id)
-		qgpu_vm_unlock();
-	if (ret)
+	if (!a->device_id) {
+		a->out_denied = judge_array(call->f->vm, &one, 1, NULL);
+	} else if (judge_on(call->f->vm, &one, 1, a->device_id, &a->out_denied)) {
 		call->reason = QWAMOS_GPU_REASON_NO_DEVICE;
-	a->out_denied = !!a->out_verdict;
-	return ret;
+		return -ENODEV;
+	}
+	a->out_verdict = one.out_verdict;
+	return 0;
 }
 
 /*
  * The index of a device in ledgers; its first charge makes room for it. Return: that, -ENOSPC or
- * -ENODEV.
+ * -ENODEV with a reason.
  */
-static int gpu_of(struct qgpu_vm *vm, u64 device_id)
+static int gpu_of(struct qgpu_vm *vm, u64 device_id, u32 *reason)
 {
 	int i = qgpu_limits_gpu(&vm->lim, device_id);
 	struct qgpu_dev *d;
@@ -174,17 +144,18 @@ static int gpu_of(struct qgpu_vm *vm, u64 device_id)
 	if (i >= 0 && !qgpu_limits_gone(&vm->lim, i))
 		return i;
 	d = qgpu_dev_by_id(device_id);
-	if (!d)
-		return -ENODEV;
-	if (d->gpu) {
+	i = -ENODEV;
+	*reason = QWAMOS_GPU_REASON_NO_DEVICE;
+	if (d && d->gpu) {
 		qgpu_vm_lock();
-		/* Once it is gone, entries for it are told so under this lock. */
-		i = READ_ONCE(d->gone) ? -ENODEV : qgpu_limits_add_gpu(&vm->lim, device_id);
+		if (qgpu_vm_live(vm))
+			i = qgpu_users_add(&d->users, &vm->lim, device_id);
+		else
+			*reason = QWAMOS_GPU_REASON_VM_ENDED;
 		qgpu_vm_unlock();
-	} else {
-		i = -ENODEV;
 	}
-	qgpu_dev_put(d);
+	if (d)
+		qgpu_dev_put(d);
 	return i;
 }
 
@@ -219,15 +190,16 @@ int qgpu_do_charge(struct qgpu_call *call)
 {
 	struct qwamos_gpu_charge *a = &call->arg->charge;
 	int ret = charge_args(a), gpu;
+	u32 reason;
 
 	if (ret)
 		return ret;
 	call->device_id = a->device_id;
 	a->out_used = 0;
 	a->out_limit = 0;
-	gpu = gpu_of(call->f->vm, a->device_id);
+	gpu = gpu_of(call->f->vm, a->device_id, &reason);
 	if (gpu == -ENODEV)
-		call->reason = QWAMOS_GPU_REASON_NO_DEVICE;
+		call->reason = reason;
 	if (gpu < 0)
 		return gpu;
 	call->reason = qgpu_limits_charge(&call->f->vm->lim, &call->f->charges, a->kind, gpu,
@@ -258,17 +230,33 @@ int qgpu_do_uncharge(struct qgpu_call *call)
 	return 0;
 }
 
+/* One operation on a GPU. Return: 0, or QGPU_SLOW. */
+static noinline long check_one_on(struct qgpu_vm *vm, u32 op, u64 device_id, u32 *verdict)
+{
+	struct qwamos_gpu_check_entry one = { .operation = op };
+	u32 denied;
+
+	if (judge_on(vm, &one, 1, device_id, &denied))
+		return QGPU_SLOW;
+	*verdict = one.out_verdict;
+	return 0;
+}
+
 /*
  * A short array. Apart, for its room on the stack costs what a single operation does not need.
  * Return: 0, -EFAULT, or QGPU_SLOW.
  */
-static noinline long check_short_array(struct qgpu_vm *vm, void __user *uv, u32 n, u32 *denied)
+static noinline long check_short_array(struct qgpu_vm *vm, void __user *uv, u32 n, u64 device_id,
+				       u32 *denied)
 {
 	struct qwamos_gpu_check_entry v[CHECK_CHUNK];
 
 	if (n > CHECK_CHUNK || copy_from_user(v, uv, n * sizeof(*v)))
 		return QGPU_SLOW;
-	*denied = judge_array(vm, v, n, 0);
+	if (!device_id)
+		*denied = judge_array(vm, v, n, NULL);
+	else if (judge_on(vm, v, n, device_id, denied))
+		return QGPU_SLOW;
 	return copy_to_user(uv, v, n * sizeof(*v)) ? -EFAULT : 0;
 }
 
@@ -298,16 +286,19 @@ long qgpu_check_fast(struct qgpu_file *f, void __user *uarg)
 	unsafe_get_user(device_id, &u->device_id, slow_read);
 	unsafe_get_user(entries, &u->entries, slow_read);
 	user_read_access_end();
-	if (size != sizeof(*u) || flags | reserved || device_id || (count ? op : !!entries))
+	if (size != sizeof(*u) || flags | reserved || (count ? op : !!entries))
 		return QGPU_SLOW;
-	if (likely(!count)) {
-		verdict = judge(f->vm, op, 0);
-		denied = !!verdict;
+	if (likely(!(count | device_id))) {
+		verdict = judge(f->vm, op, NULL);
 	} else {
-		ret = check_short_array(f->vm, u64_to_user_ptr(entries), count, &denied);
+		ret = count ? check_short_array(f->vm, u64_to_user_ptr(entries), count, device_id,
+						&denied)
+			    : check_one_on(f->vm, op, device_id, &verdict);
 		if (ret)
 			return ret;
 	}
+	if (!count)
+		denied = !!verdict;
 	if (!user_write_access_begin(u, sizeof(*u)))
 		return -EFAULT;
 	/* The end first: if it is not there, nothing is written. */

@@ -72,7 +72,7 @@ void qgpu_dev_tell(struct qgpu_dev *d, struct qwamos_gpu_device *out)
 	struct qwamos_gpu_vm_gpu sum;
 	bool busy, isolated = true;
 
-	qgpu_vm_sum_gpu(d->id, &sum);
+	qgpu_users_sum(&d->users, &sum);
 	memset(out, 0, sizeof(*out));
 	out->device_id = d->id;
 	out->vram_used = sum.vram_used;

@@ -17,6 +17,7 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 #include <linux/qwamos_gpu.h>
+#include "users.h"
 #include "vm.h"
 
 /**
@@ -34,7 +35,9 @@ enum qgpu_dirt {
 /**
  * struct qgpu_dev - a device
  * @node: in the registry; guarded by the registry lock, like all below but where told otherwise
- * @ref: memory
+ * @id_node: in the table of ids; written under the registry lock, read under RCU
+ * @rcu: frees it
+ * @ref: memory; freed after a grace period, so that one found under RCU may be looked at
  * @id: never reused; constant
  * @bus: &enum qwamos_gpu_bus; constant
  * @dev: the device, with a reference; constant
@@ -64,9 +67,15 @@ enum qgpu_dirt {
  * @revoking: asked back
  * @revoke_work: ends the VM that does not give it back
  * @told: state that was told last, 0: none
+ * @iommu: it had an IOMMU when that was looked at last; like @gone, @quarantined and @accepted
+ *     written under the registry lock, but read without it by CHECK
+ * @iommu_asked: when that was, in jiffies
+ * @users: VMs that have charges or guarantees on it
  */
 struct qgpu_dev {
 	struct list_head node;
+	struct hlist_node id_node;
+	struct rcu_head rcu;
 	struct kref ref;
 	u64 id;
 	u32 bus;
@@ -96,6 +105,9 @@ struct qgpu_dev {
 	bool revoking;
 	struct delayed_work revoke_work;
 	u32 told;
+	bool iommu;
+	unsigned long iommu_asked;
+	struct qgpu_users users;
 };
 
 extern struct mutex qgpu_reg_lock;
@@ -107,6 +119,7 @@ int qgpu_registry_init(void);
 void qgpu_registry_exit(void);
 struct qgpu_dev *qgpu_dev_of(struct device *dev);
 struct qgpu_dev *qgpu_dev_lookup(struct device *dev);
+struct qgpu_dev *qgpu_dev_find(u64 id);
 struct qgpu_dev *qgpu_dev_by_id(u64 id);
 void qgpu_dev_get(struct qgpu_dev *d);
 void qgpu_dev_put(struct qgpu_dev *d);
@@ -122,6 +135,10 @@ static inline struct qgpu_vm *qgpu_dev_owner(struct qgpu_dev *d)
 void qgpu_dev_audit(struct qgpu_chain *chain, const struct qgpu_dev *d, u32 event, u32 reason,
 		    int result);
 void qgpu_dev_leave(struct qgpu_dev *d, u32 reason);
+
+/* verdict.c */
+struct qgpu_dev *qgpu_dev_to_use(u64 id);
+u32 qgpu_dev_verdict(struct qgpu_dev *d, struct qgpu_vm *vm, u32 level, bool passthrough);
 
 /* platform.c */
 bool qgpu_platform_is_gpu(struct device *dev);

@@ -100,8 +100,12 @@ struct qgpu_group *qgpu_group_gather(struct qgpu_dev *d)
  */
 bool qgpu_dev_has_iommu(struct qgpu_dev *d)
 {
+	bool has = !d->gone && device_iommu_capable(d->dev, IOMMU_CAP_CACHE_COHERENCY);
+
 	lockdep_assert_held(&qgpu_reg_lock);
-	return !d->gone && device_iommu_capable(d->dev, IOMMU_CAP_CACHE_COHERENCY);
+	WRITE_ONCE(d->iommu, has);
+	WRITE_ONCE(d->iommu_asked, jiffies);
+	return has;
 }
 
 /**

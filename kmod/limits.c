@@ -63,34 +63,12 @@ int qgpu_limits_gpu(const struct qgpu_limits *lim, u64 device_id)
 
 	if (!device_id)
 		return 0;
-	/* Pairs with the release in qgpu_limits_add_gpu(). */
+	/* Pairs with the release in qgpu_users_add(). */
 	n = smp_load_acquire(&lim->n_gpus);
 	for (i = 0; i < n; i++)
 		if (lim->gpu[i].device_id == device_id)
 			return 1 + i;
 	return -ENOENT;
-}
-
-/**
- * qgpu_limits_add_gpu() - make room for a GPU in ledgers
- * @lim: the VM's limits; the VM lock is held
- * @device_id: a GPU that exists
- *
- * Return: its index, or -ENOSPC.
- */
-int qgpu_limits_add_gpu(struct qgpu_limits *lim, u64 device_id)
-{
-	int i = qgpu_limits_gpu(lim, device_id);
-	u32 n = lim->n_gpus;
-
-	if (i >= 0)
-		return i;
-	if (n == QWAMOS_GPU_VM_GPUS)
-		return -ENOSPC;
-	lim->gpu[n].device_id = device_id;
-	/* Who sees the number sees the GPU. */
-	smp_store_release(&lim->n_gpus, n + 1);
-	return 1 + n;
 }
 
 /**
@@ -198,7 +176,7 @@ void qgpu_limits_tell(struct qgpu_limits *lim, bool given_whole, struct qwamos_g
 	u32 by = given_whole ? QWAMOS_GPU_ENFORCED_BY_VFIO : QWAMOS_GPU_ENFORCED_BY_NONE;
 	u32 i, n;
 
-	/* Pairs with the release in qgpu_limits_add_gpu(). */
+	/* Pairs with the release in qgpu_users_add(). */
 	n = smp_load_acquire(&lim->n_gpus);
 	out->level = READ_ONCE(lim->level);
 	out->narrow = READ_ONCE(lim->narrow);

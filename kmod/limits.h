@@ -8,12 +8,15 @@
 
 #include <linux/cache.h>
 #include <linux/ktime.h>
+#include <linux/list.h>
 #include <linux/nospec.h>
 #include <linux/types.h>
 #include <linux/qwamos_gpu.h>
 #include "policy.h"
 #include "quota.h"
 #include "rate.h"
+
+struct qgpu_users;
 
 #define QGPU_UNSET 0xffffffffU /* percent that nobody has set */
 
@@ -34,8 +37,11 @@
  * @device_id: the GPU; constant once the entry counts
  * @vram: VRAM charged, in bytes
  * @queues: Vulkan queues charged
- * @guarantee: percent of its time; guarded by the VM lock
+ * @guarantee: percent of its time; written under the VM lock
  * @gone: it was removed: nothing more is charged on it; written under the VM lock
+ * @users: the GPU's users, of which this is one, or NULL: no more; guarded by the VM lock
+ * @node: among them
+ * @lim: what this is a part of; constant
  */
 struct qgpu_gpu_use {
 	u64 device_id;
@@ -43,6 +49,9 @@ struct qgpu_gpu_use {
 	atomic64_t queues;
 	u32 guarantee;
 	bool gone;
+	struct qgpu_users *users;
+	struct list_head node;
+	const struct qgpu_limits *lim;
 };
 
 /**
@@ -102,7 +111,6 @@ void qgpu_limits_init(struct qgpu_limits *lim);
 void qgpu_limits_apply(struct qgpu_limits *lim);
 u32 qgpu_limits_cap(const struct qgpu_limits *lim, u32 level);
 int qgpu_limits_gpu(const struct qgpu_limits *lim, u64 device_id);
-int qgpu_limits_add_gpu(struct qgpu_limits *lim, u64 device_id);
 u32 qgpu_limits_charge(struct qgpu_limits *lim, struct qgpu_ledger *led, u32 kind, u32 gpu,
 		       u64 amount, u64 *used, u64 *limit);
 bool qgpu_limits_uncharge(struct qgpu_limits *lim, struct qgpu_ledger *led, u32 kind, u32 gpu,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The registry of devices: follows the PCI and platform buses. See device.h. */
+#include <linux/hashtable.h>
 #include <linux/platform_device.h>
 #include <linux/slab.h>
 #include <linux/vgaarb.h>
@@ -15,6 +16,7 @@ LIST_HEAD(qgpu_devs);
 DECLARE_WAIT_QUEUE_HEAD(qgpu_registry_wq);
 
 static u64 last_id; /* guarded by the registry lock */
+static DEFINE_HASHTABLE(ids, 6); /* written under the registry lock, read under RCU */
 static atomic64_t events = ATOMIC64_INIT(1);
 static struct kmem_cache *dev_cache;
 
@@ -39,14 +41,19 @@ void qgpu_dev_get(struct qgpu_dev *d)
 	kref_get(&d->ref);
 }
 
+static void dev_free(struct rcu_head *rcu)
+{
+	kmem_cache_free(dev_cache, container_of(rcu, struct qgpu_dev, rcu));
+}
+
 static void dev_release(struct kref *ref)
 {
 	struct qgpu_dev *d = container_of(ref, struct qgpu_dev, ref);
 
 	qgpu_memory_free(d->memory);
 	put_device(d->dev);
-	kmem_cache_free(dev_cache, d);
 	atomic_dec(&qgpu_objects);
+	call_rcu(&d->rcu, dev_free);
 }
 
 void qgpu_dev_put(struct qgpu_dev *d)
@@ -84,21 +91,28 @@ struct qgpu_dev *qgpu_dev_of(struct device *dev)
 	return d;
 }
 
+/** qgpu_dev_find() - the device of an id, or NULL; called under RCU, takes no reference */
+struct qgpu_dev *qgpu_dev_find(u64 id)
+{
+	struct qgpu_dev *d;
+
+	hash_for_each_possible_rcu(ids, d, id_node, id)
+		if (d->id == id)
+			return d;
+	return NULL;
+}
+
 /** qgpu_dev_by_id() - the device of an id, with a reference, or NULL */
 struct qgpu_dev *qgpu_dev_by_id(u64 id)
 {
-	struct qgpu_dev *d, *found = NULL;
+	struct qgpu_dev *d;
 
-	mutex_lock(&qgpu_reg_lock);
-	list_for_each_entry(d, &qgpu_devs, node) {
-		if (d->id == id) {
-			qgpu_dev_get(d);
-			found = d;
-			break;
-		}
-	}
-	mutex_unlock(&qgpu_reg_lock);
-	return found;
+	rcu_read_lock();
+	d = qgpu_dev_find(id);
+	if (d && !kref_get_unless_zero(&d->ref))
+		d = NULL;
+	rcu_read_unlock();
+	return d;
 }
 
 /**
@@ -153,6 +167,7 @@ static void dev_add(struct device *dev, bool quiet)
 	d->gpu = pdev ? is_gpu_class(pdev->class) : true;
 	d->boot_vga = pdev && pdev == vga_default_device();
 	d->dirt = QGPU_DIRT_HOST;
+	qgpu_users_init(&d->users);
 	INIT_DELAYED_WORK(&d->clean_work, qgpu_clean_work_fn);
 	INIT_DELAYED_WORK(&d->revoke_work, qgpu_revoke_work_fn);
 	mutex_lock(&qgpu_reg_lock);
@@ -165,7 +180,9 @@ static void dev_add(struct device *dev, bool quiet)
 	d->id = ++last_id;
 	if (pdev)
 		qgpu_memory_take(pdev, &d->dirt, &d->trouble, &d->quarantined, &d->last_owner);
+	qgpu_dev_has_iommu(d);
 	list_add_tail(&d->node, &qgpu_devs);
+	hash_add_rcu(ids, &d->id_node, d->id);
 	if (d->gpu && !quiet)
 		qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_ADDED, 0, 0);
 	mutex_unlock(&qgpu_reg_lock);
@@ -194,7 +211,7 @@ void qgpu_dev_leave(struct qgpu_dev *d, u32 reason)
 		WRITE_ONCE(vm->revoking, vm->revoking - 1);
 	d->revoking = false;
 	d->last_owner = vm->id;
-	d->accepted = false;
+	WRITE_ONCE(d->accepted, false);
 	rcu_assign_pointer(d->owner, NULL);
 	if (d->held_module)
 		module_put(d->held_module);
@@ -216,6 +233,7 @@ static void dev_remove(struct device *dev)
 	/* Its driver is gone, so nobody has it open and no reset is running. */
 	vm = qgpu_dev_owner(d);
 	list_del(&d->node);
+	hash_del_rcu(&d->id_node);
 	WRITE_ONCE(d->gone, true);
 	d->cleaning = false;
 	if (d->bus == QWAMOS_GPU_BUS_PCI && d->dirt == QGPU_DIRT_VM) {
@@ -233,8 +251,9 @@ static void dev_remove(struct device *dev)
 	mutex_unlock(&qgpu_reg_lock);
 	cancel_delayed_work_sync(&d->clean_work);
 	cancel_delayed_work_sync(&d->revoke_work);
-	if (d->gpu)
-		qgpu_vm_gpu_gone(d->id);
+	qgpu_vm_lock();
+	qgpu_users_close(&d->users);
+	qgpu_vm_unlock();
 	qgpu_dev_changed();
 	qgpu_dev_put(d);
 }
@@ -246,6 +265,8 @@ static void dev_driven(struct device *dev)
 
 	mutex_lock(&qgpu_reg_lock);
 	d = qgpu_dev_lookup(dev);
+	if (d)
+		qgpu_dev_has_iommu(d);
 	if (d && !d->bound && d->dirt == QGPU_CLEAN)
 		d->dirt = QGPU_DIRT_HOST;
 	mutex_unlock(&qgpu_reg_lock);
@@ -296,8 +317,10 @@ static void forget_all(void)
 		cancel_delayed_work_sync(&d->clean_work);
 		cancel_delayed_work_sync(&d->revoke_work);
 		list_del(&d->node);
+		hash_del_rcu(&d->id_node);
 		qgpu_dev_put(d);
 	}
+	rcu_barrier();
 }
 
 /**

@@ -249,13 +249,13 @@ static void finish(struct qgpu_dev *d, u32 trouble, u32 reached)
 	if (!trouble) {
 		d->dirt = QGPU_CLEAN;
 		d->scrub = reached;
-		d->quarantined = false;
+		WRITE_ONCE(d->quarantined, false);
 		return;
 	}
 	d->scrub = QWAMOS_GPU_SCRUB_NONE;
 	qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_FAILED, trouble, -EIO);
 	if (d->dirt == QGPU_DIRT_VM) {
-		d->quarantined = true;
+		WRITE_ONCE(d->quarantined, true);
 		qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_QUARANTINED, trouble, 0);
 		dev_warn(d->dev, "qwamos_gpu: in quarantine, could not be %s after a VM had it\n",
 			 trouble == QWAMOS_GPU_REASON_SCRUB_FAILED ? "scrubbed" : "reset");

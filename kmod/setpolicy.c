@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* SET_POLICY: all that is asked, or nothing; and what VMs together have of a GPU. */
+/* SET_POLICY: all that is asked, or nothing. */
 #include <linux/minmax.h>
 #include <linux/moduleparam.h>
 #include "notes.h"
+#include "users.h"
 #include "vm.h"
 
 /* A VM's process, root or not, does not hide what it does. */
@@ -21,18 +22,20 @@ static const struct kernel_param_ops allowed_ops = { .set = set_allowed, .get = 
 module_param_cb(audit_allowed, &allowed_ops, &qgpu_audit_allowed, 0644);
 MODULE_PARM_DESC(audit_allowed, "record operations that are allowed, too (default Y)");
 
-/* What other live VMs are promised of a GPU, in percent. Called with the VM lock held. */
-static u32 promised_to_others(struct qgpu_vm *vm, u64 device_id)
+/*
+ * What other live VMs are promised of a GPU, or of none in particular, in percent. Called with the
+ * VM lock held.
+ */
+static u32 promised_to_others(struct qgpu_vm *vm, const struct qgpu_users *users)
 {
 	struct qgpu_vm *v = NULL;
 	u32 sum = 0;
-	int i;
 
-	while ((v = qgpu_vm_next(v))) {
-		i = v == vm ? -ENOENT : qgpu_limits_gpu(&v->lim, device_id);
-		if (i >= 0)
-			sum += i ? v->lim.gpu[i - 1].guarantee : v->lim.guarantee;
-	}
+	if (users)
+		return qgpu_users_promised(users, &vm->lim);
+	while ((v = qgpu_vm_next(v)))
+		if (v != vm)
+			sum += v->lim.guarantee;
 	return sum;
 }
 
@@ -48,7 +51,8 @@ static int exceeded(struct qgpu_event *ev, u32 event, u64 asked, u64 used, u64 l
 
 /* Does what is asked fit into @level? Called with the VM lock held. */
 static int check_quotas(struct qgpu_vm *vm, const struct qwamos_gpu_set_policy *a,
-			const struct qgpu_level *l, struct qgpu_event *ev)
+			const struct qgpu_level *l, const struct qgpu_users *users,
+			struct qgpu_event *ev)
 {
 	u32 cap = min(l->compute_percent, vm->lim.cap_set), used, limit;
 
@@ -62,18 +66,30 @@ static int check_quotas(struct qgpu_vm *vm, const struct qwamos_gpu_set_policy *
 		cap = a->compute_cap;
 	}
 	if (a->mask & QWAMOS_GPU_POLICY_GUARANTEE &&
-	    !qgpu_guarantee_fits(a->compute_guarantee, promised_to_others(vm, a->device_id), cap,
-				 &used, &limit))
+	    !qgpu_guarantee_fits(a->compute_guarantee, promised_to_others(vm, users), cap, &used,
+				 &limit))
 		return exceeded(ev, QWAMOS_GPU_EV_COMPUTE_QUOTA_EXCEEDED, a->compute_guarantee,
 				used, limit);
 	return 0;
+}
+
+/*
+ * Is the GPU there that a guarantee is about? What is guaranteed of one that is gone can be given
+ * up. Called with the VM lock held.
+ */
+static bool gpu_there(const struct qgpu_limits *lim, const struct qwamos_gpu_set_policy *a,
+		      const struct qgpu_users *users)
+{
+	if (users)
+		return !users->closed;
+	return !a->device_id || (!a->compute_guarantee && qgpu_limits_gpu(lim, a->device_id) >= 0);
 }
 
 /* Called with the VM lock held; nothing can fail any more. */
 static void take_over(struct qgpu_limits *lim, const struct qwamos_gpu_set_policy *a, int gpu)
 {
 	if (a->mask & QWAMOS_GPU_POLICY_LEVEL)
-		WRITE_ONCE(lim->level, a->level);
+		qgpu_users_set_level(lim, a->level);
 	if (a->mask & QWAMOS_GPU_POLICY_VRAM)
 		lim->vram_set = a->vram_limit;
 	if (a->mask & QWAMOS_GPU_POLICY_CAP)
@@ -95,7 +111,8 @@ static void take_over(struct qgpu_limits *lim, const struct qwamos_gpu_set_polic
 
 /* The whole of SET_POLICY. Called with the VM lock held. */
 static int set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_set_policy *a,
-		      bool (*fits)(struct qgpu_vm *vm, u32 level), struct qgpu_event *ev)
+		      struct qgpu_users *users, bool (*fits)(struct qgpu_vm *vm, u32 level),
+		      struct qgpu_event *ev)
 {
 	u32 level = a->mask & QWAMOS_GPU_POLICY_LEVEL ? a->level : vm->lim.level;
 	const struct qgpu_level *l = qgpu_level(level);
@@ -107,15 +124,20 @@ static int set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_set_policy *a,
 	}
 	if (!l)
 		return -EINVAL;
+	if (a->mask & QWAMOS_GPU_POLICY_GUARANTEE && !gpu_there(&vm->lim, a, users)) {
+		ev->reason = QWAMOS_GPU_REASON_NO_DEVICE;
+		return -ENODEV;
+	}
 	if (!fits(vm, level)) {
 		ev->reason = QWAMOS_GPU_REASON_IN_USE;
 		return -EBUSY;
 	}
-	ret = check_quotas(vm, a, l, ev);
+	ret = check_quotas(vm, a, l, users, ev);
 	if (ret)
 		return ret;
 	if (a->mask & QWAMOS_GPU_POLICY_GUARANTEE) {
-		gpu = qgpu_limits_add_gpu(&vm->lim, a->device_id);
+		gpu = users ? qgpu_users_add(users, &vm->lim, a->device_id)
+			    : qgpu_limits_gpu(&vm->lim, a->device_id);
 		if (gpu < 0)
 			return gpu;
 	}
@@ -127,14 +149,17 @@ static int set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_set_policy *a,
  * qgpu_vm_set_policy() - give a VM its policy, or change it
  * @vm: the VM
  * @a: the call's argument, checked as far as its form goes
+ * @users: of the GPU that a guarantee is about; NULL: it is about none in particular, or one that
+ * is not there
  * @fits: does a level allow what the VM holds? Called under the VM lock
  * @ev: out: why a refusal: reason, and, with QUOTA, event and amounts
  *
- * Return: 0, -EINVAL (no level yet), -ENOSPC (too many GPUs), or a refusal: -ENODEV (VM_ENDED),
- * -EBUSY (IN_USE), -EDQUOT (QUOTA).
+ * Return: 0, -EINVAL (no level yet), -ENOSPC (too many GPUs), or a refusal: -ENODEV (VM_ENDED,
+ * NO_DEVICE), -EBUSY (IN_USE), -EDQUOT (QUOTA).
  */
 int qgpu_vm_set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_set_policy *a,
-		       bool (*fits)(struct qgpu_vm *vm, u32 level), struct qgpu_event *ev)
+		       struct qgpu_users *users, bool (*fits)(struct qgpu_vm *vm, u32 level),
+		       struct qgpu_event *ev)
 {
 	struct qgpu_event done = {};
 	bool first;
@@ -142,7 +167,7 @@ int qgpu_vm_set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_set_policy *a
 
 	qgpu_vm_lock();
 	first = vm->lim.level == QWAMOS_GPU_LEVEL_NONE;
-	ret = set_policy(vm, a, fits, ev);
+	ret = set_policy(vm, a, users, fits, ev);
 	if (!ret) {
 		done.level = vm->lim.level;
 		done.limit = vm->lim.vram_limit;
@@ -167,48 +192,4 @@ int qgpu_vm_set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_set_policy *a
 		qgpu_audit(vm->chain, &done);
 	}
 	return 0;
-}
-
-/**
- * qgpu_vm_gpu_gone() - nothing more is charged on a GPU
- * @device_id: the GPU, which was removed; what is charged stays until it is given back
- */
-void qgpu_vm_gpu_gone(u64 device_id)
-{
-	struct qgpu_vm *vm = NULL;
-	int i;
-
-	qgpu_vm_lock();
-	while ((vm = qgpu_vm_next(vm))) {
-		i = qgpu_limits_gpu(&vm->lim, device_id);
-		if (i > 0)
-			WRITE_ONCE(vm->lim.gpu[i - 1].gone, true);
-	}
-	qgpu_vm_unlock();
-}
-
-/**
- * qgpu_vm_sum_gpu() - what all live VMs together have of a GPU
- * @device_id: the GPU
- * @sum: out
- */
-void qgpu_vm_sum_gpu(u64 device_id, struct qwamos_gpu_vm_gpu *sum)
-{
-	const struct qgpu_gpu_use *use;
-	struct qgpu_vm *vm = NULL;
-	int i;
-
-	memset(sum, 0, sizeof(*sum));
-	sum->device_id = device_id;
-	qgpu_vm_lock();
-	while ((vm = qgpu_vm_next(vm))) {
-		i = qgpu_limits_gpu(&vm->lim, device_id);
-		if (i <= 0)
-			continue;
-		use = &vm->lim.gpu[i - 1];
-		sum->vram_used += atomic64_read(&use->vram.used);
-		sum->queues_used += atomic64_read(&use->queues);
-		sum->guarantee += use->guarantee;
-	}
-	qgpu_vm_unlock();
 }

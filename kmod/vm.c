@@ -14,6 +14,7 @@
 #include "objects.h"
 #include "policy.h"
 #include "reap.h"
+#include "users.h"
 #include "vm.h"
 
 /*
@@ -444,6 +445,7 @@ void qgpu_vm_end(struct qgpu_vm *vm, u32 reason)
 	}
 	WRITE_ONCE(vm->end_reason, reason);
 	WRITE_ONCE(vm->state, QWAMOS_GPU_VM_ENDING);
+	qgpu_users_leave(&vm->lim);
 	qgpu_vm_get(vm); /* qgpu_vm_over() puts it */
 	mutex_unlock(&vms_lock);
 	qgpu_vm_audit(vm, QWAMOS_GPU_EV_VM_DESTROYED, reason, 0);

@@ -120,9 +120,8 @@ static inline bool qgpu_vm_has_current(const struct qgpu_vm *vm)
 
 /* setpolicy.c */
 int qgpu_vm_set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_set_policy *a,
-		       bool (*fits)(struct qgpu_vm *vm, u32 level), struct qgpu_event *ev);
-void qgpu_vm_gpu_gone(u64 device_id);
-void qgpu_vm_sum_gpu(u64 device_id, struct qwamos_gpu_vm_gpu *sum);
+		       struct qgpu_users *users, bool (*fits)(struct qgpu_vm *vm, u32 level),
+		       struct qgpu_event *ev);
 
 void qgpu_vm_audit(struct qgpu_vm *vm, u32 event, u32 reason, int result);
 

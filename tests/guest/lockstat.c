@@ -3,7 +3,8 @@
  * Which locks do CHECK and CHARGE take? On a kernel with lockdep, /proc/lock_stat counts the
  * acquisitions of each class of locks, and the event lock_acquire names each single lock: none may
  * be on the path of one VM and of another. What an ioctl takes by itself is measured with one that
- * there is not, and does not count; nor does RCU, which keeps nobody waiting.
+ * there is not, and does not count; nor does RCU, which keeps nobody waiting, nor that a copy from
+ * user memory might fault, which such kernels note as if the process's own mmap_lock were taken.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 
 #include "kselftest_harness.h"
 #include "call.h"
+#include "charge.h"
 #include "vm.h"
 
 #define STAT   "/proc/lock_stat"
@@ -63,6 +65,8 @@ static unsigned long taken(const struct locks *l, const char *name)
 /* What a test repeats; 0, or -errno if it is not what it should be. */
 typedef int (*op_fn)(int fd);
 
+static __u64 gpu; /* that operations are on; 0: none in particular */
+
 static int nothing(int fd)
 {
 	return ioctl(fd, _IO(QWAMOS_GPU_MAGIC, 0xff), NULL) < 0 && errno == ENOTTY ? 0 : -EIO;
@@ -70,7 +74,9 @@ static int nothing(int fd)
 
 static int check(int fd, __u32 operation, __u32 verdict)
 {
-	struct qwamos_gpu_check c = { .hdr = QT_HDR(c, 0), .operation = operation };
+	struct qwamos_gpu_check c = { .hdr = QT_HDR(c, 0),
+				      .operation = operation,
+				      .device_id = gpu };
 
 	if (ioctl(fd, QWAMOS_GPU_CHECK, &c))
 		return -errno;
@@ -87,9 +93,26 @@ static int check_denied(int fd)
 	return check(fd, QWAMOS_GPU_OP_PASSTHROUGH, QWAMOS_GPU_REASON_LEVEL);
 }
 
+static int check_sharing(int fd)
+{
+	return check(fd, QWAMOS_GPU_OP_COMPUTE_SHADER, QWAMOS_GPU_REASON_SHARING);
+}
+
+static int check_array(int fd)
+{
+	struct qwamos_gpu_check_entry v[4] = { { .operation = QWAMOS_GPU_OP_RENDERING_2D },
+					       { .operation = QWAMOS_GPU_OP_COMPUTE_SHADER },
+					       { .operation = QWAMOS_GPU_OP_PASSTHROUGH },
+					       { .operation = QWAMOS_GPU_OP_RENDERING_3D } };
+	int denied = qt_check_array_on(fd, gpu, v, 4);
+
+	return denied < 0 ? denied : denied == 1 ? 0 : -EIO;
+}
+
 static int charge(int fd)
 {
 	struct qwamos_gpu_charge c = { .hdr = QT_HDR(c, 0),
+				       .device_id = gpu,
 				       .kind = QWAMOS_GPU_RESOURCE_VRAM,
 				       .amount = 1 << 20 };
 
@@ -194,7 +217,7 @@ static bool on_path(const struct locks *l, const struct locks *plain, int i, int
 {
 	const struct lock *k = &l->lock[i];
 
-	return !strstr(k->name, "rcu") &&
+	return !strstr(k->name, "rcu") && !strstr(k->name, "mmap_lock") &&
 	       k->count >= taken(plain, k->name) + (unsigned long)calls / 2;
 }
 
@@ -264,9 +287,40 @@ TEST_F(locks, check_denied)
 	EXPECT_EQ(0, shared(_metadata, self, check_denied));
 }
 
+TEST_F(locks, check_array)
+{
+	EXPECT_EQ(0, shared(_metadata, self, check_array));
+}
+
 TEST_F(locks, charge)
 {
 	EXPECT_EQ(0, shared(_metadata, self, charge));
+}
+
+/* Two VMs on the same GPU have no more in common than two on none. */
+TEST_F(locks, on_a_gpu)
+{
+	gpu = qt_id(self->ctl, "vga-a");
+	ASSERT_NE(0, gpu);
+	/* The first charge makes room for the GPU. */
+	ASSERT_EQ(0, charge(self->a.use));
+	ASSERT_EQ(0, charge(self->b.use));
+	EXPECT_EQ(0, shared(_metadata, self, check_allowed));
+	EXPECT_EQ(0, shared(_metadata, self, check_denied));
+	EXPECT_EQ(0, shared(_metadata, self, check_array));
+	EXPECT_EQ(0, shared(_metadata, self, charge));
+}
+
+/* Nor if a third one, which may not share, is in their way. */
+TEST_F(locks, kept_off_a_gpu)
+{
+	struct qt_vm loner;
+
+	gpu = qt_id(self->ctl, "vga-a");
+	ASSERT_EQ(0, qt_vm_new(&loner, self->ctl, QWAMOS_GPU_LEVEL_UNTRUSTED, 0));
+	ASSERT_EQ(0, qt_charge(loner.use, QWAMOS_GPU_RESOURCE_VRAM, gpu, 1, NULL));
+	EXPECT_EQ(0, shared(_metadata, self, check_sharing));
+	qt_vm_end(&loner);
 }
 
 TEST_HARNESS_MAIN

@@ -10,14 +10,14 @@
 
 #include "call.h"
 
-__u32 qt_reason = QT_P32;
+__thread __u32 qt_reason = QT_P32;
 
 #define ROOM (4 * 4096)
 
-/* Memory with nothing behind it. */
+/* Memory with nothing behind it, for each thread its own. */
 static unsigned char *guarded(void)
 {
-	static unsigned char *mem;
+	static __thread unsigned char *mem;
 
 	if (!mem) {
 		void *p = mmap(NULL, ROOM + 4096, PROT_READ | PROT_WRITE,

@@ -21,8 +21,8 @@
 		.size = sizeof(type), .flags = (f), .out_reason = QT_P32 \
 	}
 
-/** qt_reason - out_reason of the last call; QT_P32: it was not written */
-extern __u32 qt_reason;
+/** qt_reason - out_reason of the thread's last call; QT_P32: it was not written */
+extern __thread __u32 qt_reason;
 
 /** struct qt_span - bytes of an argument; @size 0: none */
 struct qt_span {

@@ -4,7 +4,8 @@
  *
  * Every round measures each contender once, so that what drifts drifts for all of them. Prints a
  * line "NAME NANOSECONDS" for each, by operation. "many" measures one VM by itself, then among
- * others, then by itself again, and prints what each VM takes of the kernel's slab caches
+ * others that all have something of the same GPU, then by itself again, and prints what each VM
+ * takes of the kernel's slab caches
  * ("slab NAME BYTES", by VM). A contender whose verdicts are not what its name says ends it all.
  */
 #include <errno.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "call.h"
+#include "charge.h"
 #include "lab.h"
 #include "vm.h"
 
@@ -29,6 +31,7 @@
 struct bench {
 	struct qt_vm system; /* no rate, allows all */
 	struct qt_vm untrusted; /* 2D only, ten times a second */
+	__u64 gpu; /* the first one there is */
 	const struct qt_vm *among;
 	long n_among;
 	long next; /* of those, for going round */
@@ -79,9 +82,9 @@ static long do_enotty(struct bench *b, long n)
 	return bad;
 }
 
-static long check(int fd, __u32 op, __u32 verdict, long n)
+static long check_on(int fd, __u64 gpu, __u32 op, __u32 verdict, long n)
 {
-	struct qwamos_gpu_check c = { .hdr.size = sizeof(c), .operation = op };
+	struct qwamos_gpu_check c = { .hdr.size = sizeof(c), .operation = op, .device_id = gpu };
 	long bad = 0;
 
 	while (n--)
@@ -89,9 +92,20 @@ static long check(int fd, __u32 op, __u32 verdict, long n)
 	return bad;
 }
 
+static long check(int fd, __u32 op, __u32 verdict, long n)
+{
+	return check_on(fd, 0, op, verdict, n);
+}
+
 static long do_allowed(struct bench *b, long n)
 {
 	return check(b->system.use, QWAMOS_GPU_OP_RENDERING_3D, QWAMOS_GPU_REASON_NONE, n);
+}
+
+static long do_on_gpu(struct bench *b, long n)
+{
+	return check_on(b->system.use, b->gpu, QWAMOS_GPU_OP_RENDERING_3D, QWAMOS_GPU_REASON_NONE,
+			n);
 }
 
 static long do_denied(struct bench *b, long n)
@@ -104,10 +118,10 @@ static long do_rate(struct bench *b, long n)
 	return check(b->untrusted.use, QWAMOS_GPU_OP_RENDERING_2D, QWAMOS_GPU_REASON_RATE, n);
 }
 
-static long do_array(struct bench *b, long n)
+static long array_on(struct bench *b, __u64 gpu, long n)
 {
 	struct qwamos_gpu_check_entry v[ARRAY];
-	struct qwamos_gpu_check c = { .hdr.size = sizeof(c), .count = ARRAY };
+	struct qwamos_gpu_check c = { .hdr.size = sizeof(c), .count = ARRAY, .device_id = gpu };
 	long bad = 0;
 	int i;
 
@@ -120,10 +134,21 @@ static long do_array(struct bench *b, long n)
 	return bad;
 }
 
-static long do_charge(struct bench *b, long n)
+static long do_array(struct bench *b, long n)
+{
+	return array_on(b, 0, n);
+}
+
+static long do_array_on_gpu(struct bench *b, long n)
+{
+	return array_on(b, b->gpu, n);
+}
+
+static long charge_on(struct bench *b, __u64 gpu, long n)
 {
 	struct qwamos_gpu_charge c = {
 		.hdr.size = sizeof(c),
+		.device_id = gpu,
 		.kind = QWAMOS_GPU_RESOURCE_VRAM,
 		.amount = AMOUNT,
 	};
@@ -134,6 +159,16 @@ static long do_charge(struct bench *b, long n)
 		bad += ioctl(b->system.use, QWAMOS_GPU_UNCHARGE, &c) || c.out_used;
 	}
 	return bad;
+}
+
+static long do_charge(struct bench *b, long n)
+{
+	return charge_on(b, 0, n);
+}
+
+static long do_charge_on_gpu(struct bench *b, long n)
+{
+	return charge_on(b, b->gpu, n);
 }
 
 static long do_round_robin(struct bench *b, long n)
@@ -197,11 +232,15 @@ static const struct contender single[] = {
 	{ "check_rate", do_rate, 2000, -1, 100 },
 	{ "check_array", do_array, 320 * ARRAY, 1, 0 },
 	{ "charge_uncharge", do_charge, 1000, -1, 0 },
+	{ "check_gpu", do_on_gpu, 2000, 1, 0 },
+	{ "check_gpu_array", do_array_on_gpu, 320 * ARRAY, 1, 0 },
+	{ "charge_uncharge_gpu", do_charge_on_gpu, 1000, -1, 0 },
 };
 
 static const struct contender alone[] = {
 	{ "enotty", do_enotty, 2000, -1, 0 },
 	{ "check", do_allowed, 2000, 1, 0 },
+	{ "check_gpu", do_on_gpu, 2000, 1, 0 },
 };
 
 /* By themselves: what they leave for the audit log to seal would slow others down. */
@@ -302,11 +341,13 @@ static int bench_many(struct bench *b, int ctl, long count, long vms)
 	if (!list || setrlimit(RLIMIT_NOFILE, &files))
 		die("room for so many files", errno);
 	quiet();
-	rounds(b, "before.", alone, 2, count);
+	rounds(b, "before.", alone, 3, count);
 	read_caches(&before);
 	for (i = 0; i < vms; i++) {
 		ret = qt_vm_new(&list[i], ctl, QWAMOS_GPU_LEVEL_SYSTEM,
 				QWAMOS_GPU_CREATE_F_NO_CGROUP);
+		ret = ret ? ret
+			  : qt_charge(list[i].use, QWAMOS_GPU_RESOURCE_VRAM, b->gpu, AMOUNT, NULL);
 		if (ret)
 			die("a VM among many", -ret);
 	}
@@ -315,7 +356,7 @@ static int bench_many(struct bench *b, int ctl, long count, long vms)
 	b->among = list;
 	b->n_among = vms;
 	quiet();
-	rounds(b, "among.", alone, 2, count);
+	rounds(b, "among.", alone, 3, count);
 	rounds(b, "turn.", round_robin, 3, count);
 	for (i = 0; i < vms; i++) {
 		close(list[i].use);
@@ -323,7 +364,20 @@ static int bench_many(struct bench *b, int ctl, long count, long vms)
 	}
 	free(list);
 	quiet();
-	rounds(b, "after.", alone, 2, count);
+	rounds(b, "after.", alone, 3, count);
+	return 0;
+}
+
+static __u64 first_gpu(int ctl)
+{
+	static struct qwamos_gpu_device devices[64];
+	long i, n = qt_list_devices(ctl, devices, 64);
+
+	for (i = 0; i < n; i++)
+		if (devices[i].flags & QWAMOS_GPU_DEV_F_GPU &&
+		    devices[i].flags & QWAMOS_GPU_DEV_F_IOMMU)
+			return devices[i].device_id;
+	die("a GPU", n < 0 ? -n : ENODEV);
 	return 0;
 }
 
@@ -341,6 +395,7 @@ int main(int argc, char **argv)
 			      QWAMOS_GPU_CREATE_F_NO_CGROUP);
 	if (ret)
 		die("a VM", -ret);
+	b.gpu = first_gpu(ctl);
 	if (argc == 3 && !strcmp(argv[1], "single") && count > 0) {
 		rounds(&b, "", single, sizeof(single) / sizeof(single[0]), count);
 	} else if (argc == 4 && !strcmp(argv[1], "many") && count > 0 && vms > 0) {

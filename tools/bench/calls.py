@@ -13,6 +13,9 @@ ROWS = (
     ("check_rate", "CHECK, denied by the rate", 2.2),
     ("check_array", "CHECK of 64, each operation", 0.15),
     ("charge_uncharge", "CHARGE + UNCHARGE", 3),
+    ("check_gpu", "CHECK on a GPU, allowed", 1.8),
+    ("check_gpu_array", "CHECK of 64 on a GPU, each operation", 0.15),
+    ("charge_uncharge_gpu", "CHARGE + UNCHARGE on a GPU", 3),
 )
 
 
@@ -31,12 +34,16 @@ def many(program, run, rounds):
     for when, text in (("before", "one VM, alone"), ("among", f"the same among {MANY}"),
                        ("after", "the same, alone again")):
         s.row(f"{when}.check", "ns", f"{when}.enotty", None, text)
+        s.row(f"{when}.check_gpu", "ns", f"{when}.enotty", None, f"{text}, on a GPU")
     s.row("turn.round_robin", "ns", "turn.enotty", None, "each of them in turn")
     s.row("turn.round_robin_unaudited", "ns", "turn.enotty", None,
           "each of them in turn, audit_allowed=0")
-    alone = (s.ratio("before.check", "before.enotty") + s.ratio("after.check", "after.enotty")) / 2
-    ratio = s.ratio("among.check", "among.enotty") / alone
-    print(f"{'among them, of alone':<44} {'':>37} {ratio:>6.2f}  {verdict(ratio, 1.1)}")
+    for name, text in (("check", "among them, of alone"),
+                       ("check_gpu", "among them, all on the same GPU, of alone")):
+        alone = (s.ratio(f"before.{name}", "before.enotty") +
+                 s.ratio(f"after.{name}", "after.enotty")) / 2
+        ratio = s.ratio(f"among.{name}", "among.enotty") / alone
+        print(f"{text:<44} {'':>37} {ratio:>6.2f}  {verdict(ratio, 1.1)}")
     memory({name: int(size) for _, name, size in slabs})
 
 

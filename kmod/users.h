@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Who has something of a GPU, and whether that keeps another VM off it. CHECK asks without a lock
+ * and without a look at any VM but these; CHARGE, once its VM is one of them, does not come here.
+ */
+#ifndef QWAMOS_GPU_USERS_H
+#define QWAMOS_GPU_USERS_H
+
+#include <linux/list.h>
+#include <linux/types.h>
+#include "limits.h"
+
+/**
+ * struct qgpu_users - VMs that have, or had, charges or guarantees on a GPU
+ * @uses: their &struct qgpu_gpu_use; written under the VM lock, read under RCU as well
+ * @loners: how many of them may not share; written under the VM lock, read without it
+ * @closed: the GPU was removed: nobody comes any more; guarded by the VM lock
+ */
+struct qgpu_users {
+	struct list_head uses;
+	u32 loners;
+	bool closed;
+};
+
+void qgpu_users_init(struct qgpu_users *users);
+int qgpu_users_add(struct qgpu_users *users, struct qgpu_limits *lim, u64 device_id);
+void qgpu_users_leave(struct qgpu_limits *lim);
+void qgpu_users_close(struct qgpu_users *users);
+void qgpu_users_set_level(struct qgpu_limits *lim, u32 level);
+bool qgpu_users_in_the_way(const struct qgpu_users *users, const struct qgpu_limits *mine,
+			   u32 level);
+u32 qgpu_users_promised(const struct qgpu_users *users, const struct qgpu_limits *mine);
+void qgpu_users_sum(const struct qgpu_users *users, struct qwamos_gpu_vm_gpu *sum);
+
+#endif /* QWAMOS_GPU_USERS_H */

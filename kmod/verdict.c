@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a GPU says to a VM that is to use it. CHECK asks under RCU: no lock is taken and nothing is
+ * written, so that a VM monitor that asks in a loop keeps nobody waiting.
+ */
+#include <linux/jiffies.h>
+#include "device.h"
+
+/*
+ * Is there an IOMMU? Once there is one it stays as long as the device. One may come late, with the
+ * module of its driver: whoever asks looks again, but not all the time, and not if the registry
+ * lock is taken.
+ */
+static bool has_iommu(struct qgpu_dev *d)
+{
+	bool has = READ_ONCE(d->iommu);
+
+	if (has || time_before(jiffies, READ_ONCE(d->iommu_asked) + HZ) ||
+	    !mutex_trylock(&qgpu_reg_lock))
+		return has;
+	has = qgpu_dev_has_iommu(d);
+	mutex_unlock(&qgpu_reg_lock);
+	return has;
+}
+
+/**
+ * qgpu_dev_to_use() - a GPU that is there
+ * @id: its id
+ *
+ * Called under RCU; no reference is taken. Return: the device, or NULL.
+ */
+struct qgpu_dev *qgpu_dev_to_use(u64 id)
+{
+	struct qgpu_dev *d = qgpu_dev_find(id);
+
+	return d && d->gpu && !READ_ONCE(d->gone) ? d : NULL;
+}
+
+/**
+ * qgpu_dev_verdict() - may a VM use a GPU?
+ * @d: the GPU; under RCU
+ * @vm: the VM
+ * @level: the level that it is judged by
+ * @passthrough: as a whole
+ *
+ * One that another VM has attached is that VM's as a whole; one that VMs have charges or guarantees
+ * on is theirs together, if all of them may share. What changes meanwhile may be seen or not.
+ * Return: &enum qwamos_gpu_reason.
+ */
+u32 qgpu_dev_verdict(struct qgpu_dev *d, struct qgpu_vm *vm, u32 level, bool passthrough)
+{
+	const struct qgpu_level *l = qgpu_level(level);
+	struct qgpu_vm *owner;
+
+	if (((l && l->needs_iommu) || passthrough) && !has_iommu(d))
+		return QWAMOS_GPU_REASON_NO_IOMMU;
+	owner = rcu_access_pointer(d->owner);
+	if ((owner && owner != vm) || qgpu_users_in_the_way(&d->users, &vm->lim, level))
+		return QWAMOS_GPU_REASON_SHARING;
+	if (READ_ONCE(d->quarantined) && !READ_ONCE(d->accepted))
+		return QWAMOS_GPU_REASON_QUARANTINED;
+	return QWAMOS_GPU_REASON_NONE;
+}

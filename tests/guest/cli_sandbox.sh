@@ -209,7 +209,7 @@ check "the disk is a set of fds" sh -c "tr '\\0' '\\n' </proc/$q/cmdline | grep 
 check "whose path it can't see" test ! -e "/proc/$q/root$dir/disk.img"
 check "the kernel is a copy for its group" test "$(stat -c '%u %g %a' "/proc/$q/root$dir/kernel")" = \
 	"0 $(sed -n 's/^Gid:\t\([0-9]*\)\t.*/\1/p' "/proc/$q/status") 440"
-timeout 60 qwamos-vm console files </dev/null >"$dir/console" 2>&1 &
+timeout $((60 * ${QT_SLOWER:-1})) qwamos-vm console files </dev/null >"$dir/console" 2>&1 &
 check "the kernel speaks on the console, and the log has it" soon grep -q "Linux version" $logs/files.console
 check "qwamos-vm console shows it, too" soon grep -q "Linux version" "$dir/console"
 run qwamos-vm stop files --now

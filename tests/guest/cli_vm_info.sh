@@ -104,7 +104,7 @@ check "up for no longer than the computer" json "$dir/status" "0 <= d['uptime_s'
 check "all of gpu vm show is in it" json "$dir/status" "all(k in d['gpu'] for k in $(kernel v 'list(d)'))"
 cg=/sys/fs/cgroup/qwamos/v
 check "its cgroup" json "$dir/status" "d['cgroup']['path'] == '$cg'"
-for pair in memory.current:memory_bytes memory.max:memory_max_bytes pids.current:pids pids.max:pids_max; do
+for pair in memory.current:memory_bytes memory.max:memory_max_bytes memory.peak:memory_peak_bytes pids.current:pids pids.max:pids_max; do
 	file=$cg/${pair%:*} key=${pair#*:}
 	if [ -e "$file" ]; then
 		check "$key is what the cgroup tells" json "$dir/status" "d['cgroup']['$key'] == 'max' if open('$file').read().strip() == 'max' else d['cgroup']['$key'] > 0"

@@ -19,6 +19,12 @@ ifconfig eth0 192.0.2.2 up
 echo "@net \$(cat /sys/class/net/eth0/address)"
 ping -c 3 192.0.2.1
 echo "@pinged \$?"
+# All of its memory, so that what QEMU takes beside it can be told.
+mkdir /mnt
+mount -t devtmpfs none /dev
+mount -t tmpfs -o size=100% none /mnt
+dd if=/dev/zero of=/mnt/full bs=1M count=\$((\$(awk '/^MemAvailable/ { print \$2 }' /proc/meminfo) / 1024 - 16))
+echo "@filled \$?"
 # Until the host has pinged it as well.
 read -r line
 poweroff -f
@@ -35,12 +41,16 @@ begin=$SECONDS
 qwamos-vm start "$dir/vm.yaml" --foreground <"$dir/keys" >"$dir/serial" 2>"$dir/err" &
 vm=$!
 exec 8>"$dir/keys"
-while kill -0 $vm 2>/dev/null && ! grep -q "^@pinged" "$dir/serial" && [ $((SECONDS - begin)) -lt 280 ]; do
+while kill -0 $vm 2>/dev/null && ! grep -q "^@filled" "$dir/serial" && [ $((SECONDS - begin)) -lt 280 ]; do
 	sleep 1
 done
 echo "# it has taken $((SECONDS - begin)) s"
+run qwamos-vm status v --json
+check "what it has taken at most of memory is below its limit" json "$dir/out" "d['cgroup']['memory_peak_bytes'] < 0.9 * d['cgroup']['memory_max_bytes']"
+echo "# memory.peak, MiB: $(python3 -c 'import json, sys; c = json.load(open(sys.argv[1]))["cgroup"]; print(c["memory_peak_bytes"] >> 20, "of", c["memory_max_bytes"] >> 20)' "$dir/out") with 256 for the guest"
 tr -d '\r' <"$dir/serial" >"$dir/out"
 check "the guest's kernel has the network device" grep -qx "@net $mac" "$dir/out"
+check "the guest has filled its memory" grep -qx "@filled 0" "$dir/out"
 check "the guest's pings are answered" grep -qx "@pinged 0" "$dir/out"
 check "by the host, which knows it by its address" sh -c "ip neigh show dev br0 | grep -q '^192.0.2.2 .*$mac'"
 check "the bridge has learnt where it is" sh -c "bridge fdb show br br0 | grep -q '^$mac dev qw-v'"

@@ -34,8 +34,9 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const names[] = { "memory.current", "memory.max", "pids.current",
-					     "pids.max",       "cpu.stat",   "cpu.max" };
+	static const char *const names[] = { "memory.current", "memory.max", "memory.peak",
+					     "pids.current",   "pids.max",   "cpu.stat",
+					     "cpu.max" };
 	char path[128];
 	size_t i;
 
@@ -52,6 +53,7 @@ static void all_controllers(void **state)
 
 	put("memory.current", "1048576\n");
 	put("memory.max", "2097152\n");
+	put("memory.peak", "1572864\n");
 	put("pids.current", "7\n");
 	put("pids.max", "max\n");
 	put("cpu.stat", "usage_usec 12345\nuser_usec 1\n");
@@ -59,6 +61,7 @@ static void all_controllers(void **state)
 	qvm_usage_read(dir, &u);
 	assert_int_equal(u.memory, 1048576);
 	assert_int_equal(u.memory_max, 2097152);
+	assert_int_equal(u.memory_peak, 1572864);
 	assert_int_equal(u.pids, 7);
 	assert_int_equal(u.pids_max, QVM_NO_LIMIT);
 	assert_int_equal(u.cpu_us, 12345);
@@ -80,6 +83,7 @@ static void what_is_not_there_is_unknown(void **state)
 	qvm_usage_read(dir, &u);
 	assert_int_equal(u.memory, QVM_UNKNOWN);
 	assert_int_equal(u.memory_max, QVM_UNKNOWN);
+	assert_int_equal(u.memory_peak, QVM_UNKNOWN);
 	assert_int_equal(u.pids, QVM_UNKNOWN);
 	assert_int_equal(u.pids_max, QVM_UNKNOWN);
 	assert_int_equal(u.cpu_us, QVM_UNKNOWN);

@@ -36,6 +36,7 @@ static struct json_object *cgroup_json(const char *path)
 	qjson_add_str(o, "path", path);
 	add_figure(o, "memory_bytes", u.memory);
 	add_figure(o, "memory_max_bytes", u.memory_max);
+	add_figure(o, "memory_peak_bytes", u.memory_peak);
 	add_figure(o, "pids", u.pids);
 	add_figure(o, "pids_max", u.pids_max);
 	add_figure(o, "cpu_us", u.cpu_us);
@@ -138,6 +139,7 @@ static void print(struct json_object *doc)
 	if (qjson_get(doc, "qemu"))
 		printf("  %-11s process %" PRId64 "\n", "QEMU:", qjson_get_int(doc, "qemu", 0));
 	figure("Memory:", cgroup, "memory_bytes", "memory_max_bytes", 20, " MiB");
+	figure("Peak:", cgroup, "memory_peak_bytes", "", 20, " MiB");
 	figure("Tasks:", cgroup, "pids", "pids_max", 0, "");
 	print_cpu(cgroup);
 	if (gpu)

@@ -75,6 +75,7 @@ void qvm_usage_read(const char *cgroup, struct qvm_usage *u)
 	/* Without the folder, nothing in it can be read either. */
 	u->memory = read_number(dir, "memory.current");
 	u->memory_max = read_number(dir, "memory.max");
+	u->memory_peak = read_number(dir, "memory.peak");
 	u->pids = read_number(dir, "pids.current");
 	u->pids_max = read_number(dir, "pids.max");
 	u->cpu_us = cpu_used(dir);

@@ -13,6 +13,7 @@
  * struct qvm_usage - it; QVM_UNKNOWN where the controller is not switched on for the cgroup
  * @memory: bytes
  * @memory_max: most bytes, or QVM_NO_LIMIT
+ * @memory_peak: most bytes that it ever was; kernels before 5.19 don't tell
  * @pids: processes and threads
  * @pids_max: most of them, or QVM_NO_LIMIT
  * @cpu_us: time of all CPUs so far, in us
@@ -21,6 +22,7 @@
 struct qvm_usage {
 	int64_t memory;
 	int64_t memory_max;
+	int64_t memory_peak;
 	int64_t pids;
 	int64_t pids_max;
 	int64_t cpu_us;

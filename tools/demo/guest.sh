@@ -152,9 +152,13 @@ sed -e 's/name: demo/name: thief/' -e "s|device: \[.*|device: $GPU\n  fallback: 
 show qwamos-vm start $DIR/thief.yaml
 ended $? 1 "it is not started"
 check "for the GPU belongs to another VM, demo" out_has "OTHER_OWNER.*demo"
-show qwamos-gpu vm run thief --level high --device "$GPU" -- true
-ended $? 125 "at the level high it is not started either"
-check "for only the level system may have a whole GPU" out_has "LEVEL"
+sed -i -e 's/trust_level: .*/trust_level: high/' $DIR/thief.yaml
+show qwamos-vm start $DIR/thief.yaml
+ended $? 1 "with the trust level high it is not started either"
+check "for only the level system may have a whole GPU" out_has "only the trust level system allows it"
+show qwamos-vm set demo level=high
+ended $? 1 "nor can the first VM's level be lowered while it has a GPU"
+check "for then it might not have it" out_has "IN_USE"
 
 step "Root takes the open files of QEMU itself, and tries these"
 show "$HERE/stranger" steal "$GPU" "$QEMU"
@@ -167,7 +171,10 @@ sed 's/^/   | /' $DIR/out
 check "the guest's driver is virtio_gpu" out_has "guest: DRM driver virtio_gpu"
 check "it has set a mode, painted, and read back what it painted" \
 	out_has "mode set: 640x480, picture painted, 0 pixels read back wrong"
-check "it has left a secret in the other GPU's video memory" out_has "left 0x5ec2e75e.* 0 read back wrong"
+check "the other GPU's video memory was empty when it came" out_has "0x5ec2e75e 0 times, 0 words not zero"
+check "it has left a secret there" out_has "left 0x5ec2e75e.* 0 read back wrong"
+show qwamos-vm status demo
+check "what QEMU may have of this machine is limited" out_has "Memory: .*enforced by: cgroup"
 
 step "What that GPU shows on its screen, seen from outside of all this"
 show lab-qmp '{"execute": "screendump", "arguments": {"device": "virtio", "filename": "'"$DEMO_SHARE"'/screen.ppm"}}'
@@ -196,8 +203,23 @@ for d in $GPU $VRAM; do
 	check "$d is free" test "$(state "$d")" = free
 	check "$d stays on our driver, where it was before the VM" test "$(driver "$d")" = qwamos_vfio_pci
 done
-show qwamos-gpu vm run next --level system --device "$VRAM" -- "$HERE/peek" "$VRAM"
-ended $? 0 "the next VM finds nothing of the secret in the video memory"
+
+step "The next VM gets the GPU with the video memory, in the background, and looks for the secret"
+sed -e 's/name: demo/name: next/' -e "s|device: \[.*|device: \"$VRAM\"|" \
+	-e '/console=ttyS0/s/quiet/look quiet/' $DIR/vm.yaml >$DIR/next.yaml
+: >$DIR/serial
+show qwamos-vm start $DIR/next.yaml --serial $DIR/serial
+ended $? 0 "it runs"
+SUPERVISOR=$$
+wait_for 700 $DIR/serial "guest: looked"
+grep -a 'guest: ' $DIR/serial | tr -d '\r' >$DIR/out
+sed 's/^/   | /' $DIR/out
+check "it finds nothing of it: all is zero" out_has "0x5ec2e75e 0 times, 0 words not zero"
+show qwamos-vm list
+check "qwamos-vm lists it" out_has "next +running"
+show qwamos-vm stop next --now
+ended $? 0 "it is stopped"
+check "$VRAM is free again" test "$(state "$VRAM")" = free
 
 step "Unbinding them"
 show qwamos-vfio unbind "$GPU" "$VRAM"
@@ -209,7 +231,7 @@ step "The audit log of all that"
 show qwamos-gpu audit
 for e in "VM_CREATED" "POLICY_CREATED: trust level SYSTEM" "DEVICE_ATTACHED: $GPU" "VM_JOINED" \
 	"DEVICE_OPENED: $GPU" "OPERATION_DENIED: passthrough, OTHER_OWNER, $GPU" \
-	"OPERATION_DENIED: passthrough, not allowed at HIGH" \
+	"CALL_REFUSED: call 0x10, IN_USE" \
 	"DEVICE_OPEN_REFUSED: $GPU" "VM_DESTROYED: LEADER_EXITED" "DEVICE_DETACHED: $GPU" \
 	"DEVICE_RESET: $GPU" "DEVICE_SCRUBBED: $VRAM"; do
 	check "it has $e" out_has "$e"

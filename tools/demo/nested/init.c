@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The whole userland of the demo's nested guest: loads the kernel's own driver for the GPU, sets a
- * mode, paints a picture, and tells on the serial console what it found. Every line begins with
- * "guest: ". Then waits until it is switched off.
+ * The whole userland of the demo's nested guests: looks into a GPU's video memory for what another
+ * VM may have left, leaves something there itself, loads the kernel's own driver for the other GPU,
+ * sets a mode, paints a picture, and tells on the serial console what it found. Every line begins
+ * with "guest: ". Then waits until it is switched off. With the word "look" on the kernel's command
+ * line it only looks.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -31,6 +33,8 @@
 #define SECRET	0x5ec2e75eU
 #define SECRETS 16
 #define STRIDE	0x40000UL
+/* The beginning of video memory, where this guest's own firmware may have written. */
+#define FIRMWARE 0x40000UL
 
 static void say(const char *fmt, ...)
 {
@@ -97,13 +101,13 @@ static int read_attr(const char *device, const char *attr, char *buf, size_t len
 	return n > 0 ? 0 : -1;
 }
 
-/* Fills video memory, and leaves it so: the next VM must not find it. */
-static void leave_secret(const char *device)
+/* Looks into video memory, fills it, and leaves it so: the next VM must not find it. */
+static void use_memory(const char *device, int leave)
 {
 	char path[300], text[4096];
 	unsigned long long start, end;
+	size_t i, full = 0, secret = 0, bad = 0;
 	volatile uint32_t *p;
-	size_t i, bad = 0;
 	int fd;
 
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/enable", device);
@@ -120,17 +124,24 @@ static void leave_secret(const char *device)
 		   : mmap(NULL, SECRETS * STRIDE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
 		fail(path);
-	for (i = 0; i < SECRETS; i++)
+	for (i = 0; i < SECRETS * STRIDE / 4; i++) {
+		full += i >= FIRMWARE / 4 && p[i];
+		secret += p[i] == SECRET;
+	}
+	say("guest: the first %lu KiB of the %llu MiB video memory of %s: 0x%08x %zu times, %zu words not zero",
+	    SECRETS * STRIDE >> 10, (end - start + 1) >> 20, device, SECRET, secret, full);
+	for (i = 0; leave && i < SECRETS; i++)
 		p[i * STRIDE / 4] = SECRET;
-	for (i = 0; i < SECRETS; i++)
+	for (i = 0; leave && i < SECRETS; i++)
 		bad += p[i * STRIDE / 4] != SECRET;
 	close(fd);
-	say("guest: left 0x%08x in %d places of the %llu MiB video memory of %s, %zu read back wrong",
-	    SECRET, SECRETS, (end - start + 1) >> 20, device, bad);
+	if (leave)
+		say("guest: left 0x%08x in %d places of it, %zu read back wrong", SECRET, SECRETS,
+		    bad);
 }
 
 /* The PCI devices that are not bridges, with their drivers. */
-static void list_pci(void)
+static void list_pci(int leave)
 {
 	DIR *dir = opendir("/sys/bus/pci/devices");
 	struct dirent *e;
@@ -153,7 +164,7 @@ static void list_pci(void)
 		say("guest: PCI device %s, vendor %s, class %s, driver %s", e->d_name, vendor,
 		    class, n > 0 ? strrchr(driver, '/') + 1 : "none");
 		if (!strncmp(class, "0x03", 4) && !strcmp(vendor, "0x1234"))
-			leave_secret(e->d_name);
+			use_memory(e->d_name, leave);
 	}
 	closedir(dir);
 }
@@ -296,8 +307,10 @@ static void drive(int fd)
 		pause();
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	int look = argc > 1 && !strcmp(argv[1], "look");
+
 	mkdir("/proc", 0755);
 	mkdir("/sys", 0755);
 	mkdir("/dev", 0755);
@@ -313,8 +326,12 @@ int main(void)
 		dup2(fd, STDERR_FILENO);
 	}
 	say("guest: up");
-	load_modules();
-	list_pci();
-	drive(open_card());
-	return 0;
+	if (!look)
+		load_modules();
+	list_pci(!look);
+	if (!look)
+		drive(open_card());
+	say("guest: looked");
+	for (;;)
+		pause();
 }

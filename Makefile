@@ -15,6 +15,7 @@ MANDIR ?= $(PREFIX)/share/man
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 UDEVDIR ?= /usr/lib/udev/rules.d
 SYSUSERSDIR ?= /usr/lib/sysusers.d
+TMPFILESDIR ?= /usr/lib/tmpfiles.d
 UNITDIR ?= /usr/lib/systemd/system
 
 .DEFAULT_GOAL := all
@@ -119,7 +120,8 @@ install: userspace
 	install -d $(DESTDIR)$(COMPLETIONDIR)
 	install -m 644 userspace/install/qwamos.bash-completion $(DESTDIR)$(COMPLETIONDIR)/qwamos-gpu
 	for p in qwamos-vfio qwamos-vm; do ln -sf qwamos-gpu $(DESTDIR)$(COMPLETIONDIR)/$$p; done
-	@tools/build/install-system install "$(DESTDIR)" "$(BINDIR)" "$(UDEVDIR)" "$(SYSUSERSDIR)" "$(UNITDIR)"
+	@tools/build/install-system install "$(DESTDIR)" "$(BINDIR)" "$(UDEVDIR)" "$(SYSUSERSDIR)" "$(UNITDIR)" \
+		"$(TMPFILESDIR)"
 	$(if $(DESTDIR),,ldconfig)
 
 uninstall:
@@ -132,7 +134,8 @@ uninstall:
 		$(DESTDIR)$(INCLUDEDIR)/libqwamos-gpu.h
 	for f in uapi/linux/*.h; do rm -f $(DESTDIR)$(INCLUDEDIR)/linux/$${f##*/}; done
 	for f in Documentation/man/*.8; do rm -f $(DESTDIR)$(MANDIR)/man8/$${f##*/}; done
-	@tools/build/install-system uninstall "$(DESTDIR)" "$(BINDIR)" "$(UDEVDIR)" "$(SYSUSERSDIR)" "$(UNITDIR)"
+	@tools/build/install-system uninstall "$(DESTDIR)" "$(BINDIR)" "$(UDEVDIR)" "$(SYSUSERSDIR)" "$(UNITDIR)" \
+		"$(TMPFILESDIR)"
 
 clean:
 	rm -rf build

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lib/tap.sh
 make="make --no-print-directory DEPS=0"
 
-echo "1..27"
+echo "1..28"
 $make install "DESTDIR=$dir/root" PREFIX=/usr >"$dir/out" 2>&1
 check "make install" [ $? = 0 ]
 for f in bin/qwamos-gpu bin/qwamos-vfio bin/qwamos-vm lib/libqwamos-gpu.so.0 \
@@ -19,6 +19,7 @@ check "a link for linking" [ "$(readlink "$dir/root/usr/lib/libqwamos-gpu.so")" 
 rule=$dir/root/usr/lib/udev/rules.d/60-qwamos-gpu.rules
 check "the device's group and mode" grep -q 'GROUP="qwamos", MODE="0660"' "$rule"
 check "the group is made" grep -q '^g qwamos ' "$dir/root/usr/lib/sysusers.d/qwamos-gpu.conf"
+check "what a crash leaves of throw-away disks is removed at boot" grep -q "^R! /var/lib/qwamos-gpu/tmp " "$dir/root/usr/lib/tmpfiles.d/qwamos-gpu.conf"
 check "no place is left open in rules and units" \
 	[ -z "$(grep -rl '@BINDIR@' "$dir/root/usr/lib")" ]
 echo '#include <libqwamos-gpu.h>

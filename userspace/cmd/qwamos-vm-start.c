@@ -247,7 +247,7 @@ int vm_start(int argc, char **argv)
 		.min = 1,
 		.max = 1,
 	};
-	struct start s = { .grace_s = 30, .confine = { .disk = { -1, -1 } } };
+	struct start s = { .grace_s = 30, .confine = { .disk = { -1, -1 }, .tmp = -1 } };
 	int at, ret;
 
 	at = cmd_parse(&line, argc, argv, &s);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -96,7 +97,7 @@ int qconfine_plan(struct qconfine *x, const struct qconfig *c, const struct qemu
 	int ret;
 
 	memset(x, 0, sizeof(*x));
-	x->disk[0] = x->disk[1] = -1;
+	x->disk[0] = x->disk[1] = x->tmp = -1;
 	qsandbox_init(s);
 	ret = qsandbox_program(s, h->program ? h->program : qemu_program(c), e);
 	if (ret)
@@ -175,42 +176,54 @@ static int add_group(struct qsandbox *s, const char *addr, struct qerr *e)
 	return qsandbox_add_node(s, node, e);
 }
 
-/* Opens it, and removes what is in it: QEMU can make files there, but no directories. */
-static int empty_tmp(const char *path)
+static int open_tmp(const char *path)
 {
-	struct dirent *de;
-	int fd, copy;
-	DIR *dir;
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+}
 
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return -errno;
-	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	dir = copy < 0 ? NULL : fdopendir(copy);
+/* Removes what is in a directory: QEMU can make files there, but no directories. */
+static void empty(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	struct dirent *de;
+
 	while (dir && (de = readdir(dir)))
 		unlinkat(fd, de->d_name, 0);
 	if (dir)
 		closedir(dir);
 	else if (copy >= 0)
 		close(copy);
-	return fd;
 }
 
-/* An empty directory of its own, whatever one of that name held. */
-static int make_tmp(const struct qsandbox *s, struct qerr *e)
+/*
+ * An empty directory of its own, whatever one of that name held. It is locked for as long as the
+ * supervisor lives, so that another one's qconfine_mend_tmp() does not take it for left over.
+ */
+static int make_tmp(struct qconfine *x, struct qerr *e)
 {
-	int ret, fd;
+	const struct qsandbox *s = &x->sandbox;
+	struct stat here, there;
+	int ret;
 
-	ret = qfile_mkdirs(s->tmp, 0700);
-	if (ret)
-		return qerr_sys(e, -ret, "mkdir %s", s->tmp);
-	fd = empty_tmp(s->tmp);
-	if (fd < 0)
-		return qerr_sys(e, -fd, "%s", s->tmp);
-	if (fchown(fd, s->uid, s->uid) || fchmod(fd, 0770))
-		ret = qerr_sys(e, errno, "%s", s->tmp);
-	close(fd);
-	return ret;
+	for (;;) {
+		ret = qfile_mkdirs(s->tmp, 0700);
+		if (ret)
+			return qerr_sys(e, -ret, "mkdir %s", s->tmp);
+		x->tmp = open_tmp(s->tmp);
+		if (x->tmp < 0 || flock(x->tmp, LOCK_EX) || fstat(x->tmp, &here))
+			return qerr_sys(e, errno, "%s", s->tmp);
+		/* It may have been removed before it was locked. */
+		if (!stat(s->tmp, &there) && here.st_dev == there.st_dev &&
+		    here.st_ino == there.st_ino)
+			break;
+		close(x->tmp);
+		x->tmp = -1;
+	}
+	empty(x->tmp);
+	if (fchown(x->tmp, s->uid, s->uid) || fchmod(x->tmp, 0770))
+		return qerr_sys(e, errno, "%s", s->tmp);
+	return 0;
 }
 
 void qconfine_remove_tmp(const char *name)
@@ -220,11 +233,36 @@ void qconfine_remove_tmp(const char *name)
 
 	if (snprintf(path, sizeof(path), QCONFINE_TMP "/%s", name) >= (int)sizeof(path))
 		return;
-	fd = empty_tmp(path);
+	fd = open_tmp(path);
 	if (fd < 0)
 		return;
-	close(fd);
+	empty(fd);
 	rmdir(path);
+	close(fd);
+}
+
+void qconfine_mend_tmp(void)
+{
+	DIR *dir = opendir(QCONFINE_TMP);
+	char path[PATH_MAX];
+	struct dirent *de;
+	int fd;
+
+	while (dir && (de = readdir(dir))) {
+		if (de->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), QCONFINE_TMP "/%s", de->d_name);
+		fd = open_tmp(path);
+		if (fd < 0)
+			continue;
+		if (!flock(fd, LOCK_EX | LOCK_NB)) {
+			empty(fd);
+			rmdir(path);
+		}
+		close(fd);
+	}
+	if (dir)
+		closedir(dir);
 }
 
 int qconfine_apply(struct qconfine *x, const struct qvm *vm, const struct qemu_plan *p,
@@ -241,7 +279,7 @@ int qconfine_apply(struct qconfine *x, const struct qvm *vm, const struct qemu_p
 	for (i = 0; p->gpu.got == QACCESS_PASSTHROUGH && i < h->n_devices && !ret; i++)
 		ret = add_group(s, h->devices[i], e);
 	if (!ret && s->tmp[0])
-		ret = make_tmp(s, e);
+		ret = make_tmp(x, e);
 	if (!ret)
 		ret = qcgroup_limit(&vm->cg, &x->limits, e);
 	return ret ? ret : qsandbox_filter_devices(s, vm->cg.fd, e);
@@ -253,6 +291,8 @@ void qconfine_free(struct qconfine *x)
 		close(x->disk[0]);
 	if (x->disk[1] >= 0)
 		close(x->disk[1]);
+	if (x->tmp >= 0)
+		close(x->tmp);
 	qsandbox_free(&x->sandbox);
-	x->disk[0] = x->disk[1] = -1;
+	x->disk[0] = x->disk[1] = x->tmp = -1;
 }

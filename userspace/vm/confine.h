@@ -21,11 +21,13 @@
  * @sandbox: the sandbox
  * @limits: the limits
  * @disk: fds of its disk, close-on-exec: to write, to read; -1: none
+ * @tmp: its directory below QCONFINE_TMP, locked; -1: none
  */
 struct qconfine {
 	struct qsandbox sandbox;
 	struct qcgroup_limits limits;
 	int disk[2];
+	int tmp;
 };
 
 /**
@@ -70,6 +72,12 @@ int qconfine_apply(struct qconfine *x, const struct qvm *vm, const struct qemu_p
  * @name: the VM, whose processes are gone, and whose record is still held
  */
 void qconfine_remove_tmp(const char *name);
+
+/**
+ * qconfine_mend_tmp() - remove what VMs have written to such disks and left, for the computer or
+ * their supervisor went down: those whose directory nobody holds locked
+ */
+void qconfine_mend_tmp(void);
 
 /** qconfine_free() - close and free what @x has */
 void qconfine_free(struct qconfine *x);

@@ -230,6 +230,7 @@ void qvm_mend(int ctl, void (*say)(void *arg, const char *line), void *say_arg)
 	struct qerr err;
 	size_t i, n;
 
+	qconfine_mend_tmp();
 	if (qrecord_list(&recs, &n, NULL))
 		return;
 	for (i = 0; i < n; i++) {

@@ -14,7 +14,7 @@ modprobe -a bridge tun vhost_net || exit
 ip link add br0 type bridge
 ip addr add 192.0.2.1/24 dev br0
 ip link set br0 up
-"$(dirname "$0")/../lib/nested_initrd.py" "$dir/initrd" virtio_pci virtio_net <<END || exit
+"$(dirname "$0")/../lib/nested_initrd.py" "$dir/initrd" virtio_pci virtio_net >/dev/null <<END || exit
 ifconfig eth0 192.0.2.2 up
 echo "@net \$(cat /sys/class/net/eth0/address)"
 ping -c 3 192.0.2.1

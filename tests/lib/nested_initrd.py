@@ -1,18 +1,20 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""In the lab, an initramfs for a nested guest on the lab's own kernel: nested_initrd.py OUT MODULE...
-It has busybox, loads the modules, and runs the shell script that is read from standard input."""
+"""In the lab, an initramfs for a nested guest: nested_initrd.py [--arm64] OUT MODULE...
+It has busybox, loads the modules, and runs the shell script that is read from standard input. It is
+for the lab's own kernel, or for that of the arm64 lab; prints that kernel's image."""
 
 import os
 import stat
-import subprocess
 import sys
 
 sys.dont_write_bytecode = True
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "tools/lab"))
+# The user's cache outside, which is not that of the guest's user: CACHE/kernel/ARCH/VERSION/root.
+os.environ["QWAMOS_CACHE"] = os.environ["LAB_KERNEL_ROOT"].rsplit("/", 4)[0]
 # pylint: disable=wrong-import-position
-from labkit.kernel import cpio      # noqa: E402
+from labkit.kernel import Kernel, cpio, module_files      # noqa: E402
 
 INIT = b"""#!/bin/sh
 /bin/busybox --install -s /bin
@@ -22,31 +24,23 @@ for m in /mods/*; do insmod $m; done
 """
 
 
-def files_of(modules):
-    """Their files, each after those it needs."""
-    files = []
-    for m in modules:
-        out = subprocess.run(["modprobe", "-d", os.environ["LAB_KERNEL_ROOT"], "-S",
-                              os.uname().release, "--show-depends", m],
-                             stdout=subprocess.PIPE, text=True, check=True).stdout
-        for line in out.splitlines():
-            w = line.split()
-            if w[0] == "insmod" and w[1] not in files:
-                files.append(w[1])
-    return files
-
-
 def main():
-    out, *modules = sys.argv[1:]
+    arm = sys.argv[1] == "--arm64"
+    out, *modules = sys.argv[2 if arm else 1:]
+    # The lab's own is named by the folder that it is in, be it a series, debug or a version.
+    kernel = Kernel("arm64", "6.1") if arm else Kernel("x86_64", os.uname().release)
+    busybox = os.path.join(kernel.root, "bin/busybox") if arm else "/bin/busybox"
     entries = [(d, stat.S_IFDIR | 0o755, b"") for d in ("bin", "dev", "mods", "proc", "sys")]
     entries += [("bin/sh", stat.S_IFLNK | 0o777, b"busybox"),
                 ("init", stat.S_IFREG | 0o755, INIT + sys.stdin.buffer.read())]
-    for name, path in [("bin/busybox", "/bin/busybox")] + \
-            [(f"mods/{i:02}-{os.path.basename(p)}", p) for i, p in enumerate(files_of(modules))]:
+    for name, path in [("bin/busybox", busybox)] + \
+            [(f"mods/{i:02}-{os.path.basename(p)}", p)
+             for i, p in enumerate(module_files(kernel, modules))]:
         with open(path, "rb") as f:
             entries.append((name, stat.S_IFREG | 0o755, f.read()))
     with open(out, "wb") as f:
         f.write(cpio(entries))
+    print(kernel.image)
 
 
 if __name__ == "__main__":

@@ -223,6 +223,26 @@ touch /var/lib/qwamos-gpu/tmp/keep/left
 run qwamos-vm stop keep --now
 check "which is gone at the end" test ! -e /var/lib/qwamos-gpu/tmp/keep
 
+# Its screen: the supervisor listens, and QEMU gets the connections.
+config seen "gpu: {enabled: true}"
+run qwamos-vm start "$dir/seen.yaml" --display vnc
+screen=/run/qwamos-gpu/vm/seen.vnc
+says 0 "its screen is shown to VNC viewers at $screen" "start: with a screen"
+check "which is root's alone" test "$(stat -c '%U %a' $screen)" = "root 600"
+check "and which QEMU can't see" test ! -e "/proc/$(vmm seen)/root$screen"
+for i in 1 2; do
+	run "$lib/vnc.py" $screen
+	says 0 "^QEMU \(seen\) 640x480 [1-9][0-9]*\$" "viewer $i sees something"
+done
+check "a process of no user but root can't connect" sh -c "! setpriv --reuid 65534 --clear-groups '$lib/vnc.py' $screen"
+run qwamos-vm stop seen --now
+check "it is gone with the VM" test ! -e $screen
+config blind
+run qwamos-vm start "$dir/blind.yaml" --display vnc
+says 1 "--display: QEMU makes no screen for blind: its config gives it no adapter" "a VM without an adapter has none"
+run qwamos-vm start "$dir/seen.yaml" --display gtk
+says 2 "'gtk' found, none or vnc accepted" "nor is there a window"
+
 truncate -s 1M "$dir/base.img"
 printf 'QFI\373\0\0\0\3\0\0\0\0\0\0\1\150\0\0\0\10' >"$dir/top.qcow2"
 config top "storage: {disk_image: $dir/top.qcow2}"

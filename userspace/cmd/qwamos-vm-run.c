@@ -18,6 +18,7 @@
 #include "vm/background.h"
 #include "vm/console.h"
 #include "vm/log.h"
+#include "vm/screen.h"
 #include "vm/tap.h"
 #include "vm/vm.h"
 
@@ -45,6 +46,7 @@ struct run {
 	struct qvm vm;
 	struct qlog log;
 	struct qconsole console;
+	struct qscreen screen;
 	int out[2];
 	int ready;
 	bool up;
@@ -108,6 +110,8 @@ static void be_up(struct run *r)
 	int null;
 
 	sayf(r, "VM %s runs", r->s->config.name);
+	if (r->screen.listener >= 0)
+		sayf(r, "its screen is shown to VNC viewers at %s", r->screen.path);
 	r->up = true;
 	if (r->s->foreground)
 		return;
@@ -143,6 +147,9 @@ static size_t fds(void *arg, struct pollfd *p)
 	p[n++] = (struct pollfd){ .fd = r->out[0], .events = POLLIN };
 	if (r->qmp)
 		p[n++] = (struct pollfd){ .fd = qmp_fd(r->qmp), .events = POLLIN };
+	/* It is QEMU that speaks with viewers: they wait until it can. */
+	if (r->qmp && r->up && r->screen.listener >= 0)
+		p[n++] = (struct pollfd){ .fd = r->screen.listener, .events = POLLIN };
 	return n + qconsole_fds(&r->console, p + n);
 }
 
@@ -185,8 +192,10 @@ static void ready(void *arg, const struct pollfd *p, size_t n)
 
 	if (p[i++].revents)
 		take_output(r);
-	if (r->qmp && p[i++].revents)
+	if (i < n && r->qmp && p[i].fd == qmp_fd(r->qmp) && p[i++].revents)
 		take_qmp(r);
+	if (i < n && p[i].fd == r->screen.listener && p[i++].revents && r->qmp)
+		qscreen_ready(&r->screen, r->qmp);
 	if (qconsole_ready(&r->console, p + i, n - i))
 		press(r);
 }
@@ -263,6 +272,8 @@ static int spawn(struct run *r, struct qerr *err)
 		ret = qmp_pair(&r->qmp, &qmp, err);
 	if (!ret)
 		ret = open_console(r, &serial, err);
+	if (!ret && s->screen)
+		ret = qscreen_open(&r->screen, s->config.name, err);
 	if (!ret)
 		ret = qvm_tap_give(&r->tap, &s->config, s->plan.vhost, &s->host.h, err);
 	if (!ret) {
@@ -411,6 +422,7 @@ static int live(struct run *r)
 		sayf(r, "the QEMU of VM %s ended with status %d", name, status);
 	/* While the name is ours: the next VM that is called so has a console, too. */
 	qconsole_unlisten(&r->console);
+	qscreen_close(&r->screen);
 	if (qvm_end(&r->vm, &end_err)) {
 		say(r, end_err.msg);
 		if (!status)
@@ -433,7 +445,7 @@ int start_run(struct start *s)
 	/* What qvm_end() and qconsole_close() find if it does not come to more. */
 	r.vm.ctl = r.vm.manage = r.vm.use = r.vm.pidfd = r.vm.cg.fd = r.vm.rec.fd = -1;
 	r.console = (struct qconsole){ .guest = -1, .listener = -1, .in = -1, .out = -1 };
-	r.console.log.fd = r.log.fd = -1;
+	r.console.log.fd = r.log.fd = r.screen.listener = -1;
 	if (!s->foreground) {
 		ret = qvm_background(&r.ready, &status, &err);
 		if (ret)

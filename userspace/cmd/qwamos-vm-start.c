@@ -16,6 +16,7 @@
 #include "util/mem.h"
 #include "vfio/vfio.h"
 #include "vm/find.h"
+#include "vm/screen.h"
 #include "vm/tap.h"
 #include "vm/vm.h"
 
@@ -27,6 +28,7 @@ const char vm_start_usage[] =
 	"      --yes            binding may take companion functions\n"
 	"      --foreground     stay with the VM: its console is this terminal's, Ctrl-] asks it to power off\n"
 	"      --serial FILE    the VM's serial console is written there\n"
+	"      --display vnc    its screen is shown to VNC viewers on a socket of root's\n"
 	"      --grace SECONDS  how long the guest has to power off when it is stopped (30)\n"
 	"    " VM_DIR_USAGE;
 
@@ -87,6 +89,11 @@ int start_plan(struct start *s)
 		return cmd_fail("%s can't be started", s->config.name);
 	if (strict(s))
 		return EXIT_FAILED;
+	if (s->screen && !s->plan.gpu.model)
+		return cmd_fail("--display: QEMU makes no screen for %s: %s", s->config.name,
+				start_passthrough(s)
+					? "that of the GPU which is passed through is its own"
+					: "its config gives it no adapter");
 	qconfine_free(&s->confine);
 	if (qconfine_plan(&s->confine, &s->config, &s->plan, &s->host.h, &err))
 		return cmd_fail("%s", err.msg);
@@ -101,6 +108,7 @@ static int plan(struct start *s)
 	if (qvm_host_gather(&s->config, &s->host, &err))
 		return cmd_fail("%s", err.msg);
 	s->host.h.serial = s->serial;
+	s->host.h.display = s->screen ? QSCREEN_DISPLAY : NULL;
 	return start_plan(s);
 }
 
@@ -221,6 +229,13 @@ static int dry_run(struct start *s)
 	return fflush(stdout) ? EXIT_FAILED : ret;
 }
 
+/* A window of QEMU's own would give it the desktop. */
+static const char *take_display(void *field, const char *arg)
+{
+	*(bool *)field = !strcmp(arg, "vnc");
+	return *(bool *)field || !strcmp(arg, "none") ? NULL : "none or vnc";
+}
+
 #define AT(field) offsetof(struct start, field)
 
 /* clang-format off: a table */
@@ -230,6 +245,7 @@ static const struct cmd_opt opts[] = {
 	{ "strict", .kind = CMD_FLAG, .at = AT(strict) },
 	{ "yes", .kind = CMD_FLAG, .at = AT(yes) },
 	{ "serial", .kind = CMD_TEXT, .at = AT(serial) },
+	{ "display", .kind = CMD_TAKE, .at = AT(screen), .take = take_display },
 	{ "grace", .kind = CMD_NUMBER, .at = AT(grace_s), .max = 3600 },
 	{ "foreground", .kind = CMD_FLAG, .at = AT(foreground) },
 	VM_DIR_OPT(struct start, vms_dir),

@@ -23,6 +23,7 @@
  * @foreground: option
  * @grace_s: option: how long the guest has to power off
  * @serial: option: file for its serial console, NULL: none
+ * @screen: option: it can be seen by VNC
  * @vms_dir: option: where VMs are, NULL: the usual place
  * @config: the VM
  * @diags: what there is to say of the config
@@ -39,6 +40,7 @@ struct start {
 	bool foreground;
 	uint64_t grace_s;
 	const char *serial;
+	bool screen;
 	const char *vms_dir;
 	struct qconfig config;
 	struct qdiags diags;

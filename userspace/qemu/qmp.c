@@ -42,18 +42,53 @@ int qmp_fd(const struct qmp *q)
 	return q->fd;
 }
 
-static int send_now(struct qmp *q, const char *command)
+/* Takes over @text; @fd: goes along, -1: none. */
+static int send_text(struct qmp *q, char *text, int fd)
 {
-	char *text = qmem_printf("{\"execute\": \"%s\"}\n", command);
-	size_t len = strlen(text);
+	struct iovec iov = { .iov_base = text, .iov_len = strlen(text) };
+	union {
+		char room[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr head;
+	} with = { .head = { .cmsg_len = CMSG_LEN(sizeof(int)),
+			     .cmsg_level = SOL_SOCKET,
+			     .cmsg_type = SCM_RIGHTS } };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
 
+	if (fd >= 0) {
+		memcpy(CMSG_DATA(&with.head), &fd, sizeof(fd));
+		m.msg_control = &with;
+		m.msg_controllen = sizeof(with.room);
+	}
 	/* The socket takes far more than these few bytes; if it does not, QEMU does not read. */
-	n = send(q->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	n = sendmsg(q->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
 	free(text);
 	if (n < 0)
 		return -errno;
-	return (size_t)n == len ? 0 : -EAGAIN;
+	return (size_t)n == iov.iov_len ? 0 : -EAGAIN;
+}
+
+static int send_now(struct qmp *q, const char *command)
+{
+	return send_text(q, qmem_printf("{\"execute\": \"%s\"}\n", command), -1);
+}
+
+int qmp_add_client(struct qmp *q, const char *protocol, int fd)
+{
+	int ret;
+
+	ret = send_text(
+		q,
+		qmem_strdup("{\"execute\": \"getfd\", \"arguments\": {\"fdname\": \"client\"}}\n"),
+		fd);
+	if (ret)
+		return ret;
+	return send_text(
+		q,
+		qmem_printf("{\"execute\": \"add_client\", \"arguments\": {\"protocol\": \"%s\", "
+			    "\"fdname\": \"client\", \"skipauth\": true}}\n",
+			    protocol),
+		-1);
 }
 
 int qmp_send(struct qmp *q, const char *command)

@@ -47,6 +47,16 @@ int qmp_read(struct qmp *q,
  */
 int qmp_send(struct qmp *q, const char *command);
 
+/**
+ * qmp_add_client() - hand a connection to QEMU
+ * @q: the connection to QEMU, which is ready
+ * @protocol: for whom: "vnc"
+ * @fd: the other one; stays the caller's
+ *
+ * Who may connect was asked before. Return: 0 or a negative errno
+ */
+int qmp_add_client(struct qmp *q, const char *protocol, int fd);
+
 /** qmp_ready() - has QEMU greeted us and taken our capabilities? */
 bool qmp_ready(const struct qmp *q);
 

@@ -6,45 +6,22 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "util/file.h"
-#include "vm/record.h"
-
-static int address(const char *name, struct sockaddr_un *un, struct qerr *e)
-{
-	char dir[PATH_MAX];
-
-	qrecord_dir(dir);
-	memset(un, 0, sizeof(*un));
-	un->sun_family = AF_UNIX;
-	if (snprintf(un->sun_path, sizeof(un->sun_path), "%s/%s.console", dir, name) >=
-	    (int)sizeof(un->sun_path))
-		return qerr_set(e, ENAMETOOLONG, "%s/%s.console", dir, name);
-	return 0;
-}
+#include "vm/socket.h"
 
 static int listen_at(struct qconsole *c, const char *name, struct qerr *e)
 {
 	struct sockaddr_un un;
 	int ret;
 
-	ret = address(name, &un, e);
+	ret = qsocket_address(name, "console", &un, e);
 	if (ret)
 		return ret;
 	snprintf(c->path, sizeof(c->path), "%s", un.sun_path);
-	c->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (c->listener < 0)
-		return qerr_sys(e, errno, "socket");
-	/* One that is left over: whoever holds the VM's record is its only supervisor. */
-	unlink(c->path);
-	/* The mode before anybody can connect. */
-	if (fchmod(c->listener, 0600) || bind(c->listener, (struct sockaddr *)&un, sizeof(un)) ||
-	    chmod(c->path, 0600) || listen(c->listener, QCONSOLE_CLIENTS))
-		return qerr_sys(e, errno, "%s", c->path);
-	return 0;
+	c->listener = qsocket_listen(&un, QCONSOLE_CLIENTS, e);
+	return c->listener < 0 ? c->listener : 0;
 }
 
 bool qconsole_raw(int fd, struct termios *saved)
@@ -257,7 +234,7 @@ int qconsole_connect(const char *name, struct qerr *e)
 	struct sockaddr_un un;
 	int fd, ret;
 
-	ret = address(name, &un, e);
+	ret = qsocket_address(name, "console", &un, e);
 	if (ret)
 		return ret;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

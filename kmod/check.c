@@ -18,25 +18,23 @@
 /**
  * struct on - the GPU that operations of one call are for, under RCU
  * @d: the GPU
- * @asked: what it was asked last: level and whether for passthrough; 0: nothing yet
+ * @asked: the level that it was asked for last, by whether for passthrough; 0: nothing yet
  * @said: &enum qwamos_gpu_reason
  */
 struct on {
 	struct qgpu_dev *d;
-	u32 asked;
-	u32 said;
+	u32 asked[2];
+	u32 said[2];
 };
 
 /* What the GPU says: all of a call that ask the same are told the same. */
 static u32 ask(struct on *on, struct qgpu_vm *vm, u32 level, bool passthrough)
 {
-	u32 what = 1 | passthrough << 1 | level << 2;
-
-	if (on->asked != what) {
-		on->said = qgpu_dev_verdict(on->d, vm, level, passthrough);
-		on->asked = what;
+	if (on->asked[passthrough] != level + 1) {
+		on->said[passthrough] = qgpu_dev_verdict(on->d, vm, level, passthrough);
+		on->asked[passthrough] = level + 1;
 	}
-	return on->said;
+	return on->said[passthrough];
 }
 
 /* May @vm do @op now? @on: the GPU that it is for, or NULL. */

@@ -27,7 +27,7 @@ void qgpu_dev_changed(void)
 {
 	atomic64_inc(&events);
 	wake_up_all(&qgpu_registry_wq);
-	schedule_work(&states_work);
+	queue_work(qgpu_wq, &states_work);
 }
 
 /** qgpu_registry_events() - counts changes */
@@ -313,13 +313,19 @@ static void forget_all(void)
 {
 	struct qgpu_dev *d, *n;
 
-	list_for_each_entry_safe(d, n, &qgpu_devs, node) {
+	/* Nothing adds or removes any more, but works may still go through them. */
+	list_for_each_entry(d, &qgpu_devs, node) {
 		cancel_delayed_work_sync(&d->clean_work);
 		cancel_delayed_work_sync(&d->revoke_work);
+	}
+	mutex_lock(&qgpu_reg_lock);
+	list_for_each_entry_safe(d, n, &qgpu_devs, node) {
 		list_del(&d->node);
 		hash_del_rcu(&d->id_node);
 		qgpu_dev_put(d);
 	}
+	mutex_unlock(&qgpu_reg_lock);
+	/* qgpu_vm_exit() waits for works that are queued by now: they find an empty list. */
 	rcu_barrier();
 }
 

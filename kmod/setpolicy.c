@@ -80,9 +80,8 @@ static int check_quotas(struct qgpu_vm *vm, const struct qwamos_gpu_set_policy *
 static bool gpu_there(const struct qgpu_limits *lim, const struct qwamos_gpu_set_policy *a,
 		      const struct qgpu_users *users)
 {
-	if (users)
-		return !users->closed;
-	return !a->device_id || (!a->compute_guarantee && qgpu_limits_gpu(lim, a->device_id) >= 0);
+	return users || !a->device_id ||
+	       (!a->compute_guarantee && qgpu_limits_gpu(lim, a->device_id) >= 0);
 }
 
 /* Called with the VM lock held; nothing can fail any more. */
@@ -118,16 +117,19 @@ static int set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_set_policy *a,
 	const struct qgpu_level *l = qgpu_level(level);
 	int gpu = 0, ret;
 
+	/* It was removed on the way here. */
+	if (users && users->closed)
+		users = NULL;
+	if (a->mask & QWAMOS_GPU_POLICY_GUARANTEE && !gpu_there(&vm->lim, a, users)) {
+		ev->reason = QWAMOS_GPU_REASON_NO_DEVICE;
+		return -ENODEV;
+	}
 	if (vm->state != QWAMOS_GPU_VM_LIVE) {
 		ev->reason = QWAMOS_GPU_REASON_VM_ENDED;
 		return -ENODEV;
 	}
 	if (!l)
 		return -EINVAL;
-	if (a->mask & QWAMOS_GPU_POLICY_GUARANTEE && !gpu_there(&vm->lim, a, users)) {
-		ev->reason = QWAMOS_GPU_REASON_NO_DEVICE;
-		return -ENODEV;
-	}
 	if (!fits(vm, level)) {
 		ev->reason = QWAMOS_GPU_REASON_IN_USE;
 		return -EBUSY;

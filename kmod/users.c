@@ -23,10 +23,9 @@ static bool in_use(const struct qgpu_gpu_use *use)
 }
 
 /* Called with the VM lock held. */
-static void count_loner(struct qgpu_users *users, const struct qgpu_limits *lim, int by)
+static void count_loner(struct qgpu_users *users, int by)
 {
-	if (!may_share(lim->level))
-		WRITE_ONCE(users->loners, users->loners + by);
+	WRITE_ONCE(users->loners, users->loners + by);
 }
 
 /**
@@ -54,7 +53,8 @@ int qgpu_users_add(struct qgpu_users *users, struct qgpu_limits *lim, u64 device
 	use->lim = lim;
 	use->users = users;
 	list_add_tail_rcu(&use->node, &users->uses);
-	count_loner(users, lim, 1);
+	if (!may_share(lim->level))
+		count_loner(users, 1);
 	/* Who sees the number sees the GPU. */
 	smp_store_release(&lim->n_gpus, n + 1);
 	return 1 + n;
@@ -63,7 +63,8 @@ int qgpu_users_add(struct qgpu_users *users, struct qgpu_limits *lim, u64 device
 /* Called with the VM lock held. */
 static void leave(struct qgpu_gpu_use *use)
 {
-	count_loner(use->users, use->lim, -1);
+	if (!may_share(use->lim->level))
+		count_loner(use->users, -1);
 	list_del_rcu(&use->node);
 	use->users = NULL;
 }
@@ -98,22 +99,33 @@ void qgpu_users_close(struct qgpu_users *users)
 	}
 }
 
-/**
- * qgpu_users_set_level() - give a VM its level
- * @lim: the VM's limits; the VM lock is held
- * @level: &enum qwamos_gpu_level
- */
-void qgpu_users_set_level(struct qgpu_limits *lim, u32 level)
+static void count_everywhere(struct qgpu_limits *lim, int by)
 {
 	u32 i;
 
 	for (i = 0; i < lim->n_gpus; i++)
 		if (lim->gpu[i].users)
-			count_loner(lim->gpu[i].users, lim, -1);
+			count_loner(lim->gpu[i].users, by);
+}
+
+/**
+ * qgpu_users_set_level() - give a VM its level
+ * @lim: the VM's limits; the VM lock is held
+ * @level: &enum qwamos_gpu_level
+ *
+ * Who counts the loners meanwhile never counts one less than there are.
+ */
+void qgpu_users_set_level(struct qgpu_limits *lim, u32 level)
+{
+	bool was = !may_share(lim->level), is = !may_share(level);
+
+	if (is && !was)
+		count_everywhere(lim, 1);
+	/* Whoever sees what follows from the new level counts with it. */
+	smp_wmb();
 	WRITE_ONCE(lim->level, level);
-	for (i = 0; i < lim->n_gpus; i++)
-		if (lim->gpu[i].users)
-			count_loner(lim->gpu[i].users, lim, 1);
+	if (was && !is)
+		count_everywhere(lim, -1);
 }
 
 /**

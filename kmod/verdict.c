@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a GPU says to a VM that is to use it. CHECK asks under RCU: no lock is taken and nothing is
- * written, so that a VM monitor that asks in a loop keeps nobody waiting.
+ * What a GPU says to a VM that is to use it. CHECK asks under RCU: no lock is waited for, and
+ * nothing is written but, once a second and where there is no IOMMU, that there is none; so that a
+ * VM monitor that asks in a loop keeps nobody waiting.
  */
 #include <linux/jiffies.h>
 #include "device.h"
@@ -55,6 +56,8 @@ u32 qgpu_dev_verdict(struct qgpu_dev *d, struct qgpu_vm *vm, u32 level, bool pas
 	if (((l && l->needs_iommu) || passthrough) && !has_iommu(d))
 		return QWAMOS_GPU_REASON_NO_IOMMU;
 	owner = rcu_access_pointer(d->owner);
+	/* One that goes into quarantine does so before its owner is gone. */
+	smp_rmb();
 	if ((owner && owner != vm) || qgpu_users_in_the_way(&d->users, &vm->lim, level))
 		return QWAMOS_GPU_REASON_SHARING;
 	if (READ_ONCE(d->quarantined) && !READ_ONCE(d->accepted))

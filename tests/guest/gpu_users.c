@@ -196,6 +196,7 @@ struct crowd {
 	int ctl;
 	const char *id;
 	__u64 gpu; /* changes as it is replugged */
+	bool there;
 	bool stop;
 	__u64 asked;
 	__u64 failed;
@@ -254,6 +255,125 @@ static void *come_and_go(void *arg)
 		qt_vm_end(&o.vm);
 	}
 	return NULL;
+}
+
+/* One that may not share is set so again and again, and stays in the way all the time. */
+static void *set_again(void *arg)
+{
+	struct crowd *c = arg;
+	struct one o;
+
+	expect(c, begin(&o, c->ctl), 0);
+	expect(c, level(&o, QWAMOS_GPU_LEVEL_UNTRUSTED), 0);
+	expect(c, charge(&o, c->gpu, 1), 0);
+	__atomic_store_n(&c->there, true, __ATOMIC_RELEASE);
+	while (!stopped(c))
+		expect(c, level(&o, QWAMOS_GPU_LEVEL_UNTRUSTED), 0);
+	qt_vm_end(&o.vm);
+	return NULL;
+}
+
+TEST_F_TIMEOUT(users, in_the_way_at_each_moment, 60)
+{
+	struct crowd c = { .ctl = self->ctl, .gpu = self->gpu };
+	long long end = qt_now_ms() + MS / 2;
+	__u64 asked = 0, wrong = 0;
+	pthread_t t;
+
+	ASSERT_EQ(0, level(&self->v[0], QWAMOS_GPU_LEVEL_HIGH));
+	ASSERT_EQ(0, pthread_create(&t, NULL, set_again, &c));
+	while (!__atomic_load_n(&c.there, __ATOMIC_ACQUIRE))
+		qt_sleep_ms(1);
+	while (qt_now_ms() < end) {
+		wrong += qt_check(self->v[0].vm.use, QWAMOS_GPU_OP_RENDERING_2D, self->gpu) !=
+			 QWAMOS_GPU_REASON_SHARING;
+		asked++;
+	}
+	__atomic_store_n(&c.stop, true, __ATOMIC_RELAXED);
+	pthread_join(t, NULL);
+	EXPECT_LT(1000, asked);
+	EXPECT_EQ(0, wrong) TH_LOG("of %llu", asked);
+	EXPECT_EQ(0, c.failed);
+}
+
+/* What one has of a GPU it can give up, also as that is being removed. */
+static void *give_up(void *arg)
+{
+	struct crowd *c = arg;
+	struct one o;
+	__u64 gpu = 0, now;
+
+	expect(c, begin(&o, c->ctl), 0);
+	while (!stopped(c)) {
+		now = __atomic_load_n(&c->gpu, __ATOMIC_RELAXED);
+		/* It has been plugged in anew, and VMs have room for eight in their lives. */
+		if (now != gpu) {
+			qt_vm_end(&o.vm);
+			expect(c, begin(&o, c->ctl), 0);
+			if (guarantee(&o, now, 1))
+				continue;
+			gpu = now;
+		}
+		expect(c, guarantee(&o, gpu, 0), 0);
+	}
+	qt_vm_end(&o.vm);
+	return NULL;
+}
+
+TEST_F_TIMEOUT(users, give_up_what_is_removed, 120)
+{
+	struct crowd c = { .ctl = self->ctl, .gpu = qt_id(self->ctl, "bochs") };
+	long long end = qt_now_ms() + MS;
+	pthread_t t[2];
+	int i;
+
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, pthread_create(&t[i], NULL, give_up, &c));
+	while (qt_now_ms() < end) {
+		qt_sleep_ms(50);
+		EXPECT_EQ(0, qt_remove(qt_addr("bochs")));
+		EXPECT_EQ(0, qt_rescan());
+		__atomic_store_n(&c.gpu, qt_id(self->ctl, "bochs"), __ATOMIC_RELAXED);
+	}
+	__atomic_store_n(&c.stop, true, __ATOMIC_RELAXED);
+	for (i = 0; i < 2; i++)
+		pthread_join(t[i], NULL);
+	EXPECT_LT(100, c.asked);
+	EXPECT_EQ(0, c.failed);
+}
+
+/* That there is no such GPU comes before that there is no level. */
+TEST_F(users, neither_gpu_nor_level)
+{
+	struct qt_vm vm;
+	struct one o = { 0 };
+
+	ASSERT_EQ(0,
+		  qt_vm_new(&vm, self->ctl, QWAMOS_GPU_LEVEL_NONE, QWAMOS_GPU_CREATE_F_NO_CGROUP));
+	o.vm = vm;
+	EXPECT_EQ(-ENODEV, guarantee(&o, 1ULL << 40, 1));
+	EXPECT_EQ(QWAMOS_GPU_REASON_NO_DEVICE, qt_reason);
+	EXPECT_EQ(-EINVAL, guarantee(&o, self->gpu, 1));
+	qt_vm_end(&vm);
+}
+
+/* Operations of one array that ask different things of the GPU. */
+TEST_F(users, array_of_all_kinds)
+{
+	struct qwamos_gpu_check_entry e[64];
+	int i;
+
+	ASSERT_EQ(0, level(&self->v[0], QWAMOS_GPU_LEVEL_SYSTEM));
+	for (i = 0; i < 64; i++)
+		e[i] = (struct qwamos_gpu_check_entry){ i % 2 ? QWAMOS_GPU_OP_PASSTHROUGH
+							      : QWAMOS_GPU_OP_RENDERING_2D,
+							QT_P32 };
+	ASSERT_EQ(0, qt_check_array_on(self->v[0].vm.use, self->gpu, e, 64));
+	ASSERT_EQ(0, level(&self->v[1], QWAMOS_GPU_LEVEL_UNTRUSTED));
+	ASSERT_EQ(0, charge(&self->v[1], self->gpu, 1));
+	ASSERT_EQ(64, qt_check_array_on(self->v[0].vm.use, self->gpu, e, 64));
+	for (i = 0; i < 64; i++)
+		EXPECT_EQ(QWAMOS_GPU_REASON_SHARING, e[i].out_verdict);
 }
 
 TEST_F_TIMEOUT(users, come_and_go, 120)

@@ -88,8 +88,7 @@ int qemu_caps_read(const char *file, struct qemu_caps *caps, struct qerr *e)
 			lacks);
 }
 
-/* The path of a program that is looked up on PATH; return: 0 or -ENOENT. */
-static int find_program(const char *program, char **path)
+int qemu_find(const char *program, char **path)
 {
 	const char *dirs = getenv("PATH"), *end;
 
@@ -189,7 +188,7 @@ int qemu_caps_get(const char *program, struct qemu_caps *caps, struct qerr *e)
 	int ret;
 
 	caps->doc = NULL;
-	ret = find_program(program, &path);
+	ret = qemu_find(program, &path);
 	if (ret == -ENOENT)
 		return qerr_set(e, ENOENT, "%s is not installed%s", program,
 				strchr(program, '/') ? "" : ", or not on PATH");

@@ -37,6 +37,27 @@ int qemu_caps_get(const char *program, struct qemu_caps *caps, struct qerr *e);
 /** qemu_caps_ask() - ask a QEMU, given by its path; else as qemu_caps_get() */
 int qemu_caps_ask(const char *path, struct qemu_caps *caps, struct qerr *e);
 
+/**
+ * qemu_find() - the path of a QEMU
+ * @program: its name, looked up on PATH, or its path
+ * @path: out: to be freed
+ *
+ * Return: 0 or -ENOENT
+ */
+int qemu_find(const char *program, char **path);
+
+/**
+ * qemu_kvm_try() - does a guest run with KVM? An empty one is started for a moment: that /dev/kvm
+ * makes a VM does not mean that a CPU of this model can be made of it
+ * @path: the QEMU
+ * @machine: "q35" or "virt"
+ * @cpu: the model
+ * @e: why not
+ *
+ * Return: 0 or a negative errno
+ */
+int qemu_kvm_try(const char *path, const char *machine, const char *cpu, struct qerr *e);
+
 /** qemu_caps_read() - read a recorded set; return: 0 or a negative errno */
 int qemu_caps_read(const char *file, struct qemu_caps *caps, struct qerr *e);
 

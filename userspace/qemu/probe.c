@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Asking a QEMU what it has: it is started without a machine, and answers by QMP. */
+/*
+ * Asking a QEMU by QMP: without a machine, what it has; with one that is empty, whether a guest
+ * runs by KVM.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -22,8 +25,14 @@
 /* The longest answer has 200 KiB. */
 #define MAX_ANSWER (8U << 20)
 
+/* Of KVM: a guest's first steps, and how long these are looked at. */
+#define KVM_DEADLINE_MS 10000
+#define KVM_LOOKS	10
+#define KVM_LOOK_MS	20
+
 struct probe {
 	const char *path;
+	const char *machine, *accel, *cpu; /* the latter may be NULL */
 	pid_t pid;
 	int fd;
 	int log; /* what it writes to stderr */
@@ -82,10 +91,23 @@ static int64_t now_ms(void)
 static void __attribute__((noreturn)) child(const struct probe *p, int fd)
 {
 	char chardev[48];
-	const char *argv[] = {
-		p->path, "-machine", "none",  "-nodefaults", "-no-user-config",	       "-display",
-		"none",	 "-chardev", chardev, "-mon",	     "chardev=q,mode=control", NULL
-	};
+	const char *argv[] = { p->path,
+			       "-machine",
+			       p->machine,
+			       "-nodefaults",
+			       "-no-user-config",
+			       "-display",
+			       "none",
+			       "-chardev",
+			       chardev,
+			       "-mon",
+			       "chardev=q,mode=control",
+			       p->accel ? "-S" : NULL,
+			       "-accel",
+			       p->accel,
+			       "-cpu",
+			       p->cpu,
+			       NULL };
 	int null = open("/dev/null", O_RDWR);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -281,9 +303,9 @@ static void displays(struct probe *p, struct json_object *out, int *err)
 	json_object_put(schema);
 }
 
-static int questions(struct probe *p, struct qemu_caps *caps)
+static int greet(struct probe *p)
 {
-	struct json_object *a, *v;
+	struct json_object *a;
 	int err = 0;
 
 	a = read_message(p, &err);
@@ -292,6 +314,14 @@ static int questions(struct probe *p, struct qemu_caps *caps)
 	json_object_put(a);
 	if (!err)
 		json_object_put(ask(p, "qmp_capabilities", NULL, NULL, &err));
+	return err;
+}
+
+static int questions(struct probe *p, struct qemu_caps *caps)
+{
+	struct json_object *a, *v;
+	int err = greet(p);
+
 	if (err)
 		return err;
 	a = ask(p, "query-version", NULL, NULL, &err);
@@ -324,39 +354,83 @@ static int questions(struct probe *p, struct qemu_caps *caps)
 	return err;
 }
 
-int qemu_caps_ask(const char *path, struct qemu_caps *caps, struct qerr *e)
+/* Starts it, has it answer, and ends it. */
+static int carry_out(struct probe *p, int (*fn)(struct probe *p, struct qemu_caps *caps),
+		     struct qemu_caps *caps)
 {
-	struct probe p = { .path = path, .until = now_ms() + DEADLINE_MS, .e = e };
 	int fds[2], ret;
 
-	caps->doc = NULL;
-	p.log = memfd_create("qemu-log", MFD_CLOEXEC);
-	if (p.log < 0)
-		return qerr_sys(e, errno, "memfd_create");
+	p->log = memfd_create("qemu-log", MFD_CLOEXEC);
+	if (p->log < 0)
+		return qerr_sys(p->e, errno, "memfd_create");
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds)) {
-		ret = qerr_sys(e, errno, "socketpair");
+		ret = qerr_sys(p->e, errno, "socketpair");
 		goto close_log;
 	}
-	p.fd = fds[0];
-	p.pid = fork();
-	if (!p.pid)
-		child(&p, fds[1]);
+	p->fd = fds[0];
+	p->pid = fork();
+	if (!p->pid)
+		child(p, fds[1]);
 	close(fds[1]);
-	if (p.pid < 0) {
-		ret = qerr_sys(e, errno, "fork");
+	if (p->pid < 0) {
+		ret = qerr_sys(p->e, errno, "fork");
 		goto close_fd;
 	}
+	ret = fn(p, caps);
+	kill(p->pid, SIGKILL);
+	while (waitpid(p->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	free(p->text);
+close_fd:
+	close(p->fd);
+close_log:
+	close(p->log);
+	return ret;
+}
+
+int qemu_caps_ask(const char *path, struct qemu_caps *caps, struct qerr *e)
+{
+	struct probe p = {
+		.path = path, .machine = "none", .until = now_ms() + DEADLINE_MS, .e = e
+	};
+	int ret;
+
 	caps->doc = qjson_obj();
-	ret = questions(&p, caps);
+	ret = carry_out(&p, questions, caps);
 	if (ret)
 		qemu_caps_free(caps);
-	kill(p.pid, SIGKILL);
-	while (waitpid(p.pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	free(p.text);
-close_fd:
-	close(p.fd);
-close_log:
-	close(p.log);
 	return ret;
+}
+
+/* Its CPU is made and set, which some hosts refuse, and runs: an error would stop it at once. */
+static int first_steps(struct probe *p, struct qemu_caps *unused)
+{
+	struct json_object *a;
+	const char *status;
+	int err = greet(p), i;
+
+	if (!err)
+		json_object_put(ask(p, "cont", NULL, NULL, &err));
+	for (i = 0; i < KVM_LOOKS && !err; i++) {
+		poll(NULL, 0, KVM_LOOK_MS);
+		a = ask(p, "query-status", NULL, NULL, &err);
+		status = qjson_get_str(a, "status");
+		if (!err && (!status || strcmp(status, "running") != 0))
+			err = qerr_set(p->e, EIO, "%s: a guest stops at once: %s", p->path,
+				       status ? status : "unknown");
+		json_object_put(a);
+	}
+	return err;
+}
+
+int qemu_kvm_try(const char *path, const char *machine, const char *cpu, struct qerr *e)
+{
+	struct probe p = { .path = path,
+			   .machine = machine,
+			   .accel = "kvm",
+			   .cpu = cpu,
+			   .until = now_ms() + KVM_DEADLINE_MS,
+			   .e = e };
+
+	return carry_out(&p, first_steps, NULL);
 }

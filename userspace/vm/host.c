@@ -48,6 +48,24 @@ static const char *no_kvm(const struct qconfig *c)
 	return why;
 }
 
+/* Does a guest of this machine run with it? Who has no QEMU is told so elsewhere. */
+static const char *kvm_fails(const struct qconfig *c, char *buf, size_t len)
+{
+	bool arm = c->machine == QMACHINE_VIRT;
+	const char *cpu = c->cpu_model && !arm ? c->cpu_model : "host";
+	struct qerr err;
+	char *path;
+
+	if (qemu_find(qemu_program(c), &path))
+		return NULL;
+	if (!qemu_kvm_try(path, arm ? "virt" : "q35", cpu, &err))
+		buf[0] = '\0';
+	else
+		snprintf(buf, len, "it does not run a guest: %s", err.msg);
+	free(path);
+	return buf[0] ? buf : NULL;
+}
+
 /* Opened, for a node may stand there without its module. */
 static bool has_vhost_net(void)
 {
@@ -137,6 +155,8 @@ int qvm_host_gather(const struct qconfig *c, struct qvm_host *host, struct qerr 
 	memset(host, 0, sizeof(*host));
 	h->qmp_fd = -1;
 	h->no_kvm = c->accel == QACCEL_TCG ? "the config says tcg" : no_kvm(c);
+	if (!h->no_kvm)
+		h->no_kvm = kvm_fails(c, host->why, sizeof(host->why));
 	h->no_render = NO_GATE;
 	h->no_vulkan = has_vulkan() ? NULL : "no Vulkan driver is installed";
 	h->vhost_net = qconfig_bridge(c) && has_vhost_net();

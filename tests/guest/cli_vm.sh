@@ -311,6 +311,33 @@ run qwamos-vm stop v --now
 says 0 "" "stop"
 wait $vm
 
+# Behind a guest's IOMMU: a GPU by itself; not with others of its group.
+cp "$dir/vm.yaml" "$dir/plain.yaml"
+echo 'security: {smmu: true}' >>"$dir/vm.yaml"
+check "[smmu, one device] start" vm_up
+q=$(vmm)
+check "with an IOMMU" sh -c "tr '\\0' '\\n' </proc/$q/cmdline | grep -q '^intel-iommu'"
+run qwamos-gpu vm list
+says 0 "v +system +live +1 +1" "and the device"
+run qwamos-vm stop v --now
+wait $vm
+sed -i "s/$bochs/$pair/" "$dir/vm.yaml"
+check "[smmu, two devices of one group] start" vm_up --yes
+check "and tells that there is no IOMMU for them" grep -q "security.smmu: not carried out: QEMU's IOMMU can't be used with several devices of one IOMMU group" "$dir/vm.log"
+run qwamos-gpu vm list
+says 0 "v +system +live +2 +2" "with both"
+run qwamos-vm stop v --now
+wait $vm
+run qwamos-vm start "$dir/vm.yaml" --yes --strict
+says 1 "several devices of one IOMMU group" "[smmu, two devices of one group] --strict refuses"
+sed -i "s/$pair/$bochs, $vga/" "$dir/vm.yaml"
+sed -i "s/device: \(.*\)/device: [\1]/" "$dir/vm.yaml"
+check "[smmu, two groups] start" vm_up
+check "memory may be locked for each" grep -qE "Max locked memory +1207959552 " "/proc/$(vmm)/limits"
+run qwamos-vm stop v --now
+wait $vm
+mv "$dir/plain.yaml" "$dir/vm.yaml"
+
 # The kernel refuses: another VM has it.
 qwamos-gpu vm run a --level system --device "$bochs" --quiet -- sleep 1000 &
 a=$!

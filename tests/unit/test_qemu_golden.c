@@ -29,7 +29,13 @@ static const struct qemu_host with_gpu = { .no_kvm = "it is not to be used",
 					   .no_render = "there is no render node",
 					   .devices = gpu,
 					   .n_devices = 3,
+					   .devices_together = true,
 					   .iommufd = true,
+					   .qmp_fd = -1 };
+static const struct qemu_host with_one = { .no_kvm = "it is not to be used",
+					   .no_render = "there is no render node",
+					   .devices = gpu,
+					   .n_devices = 1,
 					   .qmp_fd = -1 };
 static const struct qemu_host with_3d = { .render_node = "/dev/dri/renderD128", .qmp_fd = -1 };
 static const struct qemu_host with_vnc = { .render_node = "/dev/dri/renderD128",
@@ -76,6 +82,7 @@ static const struct {
 	{ OURS, "passthrough", "7.2-x86_64", &with_gpu },
 	{ OURS, "passthrough-smmu", "7.2-aarch64", &with_gpu },
 	{ OURS, "passthrough-smmu", "7.2-x86_64", &with_gpu },
+	{ OURS, "passthrough-smmu", "7.2-x86_64", &with_one, "passthrough-smmu-one" },
 	{ OURS, "passthrough", "10.0-aarch64", &with_gpu },
 	{ OURS, "passthrough", "10.0-x86_64", &with_gpu },
 	{ OURS, "development", "7.2gui-x86_64", &with_3d, "development-3d" },

@@ -259,7 +259,10 @@ static int open_console(struct run *r, int *guest_fd, struct qerr *err)
 static int spawn(struct run *r, struct qerr *err)
 {
 	struct start *s = r->s;
-	struct qvm_program p = { .memlock = ((rlim_t)s->config.memory_mib << 20) + MEMLOCK_EXTRA,
+	/* Behind a guest's IOMMU, each device has it locked once more. */
+	size_t times = s->plan.smmu ? s->host.h.n_devices : 1;
+	struct qvm_program p = { .memlock = ((rlim_t)s->config.memory_mib << 20) * (times ?: 1) +
+					    MEMLOCK_EXTRA,
 				 .sandbox = &s->confine.sandbox,
 				 .out_fd = r->out[1] };
 	int qmp = -1, serial = -1, list[8], ret;

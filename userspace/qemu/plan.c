@@ -76,8 +76,8 @@ static void plan_cpu(const struct qconfig *c, const struct qemu_caps *caps,
 }
 
 /* Security that is asked for, and for which an IOMMU is there in both machines. */
-static void plan_smmu(const struct qconfig *c, const struct qemu_caps *caps, struct qemu_plan *p,
-		      struct qdiags *d)
+static void plan_smmu(const struct qconfig *c, const struct qemu_caps *caps,
+		      const struct qemu_host *h, struct qemu_plan *p, struct qdiags *d)
 {
 	const char *why = NULL;
 
@@ -88,6 +88,9 @@ static void plan_smmu(const struct qconfig *c, const struct qemu_caps *caps, str
 	/* It does not tell VFIO what the guest maps. */
 	if (c->machine == QMACHINE_VIRT && p->gpu.got == QACCESS_PASSTHROUGH)
 		why = "QEMU's SMMU can't be used with a passed-through GPU";
+	/* Behind it each has an address space of its own, and VFIO has one for each group. */
+	if (c->machine == QMACHINE_Q35 && p->gpu.got == QACCESS_PASSTHROUGH && h->devices_together)
+		why = "QEMU's IOMMU can't be used with several devices of one IOMMU group";
 	p->smmu = !why;
 	if (why)
 		qdiag_add(d, QDIAG_WARNING, qconfig_where(c, "security.smmu"), "security.smmu",
@@ -119,7 +122,7 @@ int qemu_plan(const struct qconfig *c, const struct qemu_caps *caps, const struc
 	qemu_plan_gpu(c, caps, h, &p->gpu, d);
 	p->iommufd = h->iommufd && qemu_caps_has(caps, "objects", "iommufd") &&
 		     qemu_caps_prop(caps, "vfio-pci", "iommufd");
-	plan_smmu(c, caps, p, d);
+	plan_smmu(c, caps, h, p, d);
 	qemu_plan_net(c, caps, h, p, d);
 	plan_boot(c, h, d);
 	if (c->disk && !qemu_caps_has(caps, "devices", "virtio-blk-pci"))

@@ -20,6 +20,7 @@
  * @other_machine: the machine is not the config's, but one that was asked for instead
  * @devices: addresses of all endpoints that the VM gets, in order
  * @n_devices: their number
+ * @devices_together: two of them are in one IOMMU group
  * @no_passthrough: why these can't be given; NULL: they can
  * @no_passthrough_reason: the same as an &enum qwamos_gpu_reason
  * @iommufd: /dev/iommu and the devices' own nodes are there
@@ -45,6 +46,7 @@ struct qemu_host {
 	bool other_machine;
 	const char *const *devices;
 	size_t n_devices;
+	bool devices_together;
 	const char *no_passthrough;
 	uint32_t no_passthrough_reason;
 	bool iommufd;

@@ -128,7 +128,8 @@ static int find_devices(const struct qconfig *c, struct qvm_host *host, struct q
 		host->asked[0] = host->picked;
 		host->n_asked = 1;
 	}
-	ret = qvm_endpoints(host->asked, host->n_asked, &host->endpoints, &n, e);
+	ret = qvm_endpoints(host->asked, host->n_asked, &host->endpoints, &n,
+			    &host->h.devices_together, e);
 	if (ret)
 		return ret;
 	host->addrs = qmem_calloc(n + 1, sizeof(*host->addrs));

@@ -71,14 +71,15 @@ static bool wanted(const struct qpci_list *l, const struct qpci_dev *d, const ch
 }
 
 int qvm_endpoints(const char *const *addrs, size_t n, char (**list)[QPCI_ADDR_LEN], size_t *n_list,
-		  struct qerr *e)
+		  bool *together, struct qerr *e)
 {
 	struct qpci_list l;
-	size_t i;
+	size_t i, j;
 	int ret;
 
 	*list = NULL;
 	*n_list = 0;
+	*together = false;
 	ret = qpci_gather("/sys", NULL, 0, &l, e);
 	if (ret)
 		return ret;
@@ -92,6 +93,10 @@ int qvm_endpoints(const char *const *addrs, size_t n, char (**list)[QPCI_ADDR_LE
 
 		if (l.devs[i].kind == QPCI_BRIDGE || !wanted(&l, &l.devs[i], addrs, n))
 			continue;
+		for (j = 0; j < i; j++)
+			*together |= l.devs[j].kind != QPCI_BRIDGE &&
+				     wanted(&l, &l.devs[j], addrs, n) &&
+				     l.devs[i].group == l.devs[j].group;
 		slot = QMEM_GROW(*list, *n_list);
 		memcpy(*slot, l.devs[i].addr, QPCI_ADDR_LEN);
 	}

@@ -23,11 +23,12 @@ int qvm_pick_gpu(char addr[QPCI_ADDR_LEN], struct qerr *e);
  * @n: their number
  * @list: out: addresses in order; free() it
  * @n_list: out: their number
+ * @together: out: two of them are in one group
  * @e: error, may be NULL
  *
  * Return: 0 or a negative errno (-ENODEV: one is no GPU nor near one)
  */
 int qvm_endpoints(const char *const *addrs, size_t n, char (**list)[QPCI_ADDR_LEN], size_t *n_list,
-		  struct qerr *e);
+		  bool *together, struct qerr *e);
 
 #endif

@@ -73,7 +73,11 @@ boot '
 	for vm in v other; do touch $tmp/$vm/vl.left; done
 	qwamos-vm start third
 	echo "start third: $?"
+	QWAMOS_RUN_DIR=/tmp/elsewhere qwamos-vm start v
+	echo "start v elsewhere: $?"
 	for vm in v other; do echo "$vm: $(ls -A $tmp/$vm)"; done
+	mkdir $tmp/.hidden
+	touch $tmp/.hidden/vl.left
 	sync
 	echo goes down
 	sleep 1
@@ -84,6 +88,7 @@ line "start v: 0" "a VM with a GPU runs, with a disk that it does not keep"
 line "driver: qwamos_vfio_pci" "its GPU is on our driver"
 line "start other: 0" "so does another one"
 line "records: 1 1" "the record of one goes with the computer, that of the other does not"
+line "start v elsewhere: 1" "a supervisor that has no record of it does not start one of the two again"
 check "what they write is left alone while they run" sh -c "grep -qx 'v: vl.left' '$dir/out' && grep -qx 'other: vl.left' '$dir/out'"
 line "goes down" "the computer goes down"
 check "at once" sh -c "! grep -q 'still here' '$dir/out'"

@@ -426,6 +426,7 @@ static int live(struct run *r)
 	/* While the name is ours: the next VM that is called so has a console, too. */
 	qconsole_unlisten(&r->console);
 	qscreen_close(&r->screen);
+	qconfine_remove_tmp(&r->s->confine);
 	if (qvm_end(&r->vm, &end_err)) {
 		say(r, end_err.msg);
 		if (!status)

@@ -196,60 +196,88 @@ static void empty(int fd)
 		close(copy);
 }
 
+/* Whoever makes or removes such directories does so one at a time; return: an fd to close. */
+static int lock_tmp(struct qerr *e)
+{
+	int ret = qfile_mkdirs(QCONFINE_TMP, 0700), fd;
+
+	if (ret)
+		return qerr_sys(e, -ret, "mkdir " QCONFINE_TMP);
+	fd = open_tmp(QCONFINE_TMP);
+	if (fd < 0 || flock(fd, LOCK_EX)) {
+		ret = qerr_sys(e, errno, QCONFINE_TMP);
+		if (fd >= 0)
+			close(fd);
+		return ret;
+	}
+	return fd;
+}
+
 /*
- * An empty directory of its own, whatever one of that name held. It is locked for as long as the
- * supervisor lives, so that another one's qconfine_mend_tmp() does not take it for left over.
+ * An empty directory of its own, whatever one of that name held. It stays locked, so that nobody
+ * takes it for left over.
  */
 static int make_tmp(struct qconfine *x, struct qerr *e)
 {
 	const struct qsandbox *s = &x->sandbox;
-	struct stat here, there;
-	int ret;
+	int all = lock_tmp(e), ret = 0;
 
-	for (;;) {
-		ret = qfile_mkdirs(s->tmp, 0700);
-		if (ret)
-			return qerr_sys(e, -ret, "mkdir %s", s->tmp);
-		x->tmp = open_tmp(s->tmp);
-		if (x->tmp < 0 || flock(x->tmp, LOCK_EX) || fstat(x->tmp, &here))
-			return qerr_sys(e, errno, "%s", s->tmp);
-		/* It may have been removed before it was locked. */
-		if (!stat(s->tmp, &there) && here.st_dev == there.st_dev &&
-		    here.st_ino == there.st_ino)
-			break;
+	if (all < 0)
+		return all;
+	if (mkdir(s->tmp, 0700) && errno != EEXIST) {
+		ret = qerr_sys(e, errno, "mkdir %s", s->tmp);
+		goto out;
+	}
+	x->tmp = open_tmp(s->tmp);
+	if (x->tmp < 0) {
+		ret = qerr_sys(e, errno, "%s", s->tmp);
+		goto out;
+	}
+	if (flock(x->tmp, LOCK_EX | LOCK_NB)) {
+		ret = qerr_set(e, EBUSY, "%s is another supervisor's, of a VM of that name",
+			       s->tmp);
 		close(x->tmp);
 		x->tmp = -1;
+		goto out;
 	}
 	empty(x->tmp);
 	if (fchown(x->tmp, s->uid, s->uid) || fchmod(x->tmp, 0770))
-		return qerr_sys(e, errno, "%s", s->tmp);
-	return 0;
+		ret = qerr_sys(e, errno, "%s", s->tmp);
+out:
+	close(all);
+	return ret;
 }
 
-void qconfine_remove_tmp(const char *name)
+void qconfine_remove_tmp(struct qconfine *x)
 {
-	char path[PATH_MAX];
-	int fd;
+	int all;
 
-	if (snprintf(path, sizeof(path), QCONFINE_TMP "/%s", name) >= (int)sizeof(path))
+	if (x->tmp < 0)
 		return;
-	fd = open_tmp(path);
-	if (fd < 0)
-		return;
-	empty(fd);
-	rmdir(path);
-	close(fd);
+	all = lock_tmp(NULL);
+	empty(x->tmp);
+	/* It is ours, and nobody but who holds the lock of all removes one. */
+	if (all >= 0) {
+		rmdir(x->sandbox.tmp);
+		close(all);
+	}
+	close(x->tmp);
+	x->tmp = -1;
 }
 
 void qconfine_mend_tmp(void)
 {
-	DIR *dir = opendir(QCONFINE_TMP);
-	char path[PATH_MAX];
 	struct dirent *de;
-	int fd;
+	char path[PATH_MAX];
+	int all, fd;
+	DIR *dir;
 
+	if (access(QCONFINE_TMP, F_OK))
+		return;
+	all = lock_tmp(NULL);
+	dir = all < 0 ? NULL : opendir(QCONFINE_TMP);
 	while (dir && (de = readdir(dir))) {
-		if (de->d_name[0] == '.')
+		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
 			continue;
 		snprintf(path, sizeof(path), QCONFINE_TMP "/%s", de->d_name);
 		fd = open_tmp(path);
@@ -263,6 +291,8 @@ void qconfine_mend_tmp(void)
 	}
 	if (dir)
 		closedir(dir);
+	if (all >= 0)
+		close(all);
 }
 
 int qconfine_apply(struct qconfine *x, const struct qvm *vm, const struct qemu_plan *p,
@@ -291,8 +321,7 @@ void qconfine_free(struct qconfine *x)
 		close(x->disk[0]);
 	if (x->disk[1] >= 0)
 		close(x->disk[1]);
-	if (x->tmp >= 0)
-		close(x->tmp);
+	qconfine_remove_tmp(x);
 	qsandbox_free(&x->sandbox);
 	x->disk[0] = x->disk[1] = x->tmp = -1;
 }

@@ -68,10 +68,10 @@ int qconfine_apply(struct qconfine *x, const struct qvm *vm, const struct qemu_p
 		   const struct qemu_host *h, struct qerr *e);
 
 /**
- * qconfine_remove_tmp() - remove what a VM has written to a disk that it does not keep
- * @name: the VM, whose processes are gone, and whose record is still held
+ * qconfine_remove_tmp() - remove what the VM has written to a disk that it does not keep
+ * @x: as applied, or not; its QEMU has ended
  */
-void qconfine_remove_tmp(const char *name);
+void qconfine_remove_tmp(struct qconfine *x);
 
 /**
  * qconfine_mend_tmp() - remove what VMs have written to such disks and left, for the computer or
@@ -79,7 +79,7 @@ void qconfine_remove_tmp(const char *name);
  */
 void qconfine_mend_tmp(void);
 
-/** qconfine_free() - close and free what @x has */
+/** qconfine_free() - close, remove and free what @x has */
 void qconfine_free(struct qconfine *x);
 
 #endif

@@ -140,8 +140,6 @@ int qvm_put_back(int ctl, struct qrecord *rec, const uint64_t *held, size_t n_he
 	if (!ret && rec->cgroup[0])
 		ret = qcgroup_remove(rec->cgroup, KILL_MS, e);
 	if (!ret)
-		qconfine_remove_tmp(rec->name);
-	if (!ret)
 		ret = unbind(rec, o, e);
 	if (!ret)
 		qrecord_remove(rec);

@@ -188,6 +188,9 @@ static void empty(int fd)
 	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
 	struct dirent *de;
 
+	/* Its copy stands where it does, which may be the end. */
+	if (dir)
+		rewinddir(dir);
 	while (dir && (de = readdir(dir)))
 		unlinkat(fd, de->d_name, 0);
 	if (dir)

@@ -174,6 +174,27 @@ static void wrong_values(void **state)
 		     "a list of words");
 }
 
+/* What can only be refused by QEMU, at the start. */
+static void cpu_features(void **state)
+{
+#define FEATURES(list) "vm: {name: a}\nhardware: {cpu: {features: " list "}}\n"
+	struct loaded l = load_text(FEATURES("[avx2, sse4.1, hv-time, lahf_lm]"));
+
+	assert_int_equal(l.ret, 0);
+	assert_int_equal(l.c.cpu_features.n, 4);
+	assert_string_equal(l.c.cpu_features.v[1].text, "sse4.1");
+	unload(&l);
+	assert_error(FEATURES("[avx2, -avx]"), "hardware.cpu.features", 2, 35,
+		     "'-avx' found; accepted: the name of a CPU feature, such as avx2");
+	assert_error(FEATURES("[+avx]"), "hardware.cpu.features", 2, 29, "'+avx' found");
+	assert_error(FEATURES("[\"avx,check\"]"), "hardware.cpu.features", 2, 29, "'avx,check'");
+	assert_error(FEATURES("[avx=on]"), "hardware.cpu.features", 2, 29, "'avx=on' found");
+	assert_error(FEATURES("[\"\"]"), "hardware.cpu.features", 2, 29, "'' found");
+	assert_error(FEATURES("[[avx]]"), "hardware.cpu.features", 2, 29, "a list found");
+	assert_error(FEATURES("avx"), "hardware.cpu.features", 2, 28, "accepted: a list");
+#undef FEATURES
+}
+
 static void names(void **state)
 {
 	assert_error("vm: {type: linux}\n", "vm.name", 0, 0, "missing");
@@ -288,6 +309,7 @@ int main(void)
 		cmocka_unit_test(passthrough),
 		cmocka_unit_test(one_device_without_a_list),
 		cmocka_unit_test(wrong_values),
+		cmocka_unit_test(cpu_features),
 		cmocka_unit_test(names),
 		cmocka_unit_test(widening),
 		cmocka_unit_test(not_yaml),

@@ -45,7 +45,7 @@ const struct qkey qkeys[] = {
 	KEY("machine.accel", QKEY_WORD, accel, .words = accels),
 	KEY("hardware.cpu.cores", QKEY_INT, cores, .min = 1, .max = 512),
 	KEY("hardware.cpu.model", QKEY_TEXT, cpu_model),
-	KEY("hardware.cpu.features", QKEY_LIST, cpu_features),
+	KEY("hardware.cpu.features", QKEY_FEATURES, cpu_features),
 	KEY("hardware.memory.size", QKEY_MIB, memory_mib, .min = 16, .max = 1 << 24),
 	KEY("hardware.disk.primary.path", QKEY_TEXT, disk),
 	KEY("hardware.memory.hugepages", QKEY_BOOL, hugepages),

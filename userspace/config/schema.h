@@ -20,6 +20,7 @@
  * @QKEY_LEVEL: a trust level; int
  * @QKEY_MIB: a number of MiB, or with K, M, G, T behind it; int
  * @QKEY_LIST: a list of texts; struct qconfig_list
+ * @QKEY_FEATURES: a list of names of CPU features; struct qconfig_list
  * @QKEY_ADDRS: an address or a list of them; struct qconfig_list
  * @QKEY_NAME: a VM's name; char *
  * @QKEY_CHOICE: one of @words, as it is; char *
@@ -35,6 +36,7 @@ enum qkey_type {
 	QKEY_LEVEL,
 	QKEY_MIB,
 	QKEY_LIST,
+	QKEY_FEATURES,
 	QKEY_ADDRS,
 	QKEY_NAME,
 	QKEY_CHOICE,

@@ -180,6 +180,29 @@ static void read_list(const struct qkey *k, const struct qnode *n, struct qconfi
 	}
 }
 
+/* Each is written behind a "+" of ours, and QEMU would read a "-" there as part of the name. */
+static void read_features(const struct qkey *k, const struct qnode *n, struct qconfig_list *list,
+			  struct qdiags *d)
+{
+	static const char ok[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+	const struct qnode *item;
+
+	if (n->type != QNODE_SEQ) {
+		qvalue_wrong(d, k, n, "a list");
+		return;
+	}
+	for (item = n->child; item; item = item->next) {
+		if (item->type == QNODE_SCALAR && item->value[0] && item->value[0] != '-' &&
+		    !item->value[strspn(item->value, ok)])
+			add_word(list, item->value, item->value_at);
+		else
+			qvalue_wrong(d, k, item,
+				     "the name of a CPU feature, such as avx2, of the characters "
+				     "A-Z a-z 0-9 _ . -, without a + or - before it");
+	}
+}
+
 static void add_address(const struct qkey *k, const struct qnode *n, struct qconfig_list *list,
 			struct qdiags *d)
 {
@@ -255,6 +278,9 @@ void qvalue_read(const struct qkey *k, const struct qnode *n, struct qconfig *c,
 		break;
 	case QKEY_LIST:
 		read_list(k, n, field, d);
+		break;
+	case QKEY_FEATURES:
+		read_features(k, n, field, d);
 		break;
 	case QKEY_CHOICE:
 		read_choice(k, n, field, d);

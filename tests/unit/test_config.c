@@ -195,6 +195,31 @@ static void cpu_features(void **state)
 #undef FEATURES
 }
 
+static void machine_limits(void **state)
+{
+#define VIRT(gic, cores) \
+	"vm: {name: a}\nmachine: {type: virt, gic_version: " gic "}\nresources: {cpus: " cores "}\n"
+#define Q35(cores) "vm: {name: a}\nmachine: {type: q35}\nhardware: {cpu: {cores: " cores "}}\n"
+	static const char *const good[] = { VIRT("2", "8"), VIRT("3", "512"), Q35("288") };
+	struct loaded l;
+	size_t i;
+
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		l = load_text(good[i]);
+		assert_int_equal(l.ret, 0);
+		unload(&l);
+	}
+	assert_error(VIRT("4", "1"), "machine.gic_version", 2, 36,
+		     "'4' found; accepted: a whole number from 2 to 3");
+	assert_error(VIRT("2", "9"), "resources.cpus", 3, 19,
+		     "'9' found; accepted with machine.gic_version 2: a whole number from 1 to 8");
+	assert_error(Q35("289"), "hardware.cpu.cores", 3, 25,
+		     "'289' found; accepted by the machine q35: a whole number from 1 to 288");
+	assert_error(VIRT("3", "513"), "resources.cpus", 3, 19, "from 1 to 512");
+#undef VIRT
+#undef Q35
+}
+
 static void names(void **state)
 {
 	assert_error("vm: {type: linux}\n", "vm.name", 0, 0, "missing");
@@ -310,6 +335,7 @@ int main(void)
 		cmocka_unit_test(one_device_without_a_list),
 		cmocka_unit_test(wrong_values),
 		cmocka_unit_test(cpu_features),
+		cmocka_unit_test(machine_limits),
 		cmocka_unit_test(names),
 		cmocka_unit_test(widening),
 		cmocka_unit_test(not_yaml),

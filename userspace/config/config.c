@@ -17,6 +17,10 @@
 
 #define PATH_LEN 512
 
+/* CPUs that QEMU gives a machine: q35 as of 7.2, virt with a GICv2. */
+#define Q35_CORES  288
+#define GIC2_CORES 8
+
 static void defaults(struct qconfig *c)
 {
 	struct utsname host;
@@ -173,6 +177,26 @@ static void check_gpu(const struct qnode *root, const struct qconfig *c, struct 
 			  "passthrough is not allowed at the level %s, only at system", l->name);
 }
 
+/* More CPUs than the machine can have: QEMU would say so, but only at the start. */
+static void check_cores(const struct qconfig *c, struct qdiags *d)
+{
+	bool arm = c->machine == QMACHINE_VIRT;
+	const char *key = "hardware.cpu.cores";
+	int most = c->cores;
+
+	if (!arm)
+		most = Q35_CORES;
+	else if (c->gic_version == 2)
+		most = GIC2_CORES;
+	if (c->cores <= most)
+		return;
+	if (!qconfig_where(c, key).line)
+		key = "resources.cpus";
+	qdiag_add(d, QDIAG_ERROR, qconfig_where(c, key), key,
+		  "'%d' found; accepted%s: a whole number from 1 to %d", c->cores,
+		  arm ? " with machine.gic_version 2" : " by the machine q35", most);
+}
+
 /* Ports lead into a VM only where there is a way to it. */
 static void check_net(const struct qconfig *c, struct qdiags *d)
 {
@@ -225,6 +249,7 @@ int qconfig_load(const char *file, struct qconfig *c, struct qdiags *d)
 	c->gpu = qtree_child(root, "gpu");
 	if (!c->name && !qdiags_count(d, QDIAG_ERROR))
 		qdiag_add(d, QDIAG_ERROR, (struct qmark){ 0 }, "vm.name", "missing");
+	check_cores(c, d);
 	check_gpu(root, c, d);
 	check_net(c, d);
 	qtree_free(root);

@@ -41,7 +41,7 @@ const struct qkey qkeys[] = {
 	KEY("vm.type", QKEY_TEXT, type),
 	KEY("vm.description", QKEY_TEXT, description),
 	KEY("machine.type", QKEY_WORD, machine, .words = machines),
-	KEY("machine.gic_version", QKEY_INT, gic_version, .min = 2, .max = 4),
+	KEY("machine.gic_version", QKEY_INT, gic_version, .min = 2, .max = 3),
 	KEY("machine.accel", QKEY_WORD, accel, .words = accels),
 	KEY("hardware.cpu.cores", QKEY_INT, cores, .min = 1, .max = 512),
 	KEY("hardware.cpu.model", QKEY_TEXT, cpu_model),

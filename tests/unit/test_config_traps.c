@@ -52,6 +52,10 @@ static void mac(void **state)
 		     16, "six pairs");
 	assert_error("vm: {name: a}\nnetwork: {mac: \"53:54:00:12:34:56\"}\n", "network.mac", 2, 16,
 		     "the first pair must be even");
+	assert_error("vm: {name: a}\nnetwork: {mac: \"00:00:00:00:00:00\"}\n", "network.mac", 2, 16,
+		     "'00:00:00:00:00:00' found; accepted: an address that is not all zeros");
+	assert_error("vm: {name: a}\nnetwork: {mac: 0}\n", "network.mac", 2, 16,
+		     "accepted: six pairs of hex digits");
 	assert_error("vm: {name: a}\nnetwork: {mac: [1]}\n", "network.mac", 2, 16, "a list found");
 }
 

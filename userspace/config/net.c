@@ -25,6 +25,12 @@ static bool is_mac(const char *text)
 	return !text[i];
 }
 
+/* Ethernet has no such device: QEMU gives it an address of its own, and libvirt refuses it. */
+static bool is_zero(const char *mac)
+{
+	return !mac[strspn(mac, "0:")];
+}
+
 /*
  * YAML 1.1 takes 52:54:00:12:34:56 for a number with the base of 60, if it is not in quotes; a file
  * that such a program has written holds that number. Return: whether @text may be one; @mac: what
@@ -45,7 +51,8 @@ static bool was_mac(const char *text, char mac[MAC_LEN])
 		part[i] = value % 60;
 	snprintf(mac, MAC_LEN, "%02u:%02u:%02u:%02u:%02u:%02u", part[0], part[1], part[2], part[3],
 		 part[4], part[5]);
-	return true;
+	/* What would be refused is no advice. */
+	return !is_zero(mac);
 }
 
 void qvalue_mac(const struct qkey *k, const struct qnode *n, char **field, struct qdiags *d)
@@ -62,6 +69,8 @@ void qvalue_mac(const struct qkey *k, const struct qnode *n, char **field, struc
 			qvalue_wrong(d, k, n,
 				     "six pairs of hex digits, such as \"52:54:00:12:34:56\"");
 		}
+	} else if (is_zero(n->value)) {
+		qvalue_wrong(d, k, n, "an address that is not all zeros");
 	} else if (strtoul((char[]){ n->value[0], n->value[1], 0 }, NULL, 16) & 1) {
 		qvalue_wrong(d, k, n, "an address of one device; the first pair must be even");
 	} else {

@@ -261,6 +261,21 @@ static void extra_refused(void **state)
 	assert_int_equal(CHECK("-vga", "std", "-sandbox", "off"), 2);
 }
 
+/* Two words in one, which no QEMU knows; what is a value may have blanks. */
+static void extra_blank(void **state)
+{
+	const char *const words[] = { "-rtc base=utc" };
+	struct qdiags d;
+
+	assert_int_equal(check(words, 1, &d), 1);
+	assert_non_null(strstr(d.list[0].text, "'-rtc base=utc' found; accepted: an option and its "
+					       "value as two words"));
+	qdiags_free(&d);
+	assert_int_equal(CHECK("-no-reboot", "--rtc\tbase=utc"), 1);
+	assert_int_equal(CHECK("-vga std"), 1);
+	assert_int_equal(CHECK("-uuid", "a b", "-rtc", "base=2006-06-17T16:01:21 "), 0);
+}
+
 static void extra_passed(void **state)
 {
 	assert_int_equal(CHECK("-rtc", "base=utc"), 0);
@@ -380,7 +395,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_line),	 cmocka_unit_test(groups),
 		cmocka_unit_test(machines),	 cmocka_unit_test(commas),
-		cmocka_unit_test(extra_refused), cmocka_unit_test(extra_passed),
+		cmocka_unit_test(extra_refused), cmocka_unit_test(extra_blank),
+		cmocka_unit_test(extra_passed),
 		cmocka_unit_test(extra_told),	 cmocka_unit_test(disks_by_fd),
 		cmocka_unit_test(extra_in_line),
 		cmocka_unit_test(bridges),

@@ -259,6 +259,14 @@ int qemu_extra_check(const struct qconfig *c, struct qdiags *d)
 				  "'%s' found; accepted here: an option, such as -rtc", w->text);
 			continue;
 		}
+		/* No option has a blank in its name, so QEMU would not know it. */
+		if (strpbrk(w->text, " \t\n")) {
+			qdiag_add(d, QDIAG_ERROR, w->at, WHERE,
+				  "'%s' found; accepted: an option and its value as two words, "
+				  "such as -rtc, base=utc",
+				  w->text);
+			continue;
+		}
 		if (skip) {
 			qdiag_add(d, QDIAG_NOTE, w->at, WHERE,
 				  "'%s' is left out: every VM is started so", w->text);

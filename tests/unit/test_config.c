@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include <linux/qwamos_gpu.h>
@@ -313,6 +314,36 @@ static void not_startable(void **state)
 	unload(&l);
 }
 
+/* Directories, FIFOs, devices: what is there, but can't be read as a kernel, initrd or disk. */
+static void no_regular_file(void **state)
+{
+	char dir[] = "/tmp/test_config.XXXXXX", fifo[64], text[256];
+	struct loaded l;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(fifo, sizeof(fifo), "%s/fifo", dir);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	snprintf(text, sizeof(text),
+		 "vm: {name: a}\nboot:\n  kernel: %s\n  initrd: %s\nstorage:\n  disk_image: %s\n",
+		 dir, fifo, fifo);
+	l = load_text(text);
+	assert_int_equal(l.ret, 0);
+	assert_int_equal(qconfig_startable(&l.c, &l.d), -EINVAL);
+	assert_int_equal(qdiags_count(&l.d, QDIAG_ERROR), 3);
+	assert_diag(&l, QDIAG_ERROR, "boot.kernel", 3, 11,
+		    "is no regular file; accepted: a regular file");
+	assert_diag(&l, QDIAG_ERROR, "boot.initrd", 4, 11, "/fifo is no regular file");
+	assert_diag(&l, QDIAG_ERROR, "storage.disk_image", 6, 15,
+		    "accepted: a regular file or a block device");
+	unload(&l);
+	l = load_text("vm: {name: a}\nstorage: {disk_image: /dev/null}\n");
+	assert_int_equal(qconfig_startable(&l.c, &l.d), -EINVAL);
+	assert_diag(&l, QDIAG_ERROR, "storage.disk_image", 2, 23, "/dev/null is no regular file");
+	unload(&l);
+	unlink(fifo);
+	rmdir(dir);
+}
+
 static void null_is_absent(void **state)
 {
 	struct loaded l =
@@ -342,6 +373,7 @@ int main(void)
 		cmocka_unit_test(no_file),
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(not_startable),
+		cmocka_unit_test(no_regular_file),
 		cmocka_unit_test(null_is_absent),
 	};
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -277,11 +278,19 @@ const char *qconfig_access_name(int access)
 	return names[access];
 }
 
-static void check_file(const char *path, const char *key, struct qmark at, enum qdiag_kind kind,
-		       struct qdiags *d)
+/* @block: it may be a block device. Others would be waited for, or have no end. */
+static void check_file(const char *path, const char *key, bool block, struct qmark at,
+		       enum qdiag_kind kind, struct qdiags *d)
 {
-	if (path && access(path, R_OK))
+	struct stat st;
+
+	if (!path)
+		return;
+	if (access(path, R_OK) || stat(path, &st))
 		qdiag_add(d, kind, at, key, "%s: %s", path, strerror(errno));
+	else if (!S_ISREG(st.st_mode) && !(block && S_ISBLK(st.st_mode)))
+		qdiag_add(d, kind, at, key, "%s is no regular file; accepted: a regular file%s",
+			  path, block ? " or a block device" : "");
 }
 
 void qconfig_missing(const struct qconfig *c, enum qdiag_kind kind, struct qdiags *d)
@@ -290,9 +299,9 @@ void qconfig_missing(const struct qconfig *c, enum qdiag_kind kind, struct qdiag
 				   ? "storage.disk_image"
 				   : "hardware.disk.primary.path";
 
-	check_file(c->kernel, "boot.kernel", c->at.kernel, kind, d);
-	check_file(c->initrd, "boot.initrd", c->at.initrd, kind, d);
-	check_file(c->disk, disk, c->at.disk, kind, d);
+	check_file(c->kernel, "boot.kernel", false, c->at.kernel, kind, d);
+	check_file(c->initrd, "boot.initrd", false, c->at.initrd, kind, d);
+	check_file(c->disk, disk, true, c->at.disk, kind, d);
 }
 
 int qconfig_startable(const struct qconfig *c, struct qdiags *d)

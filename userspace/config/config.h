@@ -196,7 +196,7 @@ struct qconfig {
 int qconfig_load(const char *file, struct qconfig *c, struct qdiags *d);
 
 /**
- * qconfig_missing() - which of its files are missing
+ * qconfig_missing() - which of its files are missing, or are no files that can be read to an end
  * @c: the VM
  * @kind: how bad that is
  * @d: gets one of @kind for each

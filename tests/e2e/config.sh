@@ -35,6 +35,17 @@ run qwamos-gpu config check
 says 2 "needs at least one FILE" "no FILE is wrong use"
 run qwamos-gpu config check "$dir/nothing.yaml"
 says 1 "nothing.yaml: error: No such file" "a file that is not there is an error"
+mkfifo "$dir/fifo"
+run timeout 10 qwamos-gpu config check "$dir/fifo"
+says 1 "fifo: error: no regular file; accepted: a regular file" "nobody is waited for at a FIFO"
+run qwamos-gpu config check "$dir"
+says 1 "error: Is a directory" "nor is a folder a config"
+run qwamos-gpu config check <(cat $ours/media.yaml)
+says 0 "^/dev/fd/[0-9]+: ok" "what a shell's <() gives is read"
+run qwamos-gpu config check /dev/stdin < <(cat $ours/media.yaml)
+says 0 "^/dev/stdin: ok" "so is a pipe as /dev/stdin"
+run qwamos-gpu config check /dev/stdin <$ours/media.yaml
+says 0 "^/dev/stdin: ok" "and a file"
 run qwamos-gpu config chek x
 says 2 "check show" "an unknown command is told, with those that there are"
 printf 'vm: {name: a}\nqemu_extra_args: ["-rtc", "base=utc", "-device", "vfio-pci,host=1:0.0"]\n' >"$dir/extra.yaml"

@@ -124,6 +124,13 @@ printf 'vm: {name: broken\n' | put broken
 printf 'vm: {name: wrong}\nautostart: maybe\n' | put wrong
 mkdir "$dir/vms/lost"
 ln -s nowhere "$dir/vms/lost/config.yaml"
+mkdir "$dir/vms/fifo"
+mkfifo "$dir/vms/fifo/config.yaml"
+run timeout 10 qwamos-vm list
+says 0 "^fifo +broken config +- +- +$dir/vms/fifo/config.yaml: error: no regular file" "list: a FIFO as a config holds nobody up"
+run timeout 10 qwamos-vm status fifo
+says 1 "fifo/config.yaml: error: no regular file" "status: nor there"
+rm -r "$dir/vms/fifo"
 printf 'vm: {name: kali-vm}\n' | put twin
 mkdir "$dir/vms/empty"
 run qwamos-vm list

@@ -244,6 +244,18 @@ static int parse_file(struct reader *r, struct qnode **root)
 	return ret;
 }
 
+/* An fd of the caller's, who may have a pipe there: /dev/stdin, a shell's <(...). */
+static bool is_fd(const char *file)
+{
+	static const char *const dirs[] = { "/dev/fd/", "/proc/self/fd/" };
+	size_t i;
+
+	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		if (!strncmp(file, dirs[i], strlen(dirs[i])))
+			return true;
+	return !strcmp(file, "/dev/stdin");
+}
+
 int qtree_read(const char *file, struct qnode **root, struct qerr *e)
 {
 	struct reader r = { .file = file, .e = e };
@@ -252,7 +264,10 @@ int qtree_read(const char *file, struct qnode **root, struct qerr *e)
 	int ret;
 
 	*root = NULL;
-	len = qfile_read_all(AT_FDCWD, file, MAX_FILE, &text);
+	len = is_fd(file) ? qfile_read_all(AT_FDCWD, file, MAX_FILE, &text)
+			  : qfile_read_plain(file, MAX_FILE, &text);
+	if (len == -ENOTSUP)
+		return qerr_set(e, ENOTSUP, "%s: no regular file; accepted: a regular file", file);
 	if (len == -EFBIG)
 		return qerr_set(e, EFBIG,
 				"%s: more than 1 MiB; a config of that size is not accepted", file);

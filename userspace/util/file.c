@@ -78,16 +78,12 @@ ssize_t qfile_read(int dirfd, const char *path, char *buf, size_t len)
 	return n;
 }
 
-ssize_t qfile_read_all(int dirfd, const char *path, size_t max, char **buf)
+/* As qfile_read_all(); closes @fd. */
+static ssize_t read_to_end(int fd, size_t max, char **buf)
 {
 	size_t room = 4096, len = 0;
 	ssize_t n;
-	int fd;
 
-	*buf = NULL;
-	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		return -errno;
 	do {
 		room *= 2;
 		*buf = qmem_realloc(*buf, room, 1);
@@ -106,6 +102,46 @@ ssize_t qfile_read_all(int dirfd, const char *path, size_t max, char **buf)
 	}
 	(*buf)[len] = '\0';
 	return len;
+}
+
+ssize_t qfile_read_all(int dirfd, const char *path, size_t max, char **buf)
+{
+	int fd;
+
+	*buf = NULL;
+	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	return fd < 0 ? -errno : read_to_end(fd, max, buf);
+}
+
+int qfile_open_plain(const char *path, int flags, bool block)
+{
+	struct stat st;
+	int fd, ret = 0;
+
+	/* The open of a FIFO would wait for its other end. */
+	fd = open(path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return errno == ENXIO ? -ENOTSUP : -errno;
+	if (fstat(fd, &st))
+		ret = -errno;
+	else if (S_ISDIR(st.st_mode))
+		ret = -EISDIR;
+	else if (!S_ISREG(st.st_mode) && !(block && S_ISBLK(st.st_mode)))
+		ret = -ENOTSUP;
+	else if (fcntl(fd, F_SETFL, flags))
+		ret = -errno;
+	if (!ret)
+		return fd;
+	close(fd);
+	return ret;
+}
+
+ssize_t qfile_read_plain(const char *path, size_t max, char **buf)
+{
+	int fd = qfile_open_plain(path, O_RDONLY, false);
+
+	*buf = NULL;
+	return fd < 0 ? fd : read_to_end(fd, max, buf);
 }
 
 int qfile_read_ll(int dirfd, const char *path, long long *value)

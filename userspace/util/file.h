@@ -35,6 +35,20 @@ ssize_t qfile_read(int dirfd, const char *path, char *buf, size_t len);
 ssize_t qfile_read_all(int dirfd, const char *path, size_t max, char **buf);
 
 /**
+ * qfile_open_plain() - open a file that somebody has named, but no FIFO, terminal or other device,
+ * which could be waited for without end
+ * @path: the file
+ * @flags: O_RDONLY, ...
+ * @block: it may be a block device
+ *
+ * Return: fd (close-on-exec), or a negative errno; -EISDIR, -ENOTSUP: it is of another kind
+ */
+int qfile_open_plain(const char *path, int flags, bool block);
+
+/** qfile_read_plain() - qfile_read_all() of what qfile_open_plain() opens */
+ssize_t qfile_read_plain(const char *path, size_t max, char **buf);
+
+/**
  * qfile_read_ll() - read a file that holds one number (any base that strtoll() knows); return: 0,
  * -EINVAL, -ERANGE, or as qfile_read()
  */

@@ -135,15 +135,27 @@ static bool has_backing(int fd)
 	       memcmp(head + 8, "\0\0\0\0\0\0\0\0", 8);
 }
 
+/* What stood there when the config was looked at may be something else by now. */
+static int open_disk(const char *path, int flags, struct qerr *e)
+{
+	int fd = qfile_open_plain(path, flags, true);
+
+	if (fd == -ENOTSUP || fd == -EISDIR)
+		return qerr_set(e, -fd,
+				"%s is no regular file; accepted: a regular file or a block device",
+				path);
+	return fd < 0 ? qerr_sys(e, -fd, "%s", path) : fd;
+}
+
 int qconfine_open(struct qconfine *x, const struct qconfig *c, struct qerr *e)
 {
 	bool keep = !c->disk_snapshot && c->persistent;
 
 	if (!c->disk)
 		return 0;
-	x->disk[1] = open(c->disk, O_RDONLY | O_CLOEXEC);
+	x->disk[1] = open_disk(c->disk, O_RDONLY, e);
 	if (x->disk[1] < 0)
-		return qerr_sys(e, errno, "%s", c->disk);
+		return x->disk[1];
 	if (strcmp(qemu_disk_format(c), "raw") && has_backing(x->disk[1]))
 		return qerr_set(
 			e, EINVAL,
@@ -151,9 +163,9 @@ int qconfine_open(struct qconfine *x, const struct qconfig *c, struct qerr *e)
 			c->disk, c->disk);
 	/* One that it does not keep it need not be able to write to. */
 	if (keep) {
-		x->disk[0] = open(c->disk, O_RDWR | O_CLOEXEC);
+		x->disk[0] = open_disk(c->disk, O_RDWR, e);
 		if (x->disk[0] < 0)
-			return qerr_sys(e, errno, "%s", c->disk);
+			return x->disk[0];
 	}
 	return 0;
 }

@@ -221,6 +221,50 @@ static void machine_limits(void **state)
 #undef Q35
 }
 
+/* The two schemas in one file. */
+static void same_thing_twice(void **state)
+{
+	static const char same[] = "vm: {name: a}\nhardware:\n  cpu: {cores: 2}\n"
+				   "  memory: {size: 1024}\n  disk: {primary: {path: /d}}\n"
+				   "resources:\n  cpus: 2\n  ram: 1G\n"
+				   "storage: {disk_image: \"/d\"}\n";
+	struct loaded l = load_text(same);
+
+	assert_int_equal(l.ret, 0);
+	assert_int_equal(l.c.cores, 2);
+	assert_int_equal(l.c.memory_mib, 1024);
+	assert_string_equal(l.c.disk, "/d");
+	assert_diag(&l, QDIAG_NOTE, "resources.cpus", 7, 9, "as hardware.cpu.cores in line 3");
+	assert_diag(&l, QDIAG_NOTE, "resources.ram", 8, 8, "as hardware.memory.size in line 4");
+	assert_diag(&l, QDIAG_NOTE, "storage.disk_image", 9, 23,
+		    "as hardware.disk.primary.path in line 5");
+	unload(&l);
+	assert_error("vm: {name: a}\nhardware: {disk: {primary: {path: /a}}}\n"
+		     "storage: {disk_image: /b}\n",
+		     "storage.disk_image", 3, 23,
+		     "'/b' found, but hardware.disk.primary.path in line 2 says '/a'; accepted: "
+		     "one of the two keys");
+	assert_error("vm: {name: a}\nresources: {ram: 2G}\nhardware: {memory: {size: 1024}}\n",
+		     "hardware.memory.size", 3, 27,
+		     "'1024' found, but resources.ram in line 2 says '2G'");
+	/* Also if the later one is out of what the machine can have. */
+	assert_error("vm: {name: a}\nmachine: {type: q35}\nhardware: {cpu: {cores: 2}}\n"
+		     "resources: {cpus: 300}\n",
+		     "resources.cpus", 4, 19, "in line 3 says '2'");
+	/* A wrong value is told as such, and none is as no key. */
+	assert_error("vm: {name: a}\nhardware: {cpu: {cores: 2}}\nresources: {cpus: x}\n",
+		     "resources.cpus", 3, 19, "'x' found; accepted: a whole number");
+	assert_error("vm: {name: a}\nhardware: {cpu: {cores: [2]}}\nresources: {cpus: 3}\n",
+		     "hardware.cpu.cores", 2, 25, "a list found");
+	l = load_text("vm: {name: a}\nresources: {cpus: ~, ram: 2G}\n"
+		      "hardware: {cpu: {cores: 4}, memory: {size: }}\n");
+	assert_int_equal(l.ret, 0);
+	assert_int_equal(l.d.n, 0);
+	assert_int_equal(l.c.cores, 4);
+	assert_int_equal(l.c.memory_mib, 2048);
+	unload(&l);
+}
+
 static void names(void **state)
 {
 	assert_error("vm: {type: linux}\n", "vm.name", 0, 0, "missing");
@@ -367,6 +411,7 @@ int main(void)
 		cmocka_unit_test(wrong_values),
 		cmocka_unit_test(cpu_features),
 		cmocka_unit_test(machine_limits),
+		cmocka_unit_test(same_thing_twice),
 		cmocka_unit_test(names),
 		cmocka_unit_test(widening),
 		cmocka_unit_test(not_yaml),

@@ -86,7 +86,35 @@ static void add_unknown(struct qdiags *d, const struct qnode *n, const char *pat
 		  accepted);
 }
 
-static void walk(const struct qnode *map, const char *section, struct qconfig *c, struct qdiags *d)
+/*
+ * Both schemas in one file: which of two keys would count is for nobody to know. @given: nodes of
+ * the keys so far. Return: whether another key says something else
+ */
+static bool is_contradicted(const struct qkey *k, const struct qnode *n,
+			    const struct qnode *const *given, struct qdiags *d)
+{
+	const struct qnode *other;
+	const struct qkey *o;
+
+	for (o = qkeys; o->path; o++) {
+		other = given[o - qkeys];
+		if (o == k || o->offset != k->offset || !other)
+			continue;
+		if (qvalue_same(o, other, k, n)) {
+			qdiag_add(d, QDIAG_NOTE, n->value_at, k->path, "as %s in line %u", o->path,
+				  other->value_at.line);
+			continue;
+		}
+		qdiag_add(d, QDIAG_ERROR, n->value_at, k->path,
+			  "'%s' found, but %s in line %u says '%s'; accepted: one of the two keys",
+			  n->value, o->path, other->value_at.line, other->value);
+		return true;
+	}
+	return false;
+}
+
+static void walk(const struct qnode *map, const char *section, const struct qnode **given,
+		 struct qconfig *c, struct qdiags *d)
 {
 	const struct qnode *n;
 	const struct qkey *k;
@@ -101,20 +129,25 @@ static void walk(const struct qnode *map, const char *section, struct qconfig *c
 		}
 		k = find_key(path);
 		if (k) {
+			if (!qvalue_is_null(n)) {
+				if (is_contradicted(k, n, given, d))
+					continue;
+				given[k - qkeys] = n;
+			}
 			qvalue_read(k, n, c, d);
 			c->where[k - qkeys] = n->value_at;
 		} else if (qkey_is_known(path)) {
 			continue;
 		} else if (!strcmp(path, "security") && n->type == QNODE_MAP) {
 			/* A warning for each of its keys. */
-			walk(n, path, c, d);
+			walk(n, path, given, c, d);
 		} else if (qkey_is_security(path)) {
 			if (!says_no(n))
 				qdiag_add(d, QDIAG_WARNING, n->at, path,
 					  "not carried out: nothing is protected by it");
 		} else if (qkey_is_section(path)) {
 			if (n->type == QNODE_MAP)
-				walk(n, path, c, d);
+				walk(n, path, given, c, d);
 			else if (!says_no(n))
 				qdiag_add(d, QDIAG_ERROR, n->value_at, path,
 					  "%s found; accepted: a map of keys",
@@ -224,6 +257,7 @@ static void check_net(const struct qconfig *c, struct qdiags *d)
 
 int qconfig_load(const char *file, struct qconfig *c, struct qdiags *d)
 {
+	const struct qnode *given[QKEY_MAX] = { 0 };
 	struct qnode *root;
 	struct qerr err;
 
@@ -245,7 +279,7 @@ int qconfig_load(const char *file, struct qconfig *c, struct qdiags *d)
 		qdiag_add(d, QDIAG_ERROR, at, "", "%s", text);
 		return -EINVAL;
 	}
-	walk(root, "", c, d);
+	walk(root, "", given, c, d);
 	note_places(root, c);
 	c->gpu = qtree_child(root, "gpu");
 	if (!c->name && !qdiags_count(d, QDIAG_ERROR))

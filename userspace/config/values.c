@@ -23,8 +23,7 @@ void qvalue_wrong(struct qdiags *d, const struct qkey *k, const struct qnode *n,
 			  n->type == QNODE_MAP ? "map" : "list", accepted);
 }
 
-/* "", ~ and null, as far as they are not in quotes: as if the key were not there. */
-static bool is_null(const struct qnode *n)
+bool qvalue_is_null(const struct qnode *n)
 {
 	return n->type == QNODE_SCALAR && !n->quoted &&
 	       (!n->value[0] || !strcmp(n->value, "~") || !strcasecmp(n->value, "null"));
@@ -249,7 +248,7 @@ void qvalue_read(const struct qkey *k, const struct qnode *n, struct qconfig *c,
 {
 	void *field = (char *)c + k->offset;
 
-	if (is_null(n))
+	if (qvalue_is_null(n))
 		return;
 	switch (k->type) {
 	case QKEY_TEXT:
@@ -298,4 +297,26 @@ void qvalue_read(const struct qkey *k, const struct qnode *n, struct qconfig *c,
 		read_addrs(k, n, field, d);
 		break;
 	}
+}
+
+bool qvalue_same(const struct qkey *a, const struct qnode *an, const struct qkey *b,
+		 const struct qnode *bn)
+{
+	struct qconfig x = { 0 }, y = { 0 };
+	struct qdiags wrong = { 0 };
+	bool same;
+
+	qvalue_read(a, an, &x, &wrong);
+	qvalue_read(b, bn, &y, &wrong);
+	if (wrong.n)
+		same = true;
+	else if (a->type == QKEY_TEXT)
+		same = !strcmp(*(char **)((char *)&x + a->offset),
+			       *(char **)((char *)&y + b->offset));
+	else
+		same = *(int *)((char *)&x + a->offset) == *(int *)((char *)&y + b->offset);
+	qconfig_free(&x);
+	qconfig_free(&y);
+	qdiags_free(&wrong);
+	return same;
 }

@@ -15,6 +15,19 @@
  */
 void qvalue_read(const struct qkey *k, const struct qnode *n, struct qconfig *c, struct qdiags *d);
 
+/** qvalue_is_null() - "", ~ and null, without quotes: as if the key were not there */
+bool qvalue_is_null(const struct qnode *n);
+
+/**
+ * qvalue_same() - do two keys with the same place in struct qconfig say the same?
+ * @a: one of them, with its value @an
+ * @b: the other, with its value @bn
+ *
+ * Return: also true if one of the values is wrong, which qvalue_read() tells
+ */
+bool qvalue_same(const struct qkey *a, const struct qnode *an, const struct qkey *b,
+		 const struct qnode *bn);
+
 /** qvalue_wrong() - tell that a value is none that is accepted */
 void qvalue_wrong(struct qdiags *d, const struct qkey *k, const struct qnode *n,
 		  const char *accepted);

@@ -75,6 +75,65 @@ has odd "<kernel>/a&amp;b</kernel>" "what means something to XML is escaped"
 printf 'vm: {name: odd, description: "a\\x01b"}\nmachine: {type: q35, accel: tcg}\n' >"$dir/odd.yaml"
 run qwamos-gpu export libvirt "$dir/odd.yaml" --caps tests/data/qemu/7.2-x86_64.json
 says 1 "control character" "what XML can't hold is refused"
+
+# Paths from here mean nothing to libvirtd.
+mkdir "$dir/vm"
+ln -s nothing "$dir/vm/link.qcow2"
+cat >"$dir/paths.yaml" <<'END'
+vm: {name: paths}
+machine: {type: q35, accel: tcg}
+boot: {kernel: vm/../kernel, initrd: gone/initrd}
+storage: {disk_image: ./vm/link.qcow2}
+END
+bin=$PWD/build/bin/qwamos-gpu
+run sh -c 'cd "$1" && "$2" export libvirt paths.yaml --caps "$3"' - "$dir" "$bin" "$PWD/tests/data/qemu/7.2-x86_64.json"
+says 0 "" "relative paths: exported"
+sed -n '/^<domain/,$p' "$dir/out" >"$dir/paths.xml"
+run virt-xml-validate "$dir/paths.xml" domain
+says 0 "validates" "relative paths: libvirt's schema accepts it"
+real=$(realpath "$dir")
+has paths "<kernel>$real/kernel</kernel>" "they count from where it is called"
+has paths "<initrd>$real/gone/initrd</initrd>" "also of a folder that is not there"
+has paths "<source file='$real/vm/link.qcow2'/>" "a link's name is kept"
+has paths "<driver name='qemu' type='qcow2'" "and with it the disk's format"
+
+# What libvirt's schema has no word for.
+# no_word FILE-NAME PATTERN MESSAGE: the config stands on stdin
+no_word()
+{
+	cat >"$dir/$1.yaml"
+	run qwamos-gpu export libvirt "$dir/$1.yaml" --caps tests/data/qemu/7.2-x86_64.json --arch x86_64
+	says 1 "$1.yaml:$2" "$3"
+	check "$3, and not written" sh -c "! grep -q '<domain' '$dir/out'"
+}
+no_word vhdx "2:47: error: hardware.disk.primary.format: 'vhdx' found; libvirt accepts raw" "a disk's format is told" <<'END'
+vm: {name: a}
+hardware: {disk: {primary: {path: /d, format: vhdx}}}
+END
+no_word bridge "2:33: error: network.bridge: 'br\+0' found; libvirt accepts" "a bridge's name is told" <<'END'
+vm: {name: a}
+network: {mode: bridge, bridge: br+0}
+END
+no_word path "2:16: error: boot.kernel: " "a path with a line break is told" <<'END'
+vm: {name: a}
+boot: {kernel: "/a\nb"}
+END
+no_word feature "2:29: error: hardware.cpu.features: '-avx' found" "so is a CPU feature" <<'END'
+vm: {name: a}
+hardware: {cpu: {features: [-avx]}}
+END
+no_word gic "2:36: error: machine.gic_version: '4' found" "and a GIC" <<'END'
+vm: {name: a}
+machine: {type: virt, gic_version: 4}
+END
+for gic in 2 3; do
+	printf 'vm: {name: a}\nmachine: {type: virt, gic_version: %s}\n' $gic >"$dir/gic.yaml"
+	valid gic "$dir/gic.yaml" 7.2-aarch64
+done
+for format in raw qcow2 qcow vmdk vdi vpc; do
+	printf 'vm: {name: a}\nmachine: {type: q35}\nhardware: {cpu: {features: [avx2, sse4.1, hv-time]}, disk: {primary: {path: /d, format: %s}}}\n' $format >"$dir/format.yaml"
+	valid format "$dir/format.yaml" 7.2-x86_64
+done
 run qwamos-gpu export xen "$dir/odd.yaml"
 says 2 "" "an unknown format is refused"
 echo "1..$n"

@@ -231,6 +231,45 @@ int gpu_qemu_args(int argc, char **argv)
 	return ret;
 }
 
+/*
+ * libvirtd has another directory than who calls us. A symbolic link keeps its name, which tells a
+ * disk's format.
+ */
+static char *absolute(const char *path)
+{
+	char *folder, *full, *out;
+	const char *name;
+
+	if (!path || path[0] == '/')
+		return path ? qmem_strdup(path) : NULL;
+	name = strrchr(path, '/');
+	folder = name ? qmem_printf("%.*s", (int)(name - path), path) : qmem_strdup(".");
+	full = realpath(folder, NULL);
+	name = name ? name + 1 : path;
+	/* Of one that is not there nothing is known but where it would be. */
+	if (!full) {
+		full = realpath(".", NULL);
+		name = path;
+	}
+	out = qmem_printf("%s/%s", full ? full : "", name);
+	free(folder);
+	free(full);
+	return out;
+}
+
+static void make_absolute(struct qconfig *c)
+{
+	char **paths[] = { &c->kernel, &c->initrd, &c->disk };
+	char *full;
+	size_t i;
+
+	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		full = absolute(*paths[i]);
+		free(*paths[i]);
+		*paths[i] = full;
+	}
+}
+
 static int export_libvirt(int argc, char **argv)
 {
 	const struct cmd_line line = { .command = "export libvirt",
@@ -241,21 +280,26 @@ static int export_libvirt(int argc, char **argv)
 				       .max = 1 };
 	struct options o = { .arch = -1 };
 	struct result r;
-	char *xml = NULL;
+	char *xml = NULL, *node;
 	int at, ret;
 
 	at = cmd_parse(&line, argc, argv, &o);
 	if (at <= 0)
 		return -at;
 	ret = make(argv[at], &o, &r);
-	if (!ret)
+	node = absolute(o.render_node);
+	if (!ret) {
+		make_absolute(&r.c);
+		r.host.h.render_node = node;
 		xml = qemu_libvirt_xml(&r.c, &r.caps, &r.host.h, &r.plan, &r.d);
+	}
 	gpu_tell(&r.d, 0);
 	if (!ret && !xml)
 		ret = cmd_fail("%s can't be exported", argv[at]);
 	if (xml && (fputs(xml, stdout) < 0 || fflush(stdout)))
 		ret = cmd_fail("can't write");
 	free(xml);
+	free(node);
 	drop(&r);
 	return ret;
 }

@@ -332,6 +332,41 @@ static void put_extra(struct xml *x, const struct qconfig *c)
 		put(x, "  </qemu:commandline>\n");
 }
 
+/* libvirt's schema has no line breaks in paths. */
+static void check_path(const char *path, const char *key, struct qmark at, struct qdiags *d)
+{
+	if (path && strpbrk(path, "\r\n"))
+		qdiag_add(d, QDIAG_ERROR, at, key,
+			  "'%s' found; libvirt accepts no line break in a path", path);
+}
+
+/*
+ * What QEMU and the kernel have, but libvirt's schema does not: it would refuse the XML without a
+ * word about the config. Return: whether there is any
+ */
+static bool has_no_word(const struct qconfig *c, const struct qemu_plan *p, struct qdiags *d)
+{
+	static const char names[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+	size_t before = qdiags_count(d, QDIAG_ERROR);
+
+	if (c->disk && !strcmp(qemu_disk_format(c), "vhdx"))
+		qdiag_add(d, QDIAG_ERROR, qconfig_where(c, "hardware.disk.primary.format"),
+			  "hardware.disk.primary.format",
+			  "'vhdx' found; libvirt accepts raw, qcow2, qcow, vmdk, vdi, vpc");
+	if (p->nic && c->bridge && c->net != QNET_NAT && c->bridge[strspn(c->bridge, names)])
+		qdiag_add(d, QDIAG_ERROR, qconfig_where(c, "network.bridge"), "network.bridge",
+			  "'%s' found; libvirt accepts the characters A-Z a-z 0-9 _ . -",
+			  c->bridge);
+	check_path(c->kernel, "boot.kernel", c->at.kernel, d);
+	check_path(c->initrd, "boot.initrd", c->at.initrd, d);
+	check_path(c->disk,
+		   qconfig_where(c, "storage.disk_image").line ? "storage.disk_image"
+							       : "hardware.disk.primary.path",
+		   c->at.disk, d);
+	return qdiags_count(d, QDIAG_ERROR) > before;
+}
+
 char *qemu_libvirt_xml(const struct qconfig *c, const struct qemu_caps *caps,
 		       const struct qemu_host *h, const struct qemu_plan *p, struct qdiags *d)
 {
@@ -339,6 +374,8 @@ char *qemu_libvirt_xml(const struct qconfig *c, const struct qemu_caps *caps,
 	char *out = NULL;
 	size_t len;
 
+	if (has_no_word(c, p, d))
+		return NULL;
 	x.f = open_memstream(&out, &len);
 	qmem_check(x.f);
 	put_head(&x, c, p);

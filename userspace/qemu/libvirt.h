@@ -10,11 +10,12 @@
 
 /**
  * qemu_libvirt_xml() - make it
- * @c: the VM
+ * @c: the VM, its paths being absolute
  * @caps: what its QEMU has
  * @h: what this computer has
  * @p: what was decided, without errors
- * @d: gets a note for what libvirt has no word for, an error for a text that XML can't hold
+ * @d: gets a note for what libvirt has no word for, an error for a text that XML or libvirt's
+ * schema can't hold
  *
  * Return: the XML, to be freed; NULL if there is an error
  */

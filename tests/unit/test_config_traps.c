@@ -288,6 +288,19 @@ static void nat_rules(void **state)
 	assert_error(NAT("22"), "network.nat_rules", 2, 34, "a rule: a map");
 	assert_error(NAT("{host_port: 1, guest_port: 2}, {host_port: 1, guest_port: 3}"),
 		     "network.nat_rules", 2, 65, "line 2 has that port already");
+	/* The default is an address like any other, and 0.0.0.0 is all of them. */
+	assert_error(NAT("{host_port: 1, guest_port: 2}, "
+			 "{host_port: 1, guest_port: 3, host_address: 127.0.0.1}"),
+		     "network.nat_rules", 2, 65, "line 2 has that port already");
+	assert_error(NAT("{host_port: 1, guest_port: 2, host_address: 0.0.0.0}, "
+			 "{host_port: 1, guest_port: 3, host_address: 10.0.0.1}"),
+		     "network.nat_rules", 2, 88, "line 2 has that port already");
+	l = load_text(NAT("{host_port: 1, guest_port: 2}, "
+			  "{host_port: 1, guest_port: 2, host_address: 10.0.0.1}, "
+			  "{host_port: 1, guest_port: 2, host_address: 10.0.0.2}"));
+	assert_int_equal(l.ret, 0);
+	assert_int_equal(l.c.nat.n, 3);
+	unload(&l);
 }
 
 static void network(void **state)

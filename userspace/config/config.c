@@ -231,6 +231,16 @@ static void check_cores(const struct qconfig *c, struct qdiags *d)
 		  arm ? " with machine.gic_version 2" : " by the machine q35", most);
 }
 
+/* One port of one address; 0.0.0.0 is each of them. */
+static bool same_port(const struct qconfig_nat *a, const struct qconfig_nat *b)
+{
+	const char *x = a->address ? a->address : "127.0.0.1";
+	const char *y = b->address ? b->address : "127.0.0.1";
+
+	return a->udp == b->udp && a->host_port == b->host_port &&
+	       (!strcmp(x, y) || !strcmp(x, "0.0.0.0") || !strcmp(y, "0.0.0.0"));
+}
+
 /* Ports lead into a VM only where there is a way to it. */
 static void check_net(const struct qconfig *c, struct qdiags *d)
 {
@@ -248,8 +258,7 @@ static void check_net(const struct qconfig *c, struct qdiags *d)
 			  "missing: network.mode is bridge");
 	for (i = 0; i < c->nat.n; i++)
 		for (j = 0; j < i; j++)
-			if (c->nat.v[i].udp == c->nat.v[j].udp &&
-			    c->nat.v[i].host_port == c->nat.v[j].host_port)
+			if (same_port(&c->nat.v[i], &c->nat.v[j]))
 				qdiag_add(d, QDIAG_ERROR, c->nat.v[i].at, "network.nat_rules",
 					  "'host_port: %d' found; line %u has that port already",
 					  c->nat.v[i].host_port, c->nat.v[j].at.line);

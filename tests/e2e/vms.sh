@@ -43,6 +43,7 @@ says 0 "^kali-vm +stopped +- +pentesting +Kali Linux - KALI-WFH penetration test
 check "all of them" test "$(grep -c ' stopped ' "$dir/out")" = 6
 run qwamos-vm list --json
 check "list --json" json "$dir/out" "[(v['name'], v['state'], v['type'], v['supervisor'], v['broken'], v['note']) for v in d if v['name'] == 'vault-vm'] == [('vault-vm', 'stopped', 'airgapped', None, None, None)] and len(d) == 6"
+check "and no id of the kernel's" json "$dir/out" "[v['vm_id'] for v in d] == [None] * 6"
 check "with the path of its config" json "$dir/out" "all(v['config'] == '$dir/vms/' + v['name'] + '/config.yaml' for v in d)"
 mkdir "$dir/one"
 cp -r "$dir/vms/kali-vm" "$dir/one"

@@ -22,7 +22,10 @@ static struct json_object *to_json(const struct qvm_known *k)
 		qjson_add_int(o, "supervisor", k->rec.pid);
 	else
 		qjson_add(o, "supervisor", NULL);
-	qjson_add_int(o, "vm_id", k->rec.vm_id);
+	if (k->rec.vm_id)
+		qjson_add_int(o, "vm_id", k->rec.vm_id);
+	else
+		qjson_add(o, "vm_id", NULL);
 	bound = qjson_add(o, "bound", qjson_arr());
 	for (i = 0; i < k->rec.n_bound; i++)
 		qjson_push_str(bound, k->rec.bound[i]);

@@ -112,6 +112,18 @@ def test_no_vendor(m):
     assert "unknown" in m.text("no-vendor").lower(), m.text("no-vendor")
 
 
+def test_vendor_missing(m):
+    """a GPU without a file that tells its vendor has none, not the vendor 0000"""
+    root = m.root("vendor-missing")
+    run(CAPTURE, "--unpack", f"{MACHINES}/intel-arc.tree", root)
+    for folder, _, files in os.walk(f"{root}/sys/devices"):
+        if "vendor" in files:
+            os.unlink(f"{folder}/vendor")
+    found = m.detect("vendor-missing")["gpus"]
+    assert [(g["vendor"], g["vendor_name"], g["vendor_id"]) for g in found] == \
+        [(None, None, None)] * 2, found
+
+
 def test_companions(m):
     """companions are the other functions of the slot, but not those of a virtual function"""
     g = gpus(m, "nvidia-usbc")["0000:01:00.0"]

@@ -103,11 +103,14 @@ static void add_gpu(struct qdetect *d, const struct qpci_list *l, const struct q
 
 	qjson_add_str(gpu, "address", p->addr);
 	qvendor_set(gpu, qvendor_pci(p->vendor));
-	qpci_names_vendor(names, p, buf, sizeof(buf));
-	qdetect_set_str(gpu, "vendor_name", buf);
-	qpci_names_device(names, p, buf, sizeof(buf));
-	qdetect_set_str(gpu, "device_name", buf);
-	qjson_add_fmt(gpu, "vendor_id", "%04x", p->vendor);
+	/* 0 is nobody's: it could not be read. */
+	if (p->vendor) {
+		qpci_names_vendor(names, p, buf, sizeof(buf));
+		qdetect_set_str(gpu, "vendor_name", buf);
+		qpci_names_device(names, p, buf, sizeof(buf));
+		qdetect_set_str(gpu, "device_name", buf);
+		qjson_add_fmt(gpu, "vendor_id", "%04x", p->vendor);
+	}
 	qjson_add_fmt(gpu, "device_id", "%04x", p->device);
 	qjson_add_fmt(gpu, "class", "%06x", p->class_code);
 	qdetect_set_str(gpu, "driver", p->driver);

@@ -100,8 +100,7 @@ int qvm_list_configs(const char *vms_dir, struct qvm_config **list, size_t *n, s
 		return qerr_sys(e, errno, "%s", dir);
 	for (i = 0; i < count; i++) {
 		config = qmem_printf("%s/%s/" QVM_CONFIG, dir, names[i]->d_name);
-		if (strcmp(names[i]->d_name, ".") && strcmp(names[i]->d_name, "..") &&
-		    has_config(config)) {
+		if (names[i]->d_name[0] != '.' && has_config(config)) {
 			c = QMEM_GROW(*list, *n);
 			c->dir = qmem_strdup(names[i]->d_name);
 			c->path = qmem_strdup(realpath(config, real) ? real : config);

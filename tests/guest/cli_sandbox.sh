@@ -237,6 +237,9 @@ done
 check "a process of no user but root can't connect" sh -c "! setpriv --reuid 65534 --clear-groups '$lib/vnc.py' $screen"
 run qwamos-vm stop seen --now
 check "it is gone with the VM" test ! -e $screen
+install -m 644 "$dir/seen.yaml" /tmp/everybody.yaml
+run setpriv --reuid 65534 --regid 65534 --clear-groups "$(command -v qwamos-vm)" start /tmp/everybody.yaml
+says 1 "only root starts VMs" "who is not root is told so"
 config blind
 run qwamos-vm start "$dir/blind.yaml" --display vnc
 says 1 "--display: QEMU makes no screen for blind: its config gives it no adapter" "a VM without an adapter has none"

@@ -275,6 +275,24 @@ run qwamos-vm info plain
 says 0 "^GPU: +NONE$" "info: no gpu section"
 said "  Level: +none: the VM has no policy, 0 denied" "and no policy"
 down plain
+# The three recommended configs, as they are.
+while read -r name mode vram level priority; do
+	run qwamos-vm start "$(dirname "$0")/../data/qemu/configs/$name.yaml"
+	says 0 "VM $name runs" "the config $name starts"
+	check "[$name] as meant: $mode, $vram MiB, $level, priority $priority" test \
+		"$(kernel "$name" '(d["mode"]["asked"], d["mode"]["got"], d["vram"]["limit_bytes"] >> 20, d["level"], d["priority"])')" = \
+		"('$mode', '$mode', $vram, '$level', $priority)"
+	check "[$name] and QEMU has its adapter, with as much" sh -c \
+		"tr '\\0' '\\n' </proc/$(kernel "$name" 'd["pid"]')/cmdline | grep -qx 'virtio-gpu-pci,id=gpu0,max_outputs=1,max_hostmem=$((vram << 20))'"
+	run qwamos-vm info "$name"
+	says 0 "^GPU: +${mode^^}" "[$name] info tells so"
+	run qwamos-vm stop "$name" --now
+	says 0 "" "[$name] stop"
+done <<END
+development virtio 512 medium 50
+media virtio 1024 high 90
+untrusted software 128 untrusted 10
+END
 run qwamos-vm list
 check "all are stopped at the end" test "$(grep -c ' stopped ' "$dir/out")" = 4
 echo "1..$n"

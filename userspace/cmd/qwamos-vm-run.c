@@ -450,6 +450,10 @@ int start_run(struct start *s)
 	r.vm.ctl = r.vm.manage = r.vm.use = r.vm.pidfd = r.vm.cg.fd = r.vm.rec.fd = -1;
 	r.console = (struct qconsole){ .guest = -1, .listener = -1, .in = -1, .out = -1 };
 	r.console.log.fd = r.log.fd = r.screen.listener = -1;
+	/* Who is not would be refused somewhere on the way, with less to go by. */
+	if (geteuid())
+		return cmd_fail(
+			"only root starts VMs: their sandboxes, cgroups and devices are made by it");
 	if (!s->foreground) {
 		ret = qvm_background(&r.ready, &status, &err);
 		if (ret)

@@ -41,7 +41,7 @@ line()
 
 truncate -s 64M "$dir/lib.img"
 truncate -s 1M "$dir/disk.img"
-mkfs.ext4 -q -F "$dir/lib.img" || exit
+/sbin/mkfs.ext4 -q -F "$dir/lib.img" || exit
 # config NAME SECTION...
 config()
 {

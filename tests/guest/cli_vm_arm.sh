@@ -7,6 +7,8 @@
 set -u
 # shellcheck source=tests/lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
+# shellcheck source=tests/lib/nested.sh
+. "$(dirname "$0")/../lib/nested.sh"
 gpu=$(lab-dev pair-vga)
 edu=$(lab-dev pair-edu)
 
@@ -40,17 +42,7 @@ boot: {kernel: $image, initrd: $dir/initrd, cmdline: "console=ttyAMA0 panic=-1 q
 network: {mode: airgapped, device: none}
 gpu: {enabled: true, access_mode: passthrough, trust_level: system, device: "$gpu", fallback: false}
 END
-mkfifo "$dir/keys"
-begin=$SECONDS
-qwamos-vm start "$dir/vm.yaml" --yes --foreground <"$dir/keys" >"$dir/serial" 2>"$dir/err" &
-vm=$!
-exec 8>"$dir/keys"
-while kill -0 $vm 2>/dev/null && ! grep -q "^@done" "$dir/serial" && [ $((SECONDS - begin)) -lt 500 ]; do
-	sleep 1
-done
-echo "# it has taken $((SECONDS - begin)) s"
-run qwamos-vm status arm --json
-echo "# memory.peak, MiB: $(python3 -c 'import json, sys; c = json.load(open(sys.argv[1]))["cgroup"]; print(c["memory_peak_bytes"] >> 20, "of", c["memory_max_bytes"] >> 20)' "$dir/out") with 256 for the guest"
+boot arm "done" 500 --yes
 run qwamos-gpu vm list
 says 0 "^[0-9]+ +arm +system +live +2 +2 " "the VM holds both, and has them open"
 tr -d '\r' <"$dir/serial" >"$dir/out"

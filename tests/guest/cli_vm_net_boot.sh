@@ -6,6 +6,8 @@
 set -u
 # shellcheck source=tests/lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
+# shellcheck source=tests/lib/nested.sh
+. "$(dirname "$0")/../lib/nested.sh"
 
 mac=52:54:00:ab:cd:ef
 
@@ -36,18 +38,7 @@ hardware: {cpu: {model: qemu64}, memory: {size: 256}}
 boot: {kernel: $LAB_KERNEL_IMAGE, initrd: $dir/initrd, cmdline: "console=ttyS0 panic=-1 no_timer_check quiet"}
 network: {mode: bridge, bridge: br0, mac: "$mac"}
 END
-mkfifo "$dir/keys"
-begin=$SECONDS
-qwamos-vm start "$dir/vm.yaml" --foreground <"$dir/keys" >"$dir/serial" 2>"$dir/err" &
-vm=$!
-exec 8>"$dir/keys"
-while kill -0 $vm 2>/dev/null && ! grep -q "^@filled" "$dir/serial" && [ $((SECONDS - begin)) -lt 280 ]; do
-	sleep 1
-done
-echo "# it has taken $((SECONDS - begin)) s"
-run qwamos-vm status v --json
-check "what it has taken at most of memory is below its limit" json "$dir/out" "d['cgroup']['memory_peak_bytes'] < 0.9 * d['cgroup']['memory_max_bytes']"
-echo "# memory.peak, MiB: $(python3 -c 'import json, sys; c = json.load(open(sys.argv[1]))["cgroup"]; print(c["memory_peak_bytes"] >> 20, "of", c["memory_max_bytes"] >> 20)' "$dir/out") with 256 for the guest"
+boot v filled 280
 tr -d '\r' <"$dir/serial" >"$dir/out"
 check "the guest's kernel has the network device" grep -qx "@net $mac" "$dir/out"
 check "the guest has filled its memory" grep -qx "@filled 0" "$dir/out"

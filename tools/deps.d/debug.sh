@@ -10,6 +10,7 @@
 #                                       interrupted, and is gone on with then
 
 DEBUG_SERIES=6.12
+DEBUG_SUITE=bookworm-security
 DEBUG_CONFIG=$TOP/tools/lab/debug.config
 
 # What of the file makes a difference to the kernel.
@@ -27,11 +28,15 @@ debug_present()
 	[ "${version##*-}" = "$(debug_hash)" ]
 }
 
-announce_debug()
+plan_debug()
 {
+	local packages
 	! debug_present || [ $UPDATE = 1 ] || return 0
-	missing_packages debug | tr '\n' ' ' | sed 's/^\(..*\)$/packages, by apt-get: \1\n/'
-	echo "kernel debug, built from linux-source-$DEBUG_SERIES (153 MB; the build takes 3 GB of room)"
+	mapfile -t packages < <(list_packages debug)
+	(unset APT_CONFIG; install_packages "${packages[@]}")
+	apt_root "source-$DEBUG_SERIES" amd64 "$DEBUG_SUITE"
+	plan debug "$(download_size download "linux-source-$DEBUG_SERIES")" \
+		"linux-source-$DEBUG_SERIES; the build takes 3 GB of room"
 }
 
 fetch_debug()
@@ -40,19 +45,16 @@ fetch_debug()
 		say "kernel debug: $(readlink "$CACHE/kernel/amd64/debug")"
 		return
 	fi
-	install_packages debug
 	mkdir -p "$CACHE/kernel/amd64" "$CACHE/debug-build"
 	(
 		flock 9
 		if debug_present && [ $UPDATE = 0 ]; then
 			exit 0
 		fi
-		if [ $UPDATE = 1 ] || ! apt_knows "linux-source-$DEBUG_SERIES"; then
-			apt_root amd64
-		fi
+		apt_root "source-$DEBUG_SERIES" amd64 "$DEBUG_SUITE"
 		deb=$(apt-cache show --no-all-versions "linux-source-$DEBUG_SERIES" |
 			sed -n 's/^Version: //p')
-		[ -n "$deb" ] || die "apt offers no linux-source-$DEBUG_SERIES"
+		[ -n "$deb" ] || die "$DEBUG_SUITE of Debian has no linux-source-$DEBUG_SERIES"
 		origin="linux-source-$DEBUG_SERIES $deb $(debug_hash)"
 		if debug_present && [ "$(cat "$CACHE/kernel/amd64/debug/complete")" = "$origin" ]; then
 			say "kernel debug: $(readlink "$CACHE/kernel/amd64/debug") is the newest"
@@ -78,15 +80,19 @@ unpack_source()
 	fi
 	rm -rf "$dir"
 	mkdir -p "$dir/deb"
-	say "downloading $package $2"
-	download "$dir/deb" "$package=$2"
-	say "unpacking it into $dir"
-	dpkg --fsys-tarfile "$dir"/deb/*.deb |
-		tar -xO --wildcards './usr/src/linux-source-*.tar.xz' |
-		tar -xJ -C "$dir"
+	download "$package $2" "$dir/deb" "$package=$2"
+	step "unpacking it into $dir" untar_source "$dir" || die "$package could not be unpacked"
 	rm -rf "$dir/deb"
 	mv -T "$dir"/linux-source-* "$dir/linux"
 	echo "$2" >"$dir/source"
+}
+
+# untar_source DIR: of DIR/deb/*.deb into DIR
+untar_source()
+{
+	dpkg --fsys-tarfile "$1"/deb/*.deb |
+		tar -xO --wildcards './usr/src/linux-source-*.tar.xz' |
+		tar -xJ -C "$1"
 }
 
 # configure_debug TREE NAME: tinyconfig and our lines; each of them has to hold.

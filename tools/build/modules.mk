@@ -2,9 +2,9 @@
 # The kernel modules, out of tree: sources are linked into build/kmod/VERSION, so that
 # several kernels build side by side and the source tree stays clean.
 
-KARCH := $(if $(filter arm64,$(KERNEL)),arm64,amd64)
-SERIES := $(if $(filter arm64,$(KERNEL)),6.1,$(or $(KERNEL),6.1))
-LAB_ROOT := $(realpath $(QWAMOS_CACHE)/kernel/$(KARCH)/$(SERIES))
+KARCH := $(if $(filter %-arm64,$(KERNEL)),arm64,amd64)
+LAB_KERNEL := $(or $(KERNEL:-arm64=),6.1)
+LAB_ROOT := $(realpath $(QWAMOS_CACHE)/kernel/$(KARCH)/$(LAB_KERNEL))
 LAB_KDIR := $(LAB_ROOT)/root/usr/src/linux-headers-$(notdir $(LAB_ROOT))
 HOST_KDIR := $(wildcard /lib/modules/$(shell uname -r)/build)
 
@@ -13,6 +13,11 @@ KERNEL_DIR := $(LAB_KDIR)
 else
 KERNEL_DIR := $(or $(KDIR),$(HOST_KDIR),$(LAB_KDIR))
 endif
+# The tools of a kernel's headers may want another Debian than this machine's: see the file.
+ifeq ($(KERNEL_DIR),$(LAB_KDIR))
+USERLAND := $(shell awk '$$1 == "$(LAB_KERNEL)" && $$5 != "host" { print $$5 }' $(TOP)/tools/deps.d/kernels)
+IN_USERLAND := $(if $(USERLAND),$(TOP)/tools/userland $(USERLAND) --)
+endif
 KVER := $(shell sed -n 's/^.define UTS_RELEASE "\(.*\)"/\1/p' \
 	$(KERNEL_DIR)/include/generated/utsrelease.h 2>/dev/null)
 ifeq ($(KARCH),arm64)
@@ -20,7 +25,17 @@ CROSS := ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
 endif
 
 KOUT ?= $(TOP)/build/kmod/$(KVER)
-KMAKE = $(MAKE) -C $(KERNEL_DIR) M=$(KOUT) $(CROSS) $(KFLAGS) --no-print-directory
+KMAKE = $(IN_USERLAND) $(MAKE) -C $(KERNEL_DIR) M=$(KOUT) $(CROSS) $(KFLAGS) --no-print-directory
+
+ifdef KERNEL
+NO_HEADERS := no headers of a lab kernel '$(KERNEL)': run \
+	'$(if $(filter debug,$(KERNEL)),make debug-kernel,tools/deps $(KERNEL))'
+else ifdef KDIR
+NO_HEADERS := $(KDIR) is no built kernel tree, nor has it a kernel's headers
+else
+NO_HEADERS := no headers of the running kernel: install linux-headers-$(shell uname -r), or name a \
+	built kernel tree by KDIR=DIR, or a kernel of the lab by KERNEL=6.1 after 'make deps'
+endif
 
 .PHONY: modules modules_install modules_sign
 modules: $(KOUT)/.farm
@@ -29,9 +44,7 @@ modules: $(KOUT)/.farm
 # A link for each source; links whose source has gone, go too.
 .PHONY: $(KOUT)/.farm
 $(KOUT)/.farm:
-	@[ -n "$(KVER)" ] || { \
-		echo "no kernel headers$(if $(KDIR), in $(KDIR),$(if $(KERNEL), for lab kernel '$(KERNEL)')):" \
-		"run 'make $(if $(filter debug,$(KERNEL)),debug-kernel,deps)', or name a built kernel tree by KDIR=" >&2; exit 1; }
+	@[ -n "$(KVER)" ] || { echo "$(NO_HEADERS)" >&2; exit 1; }
 	@mkdir -p $(KOUT)
 	@cd $(TOP) && for f in ./Kbuild $$(find ./kmod ./uapi -name '*.[ch]' -o -name Kbuild); do \
 		[ -L "$(KOUT)/$$f" ] || { mkdir -p "$(KOUT)/$${f%/*}" && \
@@ -48,5 +61,5 @@ modules_sign: modules
 	@for f in $(KEY) $(CERT); do [ -r "$$f" ] || { \
 		echo "modules_sign: cannot read $$f" >&2; exit 1; }; done
 	@set -e; for m in $$(find $(KOUT) -name '*.ko'); do \
-		$(KERNEL_DIR)/scripts/sign-file sha256 $(KEY) $(CERT) $$m; \
+		$(IN_USERLAND) $(KERNEL_DIR)/scripts/sign-file sha256 $(KEY) $(CERT) $$m; \
 		echo "  SIGN    $$m"; done

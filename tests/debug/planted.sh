@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Faults planted in a module of our own: the debug kernel tells of each, and the lab fails the run.
 # timeout: 900
+# needs: debug
 
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/lib/tap.sh

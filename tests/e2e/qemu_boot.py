@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 # timeout: 900
+# needs: 6.1 6.1-arm64
 """The command lines that the tests expect really start QEMU, and a guest's kernel finds the devices.
 
 First each line of tests/data/qemu/golden for QEMU 7.2 is started, halted, and asked by QMP; then

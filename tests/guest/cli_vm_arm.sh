@@ -4,6 +4,8 @@
 # virt, started by qwamos-vm, finds both, drives the one, and reads and writes its memory. This
 # machine's VFIO and IOMMU serve it as they serve any QEMU.
 
+# needs: 6.1-arm64
+
 set -u
 # shellcheck source=tests/lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"

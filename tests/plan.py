@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What there is to test, on which kernels, and what that needs: read from tests/guest/MANIFEST,
+from the heads of scripts ("# needs: WHAT...", "# timeout: SECONDS") and from tools/deps.d/kernels,
+without doing any of it."""
+
+import os
+import re
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+CACHE = os.environ.get("QWAMOS_CACHE") or os.path.join(
+    os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "qwamos-gpu")
+DEBUG = "debug"         # the kernel of check-debug
+GUEST_SECONDS = 60      # for a program of tests/guest that asks for no more
+SCRIPT_SECONDS = 300    # for a script that asks for no more
+# First column of the MANIFEST: on which kernels 'make check' runs a line, and whether check-debug
+# does, too. check-all runs on every kernel what any kernel but debug runs.
+WHERE = {"every": (("6.1", "latest"), True), "every+6.12": (("6.1", "latest", "6.12"), True),
+         "lab": (("6.1", "latest"), False), DEBUG: ((), True)}
+DEBIANS = ("bookworm", "trixie")
+
+
+def host_release():
+    """The Debian release that this machine runs; None if it is none."""
+    try:
+        with open("/etc/os-release", encoding="utf-8") as f:
+            words = dict(line.rstrip("\n").split("=", 1) for line in f if "=" in line)
+    except OSError:
+        return None
+    return words.get("VERSION_CODENAME") if words.get("ID") == "debian" else None
+
+
+def second_userlands():
+    """Those that this machine is not."""
+    return [d for d in DEBIANS if d != host_release()]
+
+
+def lab_kernels():
+    """Those that tools/deps.d/kernels lists, but newest."""
+    with open(os.path.join(TOP, "tools/deps.d/kernels"), encoding="utf-8") as f:
+        rows = [line.split() for line in f if line.strip() and not line.startswith("#")]
+    return [r[0] for r in rows if r[0] != "newest"]
+
+
+def lacking(what):
+    """Why the archive has no kernel of this name, as tools/deps found; None if it has one."""
+    name, _, arch = what.partition("-")
+    path = os.path.join(CACHE, "kernel", arch or "amd64", name + ".none")
+    if not os.path.exists(path):
+        return None
+    with open(path, encoding="utf-8") as f:
+        return f.read().strip() + " ('make check-latest' tries that)"
+
+
+def _head(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read(4096)
+
+
+def script_seconds(path):
+    m = re.search(r"^# timeout: (\d+)$", _head(path), re.M)
+    return int(m.group(1)) if m else SCRIPT_SECONDS
+
+
+def script_needs(path, default=("6.1",)):
+    """What tools/deps has to have fetched for a script."""
+    m = re.search(r"^# needs: (.+)$", _head(path), re.M)
+    return m.group(1).split() if m else list(default)
+
+
+def executables(name, suffix=""):
+    """The programs of a folder."""
+    d = os.path.join(TOP, name)
+    if not os.path.isdir(d):
+        return []
+    return sorted(os.path.join(d, f) for f in os.listdir(d)
+                  if f.endswith(suffix) and os.access(os.path.join(d, f), os.X_OK) and
+                  os.path.isfile(os.path.join(d, f)))
+
+
+class Line:
+    """A line of the MANIFEST."""
+
+    def __init__(self, where, boot, name, seconds):
+        self.where, self.boot, self.name, self.seconds = where, boot, name, seconds
+        script = name.endswith(".sh")
+        self.path = os.path.join(TOP, "tests/guest" if script else "build/tests/guest", name)
+        self.needs = script_needs(self.path, ()) if script and os.path.exists(self.path) else []
+
+
+def manifest():
+    """The lines of the MANIFEST, and what is wrong with it."""
+    lines, wrong = [], []
+    path = os.path.join(TOP, "tests/guest/MANIFEST")
+    with open(path, encoding="utf-8") as f:
+        for number, text in enumerate(f, 1):
+            words = text.split("#")[0].split()
+            if not words:
+                continue
+            if len(words) not in (3, 4) or words[0] not in WHERE or \
+               not (len(words) == 3 or words[3].isdigit()):
+                wrong.append(f"tests/guest/MANIFEST:{number}: expected {'|'.join(WHERE)} BOOT "
+                             "PROGRAM [SECONDS]")
+                continue
+            lines.append(Line(words[0], words[1], words[2],
+                              int(words[3]) if len(words) == 4 else GUEST_SECONDS))
+    named = {x.name for x in lines}
+    for f in sorted(os.listdir(os.path.dirname(path))):
+        base = f[:-2] if f.endswith(".c") else f
+        if f.endswith((".c", ".sh")) and base not in named:
+            wrong.append(f"tests/guest/{f} is not in the MANIFEST: it would never run")
+    return lines, wrong
+
+
+class Plan:
+    """What one run of tests/run is to do."""
+
+    def __init__(self, mode, kernel, patterns):
+        """mode: check, all, debug or kernel (that one kernel's programs in guests)."""
+        self.mode, self.patterns = mode, patterns
+        lines, self.wrong = manifest()
+        self.boots = {}         # (kernel, userland, boot): [Line]
+        for line in lines:
+            for k, u in self._places(line, kernel):
+                title = self.title(k, u, line.boot)
+                if self.wanted(title) or self.wanted(line.name):
+                    self.boots.setdefault((k, u, line.boot), []).append(line)
+        folders = {"check": ["e2e"], "all": ["e2e", "all"], "debug": ["debug"], "kernel": []}[mode]
+        self.scripts = [(f"{d} {os.path.basename(x)}", x) for d in folders
+                        for x in executables("tests/" + d, (".sh", ".py"))
+                        if self.wanted(f"{d} {os.path.basename(x)}")]
+        self.unit = mode in ("check", "all")
+        # Not a part of it, but the whole: what no test asks for is built and held against.
+        self.whole = not patterns
+
+    def _places(self, line, kernel):
+        kernels, debug = WHERE[line.where]
+        if self.mode == "debug":
+            return [(DEBUG, "host")] if debug else []
+        if not kernels:
+            return []
+        if self.mode == "kernel":
+            return [(kernel, "host")]
+        if self.mode == "all":
+            return [(k, u) for u in ["host"] + second_userlands()[-1:] for k in lab_kernels()]
+        return [(k, "host") for k in kernels]
+
+    @staticmethod
+    def title(kernel, userland, boot):
+        return f"{kernel} {boot}" if userland == "host" else f"{kernel} {userland} {boot}"
+
+    def wanted(self, name):
+        return not self.patterns or any(x in name for x in self.patterns)
+
+    def kernels(self):
+        """Kernels that modules are to be built for."""
+        found = {k for k, _, _ in self.boots}
+        for _, path in self.scripts:
+            found |= {w for w in script_needs(path) if w.partition("-")[0] in lab_kernels()}
+        if self.whole and self.mode in ("check", "all"):
+            found |= {"6.1", "latest", "6.1-arm64", "latest-arm64"}
+            found |= {f"{k}{a}" for k in lab_kernels() for a in ("", "-arm64")} \
+                if self.mode == "all" else {"6.12"}
+        return sorted(found)
+
+    def needs(self):
+        """The words for tools/deps."""
+        words = {"packages", "kselftest"} | set(self.kernels())
+        words |= {u for _, u, _ in self.boots if u != "host"}
+        words |= {n for lines in self.boots.values() for x in lines for n in x.needs}
+        for _, path in self.scripts:
+            words |= set(script_needs(path))
+        return sorted(words)

@@ -19,8 +19,8 @@ TMPFILESDIR ?= /usr/lib/tmpfiles.d
 UNITDIR ?= /usr/lib/systemd/system
 
 .DEFAULT_GOAL := all
-.PHONY: all userspace tests lab-modules help deps debug-kernel check check-debug check-build demo bench examples lint format \
-	install uninstall clean distclean
+.PHONY: all userspace tests help deps debug-kernel check check-all check-debug check-latest \
+	check-newcomer check-build demo bench examples lint format install uninstall clean distclean
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 
@@ -39,17 +39,13 @@ tests: examples
 examples: userspace
 	@tools/build/examples
 
-lab-modules:
-	+@$(MAKE) --no-print-directory modules KERNEL=6.1
-	+@$(MAKE) --no-print-directory modules KERNEL=6.12
-
 help:
 	@sed -n '/^## /s/^## //p' Makefile
 
 ## make               the modules and the userspace
 ## make modules       the modules, for the running kernel's headers, or else the lab's 6.1
 ##   KDIR=DIR           for the kernel tree or headers in DIR
-##   KERNEL=6.1         for a kernel of the lab: 6.1, 6.12, arm64 or debug
+##   KERNEL=6.1         for a kernel of the lab: 6.1, 6.12, latest, debug, or 6.1-arm64, ...
 ## make userspace     programs (build/bin) and library (build/lib)
 ## make tests         test programs (build/tests)
 ## make examples      tools/examples, against what install would install (build/examples)
@@ -59,13 +55,19 @@ help:
 ## make modules_install  modules to /lib/modules, as the kernel's own target does
 ## make modules_sign  signs the modules: KEY=FILE.pem CERT=FILE.x509
 ## make deps          installs Debian packages, fetches the lab's kernels into a cache
-##   DEPS=0             for check and demo: install nothing, need no root
+##   DEPS=0             for all below: install and fetch nothing, need no root
 ## make demo          a GPU goes to a VM, in the lab, step by step
-## make check         all tests; the last line counts them
+##   DEMO_KERNEL=6.1    on this kernel of the lab
+## make check         all tests, on the lab's 6.1 and latest; the last line counts them
+##   TESTS="a b"        only those whose name contains one of these, such as unit
+## make check-all     on all kernels of the lab, in two userlands, with three QEMUs
+## make check-latest  on the newest kernel that Debian 13's backports have, tried or not
+## make check-newcomer  make demo as the first command on a bare Debian 13
 ## make debug-kernel  builds a kernel that finds faults (KASAN, lockdep, ...) into the cache, once
 ## make check-debug   the tests in guests, on that kernel
-## make check-build   both kernels, W=1, and the userspace, warnings being errors
+## make check-build   the lab's kernels, W=1, and the userspace, warnings being errors
 ## make bench         speed, as ratios to what others take
+##   BENCH_KERNEL=6.1   on this kernel of the lab
 ## make lint          style, sparse, licences, sizes of files; CHECKS= for some of these
 ## make format        writes the C sources as clang-format would
 ## make clean         removes build/
@@ -77,23 +79,45 @@ deps:
 debug-kernel:
 	@tools/deps debug
 
-ifneq ($(DEPS),0)
-check check-debug demo: deps
-endif
+# What a target needs comes first within its own recipe: prerequisites of one target may be made
+# in any order, and together.
+need = $(if $(filter 0,$(DEPS)),@:,@tools/deps $(1))
+DEMO_KERNEL ?= 6.1
+BENCH_KERNEL ?= 6.1
 
 check:
+	$(call need,packages)
+	$(call need,$$(tests/run --needs $(TESTS)))
 	@tests/run $(TESTS)
 
-check-debug:
-	@tests/run --debug $(TESTS)
+check-all check-debug:
+	$(call need,packages)
+	$(call need,$$(tests/run --$(@:check-%=%) --needs $(TESTS)))
+	@tests/run --$(@:check-%=%) $(TESTS)
 
-demo: lab-modules userspace
-	@tools/demo/run
+check-latest:
+	$(call need,packages)
+	$(call need,--update $$(tests/run --kernel newest --needs $(TESTS)))
+	@tests/run --kernel newest $(TESTS)
 
-bench: lab-modules userspace
-	@tools/bench/run
+check-newcomer:
+	$(call need,packages)
+	@tests/newcomer/run
+
+demo:
+	$(call need,packages $(DEMO_KERNEL))
+	+@$(MAKE) --no-print-directory modules KERNEL=$(DEMO_KERNEL)
+	+@$(MAKE) --no-print-directory userspace
+	@DEMO_KERNEL=$(DEMO_KERNEL) tools/demo/run
+
+bench:
+	$(call need,packages $(BENCH_KERNEL))
+	+@$(MAKE) --no-print-directory modules KERNEL=$(BENCH_KERNEL)
+	+@$(MAKE) --no-print-directory userspace
+	@tools/bench/run --kernel $(BENCH_KERNEL)
 
 lint:
+	$(call need,packages 6.1 6.12 kselftest)
 	@tools/lint $(CHECKS)
 
 format:
@@ -101,6 +125,7 @@ format:
 
 # In folders of its own, for flags that differ would have all built anew each time.
 check-build:
+	$(call need,)
 	+@tools/build/check
 
 install: userspace
@@ -141,4 +166,4 @@ clean:
 	rm -rf build
 
 distclean: clean
-	rm -rf "$(QWAMOS_CACHE)"
+	@tools/deps --clean

@@ -56,8 +56,8 @@ apt_knows()
 {
 	local p
 	for p; do
-		[ -n "$(apt-cache policy "$p" 2>/dev/null | sed -n 's/^ *Candidate: //p' |
-			grep -vxF '(none)')" ] ||
+		apt-cache policy "$p" 2>/dev/null | sed -n 's/^ *Candidate: //p' |
+			grep -vqxF '(none)' ||
 			apt-cache showpkg "$p" 2>/dev/null | sed '1,/^Reverse Provides:/d' | grep -q . ||
 			return 1
 	done
@@ -104,9 +104,10 @@ install_packages()
 # uses; what carries the archive carries the security archive too.
 debian_sources()
 {
-	local uri release origin component mirror= security= suite
+	local uri release origin component mirror='' security='' suite
+	# shellcheck disable=SC2016 # apt's own $(...)
 	while IFS='|' read -r uri release component origin; do
-		[ "$origin" = Debian ] && [ "$component" = main ] || continue
+		[ "$origin/$component" = Debian/main ] || continue
 		case $release in
 		*-security) security=${uri%/} ;;
 		*) mirror=${mirror:-${uri%/}} ;;
@@ -128,7 +129,7 @@ debian_sources()
 # brought up to date once in a run; sets APT_CONFIG for the commands that follow.
 apt_root()
 {
-	local name=$1 archs=$2 root=$CACHE/apt/$1
+	local archs=$2 root=$CACHE/apt/$1
 	shift 2
 	mkdir -p "$root"/{state/lists/partial,cache/archives/partial}
 	: >"$root/state/status"
@@ -162,6 +163,7 @@ apt_root()
 downloadable()
 {
 	local file
+	# shellcheck disable=SC2016 # apt's own $(...)
 	while read -r file; do
 		/usr/lib/apt/apt-helper cat-file "$file"
 	done < <(apt-get indextargets --format '$(FILENAME)' 'Created-By: Packages') | awk '

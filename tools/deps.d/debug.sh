@@ -31,7 +31,7 @@ debug_present()
 plan_debug()
 {
 	local packages
-	! debug_present || [ $UPDATE = 1 ] || return 0
+	! debug_present || [ "$UPDATE" = 1 ] || return 0
 	mapfile -t packages < <(list_packages debug)
 	(unset APT_CONFIG; install_packages "${packages[@]}")
 	apt_root "source-$DEBUG_SERIES" amd64 "$DEBUG_SUITE"
@@ -41,14 +41,14 @@ plan_debug()
 
 fetch_debug()
 {
-	if debug_present && [ $UPDATE = 0 ]; then
+	if debug_present && [ "$UPDATE" = 0 ]; then
 		say "kernel debug: $(readlink "$CACHE/kernel/amd64/debug")"
 		return
 	fi
 	mkdir -p "$CACHE/kernel/amd64" "$CACHE/debug-build"
 	(
 		flock 9
-		if debug_present && [ $UPDATE = 0 ]; then
+		if debug_present && [ "$UPDATE" = 0 ]; then
 			exit 0
 		fi
 		apt_root "source-$DEBUG_SERIES" amd64 "$DEBUG_SUITE"

@@ -46,20 +46,19 @@ kernel_present()
 # True if there is nothing to fetch for WHAT: it is there, or was looked for in vain.
 kernel_settled()
 {
-	local name low high arch userland suites
-	read -r name low high arch userland suites < <(kernel_row "$1")
+	local name arch
+	read -r name _ _ arch _ < <(kernel_row "$1")
 	kernel_present "$arch" "$name" || [ -e "$CACHE/kernel/$arch/$name.none" ]
 }
 
 # kernel_root WHAT: the private apt root with its suites.
 kernel_root()
 {
-	local name low high arch userland
-	local -a suites
-	read -r name low high arch userland suites < <(kernel_row "$1")
+	local arch suites
+	read -r _ _ _ arch _ suites < <(kernel_row "$1")
 	[ "$arch" = amd64 ] || arch=amd64,$arch
-	read -ra suites <<<"$suites"
-	apt_root "kernel-$1" "$arch" "${suites[@]}"
+	# shellcheck disable=SC2086
+	apt_root "kernel-$1" "$arch" $suites
 }
 
 # qualified ARCH PACKAGE...: with architectures, where apt could not tell. The build's tools run
@@ -79,9 +78,9 @@ qualified()
 # plan_kernel WHAT: chooses a kernel; prints 'BYTES TEXT' if it is not in the cache. Sets CHOSEN.
 plan_kernel()
 {
-	local what=$1 name low high arch userland suites version packages
-	read -r name low high arch userland suites < <(kernel_row "$what")
-	[ $UPDATE = 1 ] || ! kernel_settled "$what" || return 0
+	local what=$1 name low high arch version packages
+	read -r name low high arch _ < <(kernel_row "$what")
+	[ "$UPDATE" = 1 ] || ! kernel_settled "$what" || return 0
 	mkdir -p "$CACHE/kernel/$arch"
 	kernel_root "$what"
 	downloadable >"$CACHE/apt/kernel-$what/kernels"
@@ -100,8 +99,8 @@ plan_kernel()
 # no_kernel WHAT: the archive has none. Only for 'latest' is that no failure.
 no_kernel()
 {
-	local name low high arch userland suites has
-	read -r name low high arch userland suites < <(kernel_row "$1")
+	local name low high arch suites has
+	read -r name low high arch _ suites < <(kernel_row "$1")
 	has=$(choose_kernel "$arch" 0 999 <"$CACHE/apt/kernel-$1/kernels" | cut -d ' ' -f 1)
 	has="${suites// /, } of Debian has no kernel of the series $low to $high for $arch with image and headers; ${has:+the newest it has is $has}${has:-it has none at all}"
 	[ "$name" = latest ] || die "$has"
@@ -112,8 +111,8 @@ no_kernel()
 # fetch_kernel WHAT
 fetch_kernel()
 {
-	local what=$1 name low high arch userland suites version packages
-	read -r name low high arch userland suites < <(kernel_row "$what")
+	local what=$1 name arch version packages
+	read -r name _ _ arch _ < <(kernel_row "$what")
 	if [ -z "${CHOSEN[$what]:-}" ]; then
 		! kernel_present "$arch" "$name" ||
 			say "kernel $name for $arch: $(readlink "$CACHE/kernel/$arch/$name")"

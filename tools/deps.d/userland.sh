@@ -7,6 +7,7 @@
 #                           'tools/lab/run --userland NAME' boots it
 #   qemu/latest/root        the newest QEMU and Mesa that Debian has for 13, unpacked
 
+# shellcheck disable=SC2034 # for tools/deps
 USERLANDS=(bookworm trixie)
 QEMU_SUITES=(trixie trixie-updates trixie-security trixie-backports)
 
@@ -28,7 +29,8 @@ userland_packages()
 plan_userland()
 {
 	local bytes
-	[ $UPDATE = 1 ] && [ "$1" != "$(host_release)" ] || ! userland_present "$1" || return 0
+	[ "$1" != "$(host_release)" ] || return 0
+	[ "$UPDATE" = 1 ] || ! userland_present "$1" || return 0
 	# shellcheck disable=SC2046
 	apt_root "userland-$1" amd64 $(userland_suites "$1")
 	# shellcheck disable=SC2046
@@ -39,14 +41,15 @@ plan_userland()
 fetch_userland()
 {
 	local name=$1 dir=$CACHE/userland/$1 tmp
-	if userland_present "$name" && { [ $UPDATE = 0 ] || [ "$name" = "$(host_release)" ]; }; then
-		[ "$name" = "$(host_release)" ] || say "userland $name: $dir"
+	[ "$name" != "$(host_release)" ] || return 0
+	if userland_present "$name" && [ "$UPDATE" = 0 ]; then
+		say "userland $name: $dir"
 		return 0
 	fi
 	mkdir -p "$CACHE/userland"
 	(
 		flock 9
-		if [ -e "$dir/complete" ] && [ $UPDATE = 0 ]; then
+		if [ -e "$dir/complete" ] && [ "$UPDATE" = 0 ]; then
 			exit 0
 		fi
 		tmp=$CACHE/userland/.new.$name
@@ -91,7 +94,7 @@ qemu_apt()
 
 plan_qemu()
 {
-	[ $UPDATE = 1 ] || ! qemu_present || return 0
+	[ "$UPDATE" = 1 ] || ! qemu_present || return 0
 	qemu_apt
 	plan qemu-latest "$(download_size "${QEMU_INSTALL[@]}")" \
 		"the newest QEMU and Mesa of Debian's archive"
@@ -100,14 +103,14 @@ plan_qemu()
 fetch_qemu()
 {
 	local dir=$CACHE/qemu/latest tmp
-	if qemu_present && [ $UPDATE = 0 ]; then
+	if qemu_present && [ "$UPDATE" = 0 ]; then
 		say "QEMU latest: $dir"
 		return 0
 	fi
 	mkdir -p "$CACHE/qemu"
 	(
 		flock 9
-		if qemu_present && [ $UPDATE = 0 ]; then
+		if qemu_present && [ "$UPDATE" = 0 ]; then
 			exit 0
 		fi
 		qemu_apt

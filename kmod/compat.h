@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Every difference between the kernels that we build for (6.1 to 6.12) stands here and nowhere
- * else.
+ * Every difference between the kernels that we build for (Documentation/kernel-versions.md has the
+ * list) stands here and nowhere else.
  */
 #ifndef QWAMOS_GPU_COMPAT_H
 #define QWAMOS_GPU_COMPAT_H
@@ -14,7 +14,8 @@
 
 /*
  * pdev->reset_methods[] holds indices into a table of drivers/pci/pci.c that has no public names.
- * Their order has been the same since 5.15; later kernels append.
+ * Their order has been the same since 5.15; later kernels append: 6.12 and 7.3 have an eighth, a
+ * reset of the bus below a CXL port, which is no reset of the function's own and so is not counted.
  */
 enum qgpu_pci_reset {
 	QGPU_PCI_RESET_DEVICE_SPECIFIC = 1,
@@ -48,12 +49,78 @@ static inline bool qgpu_group_isolated_msi(struct iommu_group *group)
 #endif
 }
 
-/* iommufd ops of a VFIO driver: bind and attach came with 6.2, detach with 6.6. */
+/*
+ * Operations of a VFIO driver: iommufd's bind and attach came with 6.2, its detach with 6.6, a
+ * check of the VF token at iommufd's bind with 6.17, and VFIO_DEVICE_GET_REGION_INFO left .ioctl
+ * with 6.19.
+ */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
 #define QGPU_VFIO_HAS_IOMMUFD 1
 #endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
 #define QGPU_VFIO_HAS_DETACH 1
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+#define QGPU_VFIO_HAS_MATCH_TOKEN 1
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+#define QGPU_VFIO_HAS_REGION_INFO 1
+#endif
+
+/*
+ * Every member, by its name, of the tables through which VFIO calls a driver on any kernel from 6.1
+ * on. kmod/vfio/ops.awk reads this list when the VFIO driver is built, and ends the build at a
+ * member of this kernel's tables that is not in it: it may be a way to a device past the checks.
+ *
+ *   CHECKED	set to a function of ours, which asks the core
+ *   PLAIN	set, and no way in by itself: called by the kernel for its own ends, or only ever
+ *		refuses
+ *   LEFT_OUT	not set, and VFIO looks at that before it calls
+ *
+ * Left out on purpose:
+ *   pasid_attach_ioas, pasid_detach_ioas: a second address space for a device, of which the core
+ *	knows nothing; the calls are -EOPNOTSUPP
+ *   dma_unmap: for drivers that pin pages themselves
+ *   get_dmabuf_phys: a dma-buf of a BAR, see QGPU_VFIO_HAS_DMA_BUF
+ */
+#define QGPU_VFIO_MEMBER(table, member, kind)
+QGPU_VFIO_MEMBER(vfio_device_ops, name, PLAIN)
+QGPU_VFIO_MEMBER(vfio_device_ops, init, PLAIN)
+QGPU_VFIO_MEMBER(vfio_device_ops, release, PLAIN)
+QGPU_VFIO_MEMBER(vfio_device_ops, bind_iommufd, PLAIN) /* behind open_device */
+QGPU_VFIO_MEMBER(vfio_device_ops, unbind_iommufd, PLAIN)
+QGPU_VFIO_MEMBER(vfio_device_ops, attach_ioas, CHECKED)
+QGPU_VFIO_MEMBER(vfio_device_ops, detach_ioas, CHECKED)
+QGPU_VFIO_MEMBER(vfio_device_ops, pasid_attach_ioas, LEFT_OUT)
+QGPU_VFIO_MEMBER(vfio_device_ops, pasid_detach_ioas, LEFT_OUT)
+QGPU_VFIO_MEMBER(vfio_device_ops, open_device, CHECKED)
+QGPU_VFIO_MEMBER(vfio_device_ops, close_device, PLAIN)
+QGPU_VFIO_MEMBER(vfio_device_ops, read, CHECKED)
+QGPU_VFIO_MEMBER(vfio_device_ops, write, CHECKED)
+QGPU_VFIO_MEMBER(vfio_device_ops, ioctl, CHECKED)
+QGPU_VFIO_MEMBER(vfio_device_ops, get_region_info_caps, CHECKED)
+QGPU_VFIO_MEMBER(vfio_device_ops, mmap, CHECKED)
+QGPU_VFIO_MEMBER(vfio_device_ops, request, PLAIN)
+QGPU_VFIO_MEMBER(vfio_device_ops, match, CHECKED)
+/* Refuses a VF without its PF's token. vfio_pci_core_match() calls it whether it is set or not. */
+QGPU_VFIO_MEMBER(vfio_device_ops, match_token_uuid, PLAIN)
+QGPU_VFIO_MEMBER(vfio_device_ops, dma_unmap, LEFT_OUT)
+QGPU_VFIO_MEMBER(vfio_device_ops, device_feature, CHECKED)
+QGPU_VFIO_MEMBER(vfio_pci_device_ops, get_dmabuf_phys, LEFT_OUT)
+
+/* BARs as dma-bufs came with 6.19; before, the feature's number is nobody's. */
+#ifdef VFIO_DEVICE_FEATURE_DMA_BUF
+#define QGPU_VFIO_HAS_DMA_BUF 1
+#endif
+
+/*
+ * A probe of the tracepoint sched_process_exit. Since 6.16 it is told whether the group's last
+ * thread ends, and that before the thread's memory is let go, no longer after.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+#define QGPU_PROBE_EXIT(fn, p) fn(void *unused, struct task_struct *p, bool group_dead)
+#else
+#define QGPU_PROBE_EXIT(fn, p) fn(void *unused, struct task_struct *p)
 #endif
 
 /*

@@ -9,13 +9,13 @@
  * A way in was refused: in the log of the VM whose process tried, or, if it is no VM's, in the
  * host's.
  */
-static int refuse(struct qgpu_dev *d, u32 way, u32 reason)
+static int refuse(struct qgpu_dev *d, u32 way, u32 reason, int result)
 {
 	struct qgpu_vm *vm = qgpu_vm_of_current();
 	struct qgpu_event ev = {
 		.event = QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED,
 		.reason = reason,
-		.result = -EACCES,
+		.result = result,
 		.level = vm ? READ_ONCE(vm->lim.level) : QWAMOS_GPU_LEVEL_NONE,
 		.device_id = d->id,
 		.device_name = dev_name(d->dev),
@@ -27,7 +27,7 @@ static int refuse(struct qgpu_dev *d, u32 way, u32 reason)
 		qgpu_limits_refused(&vm->lim, reason);
 		qgpu_vm_put(vm);
 	}
-	return -EACCES;
+	return result;
 }
 
 /* Has the current process joined the live VM that has the device? */
@@ -60,9 +60,23 @@ int qwamos_gpu_dev_may(struct qgpu_dev *d, u32 way)
 {
 	u32 reason = why_not(d);
 
-	return unlikely(reason) ? refuse(d, way, reason) : 0;
+	return unlikely(reason) ? refuse(d, way, reason, -EACCES) : 0;
 }
 QGPU_EXPORT(qwamos_gpu_dev_may);
+
+/**
+ * qwamos_gpu_dev_not_offered() - the current process may use the device, but not like this
+ * @d: the device
+ * @way: &enum qwamos_gpu_way, for the log
+ * @reason: &enum qwamos_gpu_reason
+ *
+ * Return: -EOPNOTSUPP.
+ */
+int qwamos_gpu_dev_not_offered(struct qgpu_dev *d, u32 way, u32 reason)
+{
+	return refuse(d, way, reason, -EOPNOTSUPP);
+}
+QGPU_EXPORT(qwamos_gpu_dev_not_offered);
 
 /* All that an open asks. Called with the registry lock held. */
 static u32 why_not_open(struct qgpu_dev *d, struct qgpu_group *g)
@@ -103,7 +117,7 @@ static int check_open(struct qgpu_dev *d, u32 way, bool take)
 
 	/* Strangers are turned away before anything is gathered for them. */
 	if (reason)
-		return refuse(d, way, reason);
+		return refuse(d, way, reason, -EACCES);
 	g = qgpu_group_gather(d);
 	if (IS_ERR(g))
 		return PTR_ERR(g);
@@ -119,7 +133,7 @@ static int check_open(struct qgpu_dev *d, u32 way, bool take)
 	}
 	mutex_unlock(&qgpu_reg_lock);
 	qgpu_group_drop(g);
-	return reason ? refuse(d, way, reason) : 0;
+	return reason ? refuse(d, way, reason, -EACCES) : 0;
 }
 
 /**

@@ -12,6 +12,7 @@ struct qgpu_dev;
 struct qgpu_dev *qwamos_gpu_dev_bound(struct pci_dev *pdev, struct module *driver);
 void qwamos_gpu_dev_unbound(struct qgpu_dev *d);
 int qwamos_gpu_dev_may(struct qgpu_dev *d, u32 way);
+int qwamos_gpu_dev_not_offered(struct qgpu_dev *d, u32 way, u32 reason);
 int qwamos_gpu_dev_may_open(struct qgpu_dev *d, u32 way);
 int qwamos_gpu_dev_opened(struct qgpu_dev *d);
 void qwamos_gpu_dev_closed(struct qgpu_dev *d);

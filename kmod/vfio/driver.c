@@ -74,11 +74,41 @@ static long qvfio_ioctl(struct vfio_device *vdev, unsigned int cmd, unsigned lon
 	return ret ?: vfio_pci_core_ioctl(vdev, cmd, arg);
 }
 
+#ifdef QGPU_VFIO_HAS_REGION_INFO
+static int qvfio_region_info(struct vfio_device *vdev, struct vfio_region_info *info,
+			     struct vfio_info_cap *caps)
+{
+	int ret = qwamos_gpu_dev_may(qvfio(vdev)->gpu, QWAMOS_GPU_WAY_IOCTL);
+
+	return ret ?: vfio_pci_ioctl_get_region_info(vdev, info, caps);
+}
+#endif
+
+/*
+ * Features by name: what a later kernel adds to vfio-pci-core is not offered before somebody has
+ * looked at it. A dma-buf of a BAR would be used by whoever imports it, without asking us.
+ */
 static int qvfio_feature(struct vfio_device *vdev, u32 flags, void __user *arg, size_t argsz)
 {
-	int ret = qwamos_gpu_dev_may(qvfio(vdev)->gpu, QWAMOS_GPU_WAY_FEATURE);
+	struct qgpu_dev *gpu = qvfio(vdev)->gpu;
+	int ret = qwamos_gpu_dev_may(gpu, QWAMOS_GPU_WAY_FEATURE);
 
-	return ret ?: vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
+	if (ret)
+		return ret;
+	switch (flags & VFIO_DEVICE_FEATURE_MASK) {
+	case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY:
+	case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP:
+	case VFIO_DEVICE_FEATURE_LOW_POWER_EXIT:
+	case VFIO_DEVICE_FEATURE_PCI_VF_TOKEN:
+		return vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
+#ifdef QGPU_VFIO_HAS_DMA_BUF
+	case VFIO_DEVICE_FEATURE_DMA_BUF:
+		return qwamos_gpu_dev_not_offered(gpu, QWAMOS_GPU_WAY_FEATURE,
+						  QWAMOS_GPU_REASON_DMA_BUF);
+#endif
+	default:
+		return -ENOTTY;
+	}
 }
 
 static ssize_t qvfio_read(struct vfio_device *vdev, char __user *buf, size_t count, loff_t *ppos)
@@ -130,6 +160,7 @@ static void qvfio_detach_ioas(struct vfio_device *vdev)
 }
 #endif
 
+/* What is set here, and what is not, must agree with the list in compat.h. */
 static const struct vfio_device_ops qvfio_ops = {
 	.name = "qwamos_vfio_pci",
 	.init = vfio_pci_core_init_dev,
@@ -137,12 +168,18 @@ static const struct vfio_device_ops qvfio_ops = {
 	.open_device = qvfio_open_device,
 	.close_device = qvfio_close_device,
 	.ioctl = qvfio_ioctl,
+#ifdef QGPU_VFIO_HAS_REGION_INFO
+	.get_region_info_caps = qvfio_region_info,
+#endif
 	.device_feature = qvfio_feature,
 	.read = qvfio_read,
 	.write = qvfio_write,
 	.mmap = qvfio_mmap,
 	.request = qvfio_request,
 	.match = qvfio_match,
+#ifdef QGPU_VFIO_HAS_MATCH_TOKEN
+	.match_token_uuid = vfio_pci_core_match_token_uuid,
+#endif
 #ifdef QGPU_VFIO_HAS_IOMMUFD
 	.bind_iommufd = vfio_iommufd_physical_bind,
 	.unbind_iommufd = vfio_iommufd_physical_unbind,

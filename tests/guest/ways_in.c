@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include <linux/vfio.h>
 
 #include "kselftest_harness.h"
@@ -44,6 +45,18 @@ static long do_fd_of(long which, long y, void *data)
 	return which ? v.device : v.group;
 }
 
+/* Of 6.19 and later; the headers of this machine may be older. */
+#define DMA_BUF_FEATURE 11
+struct dma_buf_feature {
+	struct vfio_device_feature feature;
+	__u32 region_index;
+	__u32 open_flags;
+	__u32 flags;
+	__u32 nr_ranges;
+	__u64 offset;
+	__u64 length;
+};
+
 enum op {
 	GET_INFO,
 	REGION_INFO,
@@ -55,6 +68,9 @@ enum op {
 	IOEVENTFD,
 	FEATURE_PROBE,
 	FEATURE_SET,
+	FEATURE_DMA_BUF,
+	FEATURE_DMA_BUF_PROBE,
+	FEATURE_NONE,
 	UNKNOWN,
 	READ,
 	WRITE,
@@ -76,6 +92,9 @@ static const struct {
 	{ "VFIO_DEVICE_IOEVENTFD", QWAMOS_GPU_WAY_IOCTL },
 	{ "VFIO_DEVICE_FEATURE probe", QWAMOS_GPU_WAY_FEATURE },
 	{ "VFIO_DEVICE_FEATURE set", QWAMOS_GPU_WAY_FEATURE },
+	{ "VFIO_DEVICE_FEATURE get, a dma-buf", QWAMOS_GPU_WAY_FEATURE },
+	{ "VFIO_DEVICE_FEATURE probe, a dma-buf", QWAMOS_GPU_WAY_FEATURE },
+	{ "VFIO_DEVICE_FEATURE probe, one that nobody has", QWAMOS_GPU_WAY_FEATURE },
 	{ "an unknown ioctl", QWAMOS_GPU_WAY_IOCTL },
 	{ "read", QWAMOS_GPU_WAY_READ },
 	{ "write", QWAMOS_GPU_WAY_WRITE },
@@ -99,6 +118,7 @@ static long do_op(long op, long fd, void *data)
 		struct vfio_pci_hot_reset hot;
 		struct vfio_device_ioeventfd ioeventfd;
 		struct vfio_device_feature feature;
+		struct dma_buf_feature dma_buf;
 		char room[1024];
 	} a;
 	__u16 word = 0;
@@ -141,6 +161,19 @@ static long do_op(long op, long fd, void *data)
 		return failed(ioctl(fd, VFIO_DEVICE_FEATURE, &a));
 	case FEATURE_SET:
 		a.feature.flags = VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_PCI_VF_TOKEN;
+		return failed(ioctl(fd, VFIO_DEVICE_FEATURE, &a));
+	case FEATURE_DMA_BUF:
+	case FEATURE_DMA_BUF_PROBE:
+		a.feature.argsz = sizeof(a.dma_buf);
+		a.feature.flags = VFIO_DEVICE_FEATURE_GET | DMA_BUF_FEATURE |
+				  (op == FEATURE_DMA_BUF ? 0 : VFIO_DEVICE_FEATURE_PROBE);
+		a.dma_buf.open_flags = O_RDWR | O_CLOEXEC;
+		a.dma_buf.nr_ranges = 1;
+		a.dma_buf.length = 4096;
+		return failed(ioctl(fd, VFIO_DEVICE_FEATURE, &a));
+	case FEATURE_NONE:
+		a.feature.argsz = sizeof(a.feature);
+		a.feature.flags = VFIO_DEVICE_FEATURE_PROBE | VFIO_DEVICE_FEATURE_MASK;
 		return failed(ioctl(fd, VFIO_DEVICE_FEATURE, &a));
 	case UNKNOWN:
 		return failed(ioctl(fd, _IO(VFIO_TYPE, VFIO_BASE + 99), &a));
@@ -255,6 +288,66 @@ TEST_F(ways, owner)
 	ASSERT_EQ(0, qt_do(&self->vmm, do_close, 0, 0));
 	EXPECT_EQ(0, qt_wait_state(self->ctl, "vga-a", QWAMOS_GPU_DEV_ATTACHED, 2000));
 	ASSERT_EQ(0, try_open(&self->vmm, self->addr));
+}
+
+/* The first of all calls that a VMM makes about a BAR, and the one whose own operation VFIO got. */
+TEST_F(ways, region_info)
+{
+	__u64 mark;
+	int fd;
+
+	ASSERT_EQ(0, try_open(&self->vmm, self->addr)) TH_LOG("at %s", (char *)self->vmm.data);
+	EXPECT_EQ(0, qt_do(&self->vmm, do_op, REGION_INFO, qt_do(&self->vmm, do_fd_of, 1, 0)));
+	ASSERT_EQ(0, qt_spawn(&self->stranger, NULL));
+	self->taken = qt_take_fd(&self->vmm, qt_do(&self->vmm, do_fd_of, 1, 0));
+	fd = qt_give_fd(&self->stranger, self->taken);
+	ASSERT_LE(0, fd);
+	mark = qt_audit_mark(self->ctl);
+	EXPECT_EQ(-EACCES, qt_do(&self->stranger, do_op, REGION_INFO, fd));
+	EXPECT_AUDITED(mark, &self->stranger, QWAMOS_GPU_WAY_IOCTL, NOT_MEMBER);
+	still_works(_metadata, self);
+}
+
+static bool has_dma_buf(void)
+{
+	struct utsname u;
+	int major, minor;
+
+	if (uname(&u) || sscanf(u.release, "%d.%d", &major, &minor) != 2)
+		return false;
+	return major > 6 || (major == 6 && minor >= 19);
+}
+
+/*
+ * A dma-buf of a BAR is made for nobody, and nobody is told that it could be: not by a kernel that
+ * has them (6.19), with a record, and not by one that has never heard of them.
+ */
+TEST_F(ways, no_dma_buf)
+{
+	static const int asks[] = { FEATURE_DMA_BUF, FEATURE_DMA_BUF_PROBE };
+	bool has = has_dma_buf();
+	size_t i;
+
+	ASSERT_EQ(0, try_open(&self->vmm, self->addr));
+	for (i = 0; i < 2; i++) {
+		__u64 mark = qt_audit_mark(self->ctl);
+		long ret = qt_do(&self->vmm, do_op, asks[i], qt_do(&self->vmm, do_fd_of, 1, 0));
+
+		EXPECT_EQ(has ? -EOPNOTSUPP : -ENOTTY, ret) TH_LOG("%s", ops[asks[i]].name);
+		EXPECT_EQ(has, qt_audit_find(self->ctl, mark,
+					     QT_WANT(QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED,
+						     .reason = QWAMOS_GPU_REASON_DMA_BUF,
+						     .result = -EOPNOTSUPP, .chain = self->vm.id,
+						     .pid = self->vmm.pid,
+						     .asked = QWAMOS_GPU_WAY_FEATURE,
+						     .device = self->addr),
+					     NULL));
+		/* The next would be folded into this one. */
+		qt_sleep_ms(1200);
+	}
+	EXPECT_EQ(-ENOTTY,
+		  qt_do(&self->vmm, do_op, FEATURE_NONE, qt_do(&self->vmm, do_fd_of, 1, 0)));
+	still_works(_metadata, self);
 }
 
 TEST_F(ways, first_open_by_root)

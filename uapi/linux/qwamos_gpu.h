@@ -179,6 +179,8 @@ enum qwamos_gpu_op {
  * @QWAMOS_GPU_REASON_SCRUB_FAILED: the scrub did not work
  * @QWAMOS_GPU_REASON_NOTHING_TO_RELEASE: the device is neither in quarantine nor without a reset
  *     (-EACCES)
+ * @QWAMOS_GPU_REASON_DMA_BUF: no dma-buf of a device's memory is made, for whoever imports one uses
+ *     it without being asked whether he may (-EOPNOTSUPP, of VFIO_DEVICE_FEATURE_DMA_BUF)
  * @QWAMOS_GPU_REASON_COUNT: not a reason; the number of those that this header knows
  */
 enum qwamos_gpu_reason {
@@ -224,6 +226,7 @@ enum qwamos_gpu_reason {
 	QWAMOS_GPU_REASON_RESET_FAILED = 39,
 	QWAMOS_GPU_REASON_SCRUB_FAILED = 40,
 	QWAMOS_GPU_REASON_NOTHING_TO_RELEASE = 41,
+	QWAMOS_GPU_REASON_DMA_BUF = 42,
 	QWAMOS_GPU_REASON_COUNT
 };
 

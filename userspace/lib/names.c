@@ -198,6 +198,9 @@ static const struct {
 	REASON(NOTHING_TO_RELEASE,
 	       "the device is neither in quarantine nor without a reset: there is nothing to "
 	       "accept"),
+	REASON(DMA_BUF,
+	       "the device's memory is not exported as a dma-buf, which others could use unasked: "
+	       "the VM works without"),
 };
 /* clang-format on */
 

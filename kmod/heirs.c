@@ -6,6 +6,9 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/tracepoint.h>
+#include <trace/events/cgroup.h>
+#include <trace/events/sched.h>
+#include "compat.h"
 #include "heirs.h"
 
 /**
@@ -164,9 +167,10 @@ static void on_move(void *unused, struct cgroup *to, const char *path, struct ta
 
 /*
  * A thread ends; with the last one of its group the group is done: no instruction of it runs any
- * more.
+ * more. It may still have files and, since 6.16, memory: a device that it has open keeps its VM
+ * until the close, see qgpu_vm_hold().
  */
-static void on_exit(void *unused, struct task_struct *p)
+static void QGPU_PROBE_EXIT(on_exit, p)
 {
 	unsigned long flags;
 	struct heir *h;
@@ -183,6 +187,17 @@ static void on_exit(void *unused, struct task_struct *p)
 	if (h)
 		drop(h);
 	spin_unlock_irqrestore(&heirs_lock, flags);
+}
+
+/*
+ * Our probes are registered by pointers that have no type: here each must be what its tracepoint
+ * calls on this kernel, or the build ends.
+ */
+static void check_types(void)
+{
+	check_trace_callback_type_sched_process_fork(on_fork);
+	check_trace_callback_type_sched_process_exit(on_exit);
+	check_trace_callback_type_cgroup_attach_task(on_move);
 }
 
 static void find_tracepoint(struct tracepoint *tp, void *unused)
@@ -212,6 +227,7 @@ int qgpu_heirs_init(qgpu_owner_fn owner_of)
 {
 	int ret;
 
+	check_types();
 	owner_fn = owner_of;
 	for_each_kernel_tracepoint(find_tracepoint, NULL);
 	if (!qgpu_heirs_inherit()) {

@@ -162,10 +162,16 @@ class Plan:
                 if self.mode == "all" else {"6.12"}
         return sorted(found)
 
+    def userlands(self):
+        """Other Debians than this machine's: in those of boots, and a newer one's compiler."""
+        found = {u for _, u, _ in self.boots if u != "host"}
+        if self.whole and self.mode in ("check", "all"):
+            found |= {DEBIANS[-1]} & set(second_userlands())
+        return sorted(found)
+
     def needs(self):
         """The words for tools/deps."""
-        words = {"packages", "kselftest"} | set(self.kernels())
-        words |= {u for _, u, _ in self.boots if u != "host"}
+        words = {"packages", "kselftest"} | set(self.kernels()) | set(self.userlands())
         words |= {n for lines in self.boots.values() for x in lines for n in x.needs}
         for _, path in self.scripts:
             words |= set(script_needs(path))

@@ -278,7 +278,7 @@ TEST_F(values, policy)
 		  set_policy(self->vm.manage, QWAMOS_GPU_POLICY_LEVEL, QWAMOS_GPU_LEVEL_NONE));
 	ASSERT_EQ(0, qt_vm_info(self->vm.manage, &vm));
 	EXPECT_EQ(QWAMOS_GPU_LEVEL_NONE, vm.level);
-	for (bit = 0; bit <= QWAMOS_GPU_LEVEL_SYSTEM; bit++) {
+	for (bit = 0; bit <= (int)QWAMOS_GPU_LEVEL_SYSTEM; bit++) {
 		EXPECT_EQ(0, set_policy(self->vm.manage, QWAMOS_GPU_POLICY_LEVEL, bit));
 		ASSERT_EQ(0, qt_vm_info(self->vm.manage, &vm));
 		EXPECT_EQ((__u32)bit, vm.level);

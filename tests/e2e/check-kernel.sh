@@ -7,6 +7,8 @@ cache=${QWAMOS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/qwamos-gpu}/kernel
 x86=$(echo "$cache"/amd64/6.1/root/boot/config-*)
 new=$(echo "$cache"/amd64/6.12/root/boot/config-*)
 arm=$(echo "$cache"/arm64/6.1/root/boot/config-*)
+latest=$(echo "$cache"/amd64/latest/root/boot/config-*)
+latest_arm=$(echo "$cache"/arm64/latest/root/boot/config-*)
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 n=0
@@ -44,6 +46,22 @@ without()
 expect "Debian's 6.1 has all" 0 'has all that is needed \(x86\)' "$x86"
 expect "Debian's 6.12 has all" 0 'has all that is needed \(x86\)' "$new"
 expect "Debian's 6.1 for arm64 has all" 0 'has all that is needed \(arm64\)' "$arm"
+for c in "$latest" "$latest_arm"; do
+	if [ -e "$c" ]; then
+		expect "Debian 13's ${c##*/} has all" 0 'has all that is needed' "$c"
+	else
+		n=$((n + 1))
+		echo "ok $n - no newest kernel in the cache # SKIP"
+	fi
+done
+expect "the versions that were tried are named" 0 '^tried on Linux 6\.1\.[^,]*, 6\.12\.[^,]*, [0-9.]+ \(x86\)$' "$x86"
+expect "and those for arm64" 0 '^tried on Linux 6\.1\.[^,]*, [0-9.]+ \(arm64\)$' "$arm"
+for v in "6.5.13 between them" "5.15.0 older than any of them" "99.1.0-rc1 newer than any of them"; do
+	sed "s|^\(# Linux/x86\) .* \(Kernel Configuration\)|\1 ${v%% *} \2|" "$x86" >"$dir/config"
+	expect "Linux ${v%% *} is ${v#* }" 0 "^tried .*; [0-9.]+ is ${v#* } and was not\$" "$dir/config"
+done
+sed '/^# Linux/d' "$x86" >"$dir/config"
+expect "a configuration without a version" 0 '^tried on [^;]*$' "$dir/config"
 gzip -c "$x86" >"$dir/config.gz"
 expect "a compressed configuration is read" 0 'has all' "$dir/config.gz"
 

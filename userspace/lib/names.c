@@ -199,8 +199,8 @@ static const struct {
 	       "the device is neither in quarantine nor without a reset: there is nothing to "
 	       "accept"),
 	REASON(DMA_BUF,
-	       "the device's memory is not exported as a dma-buf, which others could use unasked: "
-	       "the VM works without"),
+	       "no dma-buf of the device's memory is made, for others could use it unasked; "
+	       "passthrough itself needs none"),
 };
 /* clang-format on */
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # tools/check-kernel on Debian's configurations, whole and with single options taken away.
+# needs: 6.1 6.12 6.1-arm64
 
 cd "$(dirname "$0")/../.." || exit 1
 cache=${QWAMOS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/qwamos-gpu}/kernel

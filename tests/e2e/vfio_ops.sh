@@ -3,6 +3,7 @@
 # A kernel whose VFIO calls a driver through something that kmod/compat.h does not know by name gets
 # no VFIO driver: the build ends, and names it. Built with a changed copy of one header before the
 # kernel's own, on the oldest kernel and the newest.
+# needs: 6.1 latest
 # timeout: 300
 
 cd "$(dirname "$0")/../.." || exit 1

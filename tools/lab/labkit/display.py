@@ -22,22 +22,15 @@ def _die_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _sdl(qemu):
-    """Whether this QEMU can show a window; Debian has that in a package of its own."""
-    r = subprocess.run([qemu, "-display", "help"], stdin=subprocess.DEVNULL,
-                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-    return "sdl" in r.stdout.split()
-
-
 class Display:
     """The server of one run."""
 
-    def __init__(self, qemu):
+    def __init__(self, qemu, topology):
         lacks = [] if shutil.which("Xvfb") else ["Xvfb (Debian's package xvfb)"]
-        if shutil.which(qemu) and not _sdl(qemu):
-            lacks.append(f"{qemu}'s module for SDL (Debian's package qemu-system-gui)")
+        deps = "make deps" if lacks else qemu.deps
+        lacks += qemu.lacks(topology)
         if lacks:
-            raise LabError(f"3D for a guest needs {' and '.join(lacks)}: run 'make deps'")
+            raise LabError(f"3D for a guest needs {' and '.join(lacks)}: run '{deps}'")
         self.auth = None
         self.number = None
         self.process = None
@@ -83,9 +76,8 @@ class Display:
                     b"".join(len(x).to_bytes(2, "big") + x for x in fields))
 
     def env(self):
-        """QEMU's variables: this server, and Mesa on the CPU whatever GPU there is."""
-        return dict(os.environ, DISPLAY=":" + self.number, XAUTHORITY=self.auth,
-                    SDL_VIDEODRIVER="x11", LIBGL_ALWAYS_SOFTWARE="1")
+        """QEMU's variables for this server."""
+        return {"DISPLAY": ":" + self.number, "XAUTHORITY": self.auth, "SDL_VIDEODRIVER": "x11"}
 
     def stop(self):
         """Ends it."""

@@ -19,6 +19,8 @@ from . import LabError
 from .console import Console
 from .display import Display
 from .kernel import CACHE, GUEST, TREE, cpio, initramfs, module_tree
+from .qemu import Qemu
+from .userland import Userland
 
 BOOT_TIMEOUT = 240      # s until the command must have started, on the debug kernel, too
 DRAIN = 3               # s for the console to show the command's end
@@ -38,10 +40,13 @@ def _append(options):
         words.append("console=ttyAMA0")
     else:
         words += ["console=ttyS0", "intel_iommu=on"]
+    if options.init == "systemd":
+        words += ["systemd.unit=lab.target", "systemd.show_status=no", "systemd.log_level=notice"]
     return " ".join(words + options.append)
 
 
-def _qemu(options, topology):
+def _machine(options, topology):
+    """QEMU's options for the machine without its devices."""
     accel = os.environ.get("LAB_ACCEL", "tcg")
     if accel not in ("tcg", "kvm"):
         raise LabError(f"LAB_ACCEL='{accel}': expected 'tcg' or 'kvm'")
@@ -50,32 +55,19 @@ def _qemu(options, topology):
             "-m", str(options.mem), "-smp", str(options.smp)]
     if accel == "tcg":
         # Several threads of TCG have crashed nested guests.
-        args += ["-accel", "tcg,thread=single" if options.smp > 1 else "tcg"]
+        args += ["-accel", "tcg,thread=multi" if options.mttcg else
+                 "tcg,thread=single" if options.smp > 1 else "tcg"]
     else:
         args += ["-accel", "kvm"]
     if options.arch == "arm64":
         iommu = ",iommu=smmuv3" if topology.iommu else ""
-        return ["qemu-system-aarch64", "-machine", "virt,gic-version=3" + iommu,
+        return ["-machine", "virt,gic-version=3" + iommu,
                 "-cpu", "host" if accel == "kvm" else "cortex-a76"] + args
     machine = "q35,kernel-irqchip=split" if accel == "kvm" else "q35"
-    args = ["qemu-system-x86_64", "-machine", machine,
-            "-cpu", "host" if accel == "kvm" else "qemu64"] + args
+    args = ["-machine", machine, "-cpu", "host" if accel == "kvm" else "qemu64"] + args
     if topology.iommu:
         args += ["-device", "intel-iommu,intremap=on"]
     return args
-
-
-def _keep(paths):
-    """Those of the paths that the guest's own /tmp would hide."""
-    kept = []
-    for p in sorted(set(paths)):
-        if p.startswith(("/tmp/", "/var/tmp/", "/run/")) and \
-           not any(p.startswith(k + "/") for k in kept):
-            if any(c in p for c in " \t\n'\"\\*?[$`"):
-                raise LabError(f"{p}: the lab can't work below /tmp in a folder whose name "
-                               "has blanks or quotes")
-            kept.append(p)
-    return kept
 
 
 class Guest:
@@ -85,8 +77,11 @@ class Guest:
         self.options = options
         self.topology = topology
         self.kernel = kernel
-        self.args = _qemu(options, topology)
-        self.display = Display(self.args[0]) if topology.gl else None
+        self.userland = Userland(options.userland, options.init)
+        self.qemu = Qemu(options.qemu, options.arch)
+        self.qemu.check(topology)
+        self.args = self.qemu.command + _machine(options, topology)
+        self.display = Display(self.qemu, topology) if topology.gl else None
         self.dir = tempfile.mkdtemp(prefix="qwlab.")
         self.process = None
         self.streams = {}
@@ -113,13 +108,16 @@ class Guest:
         quote = shlex.quote
         config = {
             "LAB_ARCH": o.arch, "LAB_SHARE": "1" if o.share else "0", "LAB_MODULES": modules,
-            "LAB_LOAD": " ".join(load), "LAB_KEEP": " ".join(_keep([TREE, CACHE, os.getcwd()])),
+            "LAB_LOAD": " ".join(load), "LAB_INIT": o.init,
+            "LAB_KEEP": " ".join(self.userland.kept([TREE, CACHE, os.getcwd()])),
+            "LAB_KEEP_FROM": "/new" if self.userland.host else "/host",
             "LAB_PATH": ":".join([os.path.join(TREE, "build/bin"),
                                   os.path.join(TREE, "tools/lab/guest/bin"),
                                   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
                                  if x86 else ["/bin"]),
         }
         env = {"LAB_KERNEL": o.kernel, "LAB_ARCH": o.arch, "LAB_TOPOLOGY": self.topology.name,
+               "LAB_USERLAND": o.userland, "LAB_INIT": o.init,
                "LAB_KERNEL_ROOT": self.kernel.root, "LAB_KERNEL_IMAGE": self.kernel.image,
                "QWAMOS_TREE": TREE, "QWAMOS_CACHE": CACHE}
         if x86:
@@ -139,8 +137,9 @@ class Guest:
         add("command", command)
         add("topology", self.topology.paths())
         add("qmp-devices", self._qmp_devices())
-        with open(os.path.join(GUEST, "stage2"), "rb") as f:
-            add("stage2", f.read())
+        for name in ("stage2", "systemd"):
+            with open(os.path.join(GUEST, name), "rb") as f:
+                add(name, f.read())
         if not x86:
             for path in self.kernel.built_modules():
                 with open(path, "rb") as f:
@@ -173,7 +172,7 @@ class Guest:
         if o.load:
             ours = [os.path.basename(f)[:-3] for f in self.kernel.built_modules()]
             if not ours:
-                make = "arm64" if o.arch == "arm64" else o.kernel
+                make = o.kernel + ("-arm64" if o.arch == "arm64" else "")
                 raise LabError(f"no modules are built for {self.kernel.version}: run "
                                f"'make modules KERNEL={make}', or use --no-load")
             first = [m for m in ("qwamos_gpu", "qwamos_vfio_pci") if m in ours]
@@ -208,25 +207,22 @@ class Guest:
                  "-mon", "chardev=qmp,mode=control",
                  "-chardev", f"socket,id=qmpport,path={self._path('qmp')},server=off",
                  "-device", "virtserialport,bus=lab-serial.0,chardev=qmpport,name=qmp"]
-        if o.arch == "x86_64":
-            args += ["-fsdev", "local,id=root,path=/,security_model=none,readonly=on,"
-                     "multidevs=remap",
-                     "-device", "virtio-9p-pci,fsdev=root,mount_tag=labroot,bus=pcie.0,addr=0x1e"]
-        if o.share:
-            args += ["-fsdev", f"local,id=share,path={o.share.replace(',', ',,')},"
-                     "security_model=none,multidevs=remap",
-                     "-device", "virtio-9p-pci,fsdev=share,mount_tag=labshare,bus=pcie.0,addr=0x1c"]
+        args += self._folders()
         if self.display:
             self.display.start(self.dir)
+            self.qemu.use_gl(self.dir)
+            self.qemu.env.update(self.display.env())
+        if o.verbose:
+            print(f"lab: QEMU {self.qemu.version()} ({o.qemu})", file=sys.stderr)
         self.started = time.monotonic()
         with open(self._path("qemu"), "wb") as log:
             try:
                 self.process = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=log,
                                                 stderr=log, pass_fds=[lock],
-                                                env=self.display and self.display.env(),
+                                                env=self.qemu.env,
                                                 preexec_fn=_die_with_parent)
             except FileNotFoundError:
-                raise LabError(f"{args[0]} is not installed: run 'make deps'") from None
+                raise self.qemu.not_installed() from None
         self.console = Console(self._path("console"))
         for n, s in listeners.items():
             s.settimeout(0.2)
@@ -239,6 +235,22 @@ class Guest:
                     if time.monotonic() - self.started > BOOT_TIMEOUT:
                         raise LabError("QEMU hangs") from None
             s.close()
+
+    def _folders(self):
+        """The folders that the guest mounts, as QEMU options."""
+        o = self.options
+        folders = [("share", o.share, "", "1c")] if o.share else []
+        if o.arch == "x86_64":
+            folders.append(("root", self.userland.root, "readonly=on,", "1e"))
+            if not self.userland.host:
+                folders.append(("host", "/", "readonly=on,", "1b"))
+        args = []
+        for name, path, readonly, slot in folders:
+            args += ["-fsdev", f"local,id={name},path={path.replace(',', ',,')},{readonly}"
+                     "security_model=none,multidevs=remap",
+                     "-device", f"virtio-9p-pci,fsdev={name},mount_tag=lab{name},bus=pcie.0,"
+                     f"addr=0x{slot}"]
+        return args
 
     def _qemu_log(self):
         with open(self._path("qemu"), encoding="utf-8", errors="replace") as f:

@@ -28,6 +28,20 @@ BOOT_MODULES = {
 }
 
 
+def _source(name, arch):
+    """Where a kernel of that name comes from."""
+    try:
+        with open(os.path.join(TREE, "tools/deps.d/kernels"), encoding="utf-8") as f:
+            known = [line.split()[0] for line in f if line.split("#")[0].strip()]
+    except OSError:
+        known = []
+    if name in known:
+        return f"run 'tools/deps {name}{'-arm64' if arch == 'arm64' else ''}'"
+    if name == "debug":
+        return "'make debug-kernel' builds it"
+    return f"tools/deps knows {', '.join(known) or 'none'}; tools/lab/add-kernel adds others"
+
+
 class Kernel:
     """One kernel of the cache."""
 
@@ -41,9 +55,8 @@ class Kernel:
         self.image = unpacked if os.path.exists(unpacked) else \
             os.path.join(self.root, "boot/vmlinuz-" + self.version)
         if not os.path.exists(os.path.join(self.dir, "complete")):
-            raise LabError(f"no kernel {series} for {arch} in {CACHE}: 'make deps' fetches 6.1 and "
-                           "6.12 (6.1 for arm64), 'make debug-kernel' builds debug, "
-                           "tools/lab/add-kernel adds others")
+            raise LabError(f"no kernel {series} for {arch} in {CACHE}: " +
+                           _source(series, arch))
 
     def built_modules(self):
         """Our modules, as built for this kernel."""
@@ -147,8 +160,10 @@ def module_files(kernel, names):
 
 def initramfs(kernel):
     """The initramfs for a kernel; a run adds its own files behind it."""
-    busybox = "/bin/busybox" if kernel.arch == "x86_64" else \
-        os.path.join(kernel.root, "bin/busybox")
+    busybox = "/bin/busybox"
+    if kernel.arch != "x86_64":
+        places = [os.path.join(kernel.root, d, "busybox") for d in ("bin", "usr/bin")]
+        busybox = next(filter(os.path.exists, places), places[0])
     init = os.path.join(GUEST, "init")
 
     def make(tmp):

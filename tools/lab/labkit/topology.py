@@ -7,6 +7,7 @@ A line is one of
     include NAME                        everything that another file says
     set iommu on|off                    whether the guest has an IOMMU (on)
     set gl on|off                       whether QEMU has OpenGL for a virtio-gpu-gl-pci (off)
+    set qemu VERSION                    the oldest QEMU that has such devices
 """
 
 import os
@@ -25,6 +26,8 @@ class Topology:
         self.name = name
         self.iommu = True
         self.gl = False
+        self.venus = False
+        self.qemu = 0
         self.devices = []       # (id, parent id or None, slot, function, device)
         self._read(name, [])
 
@@ -44,11 +47,13 @@ class Topology:
                 elif words[0] == "set" and words[1:2] in (["iommu"], ["gl"]) and \
                         words[2:] in (["on"], ["off"]):
                     setattr(self, words[1], words[2] == "on")
+                elif words[:2] == ["set", "qemu"] and len(words) == 3 and words[2].isdigit():
+                    self.qemu = int(words[2])
                 elif len(words) == 3 and AT.match(words[1]):
                     self._add(words, f"{path}:{number}")
                 else:
                     raise LabError(f"{path}:{number}: expected 'ID AT DEVICE', "
-                                   "'include NAME' or 'set iommu|gl on|off'")
+                                   "'include NAME', 'set iommu|gl on|off' or 'set qemu VERSION'")
 
     def _add(self, words, where):
         ident, at, device = words
@@ -59,6 +64,7 @@ class Topology:
         if parent and parent not in ids:
             raise LabError(f"{where}: no bridge '{parent}' above")
         self.devices.append((ident, parent, slot, function, device))
+        self.venus = self.venus or "venus=on" in device.split(",")
 
     def qemu_args(self):
         """The devices as QEMU options."""

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The lab itself: statuses, streams, what reaches the host, and that a guest whose kernel
 # complains can't pass.
+# needs: 6.1 6.12 6.1-arm64
 # timeout: 300
 
 cd "$(dirname "$0")/../.." || exit 1
@@ -16,7 +17,7 @@ boot()
 	status=$?
 }
 
-echo "1..26"
+echo "1..34"
 
 cat >"$dir/lines.py" <<'END'
 import sys
@@ -148,6 +149,44 @@ done
 check "a run that is killed leaves neither QEMU nor the server" [ ${#children[@]} -ge 2 -a $i -lt 100 ]
 # Its folder it leaves.
 rm -rf "$(sed -n 's,^XAUTHORITY=\(/.*/qwlab\.[^/]*\)/.*,\1,p' "$dir/env")"
+
+# A race is found by CPUs that run at the same time, and only by them.
+check "a program with a race is built" \
+	gcc -O2 -Wall -Werror -static -pthread -o "$dir/share/race" tests/e2e/race.c
+boot --smp 2 --share "$dir/share" -- /share/race
+check "on one thread for both CPUs the race is never lost" [ "$status $(cat "$dir/out")" = "0 kept" ]
+boot --smp 2 --mttcg --share "$dir/share" -- /share/race
+check "--mttcg finds it" [ "$status $(cat "$dir/out")" = "0 lost" ]
+boot --mttcg -- true
+check "--mttcg with one CPU is refused" [ "$status $(grep -c 'say --smp' "$dir/err")" = "125 1" ]
+
+# What is not there names what brings it; nothing is booted for that.
+other=trixie
+! grep -q '^VERSION_CODENAME=trixie' /etc/os-release || other=bookworm
+cache=$(realpath -m "${QWAMOS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/qwamos-gpu}")
+mkdir "$dir/cache"
+ln -s "$cache/kernel" "$dir/cache/kernel"
+export QWAMOS_CACHE=$dir/cache
+boot --userland $other -- true
+check "a userland that is missing: what fetches it" \
+	[ "$status $(grep -c "tools/deps $other'" "$dir/err")" = "125 1" ]
+boot --qemu latest -- true
+check "a QEMU that is missing: what fetches it" \
+	[ "$status $(grep -c "tools/deps qemu-latest'" "$dir/err")" = "125 1" ]
+mkdir -p "$dir/cache/userland/$other/root"
+touch "$dir/cache/userland/$other/complete"
+boot --userland $other --init systemd -- true
+check "a userland without systemd is told from one with it" \
+	[ "$status $(grep -c "$other has no systemd" "$dir/err")" = "125 1" ]
+QWAMOS_CACHE=$cache
+PATH=$dir/old:$PATH
+mkdir "$dir/old"
+printf '#!/bin/sh\necho QEMU emulator version 7.2.22\n' >"$dir/old/qemu-system-x86_64"
+chmod +x "$dir/old/qemu-system-x86_64"
+boot --topology venus -- true
+check "a QEMU too old for a topology is named" \
+	[ "$status $(grep -c 'needs QEMU 10 or newer.*7\.2\.22' "$dir/err")" = "125 1" ]
+rm "$dir/old/qemu-system-x86_64"
 
 $run --arch arm64 -- sh -c 'uname -m; lsmod' >"$dir/out" 2>"$dir/err"
 status=$?

@@ -71,12 +71,16 @@ static void add_machine(const struct qconfig *c, const struct qemu_plan *p, stru
 	qemu_add_opt(a, "-m", qmem_printf("%d", c->memory_mib));
 	if (c->hugepages)
 		qemu_add_opt(a, "-mem-path", qmem_strdup("/dev/hugepages"));
-	/* Before all devices that are to stand behind it. */
+	/*
+	 * Before all devices that are to stand behind it. QEMU refuses addresses of more bits than
+	 * the host's IOMMU has, and takes 48 by itself since 9.2; 39 is the least that any has.
+	 */
 	if (p->smmu && c->machine == QMACHINE_Q35)
 		qemu_add_opt(a, "-device",
 			     qmem_printf("intel-iommu,intremap=on%s",
-					 p->gpu.got == QACCESS_PASSTHROUGH ? ",caching-mode=on"
-									   : ""));
+					 p->gpu.got == QACCESS_PASSTHROUGH
+						 ? ",caching-mode=on,aw-bits=39"
+						 : ""));
 }
 
 /* Of virtio devices: behind the guest's IOMMU, if it has one. */

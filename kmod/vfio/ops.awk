@@ -48,8 +48,13 @@ function body(head,    at, i, depth, c, rest)
 }
 
 # The name that a member is declared with; "" if it cannot be told.
-function name_of(decl)
+function name_of(decl,    rest)
 {
+	# One name in each declaration: of a second one nobody would be told.
+	rest = decl
+	if (gsub(/\( *\* *[A-Za-z_][A-Za-z_0-9]* *\)/, "", rest) > 1 ||
+	    (decl !~ /\(/ && decl ~ /,/) || rest ~ /\)[^()]*,[^()]*\(/)
+		return ""
 	if (match(decl, /\( *\* *[A-Za-z_][A-Za-z_0-9]* *\) *\(/)) {
 		decl = substr(decl, RSTART, RLENGTH)
 		gsub(/[(*) ]/, "", decl)
@@ -63,7 +68,7 @@ function name_of(decl)
 }
 
 # Compares the members of struct @table with compat.h, and with what the driver's @object sets.
-function look(table, object,    members, decl, n, i, name, known, init, value, unknown, seen)
+function look(table, object,    members, decl, n, i, name, known, init, value, rest, unknown, seen)
 {
 	members = body("struct " table)
 	if (members == "") {
@@ -88,7 +93,10 @@ function look(table, object,    members, decl, n, i, name, known, init, value, u
 		value = ""
 		if (match(init, "[,{] *\\." name " *= *[^,]*")) {
 			value = substr(init, RSTART, RLENGTH)
+			rest = substr(init, RSTART + RLENGTH)
 			sub(/^[^=]*= */, "", value)
+			if (match(rest, "[,{] *\\." name " *="))
+				broken(object " sets " name " twice")
 		}
 		if (known == "")
 			unknown = unknown (unknown == "" ? "" : ", ") name

@@ -50,7 +50,7 @@ found()
 echo "TAP version 13"
 
 # Since 6.16 exec leaves a process the effective user that its files are not to be read by.
-IFS=. read -r major minor _ < <(uname -r)
+IFS=. read -r major minor _ <<<"$(uname -r)"
 ids=one
 step=0
 if [ $((major * 1000 + minor)) -ge 6016 ]; then

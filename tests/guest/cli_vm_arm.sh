@@ -44,7 +44,7 @@ boot: {kernel: $image, initrd: $dir/initrd, cmdline: "console=ttyAMA0 panic=-1 q
 network: {mode: airgapped, device: none}
 gpu: {enabled: true, access_mode: passthrough, trust_level: system, device: "$gpu", fallback: false}
 END
-boot arm "done" 500 --yes
+boot arm "done" 900 --yes
 run qwamos-gpu vm list
 says 0 "^[0-9]+ +arm +system +live +2 +2 " "the VM holds both, and has them open"
 tr -d '\r' <"$dir/serial" >"$dir/out"

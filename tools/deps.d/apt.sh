@@ -4,6 +4,7 @@
 # without touching the machine's own apt configuration.
 
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+declare -A ASKED # apt roots that this run has brought up to date
 APT_OPTS=(-o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -q)
 # The user _apt can't write to a cache below root's home.
 [ "$(id -u)" != 0 ] || APT_OPTS+=(-o APT::Sandbox::User=root)
@@ -66,7 +67,7 @@ apt_knows()
 # download_size APT-GET-ARGUMENTS...: bytes that these would download.
 download_size()
 {
-	LC_ALL=C apt-get "${APT_OPTS[@]}" --print-uris "$@" 2>/dev/null |
+	{ LC_ALL=C apt-get "${APT_OPTS[@]}" --print-uris "$@" 2>/dev/null || :; } |
 		awk -F "'" '/^'\''/ { split($3, f, " "); n += f[2] } END { print n + 0 }'
 }
 
@@ -87,6 +88,8 @@ install_packages()
 	local missing bytes
 	mapfile -t missing < <(printf '%s\n' "$@" | missing_packages)
 	[ ${#missing[@]} -gt 0 ] || return 0
+	# Here sudo may ask for a password, of which progress would leave nothing to be seen.
+	as_root true
 	apt_knows "${missing[@]}" || step "asking Debian's archive for its list of packages" apt_update ||
 		die "apt-get update failed"
 	bytes=$(download_size install -y --no-install-recommends "${missing[@]}")
@@ -129,7 +132,7 @@ debian_sources()
 # brought up to date once in a run; sets APT_CONFIG for the commands that follow.
 apt_root()
 {
-	local archs=$2 root=$CACHE/apt/$1
+	local name=$1 archs=$2 root=$CACHE/apt/$1
 	shift 2
 	mkdir -p "$root"/{state/lists/partial,cache/archives/partial}
 	: >"$root/state/status"
@@ -150,13 +153,17 @@ apt_root()
 	APT::Sandbox::User "";
 	END
 	export APT_CONFIG=$root/apt.conf
-	[ "$(cat "$root/run" 2>/dev/null)" != $$ ] || return 0
+	[ -z "${ASKED[$name]:-}" ] || return 0
+	exec 8>"$root/lock"
+	flock -n 8 || say "waiting for another run that uses $root"
+	flock 8
 	if ! step "asking Debian's archive what $* has" apt-get "${APT_OPTS[@]}" \
 		-o APT::Update::Error-Mode=any update; then
 		die "Debian's archive could not be asked. If keys are missing, this machine's are too old:" \
 			"upgrade the package debian-archive-keyring"
 	fi
-	echo $$ >"$root/run"
+	exec 8>&-
+	ASKED[$name]=1
 }
 
 # What the private apt root can really download of kernels, a line 'PACKAGE [NEEDS...]' each.

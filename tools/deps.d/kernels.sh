@@ -10,6 +10,7 @@
 #     root/usr/src/linux-headers-VERSION/
 #   kernel/ARCH/NAME                link to the one that is in use, NAME also "debug"
 #   kernel/ARCH/NAME.none           why there is none: the archive has none of its series
+#   kernel/ARCH/NAME.row            the line of 'kernels' by which it was chosen
 #   kselftest/                      headers of the kernel's self tests, checkpatch
 
 declare -A CHOSEN # WHAT -> 'VERSION PACKAGE...'
@@ -43,12 +44,15 @@ kernel_present()
 	[ -e "$CACHE/kernel/$1/$2/complete" ]
 }
 
-# True if there is nothing to fetch for WHAT: it is there, or was looked for in vain.
+# True if there is nothing to fetch for WHAT: it is there, or was looked for in vain within a day;
+# and that by the row that WHAT has now.
 kernel_settled()
 {
-	local name arch
+	local name arch of
 	read -r name _ _ arch _ < <(kernel_row "$1")
-	kernel_present "$arch" "$name" || [ -e "$CACHE/kernel/$arch/$name.none" ]
+	of=$CACHE/kernel/$arch/$name
+	[ ! -e "$of.row" ] || [ "$(cat "$of.row")" = "$(kernel_row "$1")" ] || return 1
+	kernel_present "$arch" "$name" || [ -n "$(find "$of.none" -mmin -1440 2>/dev/null)" ]
 }
 
 # kernel_root WHAT: the private apt root with its suites.
@@ -75,7 +79,8 @@ qualified()
 	done
 }
 
-# plan_kernel WHAT: chooses a kernel; prints 'BYTES TEXT' if it is not in the cache. Sets CHOSEN.
+# plan_kernel WHAT: chooses a kernel, sets CHOSEN, and plans to download it if it is not in the
+# cache.
 plan_kernel()
 {
 	local what=$1 name low high arch version packages
@@ -84,6 +89,7 @@ plan_kernel()
 	mkdir -p "$CACHE/kernel/$arch"
 	kernel_root "$what"
 	downloadable >"$CACHE/apt/kernel-$what/kernels"
+	kernel_row "$what" >"$CACHE/kernel/$arch/$name.row"
 	CHOSEN[$what]=$(choose_kernel "$arch" "$low" "$high" <"$CACHE/apt/kernel-$what/kernels")
 	if [ -z "${CHOSEN[$what]}" ]; then
 		no_kernel "$what"
@@ -102,8 +108,17 @@ no_kernel()
 	local name low high arch suites has
 	read -r name low high arch _ suites < <(kernel_row "$1")
 	has=$(choose_kernel "$arch" 0 999 <"$CACHE/apt/kernel-$1/kernels" | cut -d ' ' -f 1)
-	has="${suites// /, } of Debian has no kernel of the series $low to $high for $arch with image and headers; ${has:+the newest it has is $has}${has:-it has none at all}"
+	if [ -n "$has" ]; then
+		has="the newest it has is $has"
+	else
+		has="it has none at all"
+	fi
+	has="${suites// /, } of Debian has no kernel of the series $low to $high for $arch with image and headers; $has"
 	[ "$name" = latest ] || die "$has"
+	if kernel_present "$arch" "$name"; then
+		say "$has: $(readlink "$CACHE/kernel/$arch/$name") stays"
+		return 0
+	fi
 	echo "$has" >"$CACHE/kernel/$arch/$name.none"
 	say "$has: what runs on '$name' is skipped; 'make check-latest' tries the newest"
 }
@@ -129,7 +144,7 @@ fetch_kernel()
 		ln -sfn "$version" "$CACHE/kernel/$arch/$name.new"
 		mv -T "$CACHE/kernel/$arch/$name.new" "$CACHE/kernel/$arch/$name"
 		say "kernel $name for $arch: $version"
-	) 9>"$CACHE/kernel/$arch/$name.lock"
+	) 9>"$CACHE/kernel/$arch/$version.lock"
 }
 
 # unpack_kernel DEBARCH VERSION PACKAGE...
@@ -156,32 +171,29 @@ unpack_kernel()
 # lay_out_kernel DEBARCH VERSION TMP DIR: TMP/deb/*.deb as TMP/new/root, which will be DIR/root.
 lay_out_kernel()
 {
-	local arch=$1 ver=$2 tmp=$3 dir=$4 root=$3/new/root p f
-	set -e
-	for p in "$tmp"/deb/*.deb; do
-		dpkg -x "$p" "$root"
-	done
+	local arch=$1 ver=$2 tmp=$3 dir=$4 root=$3/new/root f
+	unpack_all "$tmp/deb" "$root" || return 1
 	rm -rf "$tmp/deb"
 	# Since 7.0 or so all of it is below /usr/lib/modules.
 	if [ ! -e "$root/lib/modules" ]; then
 		mkdir -p "$root/lib" "$root/boot"
 		ln -s ../usr/lib/modules "$root/lib/modules"
 		for f in vmlinuz config System.map; do
-			ln -s "../usr/lib/modules/$ver/$f" "$root/boot/$f-$ver"
+			ln -s "../usr/lib/modules/$ver/$f" "$root/boot/$f-$ver" || return 1
 		done
 	fi
 	# Headers name each other by absolute paths.
 	find "$root/usr/src" -maxdepth 2 -name Makefile -exec \
-		sed -i "s#\(include \|=\|= \)/usr/src#\1$dir/root/usr/src#" {} +
+		sed -i "s#\(include \|=\|= \)/usr/src#\1$dir/root/usr/src#" {} + || return 1
 	# Guests would unpack each module at boot, by an emulated CPU.
 	find "$root/lib/modules/" -name '*.ko.xz' -print0 |
-		xargs -0 -r -P "$(nproc)" -n 64 xz -d
+		xargs -0 -r -P "$(nproc)" -n 64 xz -d || return 1
 	rm -f "$root/lib/modules/$ver"/{build,source}
-	chmod -R u+rwX,go+rX "$tmp/new"
-	/sbin/depmod -b "$root" "$ver"
-	if [ "$arch" = amd64 ]; then
+	chmod -R u+rwX,go+rX "$tmp/new" || return 1
+	[ -e "$root/boot/vmlinuz-$ver" ] && [ -e "$root/usr/src/linux-headers-$ver/Makefile" ] &&
+		/sbin/depmod -b "$root" "$ver" || return 1
+	[ "$arch" != amd64 ] ||
 		"$TOP/tools/deps.d/extract-vmlinux" "$root/boot/vmlinuz-$ver" "$root/boot/vmlinux"
-	fi
 }
 
 # download TEXT DIR PACKAGE...: from the private apt root in use.

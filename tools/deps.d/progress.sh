@@ -29,6 +29,9 @@ step()
 	log=$(mktemp)
 	"$@" >"$log" 2>&1 </dev/null &
 	pid=$!
+	# What runs in the background is told of no Ctrl-C.
+	# shellcheck disable=SC2064
+	trap "pkill -TERM -P $pid; kill $pid; rm -f '$log'; exit 130" INT TERM
 	if [ -t 1 ]; then
 		every=1
 	else
@@ -50,6 +53,7 @@ step()
 		fi
 	done
 	wait $pid || status=$?
+	trap - INT TERM
 	[ ! -t 1 ] || printf '\r\033[Kdeps: %s (%s s)\n' "$text" "$((SECONDS - start))"
 	[ $status = 0 ] || tail -n 40 "$log" >&2
 	rm -f "$log"

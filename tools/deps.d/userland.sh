@@ -13,7 +13,8 @@ QEMU_SUITES=(trixie trixie-updates trixie-security trixie-backports)
 
 userland_present()
 {
-	[ "$1" = "$(host_release)" ] || [ -e "$CACHE/userland/$1/complete" ]
+	[ "$1" = "$(host_release)" ] ||
+		[ "$(cat "$CACHE/userland/$1/complete" 2>/dev/null)" = "$(userland_packages "$1")" ]
 }
 
 userland_suites()
@@ -41,6 +42,7 @@ plan_userland()
 fetch_userland()
 {
 	local name=$1 dir=$CACHE/userland/$1 tmp
+	# With its package list in the file 'complete', so that another list is another userland.
 	[ "$name" != "$(host_release)" ] || return 0
 	if userland_present "$name" && [ "$UPDATE" = 0 ]; then
 		say "userland $name: $dir"
@@ -49,19 +51,19 @@ fetch_userland()
 	mkdir -p "$CACHE/userland"
 	(
 		flock 9
-		if [ -e "$dir/complete" ] && [ "$UPDATE" = 0 ]; then
+		if userland_present "$name" && [ "$UPDATE" = 0 ]; then
 			exit 0
 		fi
 		tmp=$CACHE/userland/.new.$name
-		as_root rm -rf "$tmp"
+		as_root rm -rf --one-file-system "$tmp"
 		mkdir "$tmp"
 		# shellcheck disable=SC2046
 		debian_sources $(userland_suites "$name") >"$tmp/$name.list"
 		unset APT_CONFIG
 		step "installing Debian $name into the cache" run_mmdebstrap "$name" "$tmp" ||
 			die "Debian $name could not be installed into $tmp"
-		as_root rm -rf "$dir"
-		touch "$tmp/complete"
+		as_root rm -rf --one-file-system "$dir"
+		userland_packages "$name" >"$tmp/complete"
 		mv -T "$tmp" "$dir"
 		say "userland $name: $dir ($(cat "$dir/root/etc/debian_version"))"
 	) 9>"$CACHE/userland/$name.lock"

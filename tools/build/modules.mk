@@ -28,8 +28,9 @@ KOUT ?= $(TOP)/build/kmod/$(KVER)
 KMAKE = $(IN_USERLAND) $(MAKE) -C $(KERNEL_DIR) M=$(KOUT) $(CROSS) $(KFLAGS) --no-print-directory
 
 ifdef KERNEL
-NO_HEADERS := no headers of a lab kernel '$(KERNEL)': run \
-	'$(if $(filter debug,$(KERNEL)),make debug-kernel,tools/deps $(KERNEL))'
+NO_HEADERS := no headers of a lab kernel '$(KERNEL)': $(or \
+	$(shell cat $(QWAMOS_CACHE)/kernel/$(KARCH)/$(LAB_KERNEL).none 2>/dev/null), \
+	run '$(if $(filter debug,$(KERNEL)),make debug-kernel,tools/deps $(KERNEL))')
 else ifdef KDIR
 NO_HEADERS := $(KDIR) is no built kernel tree, nor has it a kernel's headers
 else
@@ -51,6 +52,11 @@ $(KOUT)/.farm:
 			ln -sfn "$(TOP)/$$f" "$(KOUT)/$$f"; }; done
 	@find $(KOUT) -xtype l -delete
 
+ifdef IN_USERLAND
+modules_install modules_sign:
+	@echo "$@: KERNEL=$(KERNEL) is built with the userland $(USERLAND), for the lab: build for a" \
+		"kernel that is installed by KDIR=DIR" >&2; exit 1
+else
 modules_install: modules
 	+@flock $(KOUT)/.lock $(KMAKE) modules_install $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR))
 
@@ -61,5 +67,6 @@ modules_sign: modules
 	@for f in $(KEY) $(CERT); do [ -r "$$f" ] || { \
 		echo "modules_sign: cannot read $$f" >&2; exit 1; }; done
 	@set -e; for m in $$(find $(KOUT) -name '*.ko'); do \
-		$(IN_USERLAND) $(KERNEL_DIR)/scripts/sign-file sha256 $(KEY) $(CERT) $$m; \
+		$(KERNEL_DIR)/scripts/sign-file sha256 $(KEY) $(CERT) $$m; \
 		echo "  SIGN    $$m"; done
+endif

@@ -30,8 +30,9 @@ def host_release():
 
 
 def second_userlands():
-    """Those that this machine is not."""
-    return [d for d in DEBIANS if d != host_release()]
+    """Those that are newer than this machine's: what is built here runs there, not the reverse."""
+    host = host_release()
+    return list(DEBIANS[DEBIANS.index(host) + 1:] if host in DEBIANS else DEBIANS[-1:])
 
 
 def lab_kernels():
@@ -44,8 +45,9 @@ def lab_kernels():
 def lacking(what):
     """Why the archive has no kernel of this name, as tools/deps found; None if it has one."""
     name, _, arch = what.partition("-")
-    path = os.path.join(CACHE, "kernel", arch or "amd64", name + ".none")
-    if not os.path.exists(path):
+    at = os.path.join(CACHE, "kernel", arch or "amd64", name)
+    path = at + ".none"
+    if os.path.exists(os.path.join(at, "complete")) or not os.path.exists(path):
         return None
     with open(path, encoding="utf-8") as f:
         return f.read().strip() + " ('make check-latest' tries that)"

@@ -56,7 +56,7 @@ for c in "$latest" "$latest_arm"; do
 	fi
 done
 expect "the versions that were tried are named" 0 '^tried on Linux 6\.1\.[^,]*, 6\.12\.[^,]*, [0-9.]+ \(x86\)$' "$x86"
-expect "and those for arm64" 0 '^tried on Linux 6\.1\.[^,]*, [0-9.]+ \(arm64\)$' "$arm"
+expect "and those for arm64" 0 '^tried on Linux 6\.1\.[^,]*, 6\.12\.[^,]*, [0-9.]+ \(arm64\)$' "$arm"
 for v in "6.5.13 between them" "5.15.0 older than any of them" "99.1.0-rc1 newer than any of them"; do
 	sed "s|^\(# Linux/x86\) .* \(Kernel Configuration\)|\1 ${v%% *} \2|" "$x86" >"$dir/config"
 	expect "Linux ${v%% *} is ${v#* }" 0 "^tried .*; [0-9.]+ is ${v#* } and was not\$" "$dir/config"

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A guest on a bridge, started by qwamos-vm, and the host ping each other. Emulated twice over, so
 # its kernel takes a minute or two.
-# needs: 6.1
 
 set -u
 # shellcheck source=tests/lib/tap.sh
@@ -17,7 +16,7 @@ modprobe -a bridge tun vhost_net || exit
 ip link add br0 type bridge
 ip addr add 192.0.2.1/24 dev br0
 ip link set br0 up
-kernel=$("$(dirname "$0")/../lib/nested_initrd.py" "$dir/initrd" virtio_pci virtio_net <<END
+"$(dirname "$0")/../lib/nested_initrd.py" "$dir/initrd" virtio_pci virtio_net >/dev/null <<END || exit
 ifconfig eth0 192.0.2.2 up
 echo "@net \$(cat /sys/class/net/eth0/address)"
 ping -c 3 192.0.2.1
@@ -32,12 +31,11 @@ echo "@filled \$?"
 read -r line
 poweroff -f
 END
-) || exit
 cat >"$dir/vm.yaml" <<END
 vm: {name: v}
 machine: {type: q35, accel: tcg}
 hardware: {cpu: {model: qemu64}, memory: {size: 256}}
-boot: {kernel: $kernel, initrd: $dir/initrd, cmdline: "console=ttyS0 panic=-1 no_timer_check quiet"}
+boot: {kernel: $LAB_KERNEL_IMAGE, initrd: $dir/initrd, cmdline: "console=ttyS0 panic=-1 no_timer_check quiet"}
 network: {mode: bridge, bridge: br0, mac: "$mac"}
 END
 boot v filled 380

@@ -38,7 +38,7 @@ hardware: {cpu: {model: qemu64}, memory: {size: 256}}
 boot: {kernel: $LAB_KERNEL_IMAGE, initrd: $dir/initrd, cmdline: "console=ttyS0 panic=-1 no_timer_check quiet"}
 network: {mode: bridge, bridge: br0, mac: "$mac"}
 END
-boot v filled 380
+boot v filled 800
 tr -d '\r' <"$dir/serial" >"$dir/out"
 check "the guest's kernel has the network device" grep -qx "@net $mac" "$dir/out"
 check "the guest has filled its memory" grep -qx "@filled 0" "$dir/out"

@@ -60,6 +60,7 @@ help:
 ##   DEMO_KERNEL=6.1    on this kernel of the lab
 ## make check         all tests, on the lab's 6.1 and latest; the last line counts them
 ##   TESTS="a b"        only those whose name contains one of these, such as unit
+##   NEWCOMER=1         and check-newcomer, beside them
 ## make check-all     on all kernels of the lab, in two userlands, with three QEMUs
 ## make check-latest  on the newest kernel that Debian 13's backports have, tried or not
 ## make check-newcomer  make demo as the first command on a bare Debian 13
@@ -88,7 +89,7 @@ BENCH_KERNEL ?= 6.1
 check:
 	$(call need,packages)
 	$(call need,$$(tests/run --needs $(TESTS)))
-	@tests/run $(TESTS)
+	@tests/run $(if $(NEWCOMER),--newcomer) $(TESTS)
 
 check-all check-debug:
 	$(call need,packages)

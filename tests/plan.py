@@ -116,7 +116,7 @@ def manifest():
 class Plan:
     """What one run of tests/run is to do."""
 
-    def __init__(self, mode, kernel, patterns):
+    def __init__(self, mode, kernel, patterns, newcomer=False):
         """mode: check, all, debug or kernel (that one kernel's programs in guests)."""
         self.mode, self.patterns = mode, patterns
         lines, self.wrong = manifest()
@@ -130,6 +130,8 @@ class Plan:
         self.scripts = [(f"{d} {os.path.basename(x)}", x) for d in folders
                         for x in executables("tests/" + d, (".sh", ".py"))
                         if self.wanted(f"{d} {os.path.basename(x)}")]
+        if newcomer:
+            self.scripts.append(("newcomer", os.path.join(TOP, "tests/newcomer/run")))
         self.unit = mode in ("check", "all")
         # Not a part of it, but the whole: what no test asks for is built and held against.
         self.whole = not patterns
@@ -153,11 +155,16 @@ class Plan:
     def wanted(self, name):
         return not self.patterns or any(x in name for x in self.patterns)
 
-    def kernels(self):
-        """Kernels that modules are to be built for."""
+    def loaded(self):
+        """Kernels whose modules some test loads."""
         found = {k for k, _, _ in self.boots}
         for _, path in self.scripts:
             found |= {w for w in script_needs(path) if w.partition("-")[0] in lab_kernels()}
+        return sorted(found)
+
+    def kernels(self):
+        """Kernels that modules are to be built for."""
+        found = set(self.loaded())
         if self.whole and self.mode in ("check", "all"):
             found |= {"6.1", "latest", "6.1-arm64", "latest-arm64"}
             found |= {f"{k}{a}" for k in lab_kernels() for a in ("", "-arm64")} \

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # A guest on a bridge, started by qwamos-vm, and the host ping each other. Emulated twice over, so
-# its kernel takes a minute or two.
+# its kernel takes some minutes.
+# needs: 6.1
 
 set -u
 # shellcheck source=tests/lib/tap.sh
@@ -16,7 +17,7 @@ modprobe -a bridge tun vhost_net || exit
 ip link add br0 type bridge
 ip addr add 192.0.2.1/24 dev br0
 ip link set br0 up
-"$(dirname "$0")/../lib/nested_initrd.py" "$dir/initrd" virtio_pci virtio_net >/dev/null <<END || exit
+image=$("$(dirname "$0")/../lib/nested_initrd.py" "$dir/initrd" virtio_pci virtio_net <<END
 ifconfig eth0 192.0.2.2 up
 echo "@net \$(cat /sys/class/net/eth0/address)"
 ping -c 3 192.0.2.1
@@ -31,11 +32,12 @@ echo "@filled \$?"
 read -r line
 poweroff -f
 END
+) || exit
 cat >"$dir/vm.yaml" <<END
 vm: {name: v}
 machine: {type: q35, accel: tcg}
 hardware: {cpu: {model: qemu64}, memory: {size: 256}}
-boot: {kernel: $LAB_KERNEL_IMAGE, initrd: $dir/initrd, cmdline: "console=ttyS0 panic=-1 no_timer_check quiet"}
+boot: {kernel: $image, initrd: $dir/initrd, cmdline: "console=ttyS0 panic=-1 no_timer_check quiet"}
 network: {mode: bridge, bridge: br0, mac: "$mac"}
 END
 boot v filled 800

@@ -11,7 +11,7 @@
 #define END_FAST_ROUNDS 200
 
 /**
- * struct look - what ATTACH gathers before it takes locks, one for each member of the group
+ * struct look - what DEV_ATTACH gathers before it takes locks, one for each member of the group
  * @dev: the member
  * @set: its reset set
  * @methods: QWAMOS_GPU_RESET_*
@@ -183,7 +183,7 @@ static u32 take_members(struct qgpu_vm *vm, struct qgpu_group *g, u32 demanded)
  *
  * The order of the checks is the uAPI's. Return: 0, a refusal, or -ENOMEM.
  */
-int qgpu_attach(struct qgpu_vm *vm, struct qwamos_gpu_attach *arg, u32 *reason)
+int qgpu_attach(struct qgpu_vm *vm, struct qwamos_gpu_dev_attach *arg, u32 *reason)
 {
 	u32 demanded = arg->scrub ?: QWAMOS_GPU_SCRUB_BAR;
 	struct qgpu_dev *d = qgpu_dev_by_id(arg->device_id), *sd;
@@ -237,7 +237,7 @@ int qgpu_attach(struct qgpu_vm *vm, struct qwamos_gpu_attach *arg, u32 *reason)
 	stranger = qgpu_group_stranger(g);
 	if (stranger) {
 		sd = qgpu_dev_lookup(stranger);
-		ret = refuse(sd, &arg->out_device_id, reason, QWAMOS_GPU_REASON_GROUP_STRANGER,
+		ret = refuse(sd, &arg->out_device_id, reason, QWAMOS_GPU_REASON_GROUP_NOT_VIABLE,
 			     -EBUSY);
 		goto out_unlock;
 	}
@@ -354,7 +354,7 @@ out:
 }
 
 /**
- * qgpu_release() - let a device through one ATTACH with what may still be in it
+ * qgpu_release() - let a device through one DEV_ATTACH with what may still be in it
  * @device_id: the device
  * @reason: out: why a refusal
  *

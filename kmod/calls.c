@@ -34,12 +34,12 @@ static int do_get_info(struct qgpu_call *call)
  * The cgroup of a VM to be: not the root, and not one that the caller stands in, since all below it
  * dies with the VM.
  */
-static struct cgroup *cgroup_of(struct qwamos_gpu_create *a)
+static struct cgroup *cgroup_of(struct qwamos_gpu_vm_create *a)
 {
 	struct cgroup *cgrp;
 	bool inside;
 
-	if (a->hdr.flags & QWAMOS_GPU_CREATE_F_NO_CGROUP)
+	if (a->hdr.flags & QWAMOS_GPU_VM_CREATE_F_NO_CGROUP)
 		return a->cgroup_fd == -1 ? NULL : ERR_PTR(-EINVAL);
 	cgrp = cgroup_get_from_fd(a->cgroup_fd);
 	if (IS_ERR(cgrp))
@@ -56,8 +56,8 @@ static struct cgroup *cgroup_of(struct qwamos_gpu_create *a)
 
 static int do_create(struct qgpu_call *call)
 {
-	struct qwamos_gpu_create *a = &call->arg->create;
-	bool end_on_close = a->hdr.flags & QWAMOS_GPU_CREATE_F_END_ON_CLOSE;
+	struct qwamos_gpu_vm_create *a = &call->arg->create;
+	bool end_on_close = a->hdr.flags & QWAMOS_GPU_VM_CREATE_F_END_ON_CLOSE;
 	struct file *manage, *use;
 	struct cgroup *cgrp;
 	struct qgpu_vm *vm;
@@ -140,7 +140,7 @@ static int give_fd(struct qgpu_call *call, struct qgpu_vm *vm, u32 kind, s32 *ou
 
 static int do_open(struct qgpu_call *call)
 {
-	struct qwamos_gpu_open *a = &call->arg->open;
+	struct qwamos_gpu_vm_open *a = &call->arg->open;
 	struct qgpu_vm *vm;
 	int ret;
 
@@ -195,7 +195,7 @@ static int do_list_vms(struct qgpu_call *call)
 	long n;
 	int ret;
 
-	if (!list_ok(&call->arg->list, offsetofend(struct qwamos_gpu_vm, narrow)))
+	if (!list_ok(&call->arg->list, offsetofend(struct qwamos_gpu_vm, restrictions)))
 		return -EINVAL;
 	n = qgpu_vm_list(&v);
 	if (n < 0)
@@ -208,11 +208,11 @@ static int do_list_vms(struct qgpu_call *call)
 static int do_list_devices(struct qgpu_call *call)
 {
 	u64 seen = qgpu_registry_events();
-	struct qwamos_gpu_device *v;
+	struct qwamos_gpu_dev *v;
 	long n;
 	int ret;
 
-	if (!list_ok(&call->arg->list, offsetofend(struct qwamos_gpu_device, __reserved)))
+	if (!list_ok(&call->arg->list, offsetofend(struct qwamos_gpu_dev, __reserved)))
 		return -EINVAL;
 	n = qgpu_dev_list(&v);
 	if (n < 0)
@@ -226,9 +226,9 @@ static int do_list_devices(struct qgpu_call *call)
 
 static int do_release(struct qgpu_call *call)
 {
-	struct qwamos_gpu_release *a = &call->arg->release;
+	struct qwamos_gpu_dev_clear_quarantine *a = &call->arg->release;
 
-	if (!(a->hdr.flags & QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS))
+	if (!(a->hdr.flags & QWAMOS_GPU_DEV_CLEAR_QUARANTINE_F_ACCEPT_LEFTOVERS))
 		return -EINVAL;
 	call->device_id = a->device_id;
 	return qgpu_release(a->device_id, &call->reason);
@@ -313,9 +313,9 @@ static int do_audit_head(struct qgpu_call *call)
 	return qgpu_audit_head(a, call->f->kind != QGPU_FILE_USE);
 }
 
-#define POLICY_MASK                                                                            \
-	(QWAMOS_GPU_POLICY_LEVEL | QWAMOS_GPU_POLICY_VRAM | QWAMOS_GPU_POLICY_CAP |            \
-	 QWAMOS_GPU_POLICY_GUARANTEE | QWAMOS_GPU_POLICY_PRIORITY | QWAMOS_GPU_POLICY_NARROW | \
+#define POLICY_MASK                                                                              \
+	(QWAMOS_GPU_POLICY_LEVEL | QWAMOS_GPU_POLICY_VRAM | QWAMOS_GPU_POLICY_CAP |              \
+	 QWAMOS_GPU_POLICY_GUARANTEE | QWAMOS_GPU_POLICY_PRIORITY | QWAMOS_GPU_POLICY_RESTRICT | \
 	 QWAMOS_GPU_POLICY_MODE)
 
 static bool is_mode(u32 mode)
@@ -323,8 +323,8 @@ static bool is_mode(u32 mode)
 	return mode > QWAMOS_GPU_MODE_UNSET && mode <= QWAMOS_GPU_MODE_NONE;
 }
 
-/* What SET_POLICY asks for by itself, whatever the VM has. */
-static int policy_args(const struct qwamos_gpu_set_policy *a)
+/* What VM_SET_POLICY asks for by itself, whatever the VM has. */
+static int policy_args(const struct qwamos_gpu_vm_set_policy *a)
 {
 	if (a->mask & ~POLICY_MASK)
 		return -EOPNOTSUPP;
@@ -332,8 +332,8 @@ static int policy_args(const struct qwamos_gpu_set_policy *a)
 	    (a->mask & QWAMOS_GPU_POLICY_PRIORITY && a->priority > 100))
 		return -EINVAL;
 	if ((a->mask & QWAMOS_GPU_POLICY_LEVEL && !qgpu_level(a->level)) ||
-	    (a->mask & QWAMOS_GPU_POLICY_NARROW &&
-	     a->narrow & ~(QWAMOS_GPU_NARROW_NO_VULKAN | QWAMOS_GPU_NARROW_NO_COMPUTE)) ||
+	    (a->mask & QWAMOS_GPU_POLICY_RESTRICT &&
+	     a->restrictions & ~(QWAMOS_GPU_RESTRICT_NO_VULKAN | QWAMOS_GPU_RESTRICT_NO_COMPUTE)) ||
 	    (a->mask & QWAMOS_GPU_POLICY_MODE && !(is_mode(a->mode_asked) && is_mode(a->mode_got) &&
 						   a->mode_reason < QWAMOS_GPU_REASON_COUNT)))
 		return -EOPNOTSUPP;
@@ -342,7 +342,7 @@ static int policy_args(const struct qwamos_gpu_set_policy *a)
 
 static int do_set_policy(struct qgpu_call *call)
 {
-	struct qwamos_gpu_set_policy *a = &call->arg->set_policy;
+	struct qwamos_gpu_vm_set_policy *a = &call->arg->set_policy;
 	int ret = policy_args(a);
 	struct qgpu_dev *d = NULL;
 
@@ -377,7 +377,7 @@ static int do_destroy(struct qgpu_call *call)
 
 static int do_attach(struct qgpu_call *call)
 {
-	struct qwamos_gpu_attach *a = &call->arg->attach;
+	struct qwamos_gpu_dev_attach *a = &call->arg->attach;
 	int ret;
 
 	if (a->__reserved)
@@ -391,10 +391,10 @@ static int do_attach(struct qgpu_call *call)
 
 static int do_detach(struct qgpu_call *call)
 {
-	struct qwamos_gpu_detach *a = &call->arg->detach;
+	struct qwamos_gpu_dev_detach *a = &call->arg->detach;
 
 	call->device_id = a->device_id;
-	return qgpu_detach(call->f->vm, a->device_id, a->hdr.flags & QWAMOS_GPU_DETACH_F_KILL,
+	return qgpu_detach(call->f->vm, a->device_id, a->hdr.flags & QWAMOS_GPU_DEV_DETACH_F_KILL,
 			   &call->reason);
 }
 
@@ -419,33 +419,36 @@ static int do_vm_info(struct qgpu_call *call)
 
 static const struct qgpu_call_desc calls[] = {
 	CALL(GET_INFO, qwamos_gpu_get_info, out_audit_records, 0, ALL_FILES, false, do_get_info),
-	CALL(CREATE, qwamos_gpu_create, out_use_fd,
-	     QWAMOS_GPU_CREATE_F_END_ON_CLOSE | QWAMOS_GPU_CREATE_F_NO_CGROUP, QGPU_FILE_CONTROL,
-	     true, do_create),
-	CALL(OPEN, qwamos_gpu_open, out_vm_id, 0, QGPU_FILE_CONTROL, true, do_open),
-	CALL(LIST_VMS, qwamos_gpu_list, count, 0, QGPU_FILE_CONTROL, true, do_list_vms),
-	CALL(LIST_DEVICES, qwamos_gpu_list, count, 0, QGPU_FILE_CONTROL, false, do_list_devices),
-	CALL(RELEASE, qwamos_gpu_release, device_id, QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS,
-	     QGPU_FILE_CONTROL, true, do_release),
+	CALL(VM_CREATE, qwamos_gpu_vm_create, out_use_fd,
+	     QWAMOS_GPU_VM_CREATE_F_END_ON_CLOSE | QWAMOS_GPU_VM_CREATE_F_NO_CGROUP,
+	     QGPU_FILE_CONTROL, true, do_create),
+	CALL(VM_OPEN, qwamos_gpu_vm_open, out_vm_id, 0, QGPU_FILE_CONTROL, true, do_open),
+	CALL(VM_LIST, qwamos_gpu_list, count, 0, QGPU_FILE_CONTROL, true, do_list_vms),
+	CALL(DEV_LIST, qwamos_gpu_list, count, 0, QGPU_FILE_CONTROL, false, do_list_devices),
+	CALL(DEV_CLEAR_QUARANTINE, qwamos_gpu_dev_clear_quarantine, device_id,
+	     QWAMOS_GPU_DEV_CLEAR_QUARANTINE_F_ACCEPT_LEFTOVERS, QGPU_FILE_CONTROL, true,
+	     do_release),
 	CALL(AUDIT_READ, qwamos_gpu_audit_read, out_lost,
 	     QWAMOS_GPU_AUDIT_F_CHAIN | QWAMOS_GPU_AUDIT_F_AFTER, ALL_FILES, true, do_audit_read),
 	CALL(LEVEL_INFO, qwamos_gpu_level_info, __reserved, 0, ALL_FILES, false, do_level_info),
 	CALL(AUDIT_HEAD, qwamos_gpu_audit_head, out_prev_hash, 0, ALL_FILES, true, do_audit_head),
-	CALL(SET_POLICY, qwamos_gpu_set_policy, level, 0, QGPU_FILE_MANAGE, true, do_set_policy,
-	     .also = offsetof(struct qwamos_gpu_set_policy, out_used), .n_also = 2),
-	CALL(JOIN, qwamos_gpu_join, hdr, 0, QGPU_FILE_USE, false, do_join),
-	CALL(DESTROY, qwamos_gpu_destroy, hdr, 0, QGPU_FILE_MANAGE, true, do_destroy),
-	CALL(ATTACH, qwamos_gpu_attach, __reserved, 0, QGPU_FILE_MANAGE, true, do_attach,
+	CALL(VM_SET_POLICY, qwamos_gpu_vm_set_policy, level, 0, QGPU_FILE_MANAGE, true,
+	     do_set_policy, .also = offsetof(struct qwamos_gpu_vm_set_policy, out_used),
+	     .n_also = 2),
+	CALL(VM_JOIN, qwamos_gpu_vm_join, hdr, 0, QGPU_FILE_USE, false, do_join),
+	CALL(VM_DESTROY, qwamos_gpu_vm_destroy, hdr, 0, QGPU_FILE_MANAGE, true, do_destroy),
+	CALL(DEV_ATTACH, qwamos_gpu_dev_attach, __reserved, 0, QGPU_FILE_MANAGE, true, do_attach,
 	     .op = QWAMOS_GPU_OP_PASSTHROUGH,
-	     .also = offsetof(struct qwamos_gpu_attach, out_device_id), .n_also = 1),
-	CALL(DETACH, qwamos_gpu_detach, device_id, QWAMOS_GPU_DETACH_F_KILL, QGPU_FILE_MANAGE, true,
-	     do_detach),
-	CALL(VM_INFO, qwamos_gpu_vm_info, out_vm.narrow, 0, VM_FILES, false, do_vm_info),
-	CALL(NEW_USE, qwamos_gpu_new_use, __reserved, 0, QGPU_FILE_USE, false, do_new_use),
-	CALL(CHECK, qwamos_gpu_check, out_denied, 0, VM_FILES, false, qgpu_do_check),
-	CALL(CHARGE, qwamos_gpu_charge, out_limit, 0, QGPU_FILE_USE, false, qgpu_do_charge,
-	     .also = offsetof(struct qwamos_gpu_charge, out_used), .n_also = 2),
-	CALL(UNCHARGE, qwamos_gpu_charge, out_limit, 0, QGPU_FILE_USE, false, qgpu_do_uncharge),
+	     .also = offsetof(struct qwamos_gpu_dev_attach, out_device_id), .n_also = 1),
+	CALL(DEV_DETACH, qwamos_gpu_dev_detach, device_id, QWAMOS_GPU_DEV_DETACH_F_KILL,
+	     QGPU_FILE_MANAGE, true, do_detach),
+	CALL(VM_INFO, qwamos_gpu_vm_info, out_vm.restrictions, 0, VM_FILES, false, do_vm_info),
+	CALL(VM_NEW_FD, qwamos_gpu_vm_new_fd, __reserved, 0, QGPU_FILE_USE, false, do_new_use),
+	CALL(VM_CHECK, qwamos_gpu_vm_check, out_denied, 0, VM_FILES, false, qgpu_do_check),
+	CALL(VM_CHARGE, qwamos_gpu_vm_charge, out_limit, 0, QGPU_FILE_USE, false, qgpu_do_charge,
+	     .also = offsetof(struct qwamos_gpu_vm_charge, out_used), .n_also = 2),
+	CALL(VM_UNCHARGE, qwamos_gpu_vm_charge, out_limit, 0, QGPU_FILE_USE, false,
+	     qgpu_do_uncharge),
 };
 
 /** qgpu_call_desc() - the row of a call, or NULL */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * CHECK, CHARGE and UNCHARGE. What a VM monitor asks all the time goes a straight way, past the
- * table of calls: a use fd, a struct of today's size, a device that is known or none. Whatever is
- * out of the ordinary, bad memory included, goes the way of every call, from the beginning.
+ * VM_CHECK, VM_CHARGE and VM_UNCHARGE. What a VM monitor asks all the time goes a straight way,
+ * past the table of calls: a use fd, a struct of today's size, a device that is known or none.
+ * Whatever is out of the ordinary, bad memory included, goes the way of every call, from the
+ * beginning.
  */
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -55,8 +56,8 @@ static __always_inline u32 judge(struct qgpu_vm *vm, u32 op, struct on *on)
 	return verdict;
 }
 
-static __always_inline u32 judge_array(struct qgpu_vm *vm, struct qwamos_gpu_check_entry *v, u32 n,
-				       struct on *on)
+static __always_inline u32 judge_array(struct qgpu_vm *vm, struct qwamos_gpu_vm_check_entry *v,
+				       u32 n, struct on *on)
 {
 	u32 i, denied = 0;
 
@@ -71,7 +72,7 @@ static __always_inline u32 judge_array(struct qgpu_vm *vm, struct qwamos_gpu_che
  * As judge_array(), for a GPU. Apart, for what is asked of none goes its way without. Return: 0, or
  * -ENODEV: there is no such GPU, and nothing was judged.
  */
-static noinline int judge_on(struct qgpu_vm *vm, struct qwamos_gpu_check_entry *v, u32 n,
+static noinline int judge_on(struct qgpu_vm *vm, struct qwamos_gpu_vm_check_entry *v, u32 n,
 			     u64 device_id, u32 *denied)
 {
 	struct on on = {};
@@ -85,11 +86,11 @@ static noinline int judge_on(struct qgpu_vm *vm, struct qwamos_gpu_check_entry *
 }
 
 /* An array, as long as it is. */
-static int check_array(struct qgpu_call *call, struct qwamos_gpu_check *a)
+static int check_array(struct qgpu_call *call, struct qwamos_gpu_vm_check *a)
 {
-	struct qwamos_gpu_check_entry __user *uv = u64_to_user_ptr(a->entries);
+	struct qwamos_gpu_vm_check_entry __user *uv = u64_to_user_ptr(a->entries);
 	size_t bytes = array_size(a->count, sizeof(*uv));
-	struct qwamos_gpu_check_entry *v;
+	struct qwamos_gpu_vm_check_entry *v;
 	int ret = 0;
 
 	v = vmemdup_user(uv, bytes);
@@ -108,13 +109,13 @@ static int check_array(struct qgpu_call *call, struct qwamos_gpu_check *a)
 	return ret;
 }
 
-/** qgpu_do_check() - CHECK, of any form */
+/** qgpu_do_check() - VM_CHECK, of any form */
 int qgpu_do_check(struct qgpu_call *call)
 {
-	struct qwamos_gpu_check *a = &call->arg->check;
-	struct qwamos_gpu_check_entry one = { .operation = a->operation };
+	struct qwamos_gpu_vm_check *a = &call->arg->check;
+	struct qwamos_gpu_vm_check_entry one = { .operation = a->operation };
 
-	if (a->count > QWAMOS_GPU_CHECK_MAX || (a->count ? a->operation : !!a->entries))
+	if (a->count > QWAMOS_GPU_VM_CHECK_MAX || (a->count ? a->operation : !!a->entries))
 		return -EINVAL;
 	call->device_id = a->device_id;
 	a->out_verdict = 0;
@@ -157,7 +158,7 @@ static int gpu_of(struct qgpu_vm *vm, u64 device_id, u32 *reason)
 	return i;
 }
 
-static int charge_args(const struct qwamos_gpu_charge *a)
+static int charge_args(const struct qwamos_gpu_vm_charge *a)
 {
 	if (a->__reserved || !a->amount)
 		return -EINVAL;
@@ -174,7 +175,7 @@ static void forget_charge(struct qgpu_file *f, u32 kind, u32 gpu, u64 amount)
 	qgpu_limits_uncharge(&f->vm->lim, &f->charges, kind, gpu, amount, &used, &limit);
 }
 
-static int answer_charge(struct qgpu_call *call, const struct qwamos_gpu_charge *a, u32 gpu)
+static int answer_charge(struct qgpu_call *call, const struct qwamos_gpu_vm_charge *a, u32 gpu)
 {
 	int ret = qgpu_call_answer(call);
 
@@ -183,10 +184,10 @@ static int answer_charge(struct qgpu_call *call, const struct qwamos_gpu_charge 
 	return ret;
 }
 
-/** qgpu_do_charge() - CHARGE, of any form */
+/** qgpu_do_charge() - VM_CHARGE, of any form */
 int qgpu_do_charge(struct qgpu_call *call)
 {
-	struct qwamos_gpu_charge *a = &call->arg->charge;
+	struct qwamos_gpu_vm_charge *a = &call->arg->charge;
 	int ret = charge_args(a), gpu;
 	u32 reason;
 
@@ -213,10 +214,10 @@ int qgpu_do_charge(struct qgpu_call *call)
 	return -EDQUOT;
 }
 
-/** qgpu_do_uncharge() - UNCHARGE, of any form */
+/** qgpu_do_uncharge() - VM_UNCHARGE, of any form */
 int qgpu_do_uncharge(struct qgpu_call *call)
 {
-	struct qwamos_gpu_charge *a = &call->arg->charge;
+	struct qwamos_gpu_vm_charge *a = &call->arg->charge;
 	int ret = charge_args(a), gpu;
 
 	if (ret)
@@ -231,7 +232,7 @@ int qgpu_do_uncharge(struct qgpu_call *call)
 /* One operation on a GPU. Return: 0, or QGPU_SLOW. */
 static noinline long check_one_on(struct qgpu_vm *vm, u32 op, u64 device_id, u32 *verdict)
 {
-	struct qwamos_gpu_check_entry one = { .operation = op };
+	struct qwamos_gpu_vm_check_entry one = { .operation = op };
 	u32 denied;
 
 	if (judge_on(vm, &one, 1, device_id, &denied))
@@ -247,7 +248,7 @@ static noinline long check_one_on(struct qgpu_vm *vm, u32 op, u64 device_id, u32
 static noinline long check_short_array(struct qgpu_vm *vm, void __user *uv, u32 n, u64 device_id,
 				       u32 *denied)
 {
-	struct qwamos_gpu_check_entry v[CHECK_CHUNK];
+	struct qwamos_gpu_vm_check_entry v[CHECK_CHUNK];
 
 	if (n > CHECK_CHUNK || copy_from_user(v, uv, n * sizeof(*v)))
 		return QGPU_SLOW;
@@ -259,7 +260,7 @@ static noinline long check_short_array(struct qgpu_vm *vm, void __user *uv, u32 
 }
 
 /**
- * qgpu_check_fast() - CHECK the straight way
+ * qgpu_check_fast() - VM_CHECK the straight way
  * @f: the file
  * @uarg: the caller's struct
  *
@@ -267,7 +268,7 @@ static noinline long check_short_array(struct qgpu_vm *vm, void __user *uv, u32 
  */
 long qgpu_check_fast(struct qgpu_file *f, void __user *uarg)
 {
-	struct qwamos_gpu_check __user *u = uarg;
+	struct qwamos_gpu_vm_check __user *u = uarg;
 	u32 size, flags, reserved, op, count, verdict = 0, denied;
 	u64 device_id, entries;
 	long ret;
@@ -314,17 +315,17 @@ fault_write:
 }
 
 /**
- * qgpu_charge_fast() - CHARGE or UNCHARGE the straight way
+ * qgpu_charge_fast() - VM_CHARGE or VM_UNCHARGE the straight way
  * @f: the file
  * @uarg: the caller's struct
- * @charge: CHARGE
+ * @charge: VM_CHARGE
  *
  * A refusal goes the long way, which asks once more: meanwhile it may fit. Return: 0, -EFAULT, or
  * QGPU_SLOW.
  */
 long qgpu_charge_fast(struct qgpu_file *f, void __user *uarg, bool charge)
 {
-	struct qwamos_gpu_charge __user *u = uarg;
+	struct qwamos_gpu_vm_charge __user *u = uarg;
 	u32 size, flags, reserved, kind, reserved2;
 	u64 device_id, amount, used, limit;
 	struct qgpu_limits *lim;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* CHECK, CHARGE and UNCHARGE: the long way, as every call, and the straight one. */
+/* VM_CHECK, VM_CHARGE and VM_UNCHARGE: the long way, as every call, and the straight one. */
 #ifndef QWAMOS_GPU_CHECK_H
 #define QWAMOS_GPU_CHECK_H
 

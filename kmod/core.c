@@ -51,7 +51,7 @@ static u32 why_not(struct qgpu_dev *d)
 /**
  * qwamos_gpu_dev_may() - may the current process use the device that somebody has open?
  * @d: the device
- * @way: &enum qwamos_gpu_way, for the log
+ * @way: &enum qwamos_gpu_vfio_op, for the log
  *
  * A device has an owner for as long as it is open, so the owner now is the owner at the open.
  * Return: 0 or -EACCES.
@@ -67,7 +67,7 @@ QGPU_EXPORT(qwamos_gpu_dev_may);
 /**
  * qwamos_gpu_dev_not_offered() - the current process may use the device, but not like this
  * @d: the device
- * @way: &enum qwamos_gpu_way, for the log
+ * @way: &enum qwamos_gpu_vfio_op, for the log
  * @reason: &enum qwamos_gpu_reason
  *
  * Return: -EOPNOTSUPP.
@@ -90,14 +90,15 @@ static u32 why_not_open(struct qgpu_dev *d, struct qgpu_group *g)
 	if (!d->bound)
 		return QWAMOS_GPU_REASON_NOT_BOUND;
 	if (qgpu_group_stranger(g))
-		return QWAMOS_GPU_REASON_GROUP_STRANGER;
+		return QWAMOS_GPU_REASON_GROUP_NOT_VIABLE;
 	if (d->cleaning || d->running)
 		return QWAMOS_GPU_REASON_RESETTING;
 	if (d->revoking)
 		return QWAMOS_GPU_REASON_REVOKED;
 	if (d->accepted)
 		return 0;
-	/* A member that came to our driver only after the ATTACH may have failed to be cleaned. */
+	/* A member that came to our driver only after the DEV_ATTACH may have failed to be cleaned.
+	 */
 	if (d->quarantined)
 		return QWAMOS_GPU_REASON_QUARANTINED;
 	if (d->trouble == QWAMOS_GPU_REASON_SCRUB_FAILED)
@@ -139,7 +140,7 @@ static int check_open(struct qgpu_dev *d, u32 way, bool take)
 /**
  * qwamos_gpu_dev_may_open() - may the current process have an fd of the device?
  * @d: the device
- * @way: &enum qwamos_gpu_way, for the log
+ * @way: &enum qwamos_gpu_vfio_op, for the log
  *
  * Return: 0, -EACCES or -ENOMEM.
  */
@@ -157,7 +158,7 @@ QGPU_EXPORT(qwamos_gpu_dev_may_open);
  */
 int qwamos_gpu_dev_opened(struct qgpu_dev *d)
 {
-	int ret = check_open(d, QWAMOS_GPU_WAY_OPEN, true);
+	int ret = check_open(d, QWAMOS_GPU_VFIO_OP_OPEN, true);
 
 	if (!ret)
 		qgpu_dev_changed();

@@ -33,19 +33,19 @@ static u32 state_of(struct qgpu_dev *d)
 	struct qgpu_vm *vm = qgpu_dev_owner(d);
 
 	if (d->gone)
-		return QWAMOS_GPU_DEV_GONE;
+		return QWAMOS_GPU_DEV_STATE_GONE;
 	if (d->opens)
-		return QWAMOS_GPU_DEV_OPEN;
+		return QWAMOS_GPU_DEV_STATE_OPEN;
 	if (d->cleaning || d->running || (vm && !qgpu_vm_live(vm)))
-		return QWAMOS_GPU_DEV_RESETTING;
+		return QWAMOS_GPU_DEV_STATE_RESETTING;
 	if (vm)
-		return QWAMOS_GPU_DEV_ATTACHED;
+		return QWAMOS_GPU_DEV_STATE_ATTACHED;
 	if (d->quarantined && !d->accepted)
-		return QWAMOS_GPU_DEV_QUARANTINED;
-	return d->bound ? QWAMOS_GPU_DEV_FREE : QWAMOS_GPU_DEV_UNBOUND;
+		return QWAMOS_GPU_DEV_STATE_QUARANTINED;
+	return d->bound ? QWAMOS_GPU_DEV_STATE_FREE : QWAMOS_GPU_DEV_STATE_UNBOUND;
 }
 
-static void tell_pci(struct pci_dev *pdev, struct qwamos_gpu_device *out)
+static void tell_pci(struct pci_dev *pdev, struct qwamos_gpu_dev *out)
 {
 	out->vendor = pdev->vendor;
 	out->device = pdev->device;
@@ -58,11 +58,11 @@ static void tell_pci(struct pci_dev *pdev, struct qwamos_gpu_device *out)
 }
 
 /**
- * qgpu_dev_tell() - what LIST_DEVICES says of a device
+ * qgpu_dev_tell() - what DEV_LIST says of a device
  * @d: the device, with a reference
  * @out: out
  */
-void qgpu_dev_tell(struct qgpu_dev *d, struct qwamos_gpu_device *out)
+void qgpu_dev_tell(struct qgpu_dev *d, struct qwamos_gpu_dev *out)
 {
 	struct pci_dev *pdev = d->bus == QWAMOS_GPU_BUS_PCI ? to_pci_dev(d->dev) : NULL;
 	struct qgpu_reset_set *s = pdev ? qgpu_reset_set_gather(pdev) : NULL;
@@ -160,7 +160,7 @@ static bool listed(struct qgpu_dev **v, u32 *group, size_t n, size_t i)
  *
  * Return: its length, or -ENOMEM.
  */
-long qgpu_dev_list(struct qwamos_gpu_device **out)
+long qgpu_dev_list(struct qwamos_gpu_dev **out)
 {
 	struct qgpu_dev **v, *d;
 	struct iommu_group *ig;
@@ -209,8 +209,8 @@ void qgpu_dev_tell_state(struct qgpu_dev *d)
 	u32 state = state_of(d);
 
 	lockdep_assert_held(&qgpu_reg_lock);
-	if (state == d->told ||
-	    (!d->gpu && !d->told && state == QWAMOS_GPU_DEV_UNBOUND)) /* not ours in any way */
+	if (state == d->told || (!d->gpu && !d->told &&
+				 state == QWAMOS_GPU_DEV_STATE_UNBOUND)) /* not ours in any way */
 		return;
 	d->told = state;
 	qgpu_events_state(QWAMOS_GPU_NL_KIND_DEVICE, d->id, state, 0, dev_name(d->dev));

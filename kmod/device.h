@@ -55,9 +55,9 @@ enum qgpu_dirt {
  * @dirt: &enum qgpu_dirt
  * @trouble: why it could not be cleaned last time (&enum qwamos_gpu_reason), 0: it could
  * @quarantined: and a VM's dirt is in it
- * @accepted: leftovers accepted for the next ATTACH, or for this owner
+ * @accepted: leftovers accepted for the next DEV_ATTACH, or for this owner
  * @scrub: &enum qwamos_gpu_scrub reached last time
- * @demanded: &enum qwamos_gpu_scrub that its owner's ATTACH demanded
+ * @demanded: &enum qwamos_gpu_scrub that its owner's DEV_ATTACH demanded
  * @opens: 1 while VFIO has it open
  * @cleaning: to be reset and scrubbed
  * @running: a reset or scrub is under way right now: the driver can't leave
@@ -68,7 +68,7 @@ enum qgpu_dirt {
  * @revoke_work: ends the VM that does not give it back
  * @told: state that was told last, 0: none
  * @iommu: it had an IOMMU when that was looked at last; like @gone, @quarantined and @accepted
- *     written under the registry lock, but read without it by CHECK
+ *     written under the registry lock, but read without it by VM_CHECK
  * @iommu_asked: when that was, in jiffies
  * @users: VMs that have charges or guarantees on it
  */
@@ -209,14 +209,14 @@ u32 qgpu_scrub_best(struct pci_dev *pdev);
 int qgpu_scrub(struct pci_dev *pdev, u32 *reached, u64 *bytes);
 
 /* device.c */
-void qgpu_dev_tell(struct qgpu_dev *d, struct qwamos_gpu_device *out);
-long qgpu_dev_list(struct qwamos_gpu_device **out);
+void qgpu_dev_tell(struct qgpu_dev *d, struct qwamos_gpu_dev *out);
+long qgpu_dev_list(struct qwamos_gpu_dev **out);
 void qgpu_dev_tell_state(struct qgpu_dev *d);
 void qgpu_dev_states_work_fn(struct work_struct *work);
 void qgpu_revoke_work_fn(struct work_struct *work);
 
 /* attach.c */
-int qgpu_attach(struct qgpu_vm *vm, struct qwamos_gpu_attach *arg, u32 *reason);
+int qgpu_attach(struct qgpu_vm *vm, struct qwamos_gpu_dev_attach *arg, u32 *reason);
 int qgpu_detach(struct qgpu_vm *vm, u64 device_id, bool kill, u32 *reason);
 int qgpu_release(u64 device_id, u32 *reason);
 bool qgpu_attached_fits(struct qgpu_vm *vm, u32 level);

@@ -147,7 +147,7 @@ struct file *qgpu_file_new(struct qgpu_vm *vm, u32 kind, bool holds, bool end_on
 
 int qgpu_file_init(void)
 {
-	/* CHARGE writes into it: no line of the cache is two VMs'. */
+	/* VM_CHARGE writes into it: no line of the cache is two VMs'. */
 	file_cache = kmem_cache_create("qwamos_gpu_file", sizeof(struct qgpu_file), 0,
 				       SLAB_ACCOUNT | SLAB_HWCACHE_ALIGN, NULL);
 	return file_cache ? 0 : -ENOMEM;

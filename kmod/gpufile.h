@@ -23,7 +23,7 @@ struct qgpu_vm;
  * @charges: what was charged on it; use fds only
  * @audit_read: AUDIT_READ has been here
  * @audit_upto: order up to which it has shown all that there was
- * @seen: registry changes that LIST_DEVICES on this file has shown; control device only
+ * @seen: registry changes that DEV_LIST on this file has shown; control device only
  */
 struct qgpu_file {
 	u32 kind;

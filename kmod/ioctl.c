@@ -169,10 +169,10 @@ long qgpu_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	desc = cmd == _IO(QWAMOS_GPU_MAGIC, nr) ? qgpu_call_desc(nr) : NULL;
 	if (!desc)
 		return -ENOTTY;
-	if (nr == QWAMOS_GPU_CMD_CHECK)
+	if (nr == QWAMOS_GPU_CMD_VM_CHECK)
 		ret = qgpu_check_fast(file->private_data, (void __user *)uarg);
-	else if (nr == QWAMOS_GPU_CMD_CHARGE || nr == QWAMOS_GPU_CMD_UNCHARGE)
+	else if (nr == QWAMOS_GPU_CMD_VM_CHARGE || nr == QWAMOS_GPU_CMD_VM_UNCHARGE)
 		ret = qgpu_charge_fast(file->private_data, (void __user *)uarg,
-				       nr == QWAMOS_GPU_CMD_CHARGE);
+				       nr == QWAMOS_GPU_CMD_VM_CHARGE);
 	return ret == QGPU_SLOW ? call_of_table(file, desc, nr, (void __user *)uarg) : ret;
 }

@@ -12,22 +12,22 @@
 union qgpu_arg {
 	struct qwamos_gpu_hdr hdr;
 	struct qwamos_gpu_get_info get_info;
-	struct qwamos_gpu_create create;
-	struct qwamos_gpu_open open;
+	struct qwamos_gpu_vm_create create;
+	struct qwamos_gpu_vm_open open;
 	struct qwamos_gpu_list list;
-	struct qwamos_gpu_release release;
+	struct qwamos_gpu_dev_clear_quarantine release;
 	struct qwamos_gpu_audit_read audit_read;
 	struct qwamos_gpu_audit_head audit_head;
-	struct qwamos_gpu_set_policy set_policy;
-	struct qwamos_gpu_join join;
-	struct qwamos_gpu_destroy destroy;
-	struct qwamos_gpu_attach attach;
-	struct qwamos_gpu_detach detach;
+	struct qwamos_gpu_vm_set_policy set_policy;
+	struct qwamos_gpu_vm_join join;
+	struct qwamos_gpu_vm_destroy destroy;
+	struct qwamos_gpu_dev_attach attach;
+	struct qwamos_gpu_dev_detach detach;
 	struct qwamos_gpu_vm_info vm_info;
-	struct qwamos_gpu_new_use new_use;
+	struct qwamos_gpu_vm_new_fd new_use;
 	struct qwamos_gpu_level_info level_info;
-	struct qwamos_gpu_check check;
-	struct qwamos_gpu_charge charge;
+	struct qwamos_gpu_vm_check check;
+	struct qwamos_gpu_vm_charge charge;
 };
 
 /**

@@ -41,12 +41,12 @@ void qgpu_limits_apply(struct qgpu_limits *lim)
 	u32 op, reason, queues;
 
 	for (op = 0; op < QGPU_OPS; op++) {
-		reason = qgpu_policy_verdict(lim->level, lim->narrow, op);
+		reason = qgpu_policy_verdict(lim->level, lim->restrictions, op);
 		WRITE_ONCE(lim->rule[op],
 			   QGPU_RULE(reason, lim->level, l ? l->min_interval_ms : 0));
 	}
 	WRITE_ONCE(lim->vram_limit, l ? min(qgpu_level_vram(l), lim->vram_set) : 0);
-	reason = qgpu_policy_queues(lim->level, lim->narrow, &queues);
+	reason = qgpu_policy_queues(lim->level, lim->restrictions, &queues);
 	WRITE_ONCE(lim->queues_rule, QGPU_QUEUES_RULE(reason, queues));
 }
 
@@ -179,7 +179,7 @@ void qgpu_limits_tell(struct qgpu_limits *lim, bool given_whole, struct qwamos_g
 	/* Pairs with the release in qgpu_users_add(). */
 	n = smp_load_acquire(&lim->n_gpus);
 	out->level = READ_ONCE(lim->level);
-	out->narrow = READ_ONCE(lim->narrow);
+	out->restrictions = READ_ONCE(lim->restrictions);
 	out->vram_used = atomic64_read(&lim->vram.used);
 	out->vram_high = atomic64_read(&lim->vram.high);
 	out->vram_limit = READ_ONCE(lim->vram_limit);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a VM may do and have, and what of it is in use. CHECK and CHARGE read and write this and
- * nothing else, without a lock, and nothing in it is any other VM's.
+ * What a VM may do and have, and what of it is in use. VM_CHECK and VM_CHARGE read and write this
+ * and nothing else, without a lock, and nothing in it is any other VM's.
  */
 #ifndef QWAMOS_GPU_LIMITS_H
 #define QWAMOS_GPU_LIMITS_H
@@ -65,7 +65,7 @@ struct qgpu_gpu_use {
  * @cap_set: most GPU time that was set in percent, or QGPU_UNSET
  * @guarantee: GPU time on no GPU in particular
  * @priority: weight
- * @narrow: QWAMOS_GPU_NARROW_*
+ * @restrictions: QWAMOS_GPU_RESTRICT_*
  * @mode_asked: &enum qwamos_gpu_mode
  * @mode_got: &enum qwamos_gpu_mode
  * @mode_reason: &enum qwamos_gpu_reason
@@ -80,7 +80,7 @@ struct qgpu_limits {
 	u32 rule[QGPU_OPS];
 	u32 level;
 	u32 queues_rule;
-	u32 narrow;
+	u32 restrictions;
 	u64 vram_limit;
 	u64 vram_set;
 	u32 cap_set;

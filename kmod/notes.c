@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Verdicts of CHECK on their way into the audit log: see notes.h. */
+/* Verdicts of VM_CHECK on their way into the audit log: see notes.h. */
 #include <linux/cred.h>
 #include <linux/module.h>
 #include <linux/sched.h>

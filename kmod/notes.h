@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Notes: verdicts of CHECK on their way into a VM's audit chain. The first of a kind goes there at
- * once; for a second from then on its repeats only add to a counter, without a lock, and what they
- * add up to goes there when the second is over, when somebody reads, or when the policy changes.
- * The same counters tell how many operations were checked.
+ * Notes: verdicts of VM_CHECK on their way into a VM's audit chain. The first of a kind goes there
+ * at once; for a second from then on its repeats only add to a counter, without a lock, and what
+ * they add up to goes there when the second is over, when somebody reads, or when the policy
+ * changes. The same counters tell how many operations were checked.
  */
 #ifndef QWAMOS_GPU_NOTES_H
 #define QWAMOS_GPU_NOTES_H

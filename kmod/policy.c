@@ -56,12 +56,12 @@ const struct qgpu_level *qgpu_level(__u32 level)
 /**
  * qgpu_policy_verdict() - does a policy allow an operation?
  * @level: &enum qwamos_gpu_level, QWAMOS_GPU_LEVEL_NONE for a VM without a policy
- * @narrow: QWAMOS_GPU_NARROW_*
+ * @restrictions: QWAMOS_GPU_RESTRICT_*
  * @op: &enum qwamos_gpu_op
  *
  * Return: QWAMOS_GPU_REASON_NONE if it does, else why not.
  */
-__u32 qgpu_policy_verdict(__u32 level, __u32 narrow, __u32 op)
+__u32 qgpu_policy_verdict(__u32 level, __u32 restrictions, __u32 op)
 {
 	const struct qgpu_level *row = qgpu_level(level);
 
@@ -71,9 +71,9 @@ __u32 qgpu_policy_verdict(__u32 level, __u32 narrow, __u32 op)
 		return QWAMOS_GPU_REASON_UNKNOWN_OPERATION;
 	if (!(row->ops & (1U << op)))
 		return QWAMOS_GPU_REASON_LEVEL;
-	if (narrow & QWAMOS_GPU_NARROW_NO_VULKAN && (1U << op) & OPS_OF_VULKAN)
+	if (restrictions & QWAMOS_GPU_RESTRICT_NO_VULKAN && (1U << op) & OPS_OF_VULKAN)
 		return QWAMOS_GPU_REASON_VULKAN_OFF;
-	if (narrow & QWAMOS_GPU_NARROW_NO_COMPUTE && (1U << op) & OPS_OF_COMPUTE)
+	if (restrictions & QWAMOS_GPU_RESTRICT_NO_COMPUTE && (1U << op) & OPS_OF_COMPUTE)
 		return QWAMOS_GPU_REASON_COMPUTE_OFF;
 	return QWAMOS_GPU_REASON_NONE;
 }
@@ -93,12 +93,12 @@ __u32 qgpu_policy_check(__u32 level, __u32 op)
 /**
  * qgpu_policy_queues() - may a VM have Vulkan queues, and how many?
  * @level: &enum qwamos_gpu_level or QWAMOS_GPU_LEVEL_NONE
- * @narrow: QWAMOS_GPU_NARROW_*
+ * @restrictions: QWAMOS_GPU_RESTRICT_*
  * @limit: out: most that it may have
  *
  * Return: QWAMOS_GPU_REASON_NONE, or why it may have none.
  */
-__u32 qgpu_policy_queues(__u32 level, __u32 narrow, __u32 *limit)
+__u32 qgpu_policy_queues(__u32 level, __u32 restrictions, __u32 *limit)
 {
 	const struct qgpu_level *row = qgpu_level(level);
 
@@ -107,7 +107,7 @@ __u32 qgpu_policy_queues(__u32 level, __u32 narrow, __u32 *limit)
 		return QWAMOS_GPU_REASON_NO_POLICY;
 	if (row->vulkan == QWAMOS_GPU_VULKAN_NONE)
 		return QWAMOS_GPU_REASON_LEVEL;
-	if (narrow & QWAMOS_GPU_NARROW_NO_VULKAN)
+	if (restrictions & QWAMOS_GPU_RESTRICT_NO_VULKAN)
 		return QWAMOS_GPU_REASON_VULKAN_OFF;
 	*limit = row->vulkan_queues;
 	return QWAMOS_GPU_REASON_NONE;

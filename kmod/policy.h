@@ -49,8 +49,8 @@ static inline __u64 qgpu_level_interval_ns(const struct qgpu_level *l)
 	return (__u64)l->min_interval_ms * 1000000;
 }
 
-__u32 qgpu_policy_verdict(__u32 level, __u32 narrow, __u32 op);
+__u32 qgpu_policy_verdict(__u32 level, __u32 restrictions, __u32 op);
 __u32 qgpu_policy_check(__u32 level, __u32 op);
-__u32 qgpu_policy_queues(__u32 level, __u32 narrow, __u32 *limit);
+__u32 qgpu_policy_queues(__u32 level, __u32 restrictions, __u32 *limit);
 
 #endif /* QWAMOS_GPU_POLICY_H */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* SET_POLICY: all that is asked, or nothing. */
+/* VM_SET_POLICY: all that is asked, or nothing. */
 #include <linux/minmax.h>
 #include <linux/moduleparam.h>
 #include "notes.h"
@@ -50,7 +50,7 @@ static int exceeded(struct qgpu_event *ev, u32 event, u64 asked, u64 used, u64 l
 }
 
 /* Does what is asked fit into @level? Called with the VM lock held. */
-static int check_quotas(struct qgpu_vm *vm, const struct qwamos_gpu_set_policy *a,
+static int check_quotas(struct qgpu_vm *vm, const struct qwamos_gpu_vm_set_policy *a,
 			const struct qgpu_level *l, const struct qgpu_users *users,
 			struct qgpu_event *ev)
 {
@@ -77,7 +77,7 @@ static int check_quotas(struct qgpu_vm *vm, const struct qwamos_gpu_set_policy *
  * Is the GPU there that a guarantee is about? What is guaranteed of one that is gone can be given
  * up. Called with the VM lock held.
  */
-static bool gpu_there(const struct qgpu_limits *lim, const struct qwamos_gpu_set_policy *a,
+static bool gpu_there(const struct qgpu_limits *lim, const struct qwamos_gpu_vm_set_policy *a,
 		      const struct qgpu_users *users)
 {
 	return users || !a->device_id ||
@@ -85,7 +85,7 @@ static bool gpu_there(const struct qgpu_limits *lim, const struct qwamos_gpu_set
 }
 
 /* Called with the VM lock held; nothing can fail any more. */
-static void take_over(struct qgpu_limits *lim, const struct qwamos_gpu_set_policy *a, int gpu)
+static void take_over(struct qgpu_limits *lim, const struct qwamos_gpu_vm_set_policy *a, int gpu)
 {
 	if (a->mask & QWAMOS_GPU_POLICY_LEVEL)
 		qgpu_users_set_level(lim, a->level);
@@ -98,8 +98,8 @@ static void take_over(struct qgpu_limits *lim, const struct qwamos_gpu_set_polic
 			   a->compute_guarantee);
 	if (a->mask & QWAMOS_GPU_POLICY_PRIORITY)
 		WRITE_ONCE(lim->priority, a->priority);
-	if (a->mask & QWAMOS_GPU_POLICY_NARROW)
-		WRITE_ONCE(lim->narrow, a->narrow);
+	if (a->mask & QWAMOS_GPU_POLICY_RESTRICT)
+		WRITE_ONCE(lim->restrictions, a->restrictions);
 	if (a->mask & QWAMOS_GPU_POLICY_MODE) {
 		WRITE_ONCE(lim->mode_asked, a->mode_asked);
 		WRITE_ONCE(lim->mode_got, a->mode_got);
@@ -108,8 +108,8 @@ static void take_over(struct qgpu_limits *lim, const struct qwamos_gpu_set_polic
 	qgpu_limits_apply(lim);
 }
 
-/* The whole of SET_POLICY. Called with the VM lock held. */
-static int set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_set_policy *a,
+/* The whole of VM_SET_POLICY. Called with the VM lock held. */
+static int set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_vm_set_policy *a,
 		      struct qgpu_users *users, bool (*fits)(struct qgpu_vm *vm, u32 level),
 		      struct qgpu_event *ev)
 {
@@ -124,7 +124,7 @@ static int set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_set_policy *a,
 		ev->reason = QWAMOS_GPU_REASON_NO_DEVICE;
 		return -ENODEV;
 	}
-	if (vm->state != QWAMOS_GPU_VM_LIVE) {
+	if (vm->state != QWAMOS_GPU_VM_STATE_LIVE) {
 		ev->reason = QWAMOS_GPU_REASON_VM_ENDED;
 		return -ENODEV;
 	}
@@ -159,7 +159,7 @@ static int set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_set_policy *a,
  * Return: 0, -EINVAL (no level yet), -ENOSPC (too many GPUs), or a refusal: -ENODEV (VM_ENDED,
  * NO_DEVICE), -EBUSY (IN_USE), -EDQUOT (QUOTA).
  */
-int qgpu_vm_set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_set_policy *a,
+int qgpu_vm_set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_vm_set_policy *a,
 		       struct qgpu_users *users, bool (*fits)(struct qgpu_vm *vm, u32 level),
 		       struct qgpu_event *ev)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Who has something of a GPU, and whether that keeps another VM off it. CHECK asks without a lock
- * and without a look at any VM but these; CHARGE, once its VM is one of them, does not come here.
+ * Who has something of a GPU, and whether that keeps another VM off it. VM_CHECK asks without a
+ * lock and without a look at any VM but these; VM_CHARGE, once its VM is one of them, does not come
+ * here.
  */
 #ifndef QWAMOS_GPU_USERS_H
 #define QWAMOS_GPU_USERS_H

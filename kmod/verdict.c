@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a GPU says to a VM that is to use it. CHECK asks under RCU: no lock is waited for, and
+ * What a GPU says to a VM that is to use it. VM_CHECK asks under RCU: no lock is waited for, and
  * nothing is written but, once a second and where there is no IOMMU, that there is none; so that a
  * VM monitor that asks in a loop keeps nobody waiting.
  */

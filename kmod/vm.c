@@ -176,7 +176,7 @@ static struct qgpu_vm *find_live(u64 id, const char *name)
 
 	lockdep_assert_held(&vms_lock);
 	list_for_each_entry(vm, &vms, node)
-		if (vm->state == QWAMOS_GPU_VM_LIVE &&
+		if (vm->state == QWAMOS_GPU_VM_STATE_LIVE &&
 		    (id ? vm->id == id : !strcmp(vm->name, name)))
 			return vm;
 	return NULL;
@@ -243,7 +243,7 @@ static bool name_taken(const char *name)
 
 	lockdep_assert_held(&vms_lock);
 	list_for_each_entry(vm, &vms, node)
-		if (vm->state != QWAMOS_GPU_VM_ENDING && !strcmp(vm->name, name))
+		if (vm->state != QWAMOS_GPU_VM_STATE_ENDING && !strcmp(vm->name, name))
 			return true;
 	return false;
 }
@@ -318,10 +318,10 @@ err:
 void qgpu_vm_publish(struct qgpu_vm *vm)
 {
 	mutex_lock(&vms_lock);
-	WRITE_ONCE(vm->state, QWAMOS_GPU_VM_LIVE);
+	WRITE_ONCE(vm->state, QWAMOS_GPU_VM_STATE_LIVE);
 	mutex_unlock(&vms_lock);
 	qgpu_vm_audit(vm, QWAMOS_GPU_EV_VM_CREATED, 0, 0);
-	qgpu_events_vm(vm->id, QWAMOS_GPU_VM_LIVE, 0, vm->name);
+	qgpu_events_vm(vm->id, QWAMOS_GPU_VM_STATE_LIVE, 0, vm->name);
 }
 
 /**
@@ -348,7 +348,7 @@ struct qgpu_vm *qgpu_vm_next(struct qgpu_vm *vm)
 		vm = list_next_entry(vm, node);
 		if (list_entry_is_head(vm, &vms, node))
 			return NULL;
-	} while (vm->state != QWAMOS_GPU_VM_LIVE);
+	} while (vm->state != QWAMOS_GPU_VM_STATE_LIVE);
 	return vm;
 }
 
@@ -408,7 +408,7 @@ int qgpu_vm_join(struct qgpu_vm *vm, u32 *reason)
 	int ret;
 
 	mutex_lock(&vms_lock);
-	if (vm->state != QWAMOS_GPU_VM_LIVE) {
+	if (vm->state != QWAMOS_GPU_VM_STATE_LIVE) {
 		*reason = QWAMOS_GPU_REASON_VM_ENDED;
 		ret = -ENODEV;
 	} else if (vm->leader) {
@@ -439,17 +439,17 @@ int qgpu_vm_join(struct qgpu_vm *vm, u32 *reason)
 void qgpu_vm_end(struct qgpu_vm *vm, u32 reason)
 {
 	mutex_lock(&vms_lock);
-	if (vm->state != QWAMOS_GPU_VM_LIVE) {
+	if (vm->state != QWAMOS_GPU_VM_STATE_LIVE) {
 		mutex_unlock(&vms_lock);
 		return;
 	}
 	WRITE_ONCE(vm->end_reason, reason);
-	WRITE_ONCE(vm->state, QWAMOS_GPU_VM_ENDING);
+	WRITE_ONCE(vm->state, QWAMOS_GPU_VM_STATE_ENDING);
 	qgpu_users_leave(&vm->lim);
 	qgpu_vm_get(vm); /* qgpu_vm_over() puts it */
 	mutex_unlock(&vms_lock);
 	qgpu_vm_audit(vm, QWAMOS_GPU_EV_VM_DESTROYED, reason, 0);
-	qgpu_events_vm(vm->id, QWAMOS_GPU_VM_ENDING, reason, vm->name);
+	qgpu_events_vm(vm->id, QWAMOS_GPU_VM_STATE_ENDING, reason, vm->name);
 	wake_up_all(&vm->wq);
 	queue_delayed_work(qgpu_wq, &vm->end_work, 0);
 }
@@ -480,13 +480,13 @@ void qgpu_vm_over(struct qgpu_vm *vm)
 	if (vm->cgrp)
 		cgroup_put(vm->cgrp);
 	if (vm->state)
-		qgpu_events_vm(vm->id, QWAMOS_GPU_VM_OVER, vm->end_reason, vm->name);
+		qgpu_events_vm(vm->id, QWAMOS_GPU_VM_STATE_OVER, vm->end_reason, vm->name);
 	wake_up_all(&vm->wq);
 	qgpu_vm_put(vm);
 }
 
 /**
- * qgpu_vm_tell() - what LIST_VMS and VM_INFO say
+ * qgpu_vm_tell() - what VM_LIST and VM_INFO say
  * @vm: the VM
  * @out: out
  */

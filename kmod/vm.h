@@ -106,7 +106,7 @@ static inline void qgpu_vm_hold(struct qgpu_vm *vm)
 
 static inline bool qgpu_vm_live(const struct qgpu_vm *vm)
 {
-	return READ_ONCE(vm->state) == QWAMOS_GPU_VM_LIVE;
+	return READ_ONCE(vm->state) == QWAMOS_GPU_VM_STATE_LIVE;
 }
 
 /**
@@ -119,7 +119,7 @@ static inline bool qgpu_vm_has_current(const struct qgpu_vm *vm)
 }
 
 /* setpolicy.c */
-int qgpu_vm_set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_set_policy *a,
+int qgpu_vm_set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_vm_set_policy *a,
 		       struct qgpu_users *users, bool (*fits)(struct qgpu_vm *vm, u32 level),
 		       struct qgpu_event *ev);
 

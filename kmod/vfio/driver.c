@@ -64,12 +64,12 @@ static int qvfio_match(struct vfio_device *vdev, char *buf)
 
 	if (ret <= 0)
 		return ret;
-	return qwamos_gpu_dev_may_open(qvfio(vdev)->gpu, QWAMOS_GPU_WAY_GET_FD) ?: ret;
+	return qwamos_gpu_dev_may_open(qvfio(vdev)->gpu, QWAMOS_GPU_VFIO_OP_GET_FD) ?: ret;
 }
 
 static long qvfio_ioctl(struct vfio_device *vdev, unsigned int cmd, unsigned long arg)
 {
-	int ret = qwamos_gpu_dev_may(qvfio(vdev)->gpu, QWAMOS_GPU_WAY_IOCTL);
+	int ret = qwamos_gpu_dev_may(qvfio(vdev)->gpu, QWAMOS_GPU_VFIO_OP_IOCTL);
 
 	return ret ?: vfio_pci_core_ioctl(vdev, cmd, arg);
 }
@@ -78,7 +78,7 @@ static long qvfio_ioctl(struct vfio_device *vdev, unsigned int cmd, unsigned lon
 static int qvfio_region_info(struct vfio_device *vdev, struct vfio_region_info *info,
 			     struct vfio_info_cap *caps)
 {
-	int ret = qwamos_gpu_dev_may(qvfio(vdev)->gpu, QWAMOS_GPU_WAY_IOCTL);
+	int ret = qwamos_gpu_dev_may(qvfio(vdev)->gpu, QWAMOS_GPU_VFIO_OP_IOCTL);
 
 	return ret ?: vfio_pci_ioctl_get_region_info(vdev, info, caps);
 }
@@ -91,7 +91,7 @@ static int qvfio_region_info(struct vfio_device *vdev, struct vfio_region_info *
 static int qvfio_feature(struct vfio_device *vdev, u32 flags, void __user *arg, size_t argsz)
 {
 	struct qgpu_dev *gpu = qvfio(vdev)->gpu;
-	int ret = qwamos_gpu_dev_may(gpu, QWAMOS_GPU_WAY_FEATURE);
+	int ret = qwamos_gpu_dev_may(gpu, QWAMOS_GPU_VFIO_OP_FEATURE);
 
 	if (ret)
 		return ret;
@@ -103,7 +103,7 @@ static int qvfio_feature(struct vfio_device *vdev, u32 flags, void __user *arg, 
 		return vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
 #ifdef QGPU_VFIO_HAS_DMA_BUF
 	case VFIO_DEVICE_FEATURE_DMA_BUF:
-		return qwamos_gpu_dev_not_offered(gpu, QWAMOS_GPU_WAY_FEATURE,
+		return qwamos_gpu_dev_not_offered(gpu, QWAMOS_GPU_VFIO_OP_FEATURE,
 						  QWAMOS_GPU_REASON_DMA_BUF);
 #endif
 	default:
@@ -113,7 +113,7 @@ static int qvfio_feature(struct vfio_device *vdev, u32 flags, void __user *arg, 
 
 static ssize_t qvfio_read(struct vfio_device *vdev, char __user *buf, size_t count, loff_t *ppos)
 {
-	int ret = qwamos_gpu_dev_may(qvfio(vdev)->gpu, QWAMOS_GPU_WAY_READ);
+	int ret = qwamos_gpu_dev_may(qvfio(vdev)->gpu, QWAMOS_GPU_VFIO_OP_READ);
 
 	return ret ?: vfio_pci_core_read(vdev, buf, count, ppos);
 }
@@ -121,14 +121,14 @@ static ssize_t qvfio_read(struct vfio_device *vdev, char __user *buf, size_t cou
 static ssize_t qvfio_write(struct vfio_device *vdev, const char __user *buf, size_t count,
 			   loff_t *ppos)
 {
-	int ret = qwamos_gpu_dev_may(qvfio(vdev)->gpu, QWAMOS_GPU_WAY_WRITE);
+	int ret = qwamos_gpu_dev_may(qvfio(vdev)->gpu, QWAMOS_GPU_VFIO_OP_WRITE);
 
 	return ret ?: vfio_pci_core_write(vdev, buf, count, ppos);
 }
 
 static int qvfio_mmap(struct vfio_device *vdev, struct vm_area_struct *vma)
 {
-	int ret = qwamos_gpu_dev_may(qvfio(vdev)->gpu, QWAMOS_GPU_WAY_MMAP);
+	int ret = qwamos_gpu_dev_may(qvfio(vdev)->gpu, QWAMOS_GPU_VFIO_OP_MMAP);
 
 	return ret ?: vfio_pci_core_mmap(vdev, vma);
 }
@@ -142,7 +142,7 @@ static void qvfio_request(struct vfio_device *vdev, unsigned int count)
 #ifdef QGPU_VFIO_HAS_IOMMUFD
 static int qvfio_attach_ioas(struct vfio_device *vdev, u32 *pt_id)
 {
-	int ret = qwamos_gpu_dev_may(qvfio(vdev)->gpu, QWAMOS_GPU_WAY_ATTACH_IOAS);
+	int ret = qwamos_gpu_dev_may(qvfio(vdev)->gpu, QWAMOS_GPU_VFIO_OP_ATTACH_IOAS);
 
 	return ret ?: vfio_iommufd_physical_attach_ioas(vdev, pt_id);
 }
@@ -155,7 +155,7 @@ static int qvfio_attach_ioas(struct vfio_device *vdev, u32 *pt_id)
  */
 static void qvfio_detach_ioas(struct vfio_device *vdev)
 {
-	if (!qwamos_gpu_dev_may(qvfio(vdev)->gpu, QWAMOS_GPU_WAY_DETACH_IOAS))
+	if (!qwamos_gpu_dev_may(qvfio(vdev)->gpu, QWAMOS_GPU_VFIO_OP_DETACH_IOAS))
 		vfio_iommufd_physical_detach_ioas(vdev);
 }
 #endif

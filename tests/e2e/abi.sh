@@ -32,6 +32,6 @@ changed()
 }
 changed 's/__u32 out_iommu_group;/__u64 out_iommu_group;/' "another type"
 changed 's/QWAMOS_GPU_REASON_RATE = 5/QWAMOS_GPU_REASON_RATE = 50/' "another number in an enum"
-changed 's/QWAMOS_GPU_CMD_JOIN = 0x11/QWAMOS_GPU_CMD_JOIN = 0x31/' "another ioctl number"
+changed 's/QWAMOS_GPU_CMD_VM_JOIN = 0x11/QWAMOS_GPU_CMD_VM_JOIN = 0x31/' "another ioctl number"
 changed 's/\(QWAMOS_GPU_AUDIT_F_AFTER.*\)1U << 1/\11U << 2/' "another flag"
 changed 's/^\tchar comm\[16\];$/\tchar comm[24];/' "a longer field"

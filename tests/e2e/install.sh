@@ -25,11 +25,11 @@ check "no place is left open in rules and units" \
 echo '#include <libqwamos-gpu.h>
 int main(void)
 {
-	struct qgpu_events *events;
+	struct libqg_events *events;
 
-	qgpu_events_open(QGPU_EVENTS_AUDIT, &events);
-	qgpu_events_close(events);
-	return !qgpu_level_name(QWAMOS_GPU_LEVEL_LOW);
+	libqg_events_open(LIBQG_EVENTS_AUDIT, &events);
+	libqg_events_close(events);
+	return !libqg_level_name(QWAMOS_GPU_LEVEL_LOW);
 }' >"$dir/x.c"
 # What of the library is told with pkg-config, which puts the folder before the paths of the files.
 told()

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* ATTACH and CHECK in a guest without an IOMMU: NO_IOMMU, before all that is about the device. */
+/* DEV_ATTACH and VM_CHECK in a guest without an IOMMU: NO_IOMMU, before all that is about the
+ * device. */
 #include "kselftest_harness.h"
 #include "verdict.h"
 
@@ -24,8 +25,8 @@ FIXTURE_TEARDOWN(no_iommu)
 
 TEST_F(no_iommu, refused)
 {
-	struct qwamos_gpu_device d;
-	struct qwamos_gpu_attach out;
+	struct qwamos_gpu_dev d;
+	struct qwamos_gpu_dev_attach out;
 	__u64 mark;
 
 	ASSERT_EQ(0, qt_device(self->ctl, "vga-a", &d));
@@ -48,7 +49,7 @@ TEST_F(no_iommu, refused)
 	ASSERT_EQ(0, qt_set_level(self->vm.manage, QWAMOS_GPU_LEVEL_HIGH));
 	EXPECT_EQ(-EACCES, qt_attach(self->vm.manage, d.device_id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 	EXPECT_EQ(QWAMOS_GPU_REASON_LEVEL, qt_reason);
-	EXPECT_EQ(QWAMOS_GPU_DEV_UNBOUND, qt_state(self->ctl, "vga-a"));
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_UNBOUND, qt_state(self->ctl, "vga-a"));
 }
 
 /* A level that needs an IOMMU gets no real GPU, others get what is no passthrough. */
@@ -78,7 +79,7 @@ TEST_F(no_iommu, verdicts)
 	/* NO_IOMMU before SHARING. */
 	ASSERT_EQ(0, qt_set_level(self->vm.manage, QWAMOS_GPU_LEVEL_UNTRUSTED));
 	ASSERT_EQ(0, qt_vm_new(&other, self->ctl, QWAMOS_GPU_LEVEL_HIGH,
-			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
+			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 	EXPECT_EQ(0, qt_charge(other.use, QWAMOS_GPU_RESOURCE_VRAM, id, 1, NULL));
 	VERDICT(&self->vm, id, RENDERING_2D, NO_IOMMU);
 	VERDICT(&other, id, RENDERING_2D, NONE);

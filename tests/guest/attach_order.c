@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ATTACH: each way to be refused, with its errno, its reason, its record and no other change; and
- * of two that hold at once, the one that the contract names first.
+ * DEV_ATTACH: each way to be refused, with its errno, its reason, its record and no other change;
+ * and of two that hold at once, the one that the contract names first.
  */
 #include <grp.h>
 
@@ -37,9 +37,9 @@ FIXTURE_TEARDOWN(attach)
 	qt_vm_end(&self->other);
 }
 
-/* All that LIST_DEVICES and LIST_VMS tell, apart from the count of refusals. */
+/* All that DEV_LIST and VM_LIST tell, apart from the count of refusals. */
 struct world {
-	struct qwamos_gpu_device devices[MANY];
+	struct qwamos_gpu_dev devices[MANY];
 	struct qwamos_gpu_vm vms[MANY];
 };
 
@@ -56,14 +56,14 @@ static void look(int ctl, struct world *w)
 	}
 }
 
-/* One refused ATTACH on an fd of @vm, from all sides. */
+/* One refused DEV_ATTACH on an fd of @vm, from all sides. */
 static void refused(struct __test_metadata *_metadata, FIXTURE_DATA(attach) * self,
 		    struct qt_vm *vm, __u64 device_id, __u32 scrub, int err, __u32 reason,
 		    __u64 in_the_way)
 {
 	__u64 mark = qt_audit_mark(self->ctl);
 	struct qwamos_gpu_audit_record rec;
-	struct qwamos_gpu_attach out;
+	struct qwamos_gpu_dev_attach out;
 	struct qwamos_gpu_vm before, after;
 	struct world was, is;
 	bool live = !qt_vm_info(vm->manage, &before);
@@ -101,7 +101,7 @@ static __u64 id_of(FIXTURE_DATA(attach) * self, const char *name)
 
 TEST_F(attach, scrub)
 {
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev d;
 
 	ASSERT_EQ(0, qt_device(self->ctl, "vga-a", &d));
 	/* All of this one's memory is in its BAR. */
@@ -111,21 +111,21 @@ TEST_F(attach, scrub)
 	/* What was reached satisfies what is less. */
 	EXPECT_EQ(0, qt_attach(self->vm.manage, d.device_id, QWAMOS_GPU_SCRUB_NONE, NULL));
 	EXPECT_EQ(0, qt_detach(self->vm.manage, d.device_id, 0));
-	ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-a", QWAMOS_GPU_DEV_FREE, 10000));
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-a", QWAMOS_GPU_DEV_STATE_FREE, 10000));
 	EXPECT_EQ(0, qt_attach(self->vm.manage, d.device_id, QWAMOS_GPU_SCRUB_FULL, NULL));
 }
 
 /* A GPU without memory of its own has nothing to leak. */
 TEST_F(attach, scrub_not_applicable)
 {
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev d;
 
 	ASSERT_EQ(0, qt_ours(self->ctl, "virtio", NULL));
 	ASSERT_EQ(0, qt_device(self->ctl, "virtio", &d));
 	EXPECT_EQ(QWAMOS_GPU_SCRUB_NA, d.scrub);
 	EXPECT_EQ(0, qt_attach(self->vm.manage, d.device_id, QWAMOS_GPU_SCRUB_FULL, NULL));
 	EXPECT_EQ(0, qt_detach(self->vm.manage, d.device_id, 0));
-	EXPECT_EQ(0, qt_wait_state(self->ctl, "virtio", QWAMOS_GPU_DEV_FREE, 10000));
+	EXPECT_EQ(0, qt_wait_state(self->ctl, "virtio", QWAMOS_GPU_DEV_STATE_FREE, 10000));
 	qt_theirs(self->ctl, "virtio", NULL);
 }
 
@@ -133,16 +133,16 @@ TEST_F(attach, scrub_not_applicable)
  * quarantine. */
 TEST_F(attach, no_reset_and_quarantine)
 {
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev d;
 	__u64 id, mark;
 
 	ASSERT_EQ(0, qt_ours(self->ctl, "noreset", NULL));
 	ASSERT_EQ(0, qt_device(self->ctl, "noreset", &d));
 	id = d.device_id;
 	ASSERT_NE(0, id);
-	if (d.state == QWAMOS_GPU_DEV_QUARANTINED)
+	if (d.state == QWAMOS_GPU_DEV_STATE_QUARANTINED)
 		goto quarantined;
-	EXPECT_EQ(QWAMOS_GPU_DEV_FREE, d.state);
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_FREE, d.state);
 	EXPECT_EQ(0, d.flags & QWAMOS_GPU_DEV_F_CAN_RESET);
 	EXPECT_EQ(0, d.reset_methods);
 	REFUSED(id, -EACCES, NO_RESET, id);
@@ -151,14 +151,15 @@ TEST_F(attach, no_reset_and_quarantine)
 		QWAMOS_GPU_REASON_NO_RESET, id);
 
 	mark = qt_audit_mark(self->ctl);
-	ASSERT_EQ(0, qt_release(self->ctl, id, QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS));
+	ASSERT_EQ(0, qt_release(self->ctl, id, QWAMOS_GPU_DEV_CLEAR_QUARANTINE_F_ACCEPT_LEFTOVERS));
 	EXPECT_EQ(1, qt_audit_find(self->ctl, mark,
 				   QT_WANT(QWAMOS_GPU_EV_DEVICE_RELEASED,
 					   .device = qt_addr("noreset"), .pid = getpid()),
 				   NULL));
 	ASSERT_EQ(0, qt_device(self->ctl, "noreset", &d));
 	EXPECT_EQ(QWAMOS_GPU_DEV_F_ACCEPTED, d.flags & QWAMOS_GPU_DEV_F_ACCEPTED);
-	EXPECT_EQ(-EACCES, qt_release(self->ctl, id, QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS));
+	EXPECT_EQ(-EACCES,
+		  qt_release(self->ctl, id, QWAMOS_GPU_DEV_CLEAR_QUARANTINE_F_ACCEPT_LEFTOVERS));
 	EXPECT_EQ(QWAMOS_GPU_REASON_NOTHING_TO_RELEASE, qt_reason);
 	ASSERT_EQ(0, qt_attach(self->vm.manage, id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 
@@ -167,12 +168,13 @@ TEST_F(attach, no_reset_and_quarantine)
 	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
 	refused(_metadata, self, &self->other, id, QWAMOS_GPU_SCRUB_DEFAULT, -EBUSY,
 		QWAMOS_GPU_REASON_OTHER_OWNER, id);
-	EXPECT_EQ(-EBUSY, qt_release(self->ctl, id, QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS));
+	EXPECT_EQ(-EBUSY,
+		  qt_release(self->ctl, id, QWAMOS_GPU_DEV_CLEAR_QUARANTINE_F_ACCEPT_LEFTOVERS));
 	EXPECT_EQ(QWAMOS_GPU_REASON_OTHER_OWNER, qt_reason);
 
 	mark = qt_audit_mark(self->ctl);
 	ASSERT_EQ(0, qt_detach(self->vm.manage, id, 0));
-	ASSERT_EQ(0, qt_wait_state(self->ctl, "noreset", QWAMOS_GPU_DEV_QUARANTINED, 10000));
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "noreset", QWAMOS_GPU_DEV_STATE_QUARANTINED, 10000));
 	EXPECT_EQ(1, qt_audit_find(self->ctl, mark,
 				   QT_WANT(QWAMOS_GPU_EV_DEVICE_QUARANTINED,
 					   .device = qt_addr("noreset")),
@@ -188,23 +190,23 @@ quarantined:
 	/* It survives a rebind. */
 	ASSERT_EQ(0, qt_theirs(self->ctl, "noreset", NULL));
 	ASSERT_EQ(0, qt_ours(self->ctl, "noreset", NULL));
-	EXPECT_EQ(QWAMOS_GPU_DEV_QUARANTINED, qt_state(self->ctl, "noreset"));
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_QUARANTINED, qt_state(self->ctl, "noreset"));
 	REFUSED(id, -EACCES, QUARANTINED, id);
 	/* Released, it is let through once more. */
-	ASSERT_EQ(0, qt_release(self->ctl, id, QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS));
-	EXPECT_EQ(QWAMOS_GPU_DEV_FREE, qt_state(self->ctl, "noreset"));
+	ASSERT_EQ(0, qt_release(self->ctl, id, QWAMOS_GPU_DEV_CLEAR_QUARANTINE_F_ACCEPT_LEFTOVERS));
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_FREE, qt_state(self->ctl, "noreset"));
 	ASSERT_EQ(0, qt_attach(self->vm.manage, id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 	ASSERT_EQ(0, qt_detach(self->vm.manage, id, 0));
-	ASSERT_EQ(0, qt_wait_state(self->ctl, "noreset", QWAMOS_GPU_DEV_QUARANTINED, 10000));
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "noreset", QWAMOS_GPU_DEV_STATE_QUARANTINED, 10000));
 	REFUSED(id, -EACCES, QUARANTINED, id);
 }
 
-/* The reset after a DETACH takes long enough for the call that follows at once. */
+/* The reset after a DEV_DETACH takes long enough for the call that follows at once. */
 TEST_F(attach, resetting)
 {
 	static const __u32 demands[] = { QWAMOS_GPU_SCRUB_DEFAULT, QWAMOS_GPU_SCRUB_NA };
 	__u64 id = id_of(self, "vga-a"), mark;
-	struct qwamos_gpu_attach out;
+	struct qwamos_gpu_dev_attach out;
 	size_t i;
 	int ret;
 
@@ -225,7 +227,7 @@ TEST_F(attach, resetting)
 						.operation = QWAMOS_GPU_OP_PASSTHROUGH,
 						.chain = self->vm.id, .device = qt_addr("vga-a")),
 					NULL));
-		ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-a", QWAMOS_GPU_DEV_FREE, 10000));
+		ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-a", QWAMOS_GPU_DEV_STATE_FREE, 10000));
 		EXPECT_EQ(1, qt_audit_find(self->ctl, mark,
 					   QT_WANT(QWAMOS_GPU_EV_DEVICE_RESET,
 						   .device = qt_addr("vga-a")),
@@ -237,9 +239,10 @@ TEST_F(attach, resetting)
 	}
 	ASSERT_EQ(0, qt_attach(self->vm.manage, id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 	ASSERT_EQ(0, qt_detach(self->vm.manage, id, 0));
-	EXPECT_EQ(-EBUSY, qt_release(self->ctl, id, QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS));
+	EXPECT_EQ(-EBUSY,
+		  qt_release(self->ctl, id, QWAMOS_GPU_DEV_CLEAR_QUARANTINE_F_ACCEPT_LEFTOVERS));
 	EXPECT_EQ(QWAMOS_GPU_REASON_RESETTING, qt_reason);
-	ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-a", QWAMOS_GPU_DEV_FREE, 10000));
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-a", QWAMOS_GPU_DEV_STATE_FREE, 10000));
 	EXPECT_EQ(0, qt_attach(self->vm.manage, id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 }
 
@@ -256,7 +259,7 @@ TEST_F(attach, owner)
 		QWAMOS_GPU_REASON_ALREADY_ATTACHED, id);
 	EXPECT_EQ(-EACCES, qt_detach(self->vm.manage, id, 0));
 	EXPECT_EQ(QWAMOS_GPU_REASON_NOT_ATTACHED, qt_reason);
-	EXPECT_EQ(-EACCES, qt_detach(self->vm.manage, id, QWAMOS_GPU_DETACH_F_KILL));
+	EXPECT_EQ(-EACCES, qt_detach(self->vm.manage, id, QWAMOS_GPU_DEV_DETACH_F_KILL));
 	EXPECT_EQ(QWAMOS_GPU_REASON_NOT_ATTACHED, qt_reason);
 	/* Not by another member of the group either. */
 	ASSERT_EQ(0, qt_ours(self->ctl, "pair-vga", "pair-edu", NULL));
@@ -275,25 +278,25 @@ TEST_F(attach, stranger)
 	ASSERT_EQ(0, qt_bind(qt_addr("pair-edu"), QT_STOCK));
 	vga = id_of(self, "pair-vga");
 	edu = id_of(self, "pair-edu");
-	REFUSED(vga, -EBUSY, GROUP_STRANGER, edu);
-	/* GROUP_STRANGER before SCRUB; NOT_BOUND before GROUP_STRANGER. */
+	REFUSED(vga, -EBUSY, GROUP_NOT_VIABLE, edu);
+	/* GROUP_NOT_VIABLE before SCRUB; NOT_BOUND before GROUP_NOT_VIABLE. */
 	refused(_metadata, self, &self->vm, vga, QWAMOS_GPU_SCRUB_NA, -EBUSY,
-		QWAMOS_GPU_REASON_GROUP_STRANGER, edu);
+		QWAMOS_GPU_REASON_GROUP_NOT_VIABLE, edu);
 	REFUSED(edu, -ENODEV, NOT_BOUND, edu);
 	/* One without a driver is no stranger. */
 	ASSERT_EQ(0, qt_bind(qt_addr("pair-edu"), ""));
-	/* ATTACH takes every endpoint, so what is on no driver can't be had with it. */
+	/* DEV_ATTACH takes every endpoint, so what is on no driver can't be had with it. */
 	EXPECT_EQ(-ENODEV, qt_attach(self->vm.manage, edu, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 	EXPECT_EQ(QWAMOS_GPU_REASON_NOT_BOUND, qt_reason);
 	ASSERT_EQ(0, qt_ours(self->ctl, "pair-edu", NULL));
 	ASSERT_EQ(0, qt_attach(self->vm.manage, vga, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 
-	/* A GPU whose audio function is on its native driver; GROUP_STRANGER before NO_RESET. */
+	/* A GPU whose audio function is on its native driver; GROUP_NOT_VIABLE before NO_RESET. */
 	qt_run(true, (const char *const[]){ "modprobe", "snd-hda-intel", NULL });
 	ASSERT_EQ(0, qt_bind(qt_addr("mf-audio"), NULL));
 	ASSERT_EQ(0, qt_ours(self->ctl, "mf-bochs", NULL));
 	mf = id_of(self, "mf-bochs");
-	REFUSED(mf, -EBUSY, GROUP_STRANGER, id_of(self, "mf-audio"));
+	REFUSED(mf, -EBUSY, GROUP_NOT_VIABLE, id_of(self, "mf-audio"));
 	REFUSED(id_of(self, "mf-audio"), -ENODEV, NOT_BOUND, id_of(self, "mf-audio"));
 	ASSERT_EQ(0, qt_ours(self->ctl, "mf-audio", NULL));
 	EXPECT_EQ(0, qt_attach(self->vm.manage, mf, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
@@ -361,7 +364,7 @@ TEST_F(attach, no_policy)
 TEST_F(attach, no_cgroup)
 {
 	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_NONE,
-			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
+			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 	/* NO_CGROUP before NO_POLICY and LEVEL. */
 	refused(_metadata, self, &self->other, id_of(self, "vga-a"), 0, -EACCES,
 		QWAMOS_GPU_REASON_NO_CGROUP, 0);
@@ -400,7 +403,7 @@ TEST_F(attach, who)
 	int use, manage, ended;
 
 	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_NONE,
-			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
+			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 	ASSERT_EQ(0, qt_vmm(&self->vm, &self->a, &use));
 	manage = qt_give_fd(&self->a, self->vm.manage);
 	ended = qt_give_fd(&self->a, self->other.manage);
@@ -424,8 +427,8 @@ TEST_F(attach, who)
 /* And in the end it is had: with its whole group, under a new generation. */
 TEST_F(attach, granted)
 {
-	struct qwamos_gpu_device before, vga, edu;
-	struct qwamos_gpu_attach out;
+	struct qwamos_gpu_dev before, vga, edu;
+	struct qwamos_gpu_dev_attach out;
 	struct qwamos_gpu_vm vm;
 	__u64 mark;
 
@@ -439,8 +442,8 @@ TEST_F(attach, granted)
 	EXPECT_EQ(2, out.out_devices);
 	ASSERT_EQ(0, qt_device(self->ctl, "pair-vga", &vga));
 	ASSERT_EQ(0, qt_device(self->ctl, "pair-edu", &edu));
-	EXPECT_EQ(QWAMOS_GPU_DEV_ATTACHED, vga.state);
-	EXPECT_EQ(QWAMOS_GPU_DEV_ATTACHED, edu.state);
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_ATTACHED, vga.state);
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_ATTACHED, edu.state);
 	EXPECT_EQ(self->vm.id, vga.owner_vm_id);
 	EXPECT_EQ(self->vm.id, edu.owner_vm_id);
 	EXPECT_EQ(out.out_generation, vga.generation);
@@ -461,8 +464,8 @@ TEST_F(attach, granted)
 				   QT_WANT(QWAMOS_GPU_EV_DEVICE_DETACHED, .chain = self->vm.id,
 					   .device = qt_addr("pair-vga")),
 				   NULL));
-	ASSERT_EQ(0, qt_wait_state(self->ctl, "pair-vga", QWAMOS_GPU_DEV_FREE, 10000));
-	ASSERT_EQ(0, qt_wait_state(self->ctl, "pair-edu", QWAMOS_GPU_DEV_FREE, 10000));
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "pair-vga", QWAMOS_GPU_DEV_STATE_FREE, 10000));
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "pair-edu", QWAMOS_GPU_DEV_STATE_FREE, 10000));
 	ASSERT_EQ(0, qt_device(self->ctl, "pair-vga", &vga));
 	EXPECT_EQ(0, vga.owner_vm_id);
 	EXPECT_EQ(0, vga.flags & (QWAMOS_GPU_DEV_F_DIRTY | QWAMOS_GPU_DEV_F_VM_DIRT));

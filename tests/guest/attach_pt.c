@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* ATTACH in a guest whose IOMMU passes the host's own DMA through ("iommu=pt"): VFIO brings its own
- * domain, so nothing is refused. */
+/* DEV_ATTACH in a guest whose IOMMU passes the host's own DMA through ("iommu=pt"): VFIO brings its
+ * own domain, so nothing is refused. */
 #include "kselftest_harness.h"
 #include "call.h"
 #include "vfio.h"
@@ -39,7 +39,7 @@ static long do_open(long x, long y, void *data)
 
 TEST_F(pt, granted)
 {
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev d;
 	char line[1024];
 
 	ASSERT_LT(0, qt_read("/proc/cmdline", line, sizeof(line)));

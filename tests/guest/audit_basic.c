@@ -282,8 +282,8 @@ TEST_F(audit, no_false_folding)
 	n = read_some(self->ctl, QWAMOS_GPU_AUDIT_F_AFTER, 0, mark, QWAMOS_GPU_EV_CALL_REFUSED,
 		      MANY, NULL);
 	ASSERT_EQ(2, n) TH_LOG("two calls refused are told as one");
-	EXPECT_EQ(QWAMOS_GPU_CMD_SET_POLICY, recs[0].asked);
-	EXPECT_EQ(QWAMOS_GPU_CMD_DESTROY, recs[1].asked);
+	EXPECT_EQ(QWAMOS_GPU_CMD_VM_SET_POLICY, recs[0].asked);
+	EXPECT_EQ(QWAMOS_GPU_CMD_VM_DESTROY, recs[1].asked);
 }
 
 /* How many events of a kind the first @n records stand for. */

@@ -69,12 +69,12 @@ TEST_F_TIMEOUT(flood, ten_million, 400)
 				     99,
 				     0xffffffff };
 	static struct qwamos_gpu_audit_record before[OTHERS + 1][MANY], after[MANY];
-	static struct qwamos_gpu_check_entry e[ARRAY];
+	static struct qwamos_gpu_vm_check_entry e[ARRAY];
 	const __u64 want = 10 * MILLION;
 	struct qwamos_gpu_audit_head h[OTHERS + 1], now;
 	__u64 chain[OTHERS + 1] = { 0 }, done = 0, id = self->vm.id;
 	int n[OTHERS + 1], i, k;
-	struct qwamos_gpu_check c;
+	struct qwamos_gpu_vm_check c;
 
 	for (i = 0; i < OTHERS; i++) {
 		chain[i] = self->other[i].id;
@@ -93,18 +93,18 @@ TEST_F_TIMEOUT(flood, ten_million, 400)
 	}
 	while (done < want) {
 		for (i = 0; i < ARRAY; i++)
-			e[i] = (struct qwamos_gpu_check_entry){
+			e[i] = (struct qwamos_gpu_vm_check_entry){
 				.operation = ops[(done + i) % ARRAY_SIZE(ops)],
 				.out_verdict = QT_P32,
 			};
-		c = (struct qwamos_gpu_check){
+		c = (struct qwamos_gpu_vm_check){
 			.hdr = QT_HDR(c, 0),
 			.count = want - done < ARRAY ? want - done : ARRAY,
 			.entries = (unsigned long)e,
 			.out_verdict = QT_P32,
 			.out_denied = QT_P32,
 		};
-		ASSERT_EQ(0, qt_call(self->vm.use, QWAMOS_GPU_CHECK, &c, sizeof(c), QT_NONE));
+		ASSERT_EQ(0, qt_call(self->vm.use, QWAMOS_GPU_VM_CHECK, &c, sizeof(c), QT_NONE));
 		ASSERT_EQ(c.count, c.out_denied);
 		done += c.count;
 		/* Variety, and a reader, who must not help it. */

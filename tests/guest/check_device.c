@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * CHECK on a GPU that another VM has, or uses and may not share, and on one in quarantine. Without
- * an IOMMU: attach_no_iommu.
+ * VM_CHECK on a GPU that another VM has, or uses and may not share, and on one in quarantine.
+ * Without an IOMMU: attach_no_iommu.
  */
 #include "kselftest_harness.h"
 #include "verdict.h"
@@ -56,7 +56,7 @@ TEST_F(device, attached_elsewhere)
 	VERDICT(&self->vm, qt_id(self->ctl, "vga-b"), PASSTHROUGH, NONE);
 	VERDICTS(&self->other, self->gpu, OP_IS(PASSTHROUGH, NONE), OP_IS(RENDERING_2D, NONE));
 	ASSERT_EQ(0, qt_detach(self->other.manage, self->gpu, 0));
-	ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-a", QWAMOS_GPU_DEV_FREE, SOON));
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-a", QWAMOS_GPU_DEV_STATE_FREE, SOON));
 	VERDICT(&self->vm, self->gpu, PASSTHROUGH, NONE);
 }
 
@@ -147,7 +147,8 @@ TEST_F(device, in_quarantine)
 	ASSERT_EQ(0, set_level(&self->vm, QWAMOS_GPU_LEVEL_MEDIUM));
 	VERDICTS(&self->vm, id, OP_IS(VIDEO_DECODE, QUARANTINED), OP_IS(PASSTHROUGH, LEVEL),
 		 UNKNOWN_OP_IS(UNKNOWN_OPERATION), OP_IS(COMPUTE_SHADER, QUARANTINED));
-	ASSERT_EQ(0, qt_set(self->vm.manage, QT_SET(QWAMOS_GPU_POLICY_NARROW, .narrow = 3), NULL));
+	ASSERT_EQ(0, qt_set(self->vm.manage, QT_SET(QWAMOS_GPU_POLICY_RESTRICT, .restrictions = 3),
+			    NULL));
 	VERDICTS(&self->vm, id, OP_IS(COMPUTE_SHADER, COMPUTE_OFF),
 		 OP_IS(VULKAN_COMPUTE, VULKAN_OFF), OP_IS(RENDERING_3D, QUARANTINED));
 	/* SHARING before QUARANTINED. */
@@ -170,14 +171,14 @@ TEST_F(device, out_of_quarantine)
 	ASSERT_EQ(0, qt_quarantine(self->ctl, "noreset", &self->vm));
 	id = qt_id(self->ctl, "noreset");
 	VERDICT(&self->vm, id, PASSTHROUGH, QUARANTINED);
-	ASSERT_EQ(0, qt_release(self->ctl, id, QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS));
+	ASSERT_EQ(0, qt_release(self->ctl, id, QWAMOS_GPU_DEV_CLEAR_QUARANTINE_F_ACCEPT_LEFTOVERS));
 	VERDICTS(&self->vm, id, OP_IS(PASSTHROUGH, NONE), OP_IS(RENDERING_2D, NONE));
 	VERDICT(&self->other, id, PASSTHROUGH, NONE);
 	ASSERT_EQ(0, qt_attach(self->vm.manage, id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 	VERDICT(&self->vm, id, PASSTHROUGH, NONE);
 	VERDICT(&self->other, id, PASSTHROUGH, SHARING);
 	ASSERT_EQ(0, qt_detach(self->vm.manage, id, 0));
-	ASSERT_EQ(0, qt_wait_state(self->ctl, "noreset", QWAMOS_GPU_DEV_QUARANTINED, SOON));
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "noreset", QWAMOS_GPU_DEV_STATE_QUARANTINED, SOON));
 	VERDICT(&self->vm, id, PASSTHROUGH, QUARANTINED);
 	VERDICT(&self->other, id, RENDERING_2D, QUARANTINED);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Who keeps whom off a GPU, with many VMs on it: after any sequence of charges, guarantees, levels
- * and ends, CHECK says what the table of levels says of those that are there. And the same while
+ * and ends, VM_CHECK says what the table of levels says of those that are there. And the same while
  * VMs, and the GPU itself, come and go as others ask.
  */
 #include <pthread.h>
@@ -40,7 +40,7 @@ FIXTURE(users)
 static int begin(struct one *o, int ctl)
 {
 	*o = (struct one){ .level = QWAMOS_GPU_LEVEL_MEDIUM };
-	return qt_vm_new(&o->vm, ctl, o->level, QWAMOS_GPU_CREATE_F_NO_CGROUP);
+	return qt_vm_new(&o->vm, ctl, o->level, QWAMOS_GPU_VM_CREATE_F_NO_CGROUP);
 }
 
 FIXTURE_SETUP(users)
@@ -176,7 +176,7 @@ TEST_F_TIMEOUT(users, any_sequence, 120)
 /* What the GPU is told of all of them. */
 TEST_F(users, sums)
 {
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev d;
 
 	ASSERT_EQ(0, charge(&self->v[0], self->gpu, 100));
 	ASSERT_EQ(0, charge(&self->v[1], self->gpu, 20));
@@ -217,7 +217,7 @@ static void expect(struct crowd *c, int ret, int gone)
 /* A VM that asks, with an array now and then, and changes its mind about sharing. */
 static void *ask(void *arg)
 {
-	struct qwamos_gpu_check_entry e[16];
+	struct qwamos_gpu_vm_check_entry e[16];
 	struct crowd *c = arg;
 	struct one o;
 	__u64 gpu;
@@ -230,7 +230,7 @@ static void *ask(void *arg)
 		if (i % 8)
 			continue;
 		for (k = 0; k < 16; k++)
-			e[k] = (struct qwamos_gpu_check_entry){ QWAMOS_GPU_OP_RENDERING_2D, 0 };
+			e[k] = (struct qwamos_gpu_vm_check_entry){ QWAMOS_GPU_OP_RENDERING_2D, 0 };
 		expect(c, qt_check_array_on(o.vm.use, gpu, e, 16), -ENODEV);
 		expect(c, level(&o, i % 16 ? QWAMOS_GPU_LEVEL_UNTRUSTED : QWAMOS_GPU_LEVEL_HIGH),
 		       0);
@@ -348,8 +348,8 @@ TEST_F(users, neither_gpu_nor_level)
 	struct qt_vm vm;
 	struct one o = { 0 };
 
-	ASSERT_EQ(0,
-		  qt_vm_new(&vm, self->ctl, QWAMOS_GPU_LEVEL_NONE, QWAMOS_GPU_CREATE_F_NO_CGROUP));
+	ASSERT_EQ(0, qt_vm_new(&vm, self->ctl, QWAMOS_GPU_LEVEL_NONE,
+			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 	o.vm = vm;
 	EXPECT_EQ(-ENODEV, guarantee(&o, 1ULL << 40, 1));
 	EXPECT_EQ(QWAMOS_GPU_REASON_NO_DEVICE, qt_reason);
@@ -360,14 +360,14 @@ TEST_F(users, neither_gpu_nor_level)
 /* Operations of one array that ask different things of the GPU. */
 TEST_F(users, array_of_all_kinds)
 {
-	struct qwamos_gpu_check_entry e[64];
+	struct qwamos_gpu_vm_check_entry e[64];
 	int i;
 
 	ASSERT_EQ(0, level(&self->v[0], QWAMOS_GPU_LEVEL_SYSTEM));
 	for (i = 0; i < 64; i++)
-		e[i] = (struct qwamos_gpu_check_entry){ i % 2 ? QWAMOS_GPU_OP_PASSTHROUGH
-							      : QWAMOS_GPU_OP_RENDERING_2D,
-							QT_P32 };
+		e[i] = (struct qwamos_gpu_vm_check_entry){ i % 2 ? QWAMOS_GPU_OP_PASSTHROUGH
+								 : QWAMOS_GPU_OP_RENDERING_2D,
+							   QT_P32 };
 	ASSERT_EQ(0, qt_check_array_on(self->v[0].vm.use, self->gpu, e, 64));
 	ASSERT_EQ(0, level(&self->v[1], QWAMOS_GPU_LEVEL_UNTRUSTED));
 	ASSERT_EQ(0, charge(&self->v[1], self->gpu, 1));

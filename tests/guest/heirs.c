@@ -17,8 +17,8 @@
 
 static long do_create(long fd, long y, void *data)
 {
-	struct qwamos_gpu_create c;
-	int ret = qt_create(fd, "by-an-heir", -1, QWAMOS_GPU_CREATE_F_NO_CGROUP, &c);
+	struct qwamos_gpu_vm_create c;
+	int ret = qt_create(fd, "by-an-heir", -1, QWAMOS_GPU_VM_CREATE_F_NO_CGROUP, &c);
 
 	*(__u32 *)data = qt_reason;
 	if (!ret) {
@@ -138,7 +138,7 @@ TEST_F(heirs, leader_that_left)
 TEST_F(heirs, adopted)
 {
 	struct qt_actor early, late, child;
-	struct qwamos_gpu_create c;
+	struct qwamos_gpu_vm_create c;
 	char path[QT_PATH], file[QT_PATH + 16], text[16];
 	int fd;
 
@@ -176,7 +176,7 @@ TEST_F(heirs, family_without_cgroup)
 	struct qt_vm other;
 
 	ASSERT_EQ(0, qt_vm_new(&other, self->ctl, QWAMOS_GPU_LEVEL_LOW,
-			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
+			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 	ASSERT_EQ(0, qt_vmm(&other, &leader, NULL));
 	self->vmm_ctl = qt_give_fd(&leader, self->ctl);
 	ASSERT_EQ(0, qt_clone(&leader, &child, QT_CLONE_DAEMON));
@@ -222,7 +222,7 @@ TEST_F(heirs, exec_from_a_thread)
 	EXPECT_EQ(QT_DEAD, qt_wait(&self->vmm, SOON));
 	qt_sleep_ms(200);
 	ASSERT_EQ(0, qt_vm_info(self->vm.use, &vm));
-	EXPECT_EQ(QWAMOS_GPU_VM_LIVE, vm.state);
+	EXPECT_EQ(QWAMOS_GPU_VM_STATE_LIVE, vm.state);
 	EXPECT_EQ(self->vmm.pid, vm.joined_pid);
 	kill(self->vmm.pid, SIGKILL);
 	EXPECT_EQ(0, qt_died(self->vmm.pid, SOON));

@@ -122,20 +122,20 @@ static long do_fd_of(long x, long y, void *data)
 	return device;
 }
 
-enum op { GET_INFO, RESET, FEATURE, UNKNOWN, READ, WRITE, MMAP, ATTACH, OPS };
+enum op { GET_INFO, RESET, FEATURE, UNKNOWN, READ, WRITE, MMAP, DEV_ATTACH, OPS };
 
 static const struct {
 	const char *name;
 	__u32 way;
 } ops[OPS] = {
-	{ "VFIO_DEVICE_GET_INFO", QWAMOS_GPU_WAY_IOCTL },
-	{ "VFIO_DEVICE_RESET", QWAMOS_GPU_WAY_IOCTL },
-	{ "VFIO_DEVICE_FEATURE", QWAMOS_GPU_WAY_FEATURE },
-	{ "an unknown ioctl", QWAMOS_GPU_WAY_IOCTL },
-	{ "read", QWAMOS_GPU_WAY_READ },
-	{ "write", QWAMOS_GPU_WAY_WRITE },
-	{ "mmap", QWAMOS_GPU_WAY_MMAP },
-	{ "VFIO_DEVICE_ATTACH_IOMMUFD_PT", QWAMOS_GPU_WAY_ATTACH_IOAS },
+	{ "VFIO_DEVICE_GET_INFO", QWAMOS_GPU_VFIO_OP_IOCTL },
+	{ "VFIO_DEVICE_RESET", QWAMOS_GPU_VFIO_OP_IOCTL },
+	{ "VFIO_DEVICE_FEATURE", QWAMOS_GPU_VFIO_OP_FEATURE },
+	{ "an unknown ioctl", QWAMOS_GPU_VFIO_OP_IOCTL },
+	{ "read", QWAMOS_GPU_VFIO_OP_READ },
+	{ "write", QWAMOS_GPU_VFIO_OP_WRITE },
+	{ "mmap", QWAMOS_GPU_VFIO_OP_MMAP },
+	{ "VFIO_DEVICE_ATTACH_IOMMUFD_PT", QWAMOS_GPU_VFIO_OP_ATTACH_IOAS },
 };
 
 static long failed(long ret)
@@ -175,7 +175,7 @@ static long do_op(long op, long fd, void *data)
 			return -errno;
 		munmap(p, 4096);
 		return 0;
-	case ATTACH:
+	case DEV_ATTACH:
 		return qt_cdev_attach(fd, ioas);
 	case OPS:
 		break;
@@ -248,7 +248,7 @@ static long all_of_it(struct qt_actor *a, const char *addr)
 /* DMA within the mapping still goes where it went. */
 static void still_works(struct __test_metadata *_metadata, FIXTURE_DATA(cdev) * self)
 {
-	EXPECT_EQ(QWAMOS_GPU_DEV_OPEN, qt_state(self->ctl, "pair-edu"));
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_OPEN, qt_state(self->ctl, "pair-edu"));
 	EXPECT_EQ(0, qt_do(&self->vmm, do_write_to, IOVA + 1024, 0));
 	EXPECT_EQ(1, qt_do(&self->vmm, do_arrived_at, 1024, 0));
 }
@@ -263,9 +263,9 @@ TEST_F(cdev, owner)
 	/* An unbound fd opens nothing, for nobody. */
 	fd = qt_do(&self->vmm, do_fd_of, 0, 0);
 	EXPECT_EQ(-EINVAL, qt_do(&self->vmm, do_op, GET_INFO, fd));
-	EXPECT_EQ(QWAMOS_GPU_DEV_ATTACHED, qt_state(self->ctl, "pair-edu"));
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_ATTACHED, qt_state(self->ctl, "pair-edu"));
 	ASSERT_EQ(0, qt_do(&self->vmm, do_bind, -1, 0));
-	EXPECT_EQ(QWAMOS_GPU_DEV_OPEN, qt_state(self->ctl, "pair-edu"));
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_OPEN, qt_state(self->ctl, "pair-edu"));
 	ASSERT_EQ(0, qt_vm_info(self->vm.use, &vm));
 	EXPECT_EQ(1, vm.devices_open);
 	EXPECT_EQ(1, qt_audit_find(self->ctl, 0,
@@ -290,7 +290,7 @@ TEST_F(cdev, owner)
 	still_works(_metadata, self);
 	/* Closed it is not given away. */
 	ASSERT_EQ(0, qt_do(&self->vmm, do_close, 0, 0));
-	EXPECT_EQ(0, qt_wait_state(self->ctl, "pair-edu", QWAMOS_GPU_DEV_ATTACHED, 5000));
+	EXPECT_EQ(0, qt_wait_state(self->ctl, "pair-edu", QWAMOS_GPU_DEV_STATE_ATTACHED, 5000));
 	ASSERT_EQ(0, all_of_it(&self->vmm, self->addr));
 	still_works(_metadata, self);
 }
@@ -322,8 +322,8 @@ TEST_F(cdev, bind_by_root)
 	ASSERT_EQ(0, qt_spawn(&self->stranger, NULL));
 	ASSERT_EQ(0, try_open(&self->stranger, self->addr));
 	EXPECT_EQ(-EACCES, qt_do(&self->stranger, do_bind, -1, 0));
-	EXPECT_AUDITED(mark, &self->stranger, QWAMOS_GPU_WAY_OPEN, NOT_MEMBER);
-	EXPECT_EQ(QWAMOS_GPU_DEV_ATTACHED, qt_state(self->ctl, "pair-edu"));
+	EXPECT_AUDITED(mark, &self->stranger, QWAMOS_GPU_VFIO_OP_OPEN, NOT_MEMBER);
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_ATTACHED, qt_state(self->ctl, "pair-edu"));
 	/* Its unbound fd keeps the VM's own process from nothing. */
 	ASSERT_EQ(0, all_of_it(&self->vmm, self->addr));
 	/* A second binding is refused by VFIO, before we are asked. */
@@ -341,15 +341,15 @@ TEST_F(cdev, bind_by_others)
 	ASSERT_EQ(0, try_open(&self->stranger, self->addr));
 	mark = qt_audit_mark(self->ctl);
 	EXPECT_EQ(-EACCES, qt_do(&self->stranger, do_bind, -1, 0));
-	EXPECT_AUDITED(mark, &self->stranger, QWAMOS_GPU_WAY_OPEN, NOT_MEMBER);
+	EXPECT_AUDITED(mark, &self->stranger, QWAMOS_GPU_VFIO_OP_OPEN, NOT_MEMBER);
 	qt_end(&self->stranger);
 	ASSERT_EQ(0, qt_spawn(&self->stranger, self->vm.cgroup));
 	ASSERT_LE(0, qt_give_fd(&self->stranger, self->vm.use));
 	ASSERT_EQ(0, try_open(&self->stranger, self->addr));
 	mark = qt_audit_mark(self->ctl);
 	EXPECT_EQ(-EACCES, qt_do(&self->stranger, do_bind, -1, 0));
-	EXPECT_AUDITED(mark, &self->stranger, QWAMOS_GPU_WAY_OPEN, NOT_MEMBER);
-	EXPECT_EQ(QWAMOS_GPU_DEV_ATTACHED, qt_state(self->ctl, "pair-edu"));
+	EXPECT_AUDITED(mark, &self->stranger, QWAMOS_GPU_VFIO_OP_OPEN, NOT_MEMBER);
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_ATTACHED, qt_state(self->ctl, "pair-edu"));
 }
 
 /* A device that nobody has is for nobody. */
@@ -363,8 +363,8 @@ TEST_F(cdev, bind_unattached)
 	ASSERT_EQ(0, try_open(&self->vmm, self->addr));
 	mark = qt_audit_mark(self->ctl);
 	EXPECT_EQ(-EACCES, qt_do(&self->vmm, do_bind, -1, 0));
-	EXPECT_AUDITED(mark, &self->vmm, QWAMOS_GPU_WAY_OPEN, NOT_ATTACHED);
-	EXPECT_EQ(QWAMOS_GPU_DEV_FREE, qt_state(self->ctl, "vga-b"));
+	EXPECT_AUDITED(mark, &self->vmm, QWAMOS_GPU_VFIO_OP_OPEN, NOT_ATTACHED);
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_FREE, qt_state(self->ctl, "vga-b"));
 	self->addr = addr;
 }
 
@@ -379,14 +379,14 @@ TEST_F(cdev, bind_of_passed_fd)
 	ASSERT_EQ(0, qt_clone(&self->vmm, &child, 0));
 	mark = qt_audit_mark(self->ctl);
 	EXPECT_EQ(-EACCES, qt_do(&child, do_bind, -1, 0));
-	EXPECT_AUDITED(mark, &child, QWAMOS_GPU_WAY_OPEN, NOT_MEMBER);
+	EXPECT_AUDITED(mark, &child, QWAMOS_GPU_VFIO_OP_OPEN, NOT_MEMBER);
 	qt_end(&child);
 	self->taken = qt_cdev(self->addr);
 	ASSERT_LE(0, self->taken);
 	fd = qt_give_fd(&self->vmm, self->taken);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(0, qt_do(&self->vmm, do_bind, fd, 0));
-	EXPECT_EQ(QWAMOS_GPU_DEV_OPEN, qt_state(self->ctl, "pair-edu"));
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_OPEN, qt_state(self->ctl, "pair-edu"));
 }
 
 /* Every operation on a bound fd that was passed, or inherited. */
@@ -405,7 +405,7 @@ static void expect_useless(struct __test_metadata *_metadata, FIXTURE_DATA(cdev)
 	/* VFIO does not ask whether a detach succeeded, so nobody is told that this one did not. */
 	mark = qt_audit_mark(self->ctl);
 	EXPECT_EQ(0, qt_do(a, do_detach_fd, fd, 0));
-	EXPECT_AUDITED(mark, a, QWAMOS_GPU_WAY_DETACH_IOAS, NOT_MEMBER);
+	EXPECT_AUDITED(mark, a, QWAMOS_GPU_VFIO_OP_DETACH_IOAS, NOT_MEMBER);
 	still_works(_metadata, self);
 }
 
@@ -450,7 +450,7 @@ TEST_F(cdev, killed)
 {
 	ASSERT_EQ(0, all_of_it(&self->vmm, self->addr));
 	qt_kill(&self->vmm);
-	EXPECT_EQ(0, qt_wait_state(self->ctl, "pair-edu", QWAMOS_GPU_DEV_FREE, 20000));
+	EXPECT_EQ(0, qt_wait_state(self->ctl, "pair-edu", QWAMOS_GPU_DEV_STATE_FREE, 20000));
 	EXPECT_EQ(-ENODEV, qt_destroy(self->vm.manage));
 }
 

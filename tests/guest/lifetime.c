@@ -85,12 +85,12 @@ static void expect_over(struct __test_metadata *_metadata, FIXTURE_DATA(lifetime
 			__u32 reason)
 {
 	struct qwamos_gpu_audit_record recs[64];
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev d;
 	struct qt_vm next;
 	int n, i, detached = 0;
 
 	EXPECT_EQ(0, qt_cgroup_empty(self->vm.cgroup, SOON));
-	ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-a", QWAMOS_GPU_DEV_FREE, SOON));
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-a", QWAMOS_GPU_DEV_STATE_FREE, SOON));
 	ASSERT_EQ(0, qt_settle(self->ctl, SOON));
 	ASSERT_EQ(0, qt_device(self->ctl, "vga-a", &d));
 	EXPECT_EQ(0, d.owner_vm_id);
@@ -226,10 +226,10 @@ static void manager_killed_first(struct __test_metadata *_metadata, FIXTURE_DATA
 	 * stopped. */
 	kill(m->vmm, SIGSTOP);
 	qt_kill(&manager);
-	if (!(flags & QWAMOS_GPU_CREATE_F_END_ON_CLOSE)) {
+	if (!(flags & QWAMOS_GPU_VM_CREATE_F_END_ON_CLOSE)) {
 		qt_sleep_ms(300);
 		EXPECT_TRUE(qt_alive(m->vmm));
-		EXPECT_EQ(QWAMOS_GPU_DEV_OPEN, qt_state(self->ctl, "vga-a"));
+		EXPECT_EQ(QWAMOS_GPU_DEV_STATE_OPEN, qt_state(self->ctl, "vga-a"));
 		ASSERT_EQ(1, qt_list_vms(self->ctl, vms, 8));
 		kill(m->vmm, SIGKILL);
 	}
@@ -246,7 +246,7 @@ TEST_F(lifetime, manager_killed_first)
 
 TEST_F(lifetime, manager_killed_takes_the_vm_with_it)
 {
-	manager_killed_first(_metadata, self, QWAMOS_GPU_CREATE_F_END_ON_CLOSE,
+	manager_killed_first(_metadata, self, QWAMOS_GPU_VM_CREATE_F_END_ON_CLOSE,
 			     QWAMOS_GPU_REASON_MANAGER_CLOSED);
 }
 
@@ -279,8 +279,8 @@ TEST_F(lifetime, first_thread_exits)
 	ASSERT_LT(0, qt_read(path, line, sizeof(line)));
 	ASSERT_NE(NULL, strstr(line, ") Z")) TH_LOG("the first thread is still there");
 	ASSERT_EQ(0, qt_vm_info(self->vm.use, &vm));
-	EXPECT_EQ(QWAMOS_GPU_VM_LIVE, vm.state);
-	EXPECT_EQ(QWAMOS_GPU_DEV_OPEN, qt_state(self->ctl, "vga-a"));
+	EXPECT_EQ(QWAMOS_GPU_VM_STATE_LIVE, vm.state);
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_OPEN, qt_state(self->ctl, "vga-a"));
 	kill(self->vmm.pid, SIGKILL);
 	expect_over(_metadata, self, QWAMOS_GPU_REASON_LEADER_EXITED);
 }
@@ -379,7 +379,7 @@ TEST_F(lifetime, device_fd_outside)
 	kill(self->vmm.pid, SIGKILL);
 	EXPECT_EQ(0, qt_cgroup_empty(self->vm.cgroup, SOON));
 	qt_sleep_ms(500);
-	EXPECT_NE(QWAMOS_GPU_DEV_FREE, qt_state(self->ctl, "vga-a"));
+	EXPECT_NE(QWAMOS_GPU_DEV_STATE_FREE, qt_state(self->ctl, "vga-a"));
 	ASSERT_EQ(0, qt_vm_new(&next, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
 	EXPECT_EQ(-EBUSY, qt_attach(next.manage, self->id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 	EXPECT_EQ(QWAMOS_GPU_REASON_RESETTING, qt_reason);

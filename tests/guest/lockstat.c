@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which locks do CHECK and CHARGE take? On a kernel with lockdep, /proc/lock_stat counts the
+ * Which locks do VM_CHECK and VM_CHARGE take? On a kernel with lockdep, /proc/lock_stat counts the
  * acquisitions of each class of locks, and the event lock_acquire names each single lock: none may
  * be on the path of one VM and of another. What an ioctl takes by itself is measured with one that
  * there is not, and does not count; nor does RCU, which keeps nobody waiting, nor that a copy from
@@ -74,11 +74,11 @@ static int nothing(int fd)
 
 static int check(int fd, __u32 operation, __u32 verdict)
 {
-	struct qwamos_gpu_check c = { .hdr = QT_HDR(c, 0),
-				      .operation = operation,
-				      .device_id = gpu };
+	struct qwamos_gpu_vm_check c = { .hdr = QT_HDR(c, 0),
+					 .operation = operation,
+					 .device_id = gpu };
 
-	if (ioctl(fd, QWAMOS_GPU_CHECK, &c))
+	if (ioctl(fd, QWAMOS_GPU_VM_CHECK, &c))
 		return -errno;
 	return c.out_verdict == verdict ? 0 : -EIO;
 }
@@ -100,10 +100,10 @@ static int check_sharing(int fd)
 
 static int check_array(int fd)
 {
-	struct qwamos_gpu_check_entry v[4] = { { .operation = QWAMOS_GPU_OP_RENDERING_2D },
-					       { .operation = QWAMOS_GPU_OP_COMPUTE_SHADER },
-					       { .operation = QWAMOS_GPU_OP_PASSTHROUGH },
-					       { .operation = QWAMOS_GPU_OP_RENDERING_3D } };
+	struct qwamos_gpu_vm_check_entry v[4] = { { .operation = QWAMOS_GPU_OP_RENDERING_2D },
+						  { .operation = QWAMOS_GPU_OP_COMPUTE_SHADER },
+						  { .operation = QWAMOS_GPU_OP_PASSTHROUGH },
+						  { .operation = QWAMOS_GPU_OP_RENDERING_3D } };
 	int denied = qt_check_array_on(fd, gpu, v, 4);
 
 	return denied < 0 ? denied : denied == 1 ? 0 : -EIO;
@@ -111,15 +111,15 @@ static int check_array(int fd)
 
 static int charge(int fd)
 {
-	struct qwamos_gpu_charge c = { .hdr = QT_HDR(c, 0),
-				       .device_id = gpu,
-				       .kind = QWAMOS_GPU_RESOURCE_VRAM,
-				       .amount = 1 << 20 };
+	struct qwamos_gpu_vm_charge c = { .hdr = QT_HDR(c, 0),
+					  .device_id = gpu,
+					  .kind = QWAMOS_GPU_RESOURCE_VRAM,
+					  .amount = 1 << 20 };
 
-	if (ioctl(fd, QWAMOS_GPU_CHARGE, &c))
+	if (ioctl(fd, QWAMOS_GPU_VM_CHARGE, &c))
 		return -errno;
 	c.hdr = (struct qwamos_gpu_hdr)QT_HDR(c, 0);
-	return ioctl(fd, QWAMOS_GPU_UNCHARGE, &c) ? -errno : 0;
+	return ioctl(fd, QWAMOS_GPU_VM_UNCHARGE, &c) ? -errno : 0;
 }
 
 static int repeat(op_fn op, int fd, int n)
@@ -247,16 +247,16 @@ static int shared(struct __test_metadata *_metadata, FIXTURE_DATA(locks) * self,
 	return n;
 }
 
-/* That all this sees a lock at all: LIST_DEVICES takes the registry's. */
+/* That all this sees a lock at all: DEV_LIST takes the registry's. */
 static int list(int fd)
 {
-	static struct qwamos_gpu_device devices[64];
+	static struct qwamos_gpu_dev devices[64];
 	struct qwamos_gpu_list l = { .hdr = QT_HDR(l, 0),
 				     .entries = (unsigned long)devices,
 				     .entry_size = sizeof(devices[0]),
 				     .count = 64 };
 
-	return ioctl(fd, QWAMOS_GPU_LIST_DEVICES, &l) ? -errno : 0;
+	return ioctl(fd, QWAMOS_GPU_DEV_LIST, &l) ? -errno : 0;
 }
 
 TEST_F(locks, a_common_lock_is_seen)

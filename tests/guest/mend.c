@@ -55,7 +55,7 @@ FIXTURE_TEARDOWN(mend)
 /* All is as it was, and a VM can have the device and use it. */
 static void expect_well(struct __test_metadata *_metadata, FIXTURE_DATA(mend) * self)
 {
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev d;
 	struct qt_actor vmm;
 	__u32 bars[BARS];
 	struct qt_vm vm;
@@ -65,7 +65,7 @@ static void expect_well(struct __test_metadata *_metadata, FIXTURE_DATA(mend) * 
 	for (i = 0; i < BARS; i++)
 		EXPECT_EQ(self->bars[i], bars[i]) TH_LOG("base address %d", i);
 	ASSERT_EQ(0, qt_device(self->ctl, "bochs", &d));
-	EXPECT_EQ(QWAMOS_GPU_DEV_FREE, d.state);
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_FREE, d.state);
 	EXPECT_EQ(QWAMOS_GPU_SCRUB_FULL, d.scrub);
 	ASSERT_EQ(0, qt_vm_new(&vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
 	EXPECT_EQ(0, qt_attach(vm.manage, d.device_id, QWAMOS_GPU_SCRUB_FULL, NULL));
@@ -125,7 +125,7 @@ TEST_F_TIMEOUT(mend, rescans_all_the_time, 100)
 
 	ASSERT_EQ(0, pthread_create(&thread, NULL, rescan_always, NULL));
 	for (round = 0; round < 15; round++) {
-		struct qwamos_gpu_device d;
+		struct qwamos_gpu_dev d;
 		struct qt_vm vm;
 
 		ASSERT_EQ(0, qt_vm_new(&vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
@@ -135,7 +135,7 @@ TEST_F_TIMEOUT(mend, rescans_all_the_time, 100)
 		qt_vm_end(&vm);
 		ASSERT_EQ(0, qt_settle(self->ctl, 40000));
 		ASSERT_EQ(0, qt_device(self->ctl, "bochs", &d));
-		ASSERT_EQ(QWAMOS_GPU_DEV_FREE, d.state) TH_LOG("round %d", round);
+		ASSERT_EQ(QWAMOS_GPU_DEV_STATE_FREE, d.state) TH_LOG("round %d", round);
 	}
 	__atomic_store_n(&over, true, __ATOMIC_RELAXED);
 	ASSERT_EQ(0, pthread_join(thread, NULL));

@@ -245,8 +245,8 @@ static int next_state(int fd, __u32 kind, __u64 id, struct qt_nl_msg *m)
 
 TEST_F(netlink, vm_states)
 {
-	static const __u32 states[] = { QWAMOS_GPU_VM_LIVE, QWAMOS_GPU_VM_ENDING,
-					QWAMOS_GPU_VM_OVER };
+	static const __u32 states[] = { QWAMOS_GPU_VM_STATE_LIVE, QWAMOS_GPU_VM_STATE_ENDING,
+					QWAMOS_GPU_VM_STATE_OVER };
 	struct qt_nl_msg m;
 	char name[QWAMOS_GPU_NAME_LEN];
 	__u64 id;
@@ -285,11 +285,11 @@ TEST_F(netlink, device_states)
 	id = qt_id(self->ctl, "bochs");
 	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
 	ASSERT_EQ(0, qt_attach(self->vm.manage, id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
-	ASSERT_EQ(0, until_state(self->state, id, QWAMOS_GPU_DEV_ATTACHED, &m));
+	ASSERT_EQ(0, until_state(self->state, id, QWAMOS_GPU_DEV_STATE_ATTACHED, &m));
 	EXPECT_EQ(QWAMOS_GPU_NL_CMD_STATE, m.cmd);
 	EXPECT_STREQ(qt_addr("bochs"), m.name);
 	ASSERT_EQ(0, qt_detach(self->vm.manage, id, 0));
-	ASSERT_EQ(0, until_state(self->state, id, QWAMOS_GPU_DEV_FREE, &m));
+	ASSERT_EQ(0, until_state(self->state, id, QWAMOS_GPU_DEV_STATE_FREE, &m));
 }
 
 /* Whoever does not read loses records, and can say how many: all that were sent, but those seen. */

@@ -69,8 +69,8 @@ FIXTURE_TEARDOWN(noiommu)
 
 TEST_F(noiommu, attach_refused)
 {
-	struct qwamos_gpu_attach out;
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev_attach out;
+	struct qwamos_gpu_dev d;
 	__u64 mark = qt_audit_mark(self->ctl);
 
 	/* The group looks like one. */
@@ -85,7 +85,7 @@ TEST_F(noiommu, attach_refused)
 					   .operation = QWAMOS_GPU_OP_PASSTHROUGH,
 					   .chain = self->vm.id),
 				   NULL));
-	EXPECT_EQ(QWAMOS_GPU_DEV_FREE, qt_state(self->ctl, "vga-a"));
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_FREE, qt_state(self->ctl, "vga-a"));
 }
 
 /* The group itself is VFIO's and opens, for who may do raw I/O; the device in it does not. */
@@ -97,13 +97,14 @@ static void expect_closed(struct __test_metadata *_metadata, FIXTURE_DATA(noiomm
 	ASSERT_EQ(0, qt_do(a, do_group, qt_group(self->addr), 0));
 	snprintf(a->data, QT_SHARED, "%s", self->addr);
 	EXPECT_EQ(-EACCES, qt_do(a, do_device, 0, 0));
-	EXPECT_EQ(1, qt_audit_find(self->ctl, mark,
-				   QT_WANT(QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED,
-					   .reason = QWAMOS_GPU_REASON_NOT_ATTACHED,
-					   .result = -EACCES, .pid = a->pid,
-					   .asked = QWAMOS_GPU_WAY_GET_FD, .device = self->addr),
-				   NULL));
-	EXPECT_EQ(QWAMOS_GPU_DEV_FREE, qt_state(self->ctl, "vga-a"));
+	EXPECT_EQ(1,
+		  qt_audit_find(self->ctl, mark,
+				QT_WANT(QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED,
+					.reason = QWAMOS_GPU_REASON_NOT_ATTACHED, .result = -EACCES,
+					.pid = a->pid, .asked = QWAMOS_GPU_VFIO_OP_GET_FD,
+					.device = self->addr),
+				NULL));
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_FREE, qt_state(self->ctl, "vga-a"));
 }
 
 TEST_F(noiommu, open_by_root)

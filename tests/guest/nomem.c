@@ -85,11 +85,12 @@ TEST_F(nomem, create)
 	int n, ret, failed = 0;
 
 	for (n = 1; n < MOST && reached; n++) {
-		struct qwamos_gpu_create c = { .hdr = QT_HDR(c, QWAMOS_GPU_CREATE_F_NO_CGROUP),
-					       .cgroup_fd = -1,
-					       .name = "nomem" };
+		struct qwamos_gpu_vm_create c = { .hdr = QT_HDR(c,
+								QWAMOS_GPU_VM_CREATE_F_NO_CGROUP),
+						  .cgroup_fd = -1,
+						  .name = "nomem" };
 
-		ret = call(self->nth, n, self->ctl, QWAMOS_GPU_CREATE, &c, &reached);
+		ret = call(self->nth, n, self->ctl, QWAMOS_GPU_VM_CREATE, &c, &reached);
 		if (!ret) {
 			EXPECT_EQ(0, qt_destroy(c.out_manage_fd));
 			close(c.out_manage_fd);
@@ -112,24 +113,24 @@ TEST_F(nomem, fds)
 	int n, ret, failed = 0;
 
 	for (n = 1; n < MOST && reached; n++) {
-		struct qwamos_gpu_new_use u = { .hdr = QT_HDR(u, 0) };
+		struct qwamos_gpu_vm_new_fd u = { .hdr = QT_HDR(u, 0) };
 
-		ret = call(self->nth, n, self->vm.use, QWAMOS_GPU_NEW_USE, &u, &reached);
+		ret = call(self->nth, n, self->vm.use, QWAMOS_GPU_VM_NEW_FD, &u, &reached);
 		if (!ret) {
 			close(u.out_fd);
 		} else {
-			EXPECT_EQ(-ENOMEM, ret) TH_LOG("NEW_USE, allocation %d", n);
+			EXPECT_EQ(-ENOMEM, ret) TH_LOG("VM_NEW_FD, allocation %d", n);
 			failed++;
 		}
-		EXPECT_EQ(fds, lowest_fd()) TH_LOG("NEW_USE, allocation %d", n);
+		EXPECT_EQ(fds, lowest_fd()) TH_LOG("VM_NEW_FD, allocation %d", n);
 	}
 	EXPECT_FALSE(reached);
 	for (reached = true, n = 1; n < MOST && reached; n++) {
-		struct qwamos_gpu_open o = { .hdr = QT_HDR(o, 0),
-					     .vm_id = self->vm.id,
-					     .right = QWAMOS_GPU_RIGHT_MANAGE };
+		struct qwamos_gpu_vm_open o = { .hdr = QT_HDR(o, 0),
+						.vm_id = self->vm.id,
+						.right = QWAMOS_GPU_RIGHT_MANAGE };
 
-		ret = call(self->nth, n, self->ctl, QWAMOS_GPU_OPEN, &o, &reached);
+		ret = call(self->nth, n, self->ctl, QWAMOS_GPU_VM_OPEN, &o, &reached);
 		if (!ret) {
 			close(o.out_fd);
 		} else {
@@ -149,27 +150,27 @@ TEST_F(nomem, attach)
 	int n, ret, failed = 0;
 
 	for (n = 1; n < MOST && reached; n++) {
-		struct qwamos_gpu_attach a = { .hdr = QT_HDR(a, 0),
-					       .device_id = id,
-					       .scrub = QWAMOS_GPU_SCRUB_DEFAULT };
-		struct qwamos_gpu_detach d = { .hdr = QT_HDR(d, 0), .device_id = id };
+		struct qwamos_gpu_dev_attach a = { .hdr = QT_HDR(a, 0),
+						   .device_id = id,
+						   .scrub = QWAMOS_GPU_SCRUB_DEFAULT };
+		struct qwamos_gpu_dev_detach d = { .hdr = QT_HDR(d, 0), .device_id = id };
 		bool ignored;
 
-		ret = call(self->nth, n, self->vm.manage, QWAMOS_GPU_ATTACH, &a, &reached);
+		ret = call(self->nth, n, self->vm.manage, QWAMOS_GPU_DEV_ATTACH, &a, &reached);
 		if (ret) {
-			EXPECT_EQ(-ENOMEM, ret) TH_LOG("ATTACH, allocation %d", n);
-			EXPECT_EQ(QWAMOS_GPU_DEV_FREE, qt_state(self->ctl, "vga-a"));
+			EXPECT_EQ(-ENOMEM, ret) TH_LOG("DEV_ATTACH, allocation %d", n);
+			EXPECT_EQ(QWAMOS_GPU_DEV_STATE_FREE, qt_state(self->ctl, "vga-a"));
 			failed++;
 			continue;
 		}
-		EXPECT_EQ(QWAMOS_GPU_DEV_ATTACHED, qt_state(self->ctl, "vga-a"));
+		EXPECT_EQ(QWAMOS_GPU_DEV_STATE_ATTACHED, qt_state(self->ctl, "vga-a"));
 		/* Giving back can fail, and then it was not done. */
-		ret = call(self->nth, n, self->vm.manage, QWAMOS_GPU_DETACH, &d, &ignored);
+		ret = call(self->nth, n, self->vm.manage, QWAMOS_GPU_DEV_DETACH, &d, &ignored);
 		if (ret) {
-			EXPECT_EQ(-ENOMEM, ret) TH_LOG("DETACH, allocation %d", n);
+			EXPECT_EQ(-ENOMEM, ret) TH_LOG("DEV_DETACH, allocation %d", n);
 			EXPECT_EQ(0, qt_detach(self->vm.manage, id, 0));
 		}
-		ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-a", QWAMOS_GPU_DEV_FREE, 20000));
+		ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-a", QWAMOS_GPU_DEV_STATE_FREE, 20000));
 	}
 	EXPECT_FALSE(reached);
 	EXPECT_LE(1, failed);
@@ -179,7 +180,7 @@ TEST_F(nomem, attach)
 TEST_F(nomem, others)
 {
 	static struct qwamos_gpu_audit_record records[16];
-	static struct qwamos_gpu_device devices[64];
+	static struct qwamos_gpu_dev devices[64];
 	static struct qwamos_gpu_vm list[64];
 	struct qwamos_gpu_list ld = { .hdr = QT_HDR(ld, 0),
 				      .entries = (unsigned long)devices,
@@ -193,10 +194,10 @@ TEST_F(nomem, others)
 					    .records = (unsigned long)records,
 					    .record_size = sizeof(records[0]),
 					    .count = 16 };
-	struct qwamos_gpu_charge ch = { .hdr = QT_HDR(ch, 0),
-					.kind = QWAMOS_GPU_RESOURCE_VRAM,
-					.device_id = qt_id(self->ctl, "vga-b"),
-					.amount = 4096 };
+	struct qwamos_gpu_vm_charge ch = { .hdr = QT_HDR(ch, 0),
+					   .kind = QWAMOS_GPU_RESOURCE_VRAM,
+					   .device_id = qt_id(self->ctl, "vga-b"),
+					   .amount = 4096 };
 	struct {
 		const char *name;
 		int fd;
@@ -204,11 +205,11 @@ TEST_F(nomem, others)
 		void *arg;
 		size_t size;
 	} calls[] = {
-		{ "LIST_DEVICES", self->ctl, QWAMOS_GPU_LIST_DEVICES, &ld, sizeof(ld) },
-		{ "LIST_VMS", self->ctl, QWAMOS_GPU_LIST_VMS, &lv, sizeof(lv) },
+		{ "DEV_LIST", self->ctl, QWAMOS_GPU_DEV_LIST, &ld, sizeof(ld) },
+		{ "VM_LIST", self->ctl, QWAMOS_GPU_VM_LIST, &lv, sizeof(lv) },
 		{ "AUDIT_READ", self->ctl, QWAMOS_GPU_AUDIT_READ, &ar, sizeof(ar) },
-		{ "CHARGE", self->vm.use, QWAMOS_GPU_CHARGE, &ch, sizeof(ch) },
-		{ "UNCHARGE", self->vm.use, QWAMOS_GPU_UNCHARGE, &ch, sizeof(ch) },
+		{ "VM_CHARGE", self->vm.use, QWAMOS_GPU_VM_CHARGE, &ch, sizeof(ch) },
+		{ "VM_UNCHARGE", self->vm.use, QWAMOS_GPU_VM_UNCHARGE, &ch, sizeof(ch) },
 	};
 	char arg[256];
 	unsigned int i;
@@ -222,9 +223,9 @@ TEST_F(nomem, others)
 		for (n = 1; n < MOST && reached; n++) {
 			memcpy(arg, calls[i].arg, calls[i].size);
 			ret = call(self->nth, n, calls[i].fd, calls[i].cmd, arg, &reached);
-			if (!ret && calls[i].cmd == QWAMOS_GPU_CHARGE)
+			if (!ret && calls[i].cmd == QWAMOS_GPU_VM_CHARGE)
 				used += ch.amount;
-			if (!ret && calls[i].cmd == QWAMOS_GPU_UNCHARGE)
+			if (!ret && calls[i].cmd == QWAMOS_GPU_VM_UNCHARGE)
 				used -= ch.amount;
 			/* The last of all succeeds. */
 			if (!reached || ret) {

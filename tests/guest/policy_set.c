@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* SET_POLICY: never wider than the level, all or nothing, guarantees, narrowing, mode. */
+/* VM_SET_POLICY: never wider than the level, all or nothing, guarantees, narrowing, mode. */
 #include "kselftest_harness.h"
 #include "audit.h"
 #include "call.h"
@@ -12,7 +12,7 @@
 #define CAP	  QWAMOS_GPU_POLICY_CAP
 #define GUARANTEE QWAMOS_GPU_POLICY_GUARANTEE
 #define PRIORITY  QWAMOS_GPU_POLICY_PRIORITY
-#define NARROW	  QWAMOS_GPU_POLICY_NARROW
+#define RESTRICT  QWAMOS_GPU_POLICY_RESTRICT
 #define MODE	  QWAMOS_GPU_POLICY_MODE
 
 FIXTURE(set)
@@ -28,7 +28,7 @@ FIXTURE_SETUP(set)
 	self->ctl = qt_open_control();
 	ASSERT_LE(0, self->ctl);
 	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_MEDIUM,
-			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
+			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 	ASSERT_EQ(0, qt_vm_info(self->vm.manage, &self->before));
 }
 
@@ -60,7 +60,7 @@ TEST_F(set, defaults)
 		EXPECT_EQ(qt_levels[level].queues, self->info.queues_limit);
 		EXPECT_EQ(0, self->info.compute_guarantee);
 		EXPECT_EQ(QWAMOS_GPU_PRIORITY_DEFAULT, self->info.priority);
-		EXPECT_EQ(0, self->info.narrow);
+		EXPECT_EQ(0, self->info.restrictions);
 		EXPECT_EQ(QWAMOS_GPU_MODE_UNSET, self->info.mode_asked);
 		/* Nothing makes these hold against a VMM that does not ask. */
 		EXPECT_EQ(QWAMOS_GPU_ENFORCED_BY_NONE, self->info.vram_by);
@@ -117,11 +117,14 @@ TEST_F(set, never_wider_than_the_level)
 /* One wrong value of many: nothing of the call is done. */
 TEST_F(set, all_or_nothing)
 {
-	const struct qwamos_gpu_set_policy wrong[] = {
-		{ .mask = LEVEL | PRIORITY | NARROW, .level = 5, .priority = 1, .narrow = 1 },
+	const struct qwamos_gpu_vm_set_policy wrong[] = {
+		{ .mask = LEVEL | PRIORITY | RESTRICT,
+		  .level = 5,
+		  .priority = 1,
+		  .restrictions = 1 },
 		{ .mask = LEVEL | PRIORITY, .level = 1, .priority = 101 },
-		{ .mask = LEVEL | NARROW, .level = 1, .narrow = 4 },
-		{ .mask = LEVEL | NARROW, .level = 1, .narrow = 0x80000000 },
+		{ .mask = LEVEL | RESTRICT, .level = 1, .restrictions = 4 },
+		{ .mask = LEVEL | RESTRICT, .level = 1, .restrictions = 0x80000000 },
 		{ .mask = LEVEL | MODE, .level = 1, .mode_asked = 0, .mode_got = 1 },
 		{ .mask = LEVEL | MODE, .level = 1, .mode_asked = 1, .mode_got = 0 },
 		{ .mask = LEVEL | MODE, .level = 1, .mode_asked = 5, .mode_got = 1 },
@@ -175,17 +178,17 @@ TEST_F(set, lower_for_a_while)
 TEST_F(set, guarantees)
 {
 	__u64 pools[] = { 0, qt_id(self->ctl, "vga-a"), qt_id(self->ctl, "vga-b") };
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev d;
 	struct qt_vm a, b;
 	struct qt_amounts m;
 	__u32 i;
 
 	ASSERT_NE(0, pools[1]);
 	ASSERT_NE(0, pools[2]);
-	ASSERT_EQ(0,
-		  qt_vm_new(&a, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, QWAMOS_GPU_CREATE_F_NO_CGROUP));
-	ASSERT_EQ(0,
-		  qt_vm_new(&b, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, QWAMOS_GPU_CREATE_F_NO_CGROUP));
+	ASSERT_EQ(0, qt_vm_new(&a, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM,
+			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
+	ASSERT_EQ(0, qt_vm_new(&b, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM,
+			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 	/* Each pool by itself. */
 	for (i = 0; i < ARRAY_SIZE(pools); i++) {
 #define PROMISE(vm, percent) \

@@ -23,7 +23,7 @@ FIXTURE_SETUP(policy)
 	self->ctl = qt_open_control();
 	ASSERT_LE(0, self->ctl);
 	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_NONE,
-			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
+			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 }
 
 FIXTURE_TEARDOWN(policy)
@@ -99,36 +99,36 @@ TEST_F(policy, nothing_without_a_policy)
 /* The whole table, by a VMM and by the manager, one by one and as an array. */
 TEST_F(policy, table)
 {
-	struct qwamos_gpu_check_entry v[QT_OPS];
-	__u32 level, narrow, i, denied, want;
+	struct qwamos_gpu_vm_check_entry v[QT_OPS];
+	__u32 level, restrictions, i, denied, want;
 	int fd;
 
 	for (level = 0; level < QT_LEVELS; level++)
-		for (narrow = 0; narrow < 4; narrow++) {
+		for (restrictions = 0; restrictions < 4; restrictions++) {
 			struct qt_vm vm;
 
 			/* A VM of its own: no operation has a last time. */
 			ASSERT_EQ(0, qt_vm_new(&vm, self->ctl, QWAMOS_GPU_LEVEL_NONE,
-					       QWAMOS_GPU_CREATE_F_NO_CGROUP));
+					       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 			ASSERT_EQ(0, qt_set(vm.manage,
-					    QT_SET(LEVEL_AND(NARROW), .level = level,
-						   .narrow = narrow),
+					    QT_SET(LEVEL_AND(RESTRICT), .level = level,
+						   .restrictions = restrictions),
 					    NULL));
 			denied = 0;
 			for (i = 0; i < QT_OPS; i++) {
 				fd = i % 2 ? vm.use : vm.manage;
-				want = qt_verdict(level, narrow, &qt_ops[i]);
+				want = qt_verdict(level, restrictions, &qt_ops[i]);
 				denied += !!want;
 				EXPECT_EQ(want, (__u32)qt_check(fd, qt_ops[i].op, 0))
 				TH_LOG("level %u, operation %u, narrowed by %u", level,
-				       qt_ops[i].op, narrow);
+				       qt_ops[i].op, restrictions);
 				v[i].operation = qt_ops[i].op;
 				v[i].out_verdict = QT_P32;
 			}
 			/* Where there is a rate, what was allowed comes too soon now. */
 			ASSERT_LE(0, qt_check_array(vm.use, v, QT_OPS));
 			for (i = 0; i < QT_OPS; i++) {
-				want = qt_verdict(level, narrow, &qt_ops[i]);
+				want = qt_verdict(level, restrictions, &qt_ops[i]);
 				if (!want && qt_levels[level].interval_ms &&
 				    v[i].out_verdict == QWAMOS_GPU_REASON_RATE)
 					continue;
@@ -146,16 +146,16 @@ TEST_F(policy, table)
 
 TEST_F(policy, arrays)
 {
-	static struct qwamos_gpu_check_entry v[QWAMOS_GPU_CHECK_MAX + 1];
-	static const __u32 sizes[] = { 1, 2, 63, 64, 65, 1000, QWAMOS_GPU_CHECK_MAX };
-	struct qwamos_gpu_check c;
+	static struct qwamos_gpu_vm_check_entry v[QWAMOS_GPU_VM_CHECK_MAX + 1];
+	static const __u32 sizes[] = { 1, 2, 63, 64, 65, 1000, QWAMOS_GPU_VM_CHECK_MAX };
+	struct qwamos_gpu_vm_check c;
 	__u32 i, n, k;
 
 	ASSERT_EQ(0, qt_set_level(self->vm.manage, QWAMOS_GPU_LEVEL_HIGH));
 	for (k = 0; k < ARRAY_SIZE(sizes); k++) {
 		n = sizes[k];
 		for (i = 0; i <= n; i++)
-			v[i] = (struct qwamos_gpu_check_entry){ 1 + i % 8, QT_P32 };
+			v[i] = (struct qwamos_gpu_vm_check_entry){ 1 + i % 8, QT_P32 };
 		/* Of each eight: passthrough by the level, 8 by its number. */
 		EXPECT_EQ((int)(n / 8 * 2 + (n % 8 == 7)), qt_check_array(self->vm.use, v, n));
 		for (i = 0; i < n; i++) {
@@ -167,20 +167,20 @@ TEST_F(policy, arrays)
 		}
 		EXPECT_EQ(QT_P32, v[n].out_verdict);
 	}
-	EXPECT_EQ(-EINVAL, qt_check_array(self->vm.use, v, QWAMOS_GPU_CHECK_MAX + 1));
+	EXPECT_EQ(-EINVAL, qt_check_array(self->vm.use, v, QWAMOS_GPU_VM_CHECK_MAX + 1));
 	EXPECT_EQ(-EINVAL, qt_check_array(self->vm.use, v, 0xffffffff));
 	EXPECT_EQ(-EFAULT, qt_check_array(self->vm.use, NULL, 1));
 	EXPECT_EQ(-EFAULT, qt_check_array(self->vm.use, NULL, 100));
 	EXPECT_EQ(-EFAULT, qt_check_array(self->vm.use, (void *)-8L, 2));
-	c = (struct qwamos_gpu_check){
+	c = (struct qwamos_gpu_vm_check){
 		.hdr = QT_HDR(c, 0), .operation = 1, .count = 1, .entries = (unsigned long)v
 	};
-	EXPECT_EQ(-EINVAL, qt_call(self->vm.use, QWAMOS_GPU_CHECK, &c, sizeof(c), QT_NONE))
+	EXPECT_EQ(-EINVAL, qt_call(self->vm.use, QWAMOS_GPU_VM_CHECK, &c, sizeof(c), QT_NONE))
 	TH_LOG("an array and an operation");
-	c = (struct qwamos_gpu_check){ .hdr = QT_HDR(c, 0),
-				       .operation = 1,
-				       .entries = (unsigned long)v };
-	EXPECT_EQ(-EINVAL, qt_call(self->vm.use, QWAMOS_GPU_CHECK, &c, sizeof(c), QT_NONE))
+	c = (struct qwamos_gpu_vm_check){ .hdr = QT_HDR(c, 0),
+					  .operation = 1,
+					  .entries = (unsigned long)v };
+	EXPECT_EQ(-EINVAL, qt_call(self->vm.use, QWAMOS_GPU_VM_CHECK, &c, sizeof(c), QT_NONE))
 	TH_LOG("a pointer without an array");
 }
 
@@ -192,7 +192,8 @@ TEST_F(policy, counters_and_records)
 	__u32 i;
 
 	ASSERT_EQ(0, qt_set(self->vm.manage,
-			    QT_SET(LEVEL_AND(NARROW), .level = QWAMOS_GPU_LEVEL_HIGH, .narrow = 1),
+			    QT_SET(LEVEL_AND(RESTRICT), .level = QWAMOS_GPU_LEVEL_HIGH,
+				   .restrictions = 1),
 			    NULL));
 	EXPECT_EQ(1,
 		  qt_audit_find(self->ctl, mark,
@@ -266,7 +267,7 @@ TEST_F(policy, of_a_device)
 	EXPECT_EQ(QWAMOS_GPU_REASON_NO_DEVICE, qt_reason);
 	EXPECT_EQ(0, qt_check(self->vm.use, QWAMOS_GPU_OP_RENDERING_2D, gpu));
 	ASSERT_EQ(0, qt_vm_new(&other, self->ctl, QWAMOS_GPU_LEVEL_UNTRUSTED,
-			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
+			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 	EXPECT_EQ(0, qt_check(other.use, QWAMOS_GPU_OP_RENDERING_2D, gpu));
 	/* Who may not share has it alone, and keeps others off it. */
 	ASSERT_EQ(0, qt_charge(self->vm.use, QWAMOS_GPU_RESOURCE_VRAM, gpu, 4096, NULL));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * CHARGE and UNCHARGE: cumulative, never above the limit, by open file, given back by its release.
- * QUOTA_SECONDS in the environment: how long the threads charge at random (3).
+ * VM_CHARGE and VM_UNCHARGE: cumulative, never above the limit, by open file, given back by its
+ * release. QUOTA_SECONDS in the environment: how long the threads charge at random (3).
  */
 #include <pthread.h>
 #include <signal.h>
@@ -30,7 +30,7 @@ FIXTURE_SETUP(quota)
 	self->ctl = qt_open_control();
 	ASSERT_LE(0, self->ctl);
 	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_HIGH,
-			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
+			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 }
 
 FIXTURE_TEARDOWN(quota)
@@ -78,7 +78,7 @@ TEST_F(quota, values)
 {
 	static const __u64 big[] = { 1024 * QT_MIB + 1, 1ULL << 62, 1ULL << 63, ~0ULL,
 				     ~0ULL - 4095 };
-	struct qwamos_gpu_charge c;
+	struct qwamos_gpu_vm_charge c;
 	__u32 i;
 
 	ASSERT_EQ(0, qt_vram(self->vm.use, 4096));
@@ -98,10 +98,10 @@ TEST_F(quota, values)
 	EXPECT_EQ(-ENODEV, qt_charge(self->vm.use, VRAM, 1ULL << 40, 1, NULL));
 	EXPECT_EQ(QWAMOS_GPU_REASON_NO_DEVICE, qt_reason);
 	EXPECT_EQ(-EINVAL, qt_uncharge(self->vm.use, VRAM, 1ULL << 40, 1, NULL));
-	c = (struct qwamos_gpu_charge){
+	c = (struct qwamos_gpu_vm_charge){
 		.hdr = QT_HDR(c, 0), .kind = VRAM, .amount = 1, .__reserved = 1
 	};
-	EXPECT_EQ(-EINVAL, qt_call(self->vm.use, QWAMOS_GPU_CHARGE, &c, sizeof(c), QT_NONE));
+	EXPECT_EQ(-EINVAL, qt_call(self->vm.use, QWAMOS_GPU_VM_CHARGE, &c, sizeof(c), QT_NONE));
 	ASSERT_EQ(0, qt_vm_info(self->vm.use, &self->info));
 	EXPECT_EQ(4096, self->info.vram_used);
 }
@@ -121,7 +121,8 @@ TEST_F(quota, queues)
 	/* Queues are no memory. */
 	EXPECT_EQ(-EINVAL, qt_uncharge(self->vm.use, VRAM, 0, 1, NULL));
 	EXPECT_EQ(0, qt_set(self->vm.manage,
-			    QT_SET(QWAMOS_GPU_POLICY_NARROW, .narrow = QWAMOS_GPU_NARROW_NO_VULKAN),
+			    QT_SET(QWAMOS_GPU_POLICY_RESTRICT,
+				   .restrictions = QWAMOS_GPU_RESTRICT_NO_VULKAN),
 			    NULL));
 	EXPECT_EQ(-EACCES, qt_charge(self->vm.use, QUEUES, 0, 1, NULL));
 	EXPECT_EQ(QWAMOS_GPU_REASON_VULKAN_OFF, qt_reason);
@@ -163,7 +164,7 @@ TEST_F(quota, by_open_file)
 TEST_F(quota, by_gpu)
 {
 	__u64 a = qt_id(self->ctl, "vga-a"), b = qt_id(self->ctl, "vga-b");
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev d;
 	struct qt_vm other;
 
 	ASSERT_NE(0, a);
@@ -186,7 +187,7 @@ TEST_F(quota, by_gpu)
 	EXPECT_EQ(300 * QT_MIB, self->info.gpus[1].vram_used);
 	EXPECT_EQ(800 * QT_MIB, self->info.vram_used);
 	ASSERT_EQ(0, qt_vm_new(&other, self->ctl, QWAMOS_GPU_LEVEL_HIGH,
-			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
+			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 	ASSERT_EQ(0, qt_charge(other.use, VRAM, a, 7 * QT_MIB, NULL));
 	ASSERT_EQ(0, qt_device(self->ctl, "vga-a", &d));
 	EXPECT_EQ(507 * QT_MIB, d.vram_used);
@@ -265,14 +266,14 @@ struct crowd {
 /* qt_call() is for one thread. */
 static int raw_check(int fd, __u32 op)
 {
-	struct qwamos_gpu_check c = { .hdr.size = sizeof(c), .operation = op };
+	struct qwamos_gpu_vm_check c = { .hdr.size = sizeof(c), .operation = op };
 
-	return ioctl(fd, QWAMOS_GPU_CHECK, &c) ? -1 : (int)c.out_verdict;
+	return ioctl(fd, QWAMOS_GPU_VM_CHECK, &c) ? -1 : (int)c.out_verdict;
 }
 
 static int raw_charge(int fd, unsigned int cmd, __u64 amount, __u64 *used)
 {
-	struct qwamos_gpu_charge c = { .hdr.size = sizeof(c), .kind = VRAM, .amount = amount };
+	struct qwamos_gpu_vm_charge c = { .hdr.size = sizeof(c), .kind = VRAM, .amount = amount };
 	int ret = ioctl(fd, cmd, &c);
 
 	*used = c.out_used;
@@ -288,18 +289,18 @@ static void *churn(void *arg)
 	while (!__atomic_load_n(&c->stop, __ATOMIC_RELAXED)) {
 		n = (1 + rand_r(&seed) % 300) * QT_MIB;
 		if (rand_r(&seed) % 2) {
-			if (!raw_charge(c->fd, QWAMOS_GPU_CHARGE, n, &used))
+			if (!raw_charge(c->fd, QWAMOS_GPU_VM_CHARGE, n, &used))
 				mine += n;
 			if (used > 1024 * QT_MIB)
 				__atomic_fetch_add(&c->over, 1, __ATOMIC_RELAXED);
 		} else if (mine) {
 			n = n < mine ? n : mine;
-			if (raw_charge(c->fd, QWAMOS_GPU_UNCHARGE, n, &used))
+			if (raw_charge(c->fd, QWAMOS_GPU_VM_UNCHARGE, n, &used))
 				__atomic_fetch_add(&c->failed, 1, __ATOMIC_RELAXED);
 			mine -= n;
 		}
 	}
-	if (mine && raw_charge(c->fd, QWAMOS_GPU_UNCHARGE, mine, &used))
+	if (mine && raw_charge(c->fd, QWAMOS_GPU_VM_UNCHARGE, mine, &used))
 		__atomic_fetch_add(&c->failed, 1, __ATOMIC_RELAXED);
 	return NULL;
 }

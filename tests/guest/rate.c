@@ -35,7 +35,7 @@ FIXTURE_SETUP(rate)
 	self->ctl = qt_open_control();
 	ASSERT_LE(0, self->ctl);
 	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_UNTRUSTED,
-			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
+			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 }
 
 FIXTURE_TEARDOWN(rate)
@@ -105,7 +105,7 @@ TEST_F(rate, by_kind_and_vm)
 	struct qt_vm other;
 
 	ASSERT_EQ(0, qt_vm_new(&other, self->ctl, QWAMOS_GPU_LEVEL_LOW,
-			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
+			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 	ASSERT_EQ(0, qt_set_level(self->vm.manage, QWAMOS_GPU_LEVEL_LOW));
 	EXPECT_EQ(0, qt_check(self->vm.use, QWAMOS_GPU_OP_RENDERING_2D, 0));
 	EXPECT_EQ(0, qt_check(self->vm.use, QWAMOS_GPU_OP_RENDERING_3D, 0));
@@ -122,12 +122,12 @@ TEST_F(rate, by_kind_and_vm)
 /* In an array the second of a kind comes too soon. */
 TEST_F(rate, within_an_array)
 {
-	struct qwamos_gpu_check_entry v[64];
+	struct qwamos_gpu_vm_check_entry v[64];
 	__u64 start = now_ns();
 	int i;
 
 	for (i = 0; i < 64; i++)
-		v[i] = (struct qwamos_gpu_check_entry){ QWAMOS_GPU_OP_RENDERING_2D, QT_P32 };
+		v[i] = (struct qwamos_gpu_vm_check_entry){ QWAMOS_GPU_OP_RENDERING_2D, QT_P32 };
 	i = qt_check_array(self->vm.use, v, 64);
 	EXPECT_EQ(0, v[0].out_verdict);
 	if (now_ns() - start < 100000000) {
@@ -145,9 +145,9 @@ struct crowd {
 /* qt_call() is for one thread. */
 static int raw_check(int fd, __u32 op)
 {
-	struct qwamos_gpu_check c = { .hdr.size = sizeof(c), .operation = op };
+	struct qwamos_gpu_vm_check c = { .hdr.size = sizeof(c), .operation = op };
 
-	return ioctl(fd, QWAMOS_GPU_CHECK, &c) ? -1 : (int)c.out_verdict;
+	return ioctl(fd, QWAMOS_GPU_VM_CHECK, &c) ? -1 : (int)c.out_verdict;
 }
 
 static void *ask(void *arg)

@@ -13,7 +13,7 @@
 FIXTURE(registry)
 {
 	int ctl;
-	struct qwamos_gpu_device d[MANY];
+	struct qwamos_gpu_dev d[MANY];
 	int n;
 };
 
@@ -39,7 +39,7 @@ static unsigned long attribute(const char *addr, const char *name)
 	return qt_read(path, text, sizeof(text)) < 0 ? ~0UL : strtoul(text, NULL, 0);
 }
 
-static const struct qwamos_gpu_device *listed(FIXTURE_DATA(registry) * self, const char *addr)
+static const struct qwamos_gpu_dev *listed(FIXTURE_DATA(registry) * self, const char *addr)
 {
 	int i;
 
@@ -61,14 +61,14 @@ TEST_F(registry, complete)
 	DIR *dir;
 
 	for (i = 0; i < (int)ARRAY_SIZE(gpus); i++) {
-		const struct qwamos_gpu_device *d = listed(self, qt_addr(gpus[i]));
+		const struct qwamos_gpu_dev *d = listed(self, qt_addr(gpus[i]));
 
 		ASSERT_NE(NULL, d) TH_LOG("%s is not listed", gpus[i]);
 		EXPECT_EQ(QWAMOS_GPU_DEV_F_GPU,
 			  d->flags & (QWAMOS_GPU_DEV_F_GPU | QWAMOS_GPU_DEV_F_COMPANION));
 	}
 	for (i = 0; i < (int)ARRAY_SIZE(companions); i++) {
-		const struct qwamos_gpu_device *d = listed(self, qt_addr(companions[i]));
+		const struct qwamos_gpu_dev *d = listed(self, qt_addr(companions[i]));
 
 		ASSERT_NE(NULL, d) TH_LOG("%s is not listed", companions[i]);
 		EXPECT_EQ(QWAMOS_GPU_DEV_F_COMPANION,
@@ -100,7 +100,7 @@ TEST_F(registry, as_sysfs_says)
 	int i, k;
 
 	for (i = 0; i < self->n; i++) {
-		const struct qwamos_gpu_device *d = &self->d[i];
+		const struct qwamos_gpu_dev *d = &self->d[i];
 		char driver[64];
 
 		EXPECT_EQ(QWAMOS_GPU_BUS_PCI, d->bus);
@@ -118,9 +118,9 @@ TEST_F(registry, as_sysfs_says)
 		EXPECT_EQ(attribute(d->bus_name, "boot_vga") == 1,
 			  !!(d->flags & QWAMOS_GPU_DEV_F_BOOT_VGA))
 		TH_LOG("%s", d->bus_name);
-		if (d->state != QWAMOS_GPU_DEV_QUARANTINED) {
-			EXPECT_EQ(strcmp(driver, QT_OURS) ? QWAMOS_GPU_DEV_UNBOUND
-							  : QWAMOS_GPU_DEV_FREE,
+		if (d->state != QWAMOS_GPU_DEV_STATE_QUARANTINED) {
+			EXPECT_EQ(strcmp(driver, QT_OURS) ? QWAMOS_GPU_DEV_STATE_UNBOUND
+							  : QWAMOS_GPU_DEV_STATE_FREE,
 				  d->state)
 			TH_LOG("%s on %s is in state %u", d->bus_name, driver, d->state);
 		}
@@ -138,7 +138,7 @@ TEST_F(registry, as_sysfs_says)
 /* What can be reset, and how; sysfs may tell it wrong for shared buses. */
 TEST_F(registry, resets)
 {
-	const struct qwamos_gpu_device *a, *b;
+	const struct qwamos_gpu_dev *a, *b;
 
 	ASSERT_EQ(0, qt_ours(self->ctl, "mf-bochs", "mf-audio", "pair-vga", "pair-edu", NULL));
 	self->n = qt_list_devices(self->ctl, self->d, MANY);
@@ -185,12 +185,12 @@ TEST_F(registry, scrub_kinds)
 /* Binding: told at once, and in the log. */
 TEST_F(registry, follows_binding)
 {
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev d;
 	__u64 mark, id;
 
 	ASSERT_EQ(0, qt_theirs(self->ctl, "bochs", NULL));
 	ASSERT_EQ(0, qt_device(self->ctl, "bochs", &d));
-	EXPECT_EQ(QWAMOS_GPU_DEV_UNBOUND, d.state);
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_UNBOUND, d.state);
 	EXPECT_STREQ("bochs-drm", d.driver);
 	EXPECT_EQ(QWAMOS_GPU_DEV_F_DIRTY,
 		  d.flags & (QWAMOS_GPU_DEV_F_DIRTY | QWAMOS_GPU_DEV_F_VM_DIRT));
@@ -198,11 +198,12 @@ TEST_F(registry, follows_binding)
 	mark = qt_audit_mark(self->ctl);
 	ASSERT_EQ(0, qt_bind(qt_addr("bochs"), QT_OURS));
 	ASSERT_EQ(0, qt_device(self->ctl, "bochs", &d));
-	EXPECT_TRUE(d.state == QWAMOS_GPU_DEV_RESETTING || d.state == QWAMOS_GPU_DEV_FREE)
+	EXPECT_TRUE(d.state == QWAMOS_GPU_DEV_STATE_RESETTING ||
+		    d.state == QWAMOS_GPU_DEV_STATE_FREE)
 	TH_LOG("state %u", d.state);
 	EXPECT_EQ(id, d.device_id);
 	/* What the host's driver drew is wiped before any VM has it. */
-	ASSERT_EQ(0, qt_wait_state(self->ctl, "bochs", QWAMOS_GPU_DEV_FREE, 10000));
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "bochs", QWAMOS_GPU_DEV_STATE_FREE, 10000));
 	ASSERT_EQ(0, qt_device(self->ctl, "bochs", &d));
 	EXPECT_EQ(QWAMOS_GPU_SCRUB_FULL, d.scrub);
 	EXPECT_EQ(0, d.flags & QWAMOS_GPU_DEV_F_DIRTY);
@@ -224,7 +225,7 @@ TEST_F(registry, follows_binding)
 				   QT_WANT(QWAMOS_GPU_EV_DEVICE_UNBOUND, .chain = QT_HOST,
 					   .device = qt_addr("bochs")),
 				   NULL));
-	EXPECT_EQ(QWAMOS_GPU_DEV_UNBOUND, qt_state(self->ctl, "bochs"));
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_UNBOUND, qt_state(self->ctl, "bochs"));
 }
 
 TEST_F(registry, follows_hotplug)

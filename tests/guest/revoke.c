@@ -153,7 +153,7 @@ static short polled(int fd, int ms)
 /* The device is asked back and the VM told of it; @started: when. */
 static void expect_asked(struct __test_metadata *_metadata, FIXTURE_DATA(revoke) * self)
 {
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev d;
 	struct qwamos_gpu_vm vm;
 
 	EXPECT_EQ(POLLPRI, polled(self->vm.manage, 2500));
@@ -184,18 +184,18 @@ static void expect_revoked(struct __test_metadata *_metadata, FIXTURE_DATA(revok
 /* After all that, the device can be had again, and what the VM left in it is gone. */
 static void expect_usable(struct __test_metadata *_metadata, FIXTURE_DATA(revoke) * self)
 {
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev d;
 	struct qt_vm next;
 
 	ASSERT_EQ(0, qt_ours(self->ctl, "vga-b", NULL));
 	ASSERT_EQ(0, qt_device_at(self->ctl, self->addr, &d));
-	EXPECT_EQ(QWAMOS_GPU_DEV_FREE, d.state);
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_FREE, d.state);
 	EXPECT_EQ(0, d.flags & (QWAMOS_GPU_DEV_F_DIRTY | QWAMOS_GPU_DEV_F_VM_DIRT |
 				QWAMOS_GPU_DEV_F_REVOKING));
 	ASSERT_EQ(0, qt_vm_new(&next, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
 	EXPECT_EQ(0, qt_attach(next.manage, d.device_id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 	qt_vm_end(&next);
-	EXPECT_EQ(0, qt_wait_state(self->ctl, "vga-b", QWAMOS_GPU_DEV_FREE, SOON));
+	EXPECT_EQ(0, qt_wait_state(self->ctl, "vga-b", QWAMOS_GPU_DEV_STATE_FREE, SOON));
 }
 
 /* sysfs "remove", and a rescan that is stuck behind it. */
@@ -296,7 +296,7 @@ TEST_F_TIMEOUT(revoke, obeyed, 60)
 	qt_sleep_ms(TIMEOUT_S * 1000);
 	EXPECT_TRUE(qt_alive(self->vmm.pid));
 	ASSERT_EQ(0, qt_vm_info(self->vm.use, &vm));
-	EXPECT_EQ(QWAMOS_GPU_VM_LIVE, vm.state);
+	EXPECT_EQ(QWAMOS_GPU_VM_STATE_LIVE, vm.state);
 	EXPECT_EQ(0, vm.devices);
 	EXPECT_EQ(0, vm.flags & QWAMOS_GPU_VM_F_REVOKING);
 	EXPECT_EQ(0, polled(self->vm.manage, 0));
@@ -312,11 +312,11 @@ TEST_F_TIMEOUT(revoke, obeyed, 60)
  * then. */
 TEST_F_TIMEOUT(revoke, dirt_is_remembered, 60)
 {
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev d;
 	__u64 old = self->id;
 
 	ASSERT_EQ(0, qt_do(&self->vmm, do_close, 0, 0));
-	ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-b", QWAMOS_GPU_DEV_ATTACHED, SOON));
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-b", QWAMOS_GPU_DEV_STATE_ATTACHED, SOON));
 	ASSERT_LE(0, qt_do(&self->blocked, do_remove, 0, 0));
 	EXPECT_EQ(-ENOENT, qt_state(self->ctl, "vga-b"));
 	EXPECT_EQ(-ENODEV, qt_attach(self->vm.manage, old, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
@@ -326,14 +326,14 @@ TEST_F_TIMEOUT(revoke, dirt_is_remembered, 60)
 	EXPECT_LT(old, d.device_id) TH_LOG("ids are never reused");
 	EXPECT_EQ(QWAMOS_GPU_DEV_F_DIRTY | QWAMOS_GPU_DEV_F_VM_DIRT,
 		  d.flags & (QWAMOS_GPU_DEV_F_DIRTY | QWAMOS_GPU_DEV_F_VM_DIRT));
-	EXPECT_EQ(QWAMOS_GPU_DEV_UNBOUND, d.state);
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_UNBOUND, d.state);
 	expect_usable(_metadata, self);
 }
 
 /* So is a quarantine. noreset is on the root bus and in nobody's way. */
 TEST_F_TIMEOUT(revoke, quarantine_is_remembered, 60)
 {
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev d;
 
 	qt_end(&self->vmm);
 	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
@@ -341,17 +341,17 @@ TEST_F_TIMEOUT(revoke, quarantine_is_remembered, 60)
 	ASSERT_EQ(0, qt_remove(qt_addr("noreset")));
 	ASSERT_EQ(0, qt_rescan());
 	ASSERT_EQ(0, qt_device(self->ctl, "noreset", &d));
-	EXPECT_EQ(QWAMOS_GPU_DEV_QUARANTINED, d.state);
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_QUARANTINED, d.state);
 	EXPECT_EQ(QWAMOS_GPU_DEV_F_VM_DIRT, d.flags & QWAMOS_GPU_DEV_F_VM_DIRT);
 	EXPECT_NE(0, d.quarantine_reason);
 	ASSERT_EQ(0, qt_ours(self->ctl, "noreset", NULL));
-	EXPECT_EQ(QWAMOS_GPU_DEV_QUARANTINED, qt_state(self->ctl, "noreset"));
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_QUARANTINED, qt_state(self->ctl, "noreset"));
 	EXPECT_EQ(-EACCES, qt_attach(self->vm.manage, qt_id(self->ctl, "noreset"),
 				     QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 	EXPECT_EQ(QWAMOS_GPU_REASON_QUARANTINED, qt_reason);
 	/* Taken off our driver, too. */
 	ASSERT_EQ(0, qt_theirs(self->ctl, "noreset", NULL));
-	EXPECT_EQ(QWAMOS_GPU_DEV_QUARANTINED, qt_state(self->ctl, "noreset"));
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_QUARANTINED, qt_state(self->ctl, "noreset"));
 }
 
 /*
@@ -360,11 +360,11 @@ TEST_F_TIMEOUT(revoke, quarantine_is_remembered, 60)
  */
 TEST_F_TIMEOUT(revoke, unbound_while_attached, 60)
 {
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev d;
 	struct qt_vm other;
 
 	ASSERT_EQ(0, qt_do(&self->vmm, do_close, 0, 0));
-	ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-b", QWAMOS_GPU_DEV_ATTACHED, SOON));
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-b", QWAMOS_GPU_DEV_STATE_ATTACHED, SOON));
 	ASSERT_EQ(0, qt_bind(self->addr, NULL));
 	ASSERT_EQ(0, qt_device_at(self->ctl, self->addr, &d));
 	EXPECT_EQ(self->vm.id, d.owner_vm_id);
@@ -374,7 +374,7 @@ TEST_F_TIMEOUT(revoke, unbound_while_attached, 60)
 	EXPECT_EQ(-ENODEV, qt_attach(other.manage, self->id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 	EXPECT_EQ(QWAMOS_GPU_REASON_NOT_BOUND, qt_reason);
 	ASSERT_EQ(0, qt_bind(self->addr, QT_OURS));
-	ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-b", QWAMOS_GPU_DEV_ATTACHED, SOON));
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-b", QWAMOS_GPU_DEV_STATE_ATTACHED, SOON));
 	EXPECT_EQ(-EBUSY, qt_attach(other.manage, self->id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 	EXPECT_EQ(QWAMOS_GPU_REASON_OTHER_OWNER, qt_reason);
 	EXPECT_EQ(0, qt_do(&self->vmm, do_open, 0, 0));
@@ -398,7 +398,7 @@ TEST_F(revoke, no_rmmod_while_attached)
 		}
 		ASSERT_EQ(0, qt_do(&self->vmm, round ? NULL : do_close, 0, 0));
 	}
-	EXPECT_EQ(QWAMOS_GPU_DEV_ATTACHED, qt_state(self->ctl, "vga-b"));
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_ATTACHED, qt_state(self->ctl, "vga-b"));
 }
 
 TEST_HARNESS_MAIN

@@ -141,7 +141,7 @@ static int one(int ctl, const char *id, int round)
 	else
 		kill(vmm.pid, SIGKILL);
 	ret = ret ? ret : qt_cgroup_empty(vm.cgroup, 10000);
-	ret = ret ? ret : qt_wait_state(ctl, id, QWAMOS_GPU_DEV_FREE, 15000);
+	ret = ret ? ret : qt_wait_state(ctl, id, QWAMOS_GPU_DEV_STATE_FREE, 15000);
 out:
 	qt_end(&vmm);
 	qt_end(&child);
@@ -153,7 +153,7 @@ TEST_F_TIMEOUT(rounds, nothing_is_left, 240)
 {
 	static const char *const gpus[] = { "bochs", "virtio", "vga-a" };
 	struct counts before, after;
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev d;
 	__u64 generation;
 	int i;
 
@@ -213,10 +213,10 @@ static int one_with_qemu(int ctl, const char *id)
 		goto out;
 	snprintf(vmm.data, QT_SHARED, "%s", qt_addr(id));
 	qt_start(&vmm, do_qemu, 0, 0);
-	ret = qt_wait_state(ctl, id, QWAMOS_GPU_DEV_OPEN, 30000);
+	ret = qt_wait_state(ctl, id, QWAMOS_GPU_DEV_STATE_OPEN, 30000);
 	kill(vmm.pid, SIGKILL);
 	ret = ret ? ret : qt_cgroup_empty(vm.cgroup, 10000);
-	ret = ret ? ret : qt_wait_state(ctl, id, QWAMOS_GPU_DEV_FREE, 15000);
+	ret = ret ? ret : qt_wait_state(ctl, id, QWAMOS_GPU_DEV_STATE_FREE, 15000);
 out:
 	qt_kill(&vmm);
 	qt_vm_end(&vm);
@@ -247,7 +247,7 @@ TEST_F_TIMEOUT(rounds, with_qemu, 240)
 TEST_F_TIMEOUT(rounds, many_vms, 60)
 {
 	struct counts before, after;
-	struct qwamos_gpu_create c;
+	struct qwamos_gpu_vm_create c;
 	int round, i;
 
 	for (round = 0; round < 2; round++) {
@@ -256,8 +256,8 @@ TEST_F_TIMEOUT(rounds, many_vms, 60)
 
 		for (i = 0; i < 200; i++) {
 			snprintf(name, sizeof(name), "many-%d", i);
-			ASSERT_EQ(0, qt_create(self->ctl, name, -1, QWAMOS_GPU_CREATE_F_NO_CGROUP,
-					       &c));
+			ASSERT_EQ(0, qt_create(self->ctl, name, -1,
+					       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP, &c));
 			fds[i][0] = c.out_use_fd;
 			fds[i][1] = c.out_manage_fd;
 		}

@@ -71,21 +71,23 @@ FIXTURE(scrub)
 	struct qt_actor vmm_b;
 };
 
-/* How VM a leaves: by DETACH, DESTROY, or its process's death; @device: which GPU. */
+/* How VM a leaves: by DEV_DETACH, VM_DESTROY, or its process's death; @device: which GPU. */
 FIXTURE_VARIANT(scrub)
 {
 	const char *device;
 	long size;
-	enum { DETACH, DETACH_KILL, DESTROY, KILL, EXIT } way;
+	enum { DEV_DETACH, DETACH_KILL, VM_DESTROY, KILL, EXIT } way;
 };
 
 FIXTURE_VARIANT_ADD(scrub,
 		    secondary_vga_killed){ .device = "vga-a", .size = 16 << 20, .way = KILL };
-FIXTURE_VARIANT_ADD(scrub,
-		    secondary_vga_detached){ .device = "vga-a", .size = 16 << 20, .way = DETACH };
+FIXTURE_VARIANT_ADD(scrub, secondary_vga_detached){ .device = "vga-a",
+						    .size = 16 << 20,
+						    .way = DEV_DETACH };
 FIXTURE_VARIANT_ADD(scrub,
 		    secondary_vga_taken){ .device = "vga-a", .size = 16 << 20, .way = DETACH_KILL };
-FIXTURE_VARIANT_ADD(scrub, bochs_destroyed){ .device = "bochs", .size = 16 << 20, .way = DESTROY };
+FIXTURE_VARIANT_ADD(scrub,
+		    bochs_destroyed){ .device = "bochs", .size = 16 << 20, .way = VM_DESTROY };
 FIXTURE_VARIANT_ADD(scrub,
 		    in_a_shared_group){ .device = "pair-vga", .size = 16 << 20, .way = EXIT };
 
@@ -118,7 +120,7 @@ TEST_F_TIMEOUT(scrub, nothing_is_left, 60)
 {
 	const long all = variant->size / 4;
 	struct qwamos_gpu_audit_record rec;
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev d;
 	struct qt_actor child;
 	__u64 mark;
 
@@ -133,19 +135,19 @@ TEST_F_TIMEOUT(scrub, nothing_is_left, 60)
 
 	mark = qt_audit_mark(self->ctl);
 	switch (variant->way) {
-	case DETACH:
+	case DEV_DETACH:
 		EXPECT_EQ(-EBUSY, qt_detach(self->a.manage, self->id, 0));
 		EXPECT_EQ(QWAMOS_GPU_REASON_DEVICE_OPEN, qt_reason);
 		qt_kill(&self->vmm_a);
 		break;
 	case DETACH_KILL:
 		ASSERT_EQ(0, qt_clone(&self->vmm_a, &child, QT_CLONE_DAEMON));
-		ASSERT_EQ(0, qt_detach(self->a.manage, self->id, QWAMOS_GPU_DETACH_F_KILL));
+		ASSERT_EQ(0, qt_detach(self->a.manage, self->id, QWAMOS_GPU_DEV_DETACH_F_KILL));
 		ASSERT_EQ(0, qt_device(self->ctl, variant->device, &d));
-		EXPECT_NE(self->a.id, d.owner_vm_id) TH_LOG("DETACH with F_KILL waits");
+		EXPECT_NE(self->a.id, d.owner_vm_id) TH_LOG("DEV_DETACH with F_KILL waits");
 		EXPECT_FALSE(qt_alive(child.pid));
 		break;
-	case DESTROY:
+	case VM_DESTROY:
 		ASSERT_EQ(0, qt_destroy(self->a.manage));
 		break;
 	case KILL:
@@ -155,7 +157,7 @@ TEST_F_TIMEOUT(scrub, nothing_is_left, 60)
 		qt_end(&self->vmm_a);
 		break;
 	}
-	ASSERT_EQ(0, qt_wait_state(self->ctl, variant->device, QWAMOS_GPU_DEV_FREE, 15000));
+	ASSERT_EQ(0, qt_wait_state(self->ctl, variant->device, QWAMOS_GPU_DEV_STATE_FREE, 15000));
 	ASSERT_EQ(0, qt_device(self->ctl, variant->device, &d));
 	EXPECT_EQ(QWAMOS_GPU_SCRUB_FULL, d.scrub);
 	EXPECT_EQ(0, d.flags & (QWAMOS_GPU_DEV_F_DIRTY | QWAMOS_GPU_DEV_F_VM_DIRT));

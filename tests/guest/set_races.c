@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * SET_POLICY while others CHECK, on two CPUs: a verdict and its record are those of the policy
- * before or of the one after, not of a mixture.
+ * VM_SET_POLICY while others VM_CHECK, on two CPUs: a verdict and its record are those of the
+ * policy before or of the one after, not of a mixture.
  */
 #include <pthread.h>
 #include <sys/ioctl.h>
@@ -37,7 +37,7 @@ FIXTURE_SETUP(races)
 	self->ctl = qt_open_control();
 	ASSERT_LE(0, self->ctl);
 	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_HIGH,
-			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
+			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 }
 
 FIXTURE_TEARDOWN(races)
@@ -49,13 +49,14 @@ FIXTURE_TEARDOWN(races)
 static void *ask(void *arg)
 {
 	struct crowd *c = arg;
-	struct qwamos_gpu_check k;
+	struct qwamos_gpu_vm_check k;
 
 	while (!__atomic_load_n(&c->stop, __ATOMIC_RELAXED)) {
-		k = (struct qwamos_gpu_check){ .hdr.size = sizeof(k),
-					       .operation = c->op,
-					       .device_id = c->device_id };
-		if (ioctl(c->fd, QWAMOS_GPU_CHECK, &k) || k.out_verdict >= QWAMOS_GPU_REASON_COUNT)
+		k = (struct qwamos_gpu_vm_check){ .hdr.size = sizeof(k),
+						  .operation = c->op,
+						  .device_id = c->device_id };
+		if (ioctl(c->fd, QWAMOS_GPU_VM_CHECK, &k) ||
+		    k.out_verdict >= QWAMOS_GPU_REASON_COUNT)
 			__atomic_fetch_add(&c->failed, 1, __ATOMIC_RELAXED);
 		else
 			__atomic_fetch_add(&c->got[k.out_verdict], 1, __ATOMIC_RELAXED);
@@ -145,7 +146,7 @@ TEST_F_TIMEOUT(races, verdicts_on_a_gpu, 60)
 
 	ASSERT_NE(0, c.device_id);
 	ASSERT_EQ(0, qt_vm_new(&other, self->ctl, QWAMOS_GPU_LEVEL_HIGH,
-			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
+			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 	EXPECT_EQ(0, qt_charge(other.use, QWAMOS_GPU_RESOURCE_VRAM, c.device_id, 1, NULL));
 	run(_metadata, &c);
 	only(_metadata, &c, QWAMOS_GPU_REASON_SHARING);

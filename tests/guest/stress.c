@@ -28,7 +28,7 @@ static unsigned int dice(unsigned int *seed, unsigned int sides)
 static int one_vm(int ctl, unsigned int *seed)
 {
 	const char *id = gpus[dice(seed, 4)];
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev d;
 	struct qt_actor vmm = { 0 };
 	struct qt_vm vm;
 	int ret, use;
@@ -61,7 +61,7 @@ static int one_vm(int ctl, unsigned int *seed)
 		kill(vmm.pid, SIGKILL);
 		break;
 	case 1:
-		qt_detach(vm.manage, d.device_id, dice(seed, 2) ? QWAMOS_GPU_DETACH_F_KILL : 0);
+		qt_detach(vm.manage, d.device_id, dice(seed, 2) ? QWAMOS_GPU_DEV_DETACH_F_KILL : 0);
 		break;
 	case 2:
 		qt_destroy(vm.manage);
@@ -147,7 +147,7 @@ static int one_rebind(int ctl, unsigned int *seed)
 static int one_look(int ctl, unsigned int *seed)
 {
 	static struct qwamos_gpu_audit_record recs[256];
-	struct qwamos_gpu_device devices[64];
+	struct qwamos_gpu_dev devices[64];
 	struct qwamos_gpu_vm vms[64];
 	int n;
 

@@ -11,28 +11,28 @@ enum kind { CONTROL, MANAGE, USE, KINDS };
 union argument {
 	struct qwamos_gpu_hdr hdr;
 	struct qwamos_gpu_get_info info;
-	struct qwamos_gpu_create create;
-	struct qwamos_gpu_open open;
+	struct qwamos_gpu_vm_create create;
+	struct qwamos_gpu_vm_open open;
 	struct qwamos_gpu_list list;
-	struct qwamos_gpu_release release;
+	struct qwamos_gpu_dev_clear_quarantine release;
 	struct qwamos_gpu_audit_read audit;
 	struct qwamos_gpu_audit_head audit_head;
-	struct qwamos_gpu_set_policy policy;
-	struct qwamos_gpu_attach attach;
-	struct qwamos_gpu_detach detach;
+	struct qwamos_gpu_vm_set_policy policy;
+	struct qwamos_gpu_dev_attach attach;
+	struct qwamos_gpu_dev_detach detach;
 	struct qwamos_gpu_vm_info vm_info;
-	struct qwamos_gpu_new_use new_use;
+	struct qwamos_gpu_vm_new_fd new_use;
 	struct qwamos_gpu_level_info level_info;
-	struct qwamos_gpu_check check;
-	struct qwamos_gpu_charge charge;
+	struct qwamos_gpu_vm_check check;
+	struct qwamos_gpu_vm_charge charge;
 	unsigned char bytes[4096 + 64];
 };
 
 static union {
 	struct qwamos_gpu_vm vms[LIST_ROOM];
-	struct qwamos_gpu_device devices[LIST_ROOM];
+	struct qwamos_gpu_dev devices[LIST_ROOM];
 	struct qwamos_gpu_audit_record records[LIST_ROOM];
-	struct qwamos_gpu_check_entry entries[LIST_ROOM];
+	struct qwamos_gpu_vm_check_entry entries[LIST_ROOM];
 } room;
 
 static void fill_create(union argument *a, struct qt_vm *vm)
@@ -162,12 +162,12 @@ static void fill_charge(union argument *a, struct qt_vm *vm)
 /* Something must be there to be given back. */
 static void fill_uncharge(union argument *a, struct qt_vm *vm)
 {
-	struct qwamos_gpu_charge c = { .hdr = QT_HDR(c, 0),
-				       .kind = QWAMOS_GPU_RESOURCE_VRAM,
-				       .amount = 4096 };
+	struct qwamos_gpu_vm_charge c = { .hdr = QT_HDR(c, 0),
+					  .kind = QWAMOS_GPU_RESOURCE_VRAM,
+					  .amount = 4096 };
 
-	qt_call(vm->use, QWAMOS_GPU_CHARGE, &c, sizeof(c),
-		QT_SPAN(struct qwamos_gpu_charge, out_used, out_limit));
+	qt_call(vm->use, QWAMOS_GPU_VM_CHARGE, &c, sizeof(c),
+		QT_SPAN(struct qwamos_gpu_vm_charge, out_used, out_limit));
 	fill_charge(a, vm);
 }
 
@@ -211,29 +211,29 @@ FIXTURE_VARIANT_ADD(call, get_info){
 };
 
 FIXTURE_VARIANT_ADD(call, create){
-	.cmd = QWAMOS_GPU_CREATE,
-	.size = sizeof(struct qwamos_gpu_create),
+	.cmd = QWAMOS_GPU_VM_CREATE,
+	.size = sizeof(struct qwamos_gpu_vm_create),
 	.right = CONTROL,
 	.kinds = ON(CONTROL),
-	.flags = QWAMOS_GPU_CREATE_F_NO_CGROUP,
-	.known = QWAMOS_GPU_CREATE_F_NO_CGROUP | QWAMOS_GPU_CREATE_F_END_ON_CLOSE,
-	.reserved = offsetof(struct qwamos_gpu_create, __reserved),
+	.flags = QWAMOS_GPU_VM_CREATE_F_NO_CGROUP,
+	.known = QWAMOS_GPU_VM_CREATE_F_NO_CGROUP | QWAMOS_GPU_VM_CREATE_F_END_ON_CLOSE,
+	.reserved = offsetof(struct qwamos_gpu_vm_create, __reserved),
 	.fill = fill_create,
-	.fd_at = { offsetof(struct qwamos_gpu_create, out_manage_fd),
-		   offsetof(struct qwamos_gpu_create, out_use_fd) },
+	.fd_at = { offsetof(struct qwamos_gpu_vm_create, out_manage_fd),
+		   offsetof(struct qwamos_gpu_vm_create, out_use_fd) },
 };
 
 FIXTURE_VARIANT_ADD(call, open){
-	.cmd = QWAMOS_GPU_OPEN,
-	.size = sizeof(struct qwamos_gpu_open),
+	.cmd = QWAMOS_GPU_VM_OPEN,
+	.size = sizeof(struct qwamos_gpu_vm_open),
 	.right = CONTROL,
 	.kinds = ON(CONTROL),
 	.fill = fill_open,
-	.fd_at = { offsetof(struct qwamos_gpu_open, out_fd) },
+	.fd_at = { offsetof(struct qwamos_gpu_vm_open, out_fd) },
 };
 
 FIXTURE_VARIANT_ADD(call, list_vms){
-	.cmd = QWAMOS_GPU_LIST_VMS,
+	.cmd = QWAMOS_GPU_VM_LIST,
 	.size = sizeof(struct qwamos_gpu_list),
 	.right = CONTROL,
 	.kinds = ON(CONTROL),
@@ -241,7 +241,7 @@ FIXTURE_VARIANT_ADD(call, list_vms){
 };
 
 FIXTURE_VARIANT_ADD(call, list_devices){
-	.cmd = QWAMOS_GPU_LIST_DEVICES,
+	.cmd = QWAMOS_GPU_DEV_LIST,
 	.size = sizeof(struct qwamos_gpu_list),
 	.right = CONTROL,
 	.kinds = ON(CONTROL),
@@ -249,12 +249,12 @@ FIXTURE_VARIANT_ADD(call, list_devices){
 };
 
 FIXTURE_VARIANT_ADD(call, release){
-	.cmd = QWAMOS_GPU_RELEASE,
-	.size = sizeof(struct qwamos_gpu_release),
+	.cmd = QWAMOS_GPU_DEV_CLEAR_QUARANTINE,
+	.size = sizeof(struct qwamos_gpu_dev_clear_quarantine),
 	.right = CONTROL,
 	.kinds = ON(CONTROL),
-	.flags = QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS,
-	.known = QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS,
+	.flags = QWAMOS_GPU_DEV_CLEAR_QUARANTINE_F_ACCEPT_LEFTOVERS,
+	.known = QWAMOS_GPU_DEV_CLEAR_QUARANTINE_F_ACCEPT_LEFTOVERS,
 	.fill = fill_release,
 	.err = -ENODEV,
 	.reason = QWAMOS_GPU_REASON_NO_DEVICE,
@@ -279,48 +279,48 @@ FIXTURE_VARIANT_ADD(call, audit_head){
 };
 
 FIXTURE_VARIANT_ADD(call, set_policy){
-	.cmd = QWAMOS_GPU_SET_POLICY,
-	.size = sizeof(struct qwamos_gpu_set_policy),
-	.first = offsetof(struct qwamos_gpu_set_policy, vram_limit),
-	.reserved = offsetof(struct qwamos_gpu_set_policy, __reserved),
-	.also = QT_SPAN(struct qwamos_gpu_set_policy, out_used, out_limit),
+	.cmd = QWAMOS_GPU_VM_SET_POLICY,
+	.size = sizeof(struct qwamos_gpu_vm_set_policy),
+	.first = offsetof(struct qwamos_gpu_vm_set_policy, vram_limit),
+	.reserved = offsetof(struct qwamos_gpu_vm_set_policy, __reserved),
+	.also = QT_SPAN(struct qwamos_gpu_vm_set_policy, out_used, out_limit),
 	.right = MANAGE,
 	.kinds = ON(MANAGE),
 	.fill = fill_policy,
 };
 
 FIXTURE_VARIANT_ADD(call, join){
-	.cmd = QWAMOS_GPU_JOIN,
-	.size = sizeof(struct qwamos_gpu_join),
+	.cmd = QWAMOS_GPU_VM_JOIN,
+	.size = sizeof(struct qwamos_gpu_vm_join),
 	.right = USE,
 	.kinds = ON(USE),
 };
 
 FIXTURE_VARIANT_ADD(call, destroy){
-	.cmd = QWAMOS_GPU_DESTROY,
-	.size = sizeof(struct qwamos_gpu_destroy),
+	.cmd = QWAMOS_GPU_VM_DESTROY,
+	.size = sizeof(struct qwamos_gpu_vm_destroy),
 	.right = MANAGE,
 	.kinds = ON(MANAGE),
 };
 
 FIXTURE_VARIANT_ADD(call, attach){
-	.cmd = QWAMOS_GPU_ATTACH,
-	.size = sizeof(struct qwamos_gpu_attach),
+	.cmd = QWAMOS_GPU_DEV_ATTACH,
+	.size = sizeof(struct qwamos_gpu_dev_attach),
 	.right = MANAGE,
 	.kinds = ON(MANAGE),
-	.reserved = offsetof(struct qwamos_gpu_attach, __reserved),
-	.also = QT_FIELD(struct qwamos_gpu_attach, out_device_id),
+	.reserved = offsetof(struct qwamos_gpu_dev_attach, __reserved),
+	.also = QT_FIELD(struct qwamos_gpu_dev_attach, out_device_id),
 	.fill = fill_attach,
 	.err = -EACCES,
 	.reason = QWAMOS_GPU_REASON_NO_CGROUP,
 };
 
 FIXTURE_VARIANT_ADD(call, detach){
-	.cmd = QWAMOS_GPU_DETACH,
-	.size = sizeof(struct qwamos_gpu_detach),
+	.cmd = QWAMOS_GPU_DEV_DETACH,
+	.size = sizeof(struct qwamos_gpu_dev_detach),
 	.right = MANAGE,
 	.kinds = ON(MANAGE),
-	.known = QWAMOS_GPU_DETACH_F_KILL,
+	.known = QWAMOS_GPU_DEV_DETACH_F_KILL,
 	.fill = fill_detach,
 	.err = -ENODEV,
 	.reason = QWAMOS_GPU_REASON_NO_DEVICE,
@@ -335,13 +335,13 @@ FIXTURE_VARIANT_ADD(call, vm_info){
 };
 
 FIXTURE_VARIANT_ADD(call, new_use){
-	.cmd = QWAMOS_GPU_NEW_USE,
-	.size = sizeof(struct qwamos_gpu_new_use),
+	.cmd = QWAMOS_GPU_VM_NEW_FD,
+	.size = sizeof(struct qwamos_gpu_vm_new_fd),
 	.right = USE,
 	.kinds = ON(USE),
-	.reserved = offsetof(struct qwamos_gpu_new_use, __reserved),
+	.reserved = offsetof(struct qwamos_gpu_vm_new_fd, __reserved),
 	.fill = fill_new_use,
-	.fd_at = { offsetof(struct qwamos_gpu_new_use, out_fd) },
+	.fd_at = { offsetof(struct qwamos_gpu_vm_new_fd, out_fd) },
 };
 
 FIXTURE_VARIANT_ADD(call, level_info){
@@ -354,45 +354,45 @@ FIXTURE_VARIANT_ADD(call, level_info){
 };
 
 FIXTURE_VARIANT_ADD(call, check){
-	.cmd = QWAMOS_GPU_CHECK,
-	.size = sizeof(struct qwamos_gpu_check),
+	.cmd = QWAMOS_GPU_VM_CHECK,
+	.size = sizeof(struct qwamos_gpu_vm_check),
 	.right = USE,
 	.kinds = ON(MANAGE) | ON(USE),
 	.fill = fill_check,
 };
 
 FIXTURE_VARIANT_ADD(call, check_by_manager){
-	.cmd = QWAMOS_GPU_CHECK,
-	.size = sizeof(struct qwamos_gpu_check),
+	.cmd = QWAMOS_GPU_VM_CHECK,
+	.size = sizeof(struct qwamos_gpu_vm_check),
 	.right = MANAGE,
 	.kinds = ON(MANAGE) | ON(USE),
 	.fill = fill_check,
 };
 
 FIXTURE_VARIANT_ADD(call, check_array){
-	.cmd = QWAMOS_GPU_CHECK,
-	.size = sizeof(struct qwamos_gpu_check),
+	.cmd = QWAMOS_GPU_VM_CHECK,
+	.size = sizeof(struct qwamos_gpu_vm_check),
 	.right = USE,
 	.kinds = ON(MANAGE) | ON(USE),
 	.fill = fill_check_array,
 };
 
 FIXTURE_VARIANT_ADD(call, charge){
-	.cmd = QWAMOS_GPU_CHARGE,
-	.size = sizeof(struct qwamos_gpu_charge),
+	.cmd = QWAMOS_GPU_VM_CHARGE,
+	.size = sizeof(struct qwamos_gpu_vm_charge),
 	.right = USE,
 	.kinds = ON(USE),
-	.reserved = offsetof(struct qwamos_gpu_charge, __reserved),
-	.also = QT_SPAN(struct qwamos_gpu_charge, out_used, out_limit),
+	.reserved = offsetof(struct qwamos_gpu_vm_charge, __reserved),
+	.also = QT_SPAN(struct qwamos_gpu_vm_charge, out_used, out_limit),
 	.fill = fill_charge,
 };
 
 FIXTURE_VARIANT_ADD(call, uncharge){
-	.cmd = QWAMOS_GPU_UNCHARGE,
-	.size = sizeof(struct qwamos_gpu_charge),
+	.cmd = QWAMOS_GPU_VM_UNCHARGE,
+	.size = sizeof(struct qwamos_gpu_vm_charge),
 	.right = USE,
 	.kinds = ON(USE),
-	.reserved = offsetof(struct qwamos_gpu_charge, __reserved),
+	.reserved = offsetof(struct qwamos_gpu_vm_charge, __reserved),
 	.fill = fill_uncharge,
 };
 

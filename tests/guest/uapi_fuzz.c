@@ -19,16 +19,16 @@ static const __u8 numbers[] = { 0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 
 				0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x20, 0x21, 0x22 };
 /* sizeof() of each one's argument. */
 static const __u16 sizes[] = {
-	sizeof(struct qwamos_gpu_get_info),   sizeof(struct qwamos_gpu_create),
-	sizeof(struct qwamos_gpu_open),	      sizeof(struct qwamos_gpu_list),
-	sizeof(struct qwamos_gpu_list),	      sizeof(struct qwamos_gpu_release),
+	sizeof(struct qwamos_gpu_get_info),   sizeof(struct qwamos_gpu_vm_create),
+	sizeof(struct qwamos_gpu_vm_open),    sizeof(struct qwamos_gpu_list),
+	sizeof(struct qwamos_gpu_list),	      sizeof(struct qwamos_gpu_dev_clear_quarantine),
 	sizeof(struct qwamos_gpu_audit_read), sizeof(struct qwamos_gpu_audit_head),
-	sizeof(struct qwamos_gpu_level_info), sizeof(struct qwamos_gpu_set_policy),
-	sizeof(struct qwamos_gpu_join),	      sizeof(struct qwamos_gpu_destroy),
-	sizeof(struct qwamos_gpu_attach),     sizeof(struct qwamos_gpu_detach),
-	sizeof(struct qwamos_gpu_vm_info),    sizeof(struct qwamos_gpu_new_use),
-	sizeof(struct qwamos_gpu_check),      sizeof(struct qwamos_gpu_charge),
-	sizeof(struct qwamos_gpu_charge),
+	sizeof(struct qwamos_gpu_level_info), sizeof(struct qwamos_gpu_vm_set_policy),
+	sizeof(struct qwamos_gpu_vm_join),    sizeof(struct qwamos_gpu_vm_destroy),
+	sizeof(struct qwamos_gpu_dev_attach), sizeof(struct qwamos_gpu_dev_detach),
+	sizeof(struct qwamos_gpu_vm_info),    sizeof(struct qwamos_gpu_vm_new_fd),
+	sizeof(struct qwamos_gpu_vm_check),   sizeof(struct qwamos_gpu_vm_charge),
+	sizeof(struct qwamos_gpu_vm_charge),
 };
 
 /* Where answers may go: nothing of the test's own is near. */
@@ -58,13 +58,13 @@ static __u64 some_value(unsigned int *seed, __u64 device_id)
 
 static struct qt_span also(unsigned int nr)
 {
-	if (nr == QWAMOS_GPU_CMD_ATTACH)
-		return QT_FIELD(struct qwamos_gpu_attach, out_device_id);
-	if (nr == QWAMOS_GPU_CMD_SET_POLICY)
-		return QT_SPAN(struct qwamos_gpu_set_policy, out_used, out_limit);
-	if (nr == QWAMOS_GPU_CMD_CHARGE)
-		return QT_SPAN(struct qwamos_gpu_charge, out_used, out_limit);
-	if (nr == QWAMOS_GPU_CMD_LIST_VMS || nr == QWAMOS_GPU_CMD_LIST_DEVICES)
+	if (nr == QWAMOS_GPU_CMD_DEV_ATTACH)
+		return QT_FIELD(struct qwamos_gpu_dev_attach, out_device_id);
+	if (nr == QWAMOS_GPU_CMD_VM_SET_POLICY)
+		return QT_SPAN(struct qwamos_gpu_vm_set_policy, out_used, out_limit);
+	if (nr == QWAMOS_GPU_CMD_VM_CHARGE)
+		return QT_SPAN(struct qwamos_gpu_vm_charge, out_used, out_limit);
+	if (nr == QWAMOS_GPU_CMD_VM_LIST || nr == QWAMOS_GPU_CMD_DEV_LIST)
 		return QT_FIELD(struct qwamos_gpu_list, count);
 	return QT_NONE;
 }
@@ -72,12 +72,12 @@ static struct qt_span also(unsigned int nr)
 /* No pointer may lead into the test's own memory, and no other test's device be released. */
 static void tame(void *arg, unsigned int nr, __u64 device_id)
 {
-	struct qwamos_gpu_release *release = arg;
+	struct qwamos_gpu_dev_clear_quarantine *release = arg;
 	struct qwamos_gpu_list *l = arg;
 	struct qwamos_gpu_audit_read *r = arg;
-	struct qwamos_gpu_check *c = arg;
+	struct qwamos_gpu_vm_check *c = arg;
 
-	if (nr == QWAMOS_GPU_CMD_LIST_VMS || nr == QWAMOS_GPU_CMD_LIST_DEVICES) {
+	if (nr == QWAMOS_GPU_CMD_VM_LIST || nr == QWAMOS_GPU_CMD_DEV_LIST) {
 		if (l->entries < 1ULL << 47 && l->entries > 4096)
 			l->entries = (unsigned long)room;
 		if (l->entry_size > 1024)
@@ -88,10 +88,10 @@ static void tame(void *arg, unsigned int nr, __u64 device_id)
 		if (r->record_size > 512)
 			r->record_size = 512;
 		r->count %= 512;
-	} else if (nr == QWAMOS_GPU_CMD_CHECK) {
+	} else if (nr == QWAMOS_GPU_CMD_VM_CHECK) {
 		if (c->entries < 1ULL << 47 && c->entries > 4096)
 			c->entries = (unsigned long)room;
-	} else if (nr == QWAMOS_GPU_CMD_RELEASE && release->device_id < 4096) {
+	} else if (nr == QWAMOS_GPU_CMD_DEV_CLEAR_QUARANTINE && release->device_id < 4096) {
 		release->device_id = device_id;
 	}
 }
@@ -100,27 +100,27 @@ static void tame(void *arg, unsigned int nr, __u64 device_id)
 static void sound(void *arg, unsigned int nr, struct qt_vm *vm, __u64 device_id, unsigned int n)
 {
 	struct qwamos_gpu_hdr *hdr = arg;
-	struct qwamos_gpu_create *c = arg;
-	struct qwamos_gpu_open *o = arg;
+	struct qwamos_gpu_vm_create *c = arg;
+	struct qwamos_gpu_vm_open *o = arg;
 	struct qwamos_gpu_list *l = arg;
 	struct qwamos_gpu_audit_read *r = arg;
-	struct qwamos_gpu_set_policy *p = arg;
-	struct qwamos_gpu_attach *a = arg;
-	struct qwamos_gpu_check *k = arg;
-	struct qwamos_gpu_charge *charge = arg;
+	struct qwamos_gpu_vm_set_policy *p = arg;
+	struct qwamos_gpu_dev_attach *a = arg;
+	struct qwamos_gpu_vm_check *k = arg;
+	struct qwamos_gpu_vm_charge *charge = arg;
 
 	switch (nr) {
-	case QWAMOS_GPU_CMD_CREATE:
-		hdr->flags = QWAMOS_GPU_CREATE_F_NO_CGROUP | n % 2;
+	case QWAMOS_GPU_CMD_VM_CREATE:
+		hdr->flags = QWAMOS_GPU_VM_CREATE_F_NO_CGROUP | n % 2;
 		c->cgroup_fd = -1;
 		snprintf(c->name, sizeof(c->name), "fuzz-%u", n % 1000);
 		break;
-	case QWAMOS_GPU_CMD_OPEN:
+	case QWAMOS_GPU_CMD_VM_OPEN:
 		o->vm_id = vm->id;
 		o->right = 1 + n % 2;
 		break;
-	case QWAMOS_GPU_CMD_LIST_VMS:
-	case QWAMOS_GPU_CMD_LIST_DEVICES:
+	case QWAMOS_GPU_CMD_VM_LIST:
+	case QWAMOS_GPU_CMD_DEV_LIST:
 		l->entries = (unsigned long)room;
 		l->entry_size = 256;
 		l->count = 64;
@@ -130,24 +130,24 @@ static void sound(void *arg, unsigned int nr, struct qt_vm *vm, __u64 device_id,
 		r->record_size = sizeof(struct qwamos_gpu_audit_record);
 		r->count = 1 + n % 500;
 		break;
-	case QWAMOS_GPU_CMD_SET_POLICY:
+	case QWAMOS_GPU_CMD_VM_SET_POLICY:
 		p->mask = QWAMOS_GPU_POLICY_LEVEL;
 		p->level = n % 5;
 		break;
-	case QWAMOS_GPU_CMD_CHECK:
+	case QWAMOS_GPU_CMD_VM_CHECK:
 		k->operation = n % 9;
 		break;
-	case QWAMOS_GPU_CMD_CHARGE:
-	case QWAMOS_GPU_CMD_UNCHARGE:
+	case QWAMOS_GPU_CMD_VM_CHARGE:
+	case QWAMOS_GPU_CMD_VM_UNCHARGE:
 		charge->kind = 1 + n % 2;
 		charge->device_id = n % 3 ? 0 : device_id;
 		charge->amount = 1 + n % 7;
 		break;
-	case QWAMOS_GPU_CMD_ATTACH:
-	case QWAMOS_GPU_CMD_DETACH:
-	case QWAMOS_GPU_CMD_RELEASE:
+	case QWAMOS_GPU_CMD_DEV_ATTACH:
+	case QWAMOS_GPU_CMD_DEV_DETACH:
+	case QWAMOS_GPU_CMD_DEV_CLEAR_QUARANTINE:
 		a->device_id = device_id;
-		hdr->flags = nr != QWAMOS_GPU_CMD_ATTACH;
+		hdr->flags = nr != QWAMOS_GPU_CMD_DEV_ATTACH;
 		break;
 	}
 }
@@ -175,7 +175,7 @@ static int fuzz(unsigned int seed, __u64 device_id, unsigned int *done)
 			qt_vm_end(&vm);
 			/* As somebody's member this process can make no other. */
 			if (qt_vm_new(&vm, ctl, QWAMOS_GPU_LEVEL_SYSTEM,
-				      rand_r(&seed) % 2 ? QWAMOS_GPU_CREATE_F_NO_CGROUP : 0))
+				      rand_r(&seed) % 2 ? QWAMOS_GPU_VM_CREATE_F_NO_CGROUP : 0))
 				return broken + 1;
 		}
 		memset(&arg, 0, sizeof(arg));
@@ -194,17 +194,17 @@ static int fuzz(unsigned int seed, __u64 device_id, unsigned int *done)
 		arg.hdr.out_reason = QT_P32;
 		tame(&arg, nr, device_id);
 		/* Joining is for the last call of a worker. */
-		if (nr == QWAMOS_GPU_CMD_JOIN && i < CALLS - 1)
+		if (nr == QWAMOS_GPU_CMD_VM_JOIN && i < CALLS - 1)
 			continue;
-		if (nr == QWAMOS_GPU_CMD_DESTROY && rand_r(&seed) % 16)
+		if (nr == QWAMOS_GPU_CMD_VM_DESTROY && rand_r(&seed) % 16)
 			continue;
 		fd = (int[]){ ctl, vm.manage, vm.use }[rand_r(&seed) % 3];
 		ret = qt_call(fd, _IO(QWAMOS_GPU_MAGIC, nr), &arg, len, also(nr));
 		broken += ret == -ENOTRECOVERABLE;
 		done[which] += !ret;
 		/* Whatever fds it made: none is the test's. */
-		if (!ret && (nr == QWAMOS_GPU_CMD_CREATE || nr == QWAMOS_GPU_CMD_OPEN ||
-			     nr == QWAMOS_GPU_CMD_NEW_USE)) {
+		if (!ret && (nr == QWAMOS_GPU_CMD_VM_CREATE || nr == QWAMOS_GPU_CMD_VM_OPEN ||
+			     nr == QWAMOS_GPU_CMD_VM_NEW_FD)) {
 			for (fd = fds; fd < fds + 8; fd++)
 				if (fd != vm.manage && fd != vm.use && fd != vm.cgroup_fd)
 					close(fd);
@@ -247,12 +247,13 @@ TEST(random_arguments)
 		for (i = 0; i < WORKERS; i++)
 			sum += done[i][k];
 		TH_LOG("call %#x: %u times done", numbers[k], sum);
-		if (numbers[k] != QWAMOS_GPU_CMD_RELEASE && numbers[k] != QWAMOS_GPU_CMD_JOIN) {
+		if (numbers[k] != QWAMOS_GPU_CMD_DEV_CLEAR_QUARANTINE &&
+		    numbers[k] != QWAMOS_GPU_CMD_VM_JOIN) {
 			EXPECT_LT(0, sum);
 		}
 	}
 	EXPECT_EQ(0, qt_settle(ctl, 20000));
-	EXPECT_EQ(QWAMOS_GPU_DEV_FREE, qt_state(ctl, "bochs"));
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_FREE, qt_state(ctl, "bochs"));
 }
 
 TEST_HARNESS_MAIN

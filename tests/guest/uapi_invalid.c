@@ -20,7 +20,7 @@ FIXTURE_SETUP(call)
 	self->ctl = qt_open_control();
 	ASSERT_LE(0, self->ctl);
 	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM,
-			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
+			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 	self->fds[CONTROL] = self->ctl;
 	self->fds[MANAGE] = self->vm.manage;
 	self->fds[USE] = self->vm.use;
@@ -30,10 +30,10 @@ FIXTURE_SETUP(call)
 FIXTURE_TEARDOWN(call)
 {
 	/*
-	 * JOIN has made a member of this process, and a VM's end is its members'. It exits now, and
-	 * that ends the VM.
+	 * VM_JOIN has made a member of this process, and a VM's end is its members'. It exits now,
+	 * and that ends the VM.
 	 */
-	if (variant->cmd == QWAMOS_GPU_JOIN)
+	if (variant->cmd == QWAMOS_GPU_VM_JOIN)
 		return;
 	close(self->vm.use);
 	close(self->vm.manage);
@@ -96,14 +96,15 @@ TEST_F(call, longer_with_zero_tail)
 		int status;
 
 		ASSERT_LE(0, pid);
-		/* Each in a process of its own, for what JOIN and DESTROY do can be done once. */
+		/* Each in a process of its own, for what VM_JOIN and VM_DESTROY do can be done
+		 * once. */
 		if (!pid) {
 			struct qt_vm vm;
 			int fds[KINDS];
 			union argument *a;
 
 			if (qt_vm_new(&vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM,
-				      QWAMOS_GPU_CREATE_F_NO_CGROUP))
+				      QWAMOS_GPU_VM_CREATE_F_NO_CGROUP))
 				_exit(1);
 			fds[CONTROL] = self->ctl;
 			fds[MANAGE] = vm.manage;
@@ -145,7 +146,7 @@ TEST_F(call, older)
 {
 	size_t size;
 
-	if (variant->cmd == QWAMOS_GPU_JOIN || variant->cmd == QWAMOS_GPU_DESTROY)
+	if (variant->cmd == QWAMOS_GPU_VM_JOIN || variant->cmd == QWAMOS_GPU_VM_DESTROY)
 		return;
 	for (size = variant->first ? variant->first : variant->size; size <= variant->size;
 	     size += 4) {
@@ -259,7 +260,7 @@ TEST_F(call, read_only)
 
 	ASSERT_NE(MAP_FAILED, page);
 	/* These have nothing to take back, and may have happened. */
-	if (variant->cmd == QWAMOS_GPU_JOIN || variant->cmd == QWAMOS_GPU_DESTROY)
+	if (variant->cmd == QWAMOS_GPU_VM_JOIN || variant->cmd == QWAMOS_GPU_VM_DESTROY)
 		n = -1;
 	memcpy(page, a, variant->size);
 	ASSERT_EQ(0, mprotect(page, 4096, PROT_READ));

@@ -82,16 +82,16 @@ static int audit_head(int fd, __u64 chain)
 static long do_call(long call, long fd, void *data)
 {
 	static struct qwamos_gpu_audit_record recs[64];
-	static struct qwamos_gpu_device devices[64];
+	static struct qwamos_gpu_dev devices[64];
 	static struct qwamos_gpu_vm vms[64];
 	struct qwamos_gpu_get_info info;
-	struct qwamos_gpu_create c;
+	struct qwamos_gpu_vm_create c;
 	struct shared *s = data;
 	long ret = -ENOSYS;
 
 	switch ((enum call)call) {
 	case CREATE:
-		ret = qt_create(fd, "by-a-member", -1, QWAMOS_GPU_CREATE_F_NO_CGROUP, &c);
+		ret = qt_create(fd, "by-a-member", -1, QWAMOS_GPU_VM_CREATE_F_NO_CGROUP, &c);
 		break;
 	case OPEN_USE:
 		ret = qt_open_vm(fd, s->vm_id, NULL, QWAMOS_GPU_RIGHT_USE);
@@ -103,7 +103,8 @@ static long do_call(long call, long fd, void *data)
 		ret = qt_list_vms(fd, vms, 64);
 		break;
 	case RELEASE:
-		ret = qt_release(fd, s->device_id, QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS);
+		ret = qt_release(fd, s->device_id,
+				 QWAMOS_GPU_DEV_CLEAR_QUARANTINE_F_ACCEPT_LEFTOVERS);
 		break;
 	case AUDIT:
 	case M_AUDIT:
@@ -127,7 +128,7 @@ static long do_call(long call, long fd, void *data)
 		ret = qt_attach(fd, s->device_id, QWAMOS_GPU_SCRUB_DEFAULT, NULL);
 		break;
 	case DETACH:
-		ret = qt_detach(fd, s->device_id, QWAMOS_GPU_DETACH_F_KILL);
+		ret = qt_detach(fd, s->device_id, QWAMOS_GPU_DEV_DETACH_F_KILL);
 		break;
 	case DESTROY:
 		ret = qt_destroy(fd);
@@ -231,11 +232,11 @@ FIXTURE_SETUP(rights)
 
 FIXTURE_TEARDOWN(rights)
 {
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev d;
 
 	/* Nothing that an actor tried may have moved anything. */
 	EXPECT_EQ(0, qt_device(self->ctl, "bochs", &d));
-	EXPECT_EQ(QWAMOS_GPU_DEV_FREE, d.state);
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_FREE, d.state);
 	EXPECT_EQ(0, d.owner_vm_id);
 	qt_end(&self->a);
 	qt_vm_end(&self->vm);
@@ -399,7 +400,7 @@ TEST_F(rights, member_outside_of_its_cgroup)
 	qt_end(&self->a);
 	qt_vm_end(&self->vm);
 	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM,
-			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
+			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 	ASSERT_EQ(0, qt_vmm(&self->vm, &self->a, NULL));
 	ASSERT_EQ(0, equip(self, &self->a));
 	expect_no_manager(_metadata, self, &self->a, QWAMOS_GPU_REASON_VM_MEMBER);

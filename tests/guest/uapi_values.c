@@ -35,19 +35,19 @@ FIXTURE_TEARDOWN(values)
 	close(self->ctl);
 }
 
-/* CREATE without a cgroup; closes what it gets. */
+/* VM_CREATE without a cgroup; closes what it gets. */
 static int create_named(int ctl, const void *name, size_t len)
 {
-	struct qwamos_gpu_create c;
+	struct qwamos_gpu_vm_create c;
 	int ret;
 
 	memset(&c, QT_POISON, sizeof(c));
-	c.hdr = (struct qwamos_gpu_hdr)QT_HDR(c, QWAMOS_GPU_CREATE_F_NO_CGROUP);
+	c.hdr = (struct qwamos_gpu_hdr)QT_HDR(c, QWAMOS_GPU_VM_CREATE_F_NO_CGROUP);
 	c.cgroup_fd = -1;
 	c.__reserved = 0;
 	memset(c.name, 0, sizeof(c.name));
 	memcpy(c.name, name, len);
-	ret = qt_call(ctl, QWAMOS_GPU_CREATE, &c, sizeof(c), QT_NONE);
+	ret = qt_call(ctl, QWAMOS_GPU_VM_CREATE, &c, sizeof(c), QT_NONE);
 	if (!ret) {
 		close(c.out_use_fd);
 		close(c.out_manage_fd);
@@ -88,16 +88,16 @@ TEST_F(values, name_length)
 
 TEST_F(values, name_taken)
 {
-	struct qwamos_gpu_create c;
+	struct qwamos_gpu_vm_create c;
 	int use;
 
 	EXPECT_EQ(-EEXIST,
-		  qt_create(self->ctl, self->vm.name, -1, QWAMOS_GPU_CREATE_F_NO_CGROUP, &c));
+		  qt_create(self->ctl, self->vm.name, -1, QWAMOS_GPU_VM_CREATE_F_NO_CGROUP, &c));
 	/* Free again as soon as it has ended, also while a use fd of it is still open. */
 	use = qt_new_use(self->vm.use);
 	ASSERT_LE(0, use);
 	ASSERT_EQ(0, qt_destroy(self->vm.manage));
-	ASSERT_EQ(0, qt_create(self->ctl, self->vm.name, -1, QWAMOS_GPU_CREATE_F_NO_CGROUP, &c));
+	ASSERT_EQ(0, qt_create(self->ctl, self->vm.name, -1, QWAMOS_GPU_VM_CREATE_F_NO_CGROUP, &c));
 	EXPECT_LT(self->vm.id, c.out_vm_id) TH_LOG("ids are never reused");
 	EXPECT_EQ(-EEXIST, create_named(self->ctl, self->vm.name, strlen(self->vm.name)));
 	close(c.out_use_fd);
@@ -107,7 +107,7 @@ TEST_F(values, name_taken)
 
 static int create_in(int ctl, int cgroup_fd, __u32 flags)
 {
-	struct qwamos_gpu_create c;
+	struct qwamos_gpu_vm_create c;
 	static int serial;
 	char name[32];
 	int ret;
@@ -150,11 +150,11 @@ TEST_F(values, cgroup_kinds)
 	fd = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(-EINVAL, create_in(self->ctl, fd, 0)) TH_LOG("the root");
-	EXPECT_EQ(-EINVAL, create_in(self->ctl, fd, QWAMOS_GPU_CREATE_F_NO_CGROUP))
+	EXPECT_EQ(-EINVAL, create_in(self->ctl, fd, QWAMOS_GPU_VM_CREATE_F_NO_CGROUP))
 	TH_LOG("none, and one");
 	close(fd);
-	EXPECT_EQ(-EINVAL, create_in(self->ctl, 1000, QWAMOS_GPU_CREATE_F_NO_CGROUP));
-	EXPECT_EQ(-EINVAL, create_in(self->ctl, -2, QWAMOS_GPU_CREATE_F_NO_CGROUP));
+	EXPECT_EQ(-EINVAL, create_in(self->ctl, 1000, QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
+	EXPECT_EQ(-EINVAL, create_in(self->ctl, -2, QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 }
 
 /* One that is not there any more. */
@@ -210,7 +210,7 @@ TEST_F(values, cgroup_of_the_caller)
 TEST_F(values, cgroup_overlap)
 {
 	char below[QT_PATH], beside[QT_PATH], name[96];
-	struct qwamos_gpu_create c;
+	struct qwamos_gpu_vm_create c;
 	int fd, fd_beside, i, ret;
 	__u64 mark = qt_audit_mark(self->ctl);
 
@@ -251,9 +251,9 @@ TEST_F(values, cgroup_overlap)
 
 static int set_policy(int fd, __u32 mask, __u32 level)
 {
-	struct qwamos_gpu_set_policy p = { .hdr = QT_HDR(p, 0), .mask = mask, .level = level };
+	struct qwamos_gpu_vm_set_policy p = { .hdr = QT_HDR(p, 0), .mask = mask, .level = level };
 
-	return qt_call(fd, QWAMOS_GPU_SET_POLICY, &p, sizeof(p), QT_NONE);
+	return qt_call(fd, QWAMOS_GPU_VM_SET_POLICY, &p, sizeof(p), QT_NONE);
 }
 
 TEST_F(values, policy)
@@ -287,7 +287,7 @@ TEST_F(values, policy)
 
 static int open_vm(int ctl, __u64 id, const void *name, size_t len, __u32 right)
 {
-	struct qwamos_gpu_open o = {
+	struct qwamos_gpu_vm_open o = {
 		.hdr = QT_HDR(o, 0),
 		.vm_id = id,
 		.right = right,
@@ -297,7 +297,7 @@ static int open_vm(int ctl, __u64 id, const void *name, size_t len, __u32 right)
 	int ret;
 
 	memcpy(o.name, name, len);
-	ret = qt_call(ctl, QWAMOS_GPU_OPEN, &o, sizeof(o), QT_NONE);
+	ret = qt_call(ctl, QWAMOS_GPU_VM_OPEN, &o, sizeof(o), QT_NONE);
 	if (!ret)
 		close(o.out_fd);
 	return ret;
@@ -362,8 +362,8 @@ static const struct {
 	unsigned int cmd;
 	__u32 size;
 } lists[] = {
-	{ QWAMOS_GPU_LIST_VMS, sizeof(struct qwamos_gpu_vm) },
-	{ QWAMOS_GPU_LIST_DEVICES, sizeof(struct qwamos_gpu_device) },
+	{ QWAMOS_GPU_VM_LIST, sizeof(struct qwamos_gpu_vm) },
+	{ QWAMOS_GPU_DEV_LIST, sizeof(struct qwamos_gpu_dev) },
 };
 
 TEST_F(values, list_arrays)
@@ -375,7 +375,7 @@ TEST_F(values, list_arrays)
 	for (i = 0; i < ARRAY_SIZE(lists); i++) {
 		unsigned int cmd = lists[i].cmd;
 		__u32 size = lists[i].size;
-		const __u32 first = cmd == QWAMOS_GPU_LIST_VMS ? 120 : size;
+		const __u32 first = cmd == QWAMOS_GPU_VM_LIST ? 120 : size;
 		const __u32 short_sizes[] = { 0, 1, first / 2, first - 8, first - 1 };
 
 		/* How many are there? At least the fixture's VM, and the boot VGA. */
@@ -483,7 +483,7 @@ TEST_F(values, audit_read)
 
 TEST_F(values, attach_and_release)
 {
-	struct qwamos_gpu_attach a;
+	struct qwamos_gpu_dev_attach a;
 
 	ASSERT_EQ(0, qt_set_level(self->vm.manage, QWAMOS_GPU_LEVEL_SYSTEM));
 	EXPECT_EQ(-EOPNOTSUPP, qt_attach(self->vm.manage, 1, QWAMOS_GPU_SCRUB_NA + 1, NULL));
@@ -494,7 +494,8 @@ TEST_F(values, attach_and_release)
 	EXPECT_EQ(-ENODEV, qt_attach(self->vm.manage, ~0ULL, QWAMOS_GPU_SCRUB_DEFAULT, &a));
 	EXPECT_EQ(QWAMOS_GPU_REASON_NO_DEVICE, qt_reason);
 	EXPECT_EQ(-EINVAL, qt_release(self->ctl, 1, 0)) TH_LOG("without F_ACCEPT_LEFTOVERS");
-	EXPECT_EQ(-ENODEV, qt_release(self->ctl, ~0ULL, QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS));
+	EXPECT_EQ(-ENODEV,
+		  qt_release(self->ctl, ~0ULL, QWAMOS_GPU_DEV_CLEAR_QUARANTINE_F_ACCEPT_LEFTOVERS));
 	EXPECT_EQ(QWAMOS_GPU_REASON_NO_DEVICE, qt_reason);
 }
 
@@ -510,7 +511,7 @@ static int count_fds(void)
 	return n;
 }
 
-/* With room for no fd, and for only one of the two that CREATE makes. */
+/* With room for no fd, and for only one of the two that VM_CREATE makes. */
 TEST_F(values, out_of_fds)
 {
 	struct rlimit old, now;
@@ -525,7 +526,7 @@ TEST_F(values, out_of_fds)
 		now = old;
 		now.rlim_cur = top + room;
 		ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &now));
-		EXPECT_EQ(-EMFILE, create_in(self->ctl, -1, QWAMOS_GPU_CREATE_F_NO_CGROUP))
+		EXPECT_EQ(-EMFILE, create_in(self->ctl, -1, QWAMOS_GPU_VM_CREATE_F_NO_CGROUP))
 		TH_LOG("room for %d", room);
 		if (!room) {
 			EXPECT_EQ(-EMFILE, qt_new_use(self->vm.use));
@@ -543,13 +544,16 @@ TEST_F(values, out_of_fds)
 TEST(unknown_numbers)
 {
 	static const __u8 known[] = {
-		QWAMOS_GPU_CMD_GET_INFO,   QWAMOS_GPU_CMD_CREATE,	QWAMOS_GPU_CMD_OPEN,
-		QWAMOS_GPU_CMD_LIST_VMS,   QWAMOS_GPU_CMD_LIST_DEVICES, QWAMOS_GPU_CMD_RELEASE,
-		QWAMOS_GPU_CMD_AUDIT_READ, QWAMOS_GPU_CMD_SET_POLICY,	QWAMOS_GPU_CMD_JOIN,
-		QWAMOS_GPU_CMD_DESTROY,	   QWAMOS_GPU_CMD_ATTACH,	QWAMOS_GPU_CMD_DETACH,
-		QWAMOS_GPU_CMD_VM_INFO,	   QWAMOS_GPU_CMD_NEW_USE,	QWAMOS_GPU_CMD_AUDIT_HEAD,
-		QWAMOS_GPU_CMD_LEVEL_INFO, QWAMOS_GPU_CMD_CHECK,	QWAMOS_GPU_CMD_CHARGE,
-		QWAMOS_GPU_CMD_UNCHARGE,
+		QWAMOS_GPU_CMD_GET_INFO,    QWAMOS_GPU_CMD_VM_CREATE,
+		QWAMOS_GPU_CMD_VM_OPEN,	    QWAMOS_GPU_CMD_VM_LIST,
+		QWAMOS_GPU_CMD_DEV_LIST,    QWAMOS_GPU_CMD_DEV_CLEAR_QUARANTINE,
+		QWAMOS_GPU_CMD_AUDIT_READ,  QWAMOS_GPU_CMD_VM_SET_POLICY,
+		QWAMOS_GPU_CMD_VM_JOIN,	    QWAMOS_GPU_CMD_VM_DESTROY,
+		QWAMOS_GPU_CMD_DEV_ATTACH,  QWAMOS_GPU_CMD_DEV_DETACH,
+		QWAMOS_GPU_CMD_VM_INFO,	    QWAMOS_GPU_CMD_VM_NEW_FD,
+		QWAMOS_GPU_CMD_AUDIT_HEAD,  QWAMOS_GPU_CMD_LEVEL_INFO,
+		QWAMOS_GPU_CMD_VM_CHECK,    QWAMOS_GPU_CMD_VM_CHARGE,
+		QWAMOS_GPU_CMD_VM_UNCHARGE,
 	};
 	struct qwamos_gpu_get_info arg;
 	struct qt_vm vm;
@@ -557,7 +561,8 @@ TEST(unknown_numbers)
 	size_t i;
 
 	ASSERT_LE(0, ctl);
-	ASSERT_EQ(0, qt_vm_new(&vm, ctl, QWAMOS_GPU_LEVEL_SYSTEM, QWAMOS_GPU_CREATE_F_NO_CGROUP));
+	ASSERT_EQ(0,
+		  qt_vm_new(&vm, ctl, QWAMOS_GPU_LEVEL_SYSTEM, QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 	for (nr = 0; nr < 256; nr++) {
 		const int fds[] = { ctl, vm.manage, vm.use };
 
@@ -583,7 +588,8 @@ TEST(no_other_ways)
 	size_t i;
 
 	ASSERT_LE(0, ctl);
-	ASSERT_EQ(0, qt_vm_new(&vm, ctl, QWAMOS_GPU_LEVEL_SYSTEM, QWAMOS_GPU_CREATE_F_NO_CGROUP));
+	ASSERT_EQ(0,
+		  qt_vm_new(&vm, ctl, QWAMOS_GPU_LEVEL_SYSTEM, QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 	for (i = 0; i < 3; i++) {
 		const int fds[] = { ctl, vm.manage, vm.use };
 

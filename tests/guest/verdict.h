@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* CHECK on a GPU from all sides: the answer, the VM's counters, its records. Included after
+/* VM_CHECK on a GPU from all sides: the answer, the VM's counters, its records. Included after
  * kselftest_harness.h. */
 #ifndef QT_VERDICT_H
 #define QT_VERDICT_H
@@ -28,7 +28,7 @@ static inline long verdicts_logged(int ctl, __u64 mark, __u64 vm_id, __u32 op, _
 
 static inline void expect_counted(struct __test_metadata *_metadata, struct qt_vm *vm,
 				  const struct qwamos_gpu_vm *before,
-				  const struct qwamos_gpu_check_entry *want, __u32 n)
+				  const struct qwamos_gpu_vm_check_entry *want, __u32 n)
 {
 	__u64 by_reason[QWAMOS_GPU_VM_REASONS] = {}, denied = 0;
 	struct qwamos_gpu_vm after;
@@ -50,7 +50,7 @@ static inline void expect_counted(struct __test_metadata *_metadata, struct qt_v
 static inline void expect_verdict(struct __test_metadata *_metadata, int ctl, struct qt_vm *vm,
 				  __u64 device_id, __u32 op, __u32 want)
 {
-	const struct qwamos_gpu_check_entry one = { op, want };
+	const struct qwamos_gpu_vm_check_entry one = { op, want };
 	struct qwamos_gpu_vm before;
 	__u64 mark;
 
@@ -63,10 +63,10 @@ static inline void expect_verdict(struct __test_metadata *_metadata, int ctl, st
 
 /* An array; each operation stands in it once. */
 static inline void expect_verdicts(struct __test_metadata *_metadata, int ctl, struct qt_vm *vm,
-				   __u64 device_id, const struct qwamos_gpu_check_entry *want,
+				   __u64 device_id, const struct qwamos_gpu_vm_check_entry *want,
 				   __u32 n)
 {
-	struct qwamos_gpu_check_entry v[QT_ENTRIES];
+	struct qwamos_gpu_vm_check_entry v[QT_ENTRIES];
 	struct qwamos_gpu_vm before;
 	int denied = 0;
 	__u64 mark;
@@ -74,7 +74,7 @@ static inline void expect_verdicts(struct __test_metadata *_metadata, int ctl, s
 
 	ASSERT_GE(QT_ENTRIES, n);
 	for (i = 0; i < n; i++) {
-		v[i] = (struct qwamos_gpu_check_entry){ want[i].operation, QT_P32 };
+		v[i] = (struct qwamos_gpu_vm_check_entry){ want[i].operation, QT_P32 };
 		denied += !!want[i].out_verdict;
 	}
 	ASSERT_EQ(0, qt_vm_info(vm->use, &before));
@@ -98,7 +98,7 @@ static inline void expect_verdicts(struct __test_metadata *_metadata, int ctl, s
 		       QWAMOS_GPU_REASON_##want)
 #define VERDICTS(vm, device, ...)                                                          \
 	do {                                                                               \
-		static const struct qwamos_gpu_check_entry want[] = { __VA_ARGS__ };       \
+		static const struct qwamos_gpu_vm_check_entry want[] = { __VA_ARGS__ };    \
 		expect_verdicts(_metadata, self->ctl, vm, device, want, ARRAY_SIZE(want)); \
 	} while (0)
 #define OP_IS(op, want)                                      \

@@ -71,22 +71,22 @@ TEST_F(life, info)
 	EXPECT_EQ(self->vm.id, vm.vm_id);
 	EXPECT_STREQ(self->vm.name, vm.name);
 	EXPECT_EQ(QWAMOS_GPU_LEVEL_MEDIUM, vm.level);
-	EXPECT_EQ(QWAMOS_GPU_VM_LIVE, vm.state);
+	EXPECT_EQ(QWAMOS_GPU_VM_STATE_LIVE, vm.state);
 	EXPECT_EQ(0, vm.end_reason);
 	EXPECT_EQ(0, vm.devices);
 	EXPECT_EQ(0, vm.devices_open);
 	EXPECT_EQ(0, vm.joined_pid);
 	EXPECT_EQ(QWAMOS_GPU_VM_F_CGROUP, vm.flags);
-	EXPECT_EQ(0, vm.narrow);
+	EXPECT_EQ(0, vm.restrictions);
 	EXPECT_EQ(0, vm.denied);
 	EXPECT_LT(0, vm.created_ns);
 	EXPECT_GE(now.tv_sec * 1000000000ULL + now.tv_nsec, vm.created_ns);
-	/* LIST_VMS tells the same. */
+	/* VM_LIST tells the same. */
 	n = qt_list_vms(self->ctl, vms, 8);
 	ASSERT_EQ(1, n);
 	EXPECT_EQ(0, memcmp(&vm, &vms[0], sizeof(vm)));
 	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_NONE,
-			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
+			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 	ASSERT_EQ(0, qt_vm_info(self->other.manage, &vm));
 	EXPECT_EQ(QWAMOS_GPU_LEVEL_NONE, vm.level);
 	EXPECT_EQ(0, vm.flags);
@@ -143,7 +143,7 @@ TEST_F(life, join)
 	EXPECT_EQ(-EBUSY, qt_do(&second, qt_do_join, use2, 0));
 	EXPECT_EQ(QWAMOS_GPU_REASON_ALREADY_JOINED, *(__u32 *)second.data);
 	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM,
-			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
+			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 	use = qt_give_fd(&self->a, self->other.use);
 	EXPECT_EQ(-EBUSY, qt_do(&self->a, qt_do_join, use, 0));
 	EXPECT_EQ(QWAMOS_GPU_REASON_JOINED_ELSEWHERE, *(__u32 *)self->a.data);
@@ -229,7 +229,7 @@ TEST_F(life, membership)
 	EXPECT_EQ(-EBUSY, qt_do(&child, qt_do_join, use, 0));
 	EXPECT_EQ(QWAMOS_GPU_REASON_ALREADY_JOINED, *(__u32 *)child.data);
 	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM,
-			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
+			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 	use2 = qt_give_fd(&child, self->other.use);
 	EXPECT_EQ(-EBUSY, qt_do(&child, qt_do_join, use2, 0));
 	EXPECT_EQ(QWAMOS_GPU_REASON_JOINED_ELSEWHERE, *(__u32 *)child.data);
@@ -241,7 +241,7 @@ TEST_F(life, membership)
 	EXPECT_EQ(QT_DEAD, qt_wait(&self->a, SOON));
 	ASSERT_EQ(0, qt_vm_info(self->vm.use, &vm));
 	EXPECT_EQ(self->a.pid, vm.joined_pid);
-	EXPECT_EQ(QWAMOS_GPU_VM_LIVE, vm.state);
+	EXPECT_EQ(QWAMOS_GPU_VM_STATE_LIVE, vm.state);
 	kill(self->a.pid, SIGKILL);
 	EXPECT_EQ(POLLHUP, polled(self->vm.use, SOON));
 }
@@ -364,7 +364,7 @@ TEST_F(life, leader_exits_without_cgroup)
 	int use;
 
 	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_MEDIUM,
-			       QWAMOS_GPU_CREATE_F_NO_CGROUP));
+			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 	ASSERT_EQ(0, qt_vmm(&self->other, &self->a, &use));
 	qt_end(&self->a);
 	EXPECT_EQ(POLLHUP, polled(self->other.use, SOON));
@@ -441,7 +441,7 @@ TEST_F(life, end_on_close)
 	int manage2, dup_of;
 
 	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM,
-			       QWAMOS_GPU_CREATE_F_END_ON_CLOSE));
+			       QWAMOS_GPU_VM_CREATE_F_END_ON_CLOSE));
 	manage2 = qt_open_vm(self->ctl, self->other.id, NULL, QWAMOS_GPU_RIGHT_MANAGE);
 	ASSERT_LE(0, manage2);
 	ASSERT_EQ(0, qt_vmm(&self->other, &self->a, NULL));
@@ -474,10 +474,10 @@ TEST_F(life, not_end_on_close)
 	EXPECT_TRUE(qt_alive(self->a.pid));
 }
 
-/* poll() on the control fd: a change since the last LIST_DEVICES on that fd. */
+/* poll() on the control fd: a change since the last DEV_LIST on that fd. */
 TEST_F(life, poll_control)
 {
-	struct qwamos_gpu_device devices[64];
+	struct qwamos_gpu_dev devices[64];
 	int ctl2 = qt_open_control();
 
 	int i;
@@ -494,7 +494,7 @@ TEST_F(life, poll_control)
 	ASSERT_EQ(0, qt_theirs(self->ctl, "bochs", NULL));
 	ASSERT_EQ(0, qt_ours(ctl2, "bochs", NULL));
 	EXPECT_EQ(POLLIN, polled(self->ctl, SOON));
-	EXPECT_EQ(POLLIN, polled(self->ctl, 0)) TH_LOG("it stays until LIST_DEVICES");
+	EXPECT_EQ(POLLIN, polled(self->ctl, 0)) TH_LOG("it stays until DEV_LIST");
 	for (i = 0; i < 10; i++) {
 		ASSERT_LT(0, qt_list_devices(self->ctl, devices, 64));
 		if (!polled(self->ctl, 200))

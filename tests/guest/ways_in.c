@@ -93,24 +93,24 @@ static const struct {
 	const char *name;
 	__u32 way;
 } ops[OPS] = {
-	{ "VFIO_DEVICE_GET_INFO", QWAMOS_GPU_WAY_IOCTL },
-	{ "VFIO_DEVICE_GET_REGION_INFO", QWAMOS_GPU_WAY_IOCTL },
-	{ "VFIO_DEVICE_GET_IRQ_INFO", QWAMOS_GPU_WAY_IOCTL },
-	{ "VFIO_DEVICE_SET_IRQS", QWAMOS_GPU_WAY_IOCTL },
-	{ "VFIO_DEVICE_RESET", QWAMOS_GPU_WAY_IOCTL },
-	{ "VFIO_DEVICE_GET_PCI_HOT_RESET_INFO", QWAMOS_GPU_WAY_IOCTL },
-	{ "VFIO_DEVICE_PCI_HOT_RESET", QWAMOS_GPU_WAY_IOCTL },
-	{ "VFIO_DEVICE_IOEVENTFD", QWAMOS_GPU_WAY_IOCTL },
-	{ "VFIO_DEVICE_FEATURE probe", QWAMOS_GPU_WAY_FEATURE },
-	{ "VFIO_DEVICE_FEATURE set", QWAMOS_GPU_WAY_FEATURE },
-	{ "VFIO_DEVICE_FEATURE get, a dma-buf", QWAMOS_GPU_WAY_FEATURE },
-	{ "VFIO_DEVICE_FEATURE probe, a dma-buf", QWAMOS_GPU_WAY_FEATURE },
-	{ "VFIO_DEVICE_FEATURE probe, one that nobody has", QWAMOS_GPU_WAY_FEATURE },
-	{ "VFIO_DEVICE_ATTACH_IOMMUFD_PT, a PASID", QWAMOS_GPU_WAY_IOCTL },
-	{ "an unknown ioctl", QWAMOS_GPU_WAY_IOCTL },
-	{ "read", QWAMOS_GPU_WAY_READ },
-	{ "write", QWAMOS_GPU_WAY_WRITE },
-	{ "mmap", QWAMOS_GPU_WAY_MMAP },
+	{ "VFIO_DEVICE_GET_INFO", QWAMOS_GPU_VFIO_OP_IOCTL },
+	{ "VFIO_DEVICE_GET_REGION_INFO", QWAMOS_GPU_VFIO_OP_IOCTL },
+	{ "VFIO_DEVICE_GET_IRQ_INFO", QWAMOS_GPU_VFIO_OP_IOCTL },
+	{ "VFIO_DEVICE_SET_IRQS", QWAMOS_GPU_VFIO_OP_IOCTL },
+	{ "VFIO_DEVICE_RESET", QWAMOS_GPU_VFIO_OP_IOCTL },
+	{ "VFIO_DEVICE_GET_PCI_HOT_RESET_INFO", QWAMOS_GPU_VFIO_OP_IOCTL },
+	{ "VFIO_DEVICE_PCI_HOT_RESET", QWAMOS_GPU_VFIO_OP_IOCTL },
+	{ "VFIO_DEVICE_IOEVENTFD", QWAMOS_GPU_VFIO_OP_IOCTL },
+	{ "VFIO_DEVICE_FEATURE probe", QWAMOS_GPU_VFIO_OP_FEATURE },
+	{ "VFIO_DEVICE_FEATURE set", QWAMOS_GPU_VFIO_OP_FEATURE },
+	{ "VFIO_DEVICE_FEATURE get, a dma-buf", QWAMOS_GPU_VFIO_OP_FEATURE },
+	{ "VFIO_DEVICE_FEATURE probe, a dma-buf", QWAMOS_GPU_VFIO_OP_FEATURE },
+	{ "VFIO_DEVICE_FEATURE probe, one that nobody has", QWAMOS_GPU_VFIO_OP_FEATURE },
+	{ "VFIO_DEVICE_ATTACH_IOMMUFD_PT, a PASID", QWAMOS_GPU_VFIO_OP_IOCTL },
+	{ "an unknown ioctl", QWAMOS_GPU_VFIO_OP_IOCTL },
+	{ "read", QWAMOS_GPU_VFIO_OP_READ },
+	{ "write", QWAMOS_GPU_VFIO_OP_WRITE },
+	{ "mmap", QWAMOS_GPU_VFIO_OP_MMAP },
 };
 
 static long failed(int ret)
@@ -273,7 +273,7 @@ static long try_device_fd(struct qt_actor *a, int group, const char *addr)
 /* The device is where it was, and its owner can use it. */
 static void still_works(struct __test_metadata *_metadata, FIXTURE_DATA(ways) * self)
 {
-	EXPECT_EQ(QWAMOS_GPU_DEV_OPEN, qt_state(self->ctl, "vga-a"));
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_OPEN, qt_state(self->ctl, "vga-a"));
 	EXPECT_EQ(0, qt_do(&self->vmm, do_op, GET_INFO, qt_do(&self->vmm, do_fd_of, 1, 0)));
 }
 
@@ -284,7 +284,7 @@ TEST_F(ways, owner)
 	int op;
 
 	ASSERT_EQ(0, try_open(&self->vmm, self->addr)) TH_LOG("at %s", (char *)self->vmm.data);
-	EXPECT_EQ(QWAMOS_GPU_DEV_OPEN, qt_state(self->ctl, "vga-a"));
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_OPEN, qt_state(self->ctl, "vga-a"));
 	ASSERT_EQ(0, qt_vm_info(self->vm.use, &vm));
 	EXPECT_EQ(1, vm.devices_open);
 	EXPECT_EQ(1, qt_audit_find(self->ctl, 0,
@@ -307,7 +307,7 @@ TEST_F(ways, owner)
 	}
 	/* Closed it is not given away. */
 	ASSERT_EQ(0, qt_do(&self->vmm, do_close, 0, 0));
-	EXPECT_EQ(0, qt_wait_state(self->ctl, "vga-a", QWAMOS_GPU_DEV_ATTACHED, 2000));
+	EXPECT_EQ(0, qt_wait_state(self->ctl, "vga-a", QWAMOS_GPU_DEV_STATE_ATTACHED, 2000));
 	ASSERT_EQ(0, try_open(&self->vmm, self->addr));
 }
 
@@ -325,7 +325,7 @@ TEST_F(ways, region_info)
 	ASSERT_LE(0, fd);
 	mark = qt_audit_mark(self->ctl);
 	EXPECT_EQ(-EACCES, qt_do(&self->stranger, do_op, REGION_INFO, fd));
-	EXPECT_AUDITED(mark, &self->stranger, QWAMOS_GPU_WAY_IOCTL, NOT_MEMBER);
+	EXPECT_AUDITED(mark, &self->stranger, QWAMOS_GPU_VFIO_OP_IOCTL, NOT_MEMBER);
 	still_works(_metadata, self);
 }
 
@@ -360,7 +360,7 @@ TEST_F(ways, no_dma_buf)
 						     .reason = QWAMOS_GPU_REASON_DMA_BUF,
 						     .result = -EOPNOTSUPP, .chain = self->vm.id,
 						     .pid = self->vmm.pid,
-						     .asked = QWAMOS_GPU_WAY_FEATURE,
+						     .asked = QWAMOS_GPU_VFIO_OP_FEATURE,
 						     .device = self->addr),
 					     NULL));
 		/* The next would be folded into this one. */
@@ -378,8 +378,8 @@ TEST_F(ways, first_open_by_root)
 	ASSERT_EQ(0, qt_spawn(&self->stranger, NULL));
 	EXPECT_EQ(-EACCES, try_open(&self->stranger, self->addr));
 	EXPECT_STREQ("device", (char *)self->stranger.data);
-	EXPECT_AUDITED(mark, &self->stranger, QWAMOS_GPU_WAY_GET_FD, NOT_MEMBER);
-	EXPECT_EQ(QWAMOS_GPU_DEV_ATTACHED, qt_state(self->ctl, "vga-a"));
+	EXPECT_AUDITED(mark, &self->stranger, QWAMOS_GPU_VFIO_OP_GET_FD, NOT_MEMBER);
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_ATTACHED, qt_state(self->ctl, "vga-a"));
 }
 
 /* A device that nobody has is for nobody, whoever asks. */
@@ -391,9 +391,9 @@ TEST_F(ways, unattached)
 	self->addr = qt_addr("vga-b");
 	ASSERT_EQ(0, qt_spawn(&self->stranger, NULL));
 	EXPECT_EQ(-EACCES, try_open(&self->stranger, self->addr));
-	EXPECT_AUDITED(mark, &self->stranger, QWAMOS_GPU_WAY_GET_FD, NOT_ATTACHED);
+	EXPECT_AUDITED(mark, &self->stranger, QWAMOS_GPU_VFIO_OP_GET_FD, NOT_ATTACHED);
 	EXPECT_EQ(-EACCES, try_open(&self->vmm, self->addr));
-	EXPECT_AUDITED(mark, &self->vmm, QWAMOS_GPU_WAY_GET_FD, NOT_ATTACHED);
+	EXPECT_AUDITED(mark, &self->vmm, QWAMOS_GPU_VFIO_OP_GET_FD, NOT_ATTACHED);
 	self->addr = addr;
 }
 
@@ -407,14 +407,14 @@ TEST_F(ways, other_member)
 	ASSERT_EQ(0, qt_vmm(&self->other, &self->stranger, &use));
 	mark = qt_audit_mark(self->ctl);
 	EXPECT_EQ(-EACCES, try_open(&self->stranger, self->addr));
-	EXPECT_AUDITED(mark, &self->stranger, QWAMOS_GPU_WAY_GET_FD, NOT_MEMBER);
+	EXPECT_AUDITED(mark, &self->stranger, QWAMOS_GPU_VFIO_OP_GET_FD, NOT_MEMBER);
 	qt_end(&self->stranger);
 	ASSERT_EQ(0, qt_spawn(&self->stranger, self->vm.cgroup));
 	/* Holding a use fd makes no member. */
 	ASSERT_LE(0, qt_give_fd(&self->stranger, self->vm.use));
 	mark = qt_audit_mark(self->ctl);
 	EXPECT_EQ(-EACCES, try_open(&self->stranger, self->addr));
-	EXPECT_AUDITED(mark, &self->stranger, QWAMOS_GPU_WAY_GET_FD, NOT_MEMBER);
+	EXPECT_AUDITED(mark, &self->stranger, QWAMOS_GPU_VFIO_OP_GET_FD, NOT_MEMBER);
 }
 
 /* While the joined parent has the device open, its child asks for another fd through the group fd
@@ -431,7 +431,7 @@ TEST_F(ways, child_with_inherited_group_fd)
 		ASSERT_EQ(0, qt_clone(&self->vmm, &child, round ? QT_CLONE_DAEMON : 0));
 		mark = qt_audit_mark(self->ctl);
 		EXPECT_EQ(-EACCES, try_device_fd(&child, -1, self->addr));
-		EXPECT_AUDITED(mark, &child, QWAMOS_GPU_WAY_GET_FD, NOT_MEMBER);
+		EXPECT_AUDITED(mark, &child, QWAMOS_GPU_VFIO_OP_GET_FD, NOT_MEMBER);
 		still_works(_metadata, self);
 		qt_end(&child);
 	}
@@ -450,7 +450,7 @@ TEST_F(ways, passed_group_fd)
 	ASSERT_LE(0, group);
 	mark = qt_audit_mark(self->ctl);
 	EXPECT_EQ(-EACCES, try_device_fd(&self->stranger, group, self->addr));
-	EXPECT_AUDITED(mark, &self->stranger, QWAMOS_GPU_WAY_GET_FD, NOT_MEMBER);
+	EXPECT_AUDITED(mark, &self->stranger, QWAMOS_GPU_VFIO_OP_GET_FD, NOT_MEMBER);
 	still_works(_metadata, self);
 }
 

@@ -15,7 +15,7 @@ import struct
 import sys
 
 MAGIC = 0xB9
-GET_INFO, CREATE, AUDIT_READ, AUDIT_HEAD, SET_POLICY = 0x00, 0x01, 0x06, 0x07, 0x10
+GET_INFO, VM_CREATE, AUDIT_READ, AUDIT_HEAD, VM_SET_POLICY = 0x00, 0x01, 0x06, 0x07, 0x10
 NO_CGROUP, F_CHAIN, F_AFTER = 1 << 1, 1 << 0, 1 << 1
 HDR = struct.Struct("=IIII")
 # chain seq order time last count device asked used limit | event op reason result level
@@ -113,13 +113,13 @@ def make_events(fd):
     """A VM with a life worth a few records, and refusals that fold."""
     name = b"audit-chain"
     body = struct.pack("=iI64sQii", -1, 0, name, 0, 0, 0)
-    answer = ioctl(fd, CREATE, (NO_CGROUP, body))
+    answer = ioctl(fd, VM_CREATE, (NO_CGROUP, body))
     vm_id, manage, use = struct.unpack_from("=Qii", answer, HDR.size + 8 + 64)
     for level in (0, 1, 2, 3, 4):
-        ioctl(manage, SET_POLICY, (0, struct.pack("=II", 1, level)))
+        ioctl(manage, VM_SET_POLICY, (0, struct.pack("=II", 1, level)))
     for i in range(300):
         try:
-            ioctl(use, SET_POLICY, (0, struct.pack("=II", 1, i % 5)))
+            ioctl(use, VM_SET_POLICY, (0, struct.pack("=II", 1, i % 5)))
         except OSError as e:
             if e.errno != errno.EACCES:
                 raise

@@ -10,7 +10,7 @@ import struct
 import sys
 import time
 
-from audit_chain import CREATE, HDR, NO_CGROUP, SET_POLICY, Log, Tap, ioctl, verify
+from audit_chain import VM_CREATE, HDR, NO_CGROUP, VM_SET_POLICY, Log, Tap, ioctl, verify
 
 PER_PAGE, POOL = 14, 128
 VMS, REFUSALS = 24, 150
@@ -20,13 +20,13 @@ CARRIED = 1 << 1
 
 def create(fd, name):
     body = struct.pack("=iI64sQii", -1, 0, name, 0, 0, 0)
-    return struct.unpack_from("=Qii", ioctl(fd, CREATE, (NO_CGROUP, body)), HDR.size + 8 + 64)
+    return struct.unpack_from("=Qii", ioctl(fd, VM_CREATE, (NO_CGROUP, body)), HDR.size + 8 + 64)
 
 
 def set_level(fd, level):
-    """SET_POLICY as of its first version; False: refused."""
+    """VM_SET_POLICY as of its first version; False: refused."""
     try:
-        ioctl(fd, SET_POLICY, (0, struct.pack("=II", 1, level)))
+        ioctl(fd, VM_SET_POLICY, (0, struct.pack("=II", 1, level)))
     except OSError as e:
         if e.errno != errno.EACCES:
             raise

@@ -107,7 +107,8 @@ int qt_get_info(int fd, struct qwamos_gpu_get_info *info)
 	return qt_call(fd, QWAMOS_GPU_GET_INFO, info, sizeof(*info), QT_NONE);
 }
 
-int qt_create(int ctl, const char *name, int cgroup_fd, __u32 flags, struct qwamos_gpu_create *out)
+int qt_create(int ctl, const char *name, int cgroup_fd, __u32 flags,
+	      struct qwamos_gpu_vm_create *out)
 {
 	memset(out, QT_POISON, sizeof(*out));
 	out->hdr = (struct qwamos_gpu_hdr)QT_HDR(*out, flags);
@@ -115,12 +116,12 @@ int qt_create(int ctl, const char *name, int cgroup_fd, __u32 flags, struct qwam
 	out->__reserved = 0;
 	memset(out->name, 0, sizeof(out->name));
 	memcpy(out->name, name, strnlen(name, sizeof(out->name)));
-	return qt_call(ctl, QWAMOS_GPU_CREATE, out, sizeof(*out), QT_NONE);
+	return qt_call(ctl, QWAMOS_GPU_VM_CREATE, out, sizeof(*out), QT_NONE);
 }
 
 int qt_open_vm(int ctl, __u64 vm_id, const char *name, __u32 right)
 {
-	struct qwamos_gpu_open o = {
+	struct qwamos_gpu_vm_open o = {
 		.hdr = QT_HDR(o, 0),
 		.vm_id = vm_id,
 		.right = right,
@@ -131,36 +132,36 @@ int qt_open_vm(int ctl, __u64 vm_id, const char *name, __u32 right)
 
 	if (name)
 		memcpy(o.name, name, strnlen(name, sizeof(o.name)));
-	ret = qt_call(ctl, QWAMOS_GPU_OPEN, &o, sizeof(o), QT_NONE);
+	ret = qt_call(ctl, QWAMOS_GPU_VM_OPEN, &o, sizeof(o), QT_NONE);
 	return ret ? ret : o.out_fd;
 }
 
 int qt_set_level(int manage, __u32 level)
 {
-	struct qwamos_gpu_set_policy p = { .hdr = QT_HDR(p, 0),
-					   .mask = QWAMOS_GPU_POLICY_LEVEL,
-					   .level = level };
+	struct qwamos_gpu_vm_set_policy p = { .hdr = QT_HDR(p, 0),
+					      .mask = QWAMOS_GPU_POLICY_LEVEL,
+					      .level = level };
 
-	return qt_call(manage, QWAMOS_GPU_SET_POLICY, &p, sizeof(p), QT_NONE);
+	return qt_call(manage, QWAMOS_GPU_VM_SET_POLICY, &p, sizeof(p), QT_NONE);
 }
 
 int qt_join(int use)
 {
-	struct qwamos_gpu_join j = { .hdr = QT_HDR(j, 0) };
+	struct qwamos_gpu_vm_join j = { .hdr = QT_HDR(j, 0) };
 
-	return qt_call(use, QWAMOS_GPU_JOIN, &j, sizeof(j), QT_NONE);
+	return qt_call(use, QWAMOS_GPU_VM_JOIN, &j, sizeof(j), QT_NONE);
 }
 
 int qt_destroy(int manage)
 {
-	struct qwamos_gpu_destroy d = { .hdr = QT_HDR(d, 0) };
+	struct qwamos_gpu_vm_destroy d = { .hdr = QT_HDR(d, 0) };
 
-	return qt_call(manage, QWAMOS_GPU_DESTROY, &d, sizeof(d), QT_NONE);
+	return qt_call(manage, QWAMOS_GPU_VM_DESTROY, &d, sizeof(d), QT_NONE);
 }
 
-int qt_attach(int manage, __u64 device_id, __u32 scrub, struct qwamos_gpu_attach *out)
+int qt_attach(int manage, __u64 device_id, __u32 scrub, struct qwamos_gpu_dev_attach *out)
 {
-	struct qwamos_gpu_attach a;
+	struct qwamos_gpu_dev_attach a;
 	int ret;
 
 	memset(&a, QT_POISON, sizeof(a));
@@ -168,8 +169,8 @@ int qt_attach(int manage, __u64 device_id, __u32 scrub, struct qwamos_gpu_attach
 	a.device_id = device_id;
 	a.scrub = scrub;
 	a.__reserved = 0;
-	ret = qt_call(manage, QWAMOS_GPU_ATTACH, &a, sizeof(a),
-		      QT_FIELD(struct qwamos_gpu_attach, out_device_id));
+	ret = qt_call(manage, QWAMOS_GPU_DEV_ATTACH, &a, sizeof(a),
+		      QT_FIELD(struct qwamos_gpu_dev_attach, out_device_id));
 	if (out)
 		*out = a;
 	return ret;
@@ -177,9 +178,9 @@ int qt_attach(int manage, __u64 device_id, __u32 scrub, struct qwamos_gpu_attach
 
 int qt_detach(int manage, __u64 device_id, __u32 flags)
 {
-	struct qwamos_gpu_detach d = { .hdr = QT_HDR(d, flags), .device_id = device_id };
+	struct qwamos_gpu_dev_detach d = { .hdr = QT_HDR(d, flags), .device_id = device_id };
 
-	return qt_call(manage, QWAMOS_GPU_DETACH, &d, sizeof(d), QT_NONE);
+	return qt_call(manage, QWAMOS_GPU_DEV_DETACH, &d, sizeof(d), QT_NONE);
 }
 
 int qt_vm_info(int fd, struct qwamos_gpu_vm *vm)
@@ -196,17 +197,18 @@ int qt_vm_info(int fd, struct qwamos_gpu_vm *vm)
 
 int qt_new_use(int use)
 {
-	struct qwamos_gpu_new_use n = { .hdr = QT_HDR(n, 0), .out_fd = (int)QT_P32 };
-	int ret = qt_call(use, QWAMOS_GPU_NEW_USE, &n, sizeof(n), QT_NONE);
+	struct qwamos_gpu_vm_new_fd n = { .hdr = QT_HDR(n, 0), .out_fd = (int)QT_P32 };
+	int ret = qt_call(use, QWAMOS_GPU_VM_NEW_FD, &n, sizeof(n), QT_NONE);
 
 	return ret ? ret : n.out_fd;
 }
 
 int qt_release(int ctl, __u64 device_id, __u32 flags)
 {
-	struct qwamos_gpu_release r = { .hdr = QT_HDR(r, flags), .device_id = device_id };
+	struct qwamos_gpu_dev_clear_quarantine r = { .hdr = QT_HDR(r, flags),
+						     .device_id = device_id };
 
-	return qt_call(ctl, QWAMOS_GPU_RELEASE, &r, sizeof(r), QT_NONE);
+	return qt_call(ctl, QWAMOS_GPU_DEV_CLEAR_QUARANTINE, &r, sizeof(r), QT_NONE);
 }
 
 static int list(int ctl, unsigned int cmd, void *entries, __u32 entry_size, unsigned int max)
@@ -222,12 +224,12 @@ static int list(int ctl, unsigned int cmd, void *entries, __u32 entry_size, unsi
 	return ret ? ret : (int)l.count;
 }
 
-int qt_list_devices(int ctl, struct qwamos_gpu_device *devs, unsigned int max)
+int qt_list_devices(int ctl, struct qwamos_gpu_dev *devs, unsigned int max)
 {
-	return list(ctl, QWAMOS_GPU_LIST_DEVICES, devs, sizeof(*devs), max);
+	return list(ctl, QWAMOS_GPU_DEV_LIST, devs, sizeof(*devs), max);
 }
 
 int qt_list_vms(int ctl, struct qwamos_gpu_vm *vms, unsigned int max)
 {
-	return list(ctl, QWAMOS_GPU_LIST_VMS, vms, sizeof(*vms), max);
+	return list(ctl, QWAMOS_GPU_VM_LIST, vms, sizeof(*vms), max);
 }

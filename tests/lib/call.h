@@ -53,23 +53,24 @@ int qt_call(int fd, unsigned int cmd, void *arg, size_t len, struct qt_span also
 int qt_open_control(void);
 int qt_get_info(int fd, struct qwamos_gpu_get_info *info);
 
-/** qt_create() - CREATE; @out gets the whole argument */
-int qt_create(int ctl, const char *name, int cgroup_fd, __u32 flags, struct qwamos_gpu_create *out);
-/** qt_open_vm() - OPEN; return: fd or -errno */
+/** qt_create() - VM_CREATE; @out gets the whole argument */
+int qt_create(int ctl, const char *name, int cgroup_fd, __u32 flags,
+	      struct qwamos_gpu_vm_create *out);
+/** qt_open_vm() - VM_OPEN; return: fd or -errno */
 int qt_open_vm(int ctl, __u64 vm_id, const char *name, __u32 right);
 int qt_set_level(int manage, __u32 level);
 int qt_join(int use);
 int qt_destroy(int manage);
-/** qt_attach() - ATTACH; @out: may be NULL */
-int qt_attach(int manage, __u64 device_id, __u32 scrub, struct qwamos_gpu_attach *out);
+/** qt_attach() - DEV_ATTACH; @out: may be NULL */
+int qt_attach(int manage, __u64 device_id, __u32 scrub, struct qwamos_gpu_dev_attach *out);
 int qt_detach(int manage, __u64 device_id, __u32 flags);
 int qt_vm_info(int fd, struct qwamos_gpu_vm *vm);
-/** qt_new_use() - NEW_USE; return: fd or -errno */
+/** qt_new_use() - VM_NEW_FD; return: fd or -errno */
 int qt_new_use(int use);
 int qt_release(int ctl, __u64 device_id, __u32 flags);
 
 /** qt_list_devices() - all devices; return: how many, at most @max, or -errno */
-int qt_list_devices(int ctl, struct qwamos_gpu_device *devs, unsigned int max);
+int qt_list_devices(int ctl, struct qwamos_gpu_dev *devs, unsigned int max);
 /** qt_list_vms() - as qt_list_devices() */
 int qt_list_vms(int ctl, struct qwamos_gpu_vm *vms, unsigned int max);
 

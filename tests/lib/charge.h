@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* CHECK, CHARGE, UNCHARGE and SET_POLICY as tests use them; qt_reason is the last one's. */
+/* VM_CHECK, VM_CHARGE, VM_UNCHARGE and VM_SET_POLICY as tests use them; qt_reason is the last
+ * one's. */
 #ifndef QT_CHARGE_H
 #define QT_CHARGE_H
 
@@ -10,25 +11,25 @@
 /** qt_check() - one operation; return: the verdict, or -errno */
 int qt_check(int fd, __u32 op, __u64 device_id);
 /** qt_check_array() - @n operations; return: how many are denied, or -errno */
-int qt_check_array(int fd, struct qwamos_gpu_check_entry *v, __u32 n);
+int qt_check_array(int fd, struct qwamos_gpu_vm_check_entry *v, __u32 n);
 /** qt_check_array_on() - the same, on a GPU */
-int qt_check_array_on(int fd, __u64 device_id, struct qwamos_gpu_check_entry *v, __u32 n);
+int qt_check_array_on(int fd, __u64 device_id, struct qwamos_gpu_vm_check_entry *v, __u32 n);
 
-/** struct qt_amounts - what CHARGE, UNCHARGE and SET_POLICY tell; QT_P64: nothing */
+/** struct qt_amounts - what VM_CHARGE, VM_UNCHARGE and VM_SET_POLICY tell; QT_P64: nothing */
 struct qt_amounts {
 	__u64 used;
 	__u64 limit;
 };
 
-/** qt_charge() - CHARGE; @out may be NULL */
+/** qt_charge() - VM_CHARGE; @out may be NULL */
 int qt_charge(int fd, __u32 kind, __u64 device_id, __u64 amount, struct qt_amounts *out);
-/** qt_uncharge() - UNCHARGE; @out may be NULL */
+/** qt_uncharge() - VM_UNCHARGE; @out may be NULL */
 int qt_uncharge(int fd, __u32 kind, __u64 device_id, __u64 amount, struct qt_amounts *out);
-/** qt_vram() - CHARGE of VRAM on no GPU in particular */
+/** qt_vram() - VM_CHARGE of VRAM on no GPU in particular */
 int qt_vram(int fd, __u64 amount);
 
-/** qt_set() - SET_POLICY with QT_SET(mask, fields); @out may be NULL */
-int qt_set(int manage, const struct qwamos_gpu_set_policy *p, struct qt_amounts *out);
-#define QT_SET(m, ...) (&(struct qwamos_gpu_set_policy){ .mask = (m), ##__VA_ARGS__ })
+/** qt_set() - VM_SET_POLICY with QT_SET(mask, fields); @out may be NULL */
+int qt_set(int manage, const struct qwamos_gpu_vm_set_policy *p, struct qt_amounts *out);
+#define QT_SET(m, ...) (&(struct qwamos_gpu_vm_set_policy){ .mask = (m), ##__VA_ARGS__ })
 
 #endif

@@ -8,7 +8,7 @@ import struct
 import sys
 import time
 
-CREATE, NO_CGROUP = 0xb901, 1 << 1
+VM_CREATE, NO_CGROUP = 0xb901, 1 << 1
 
 
 def main():
@@ -18,7 +18,7 @@ def main():
         arg = bytearray(struct.pack("=IIII", 16 + len(body), NO_CGROUP, 0, 0) + body)
         while True:
             try:
-                fcntl.ioctl(ctl, CREATE, arg)
+                fcntl.ioctl(ctl, VM_CREATE, arg)
                 break
             except FileExistsError:     # the one before has not quite ended
                 time.sleep(0.001)

@@ -33,13 +33,13 @@ static const struct qt_op {
 };
 
 /* Why an operation of the table is denied, 0: it is not. */
-static inline __u32 qt_verdict(__u32 level, __u32 narrow, const struct qt_op *o)
+static inline __u32 qt_verdict(__u32 level, __u32 restrictions, const struct qt_op *o)
 {
 	if (!o->allowed[level])
 		return QWAMOS_GPU_REASON_LEVEL;
-	if (narrow & QWAMOS_GPU_NARROW_NO_VULKAN && o->op == QWAMOS_GPU_OP_VULKAN_COMPUTE)
+	if (restrictions & QWAMOS_GPU_RESTRICT_NO_VULKAN && o->op == QWAMOS_GPU_OP_VULKAN_COMPUTE)
 		return QWAMOS_GPU_REASON_VULKAN_OFF;
-	if (narrow & QWAMOS_GPU_NARROW_NO_COMPUTE &&
+	if (restrictions & QWAMOS_GPU_RESTRICT_NO_COMPUTE &&
 	    (o->op == QWAMOS_GPU_OP_VULKAN_COMPUTE || o->op == QWAMOS_GPU_OP_COMPUTE_SHADER))
 		return QWAMOS_GPU_REASON_COMPUTE_OFF;
 	return QWAMOS_GPU_REASON_NONE;

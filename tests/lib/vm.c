@@ -12,14 +12,14 @@
 
 int qt_vm_new(struct qt_vm *vm, int ctl, __u32 level, __u32 flags)
 {
-	struct qwamos_gpu_create c;
+	struct qwamos_gpu_vm_create c;
 	static int serial;
 	int ret;
 
 	memset(vm, 0, sizeof(*vm));
 	vm->cgroup_fd = vm->manage = vm->use = -1;
 	snprintf(vm->name, sizeof(vm->name), "qt-%d-%d", getpid(), serial++);
-	if (!(flags & QWAMOS_GPU_CREATE_F_NO_CGROUP)) {
+	if (!(flags & QWAMOS_GPU_VM_CREATE_F_NO_CGROUP)) {
 		vm->cgroup_fd = qt_cgroup_new(vm->name, vm->cgroup);
 		if (vm->cgroup_fd < 0)
 			return vm->cgroup_fd;
@@ -59,9 +59,9 @@ void qt_vm_end(struct qt_vm *vm)
 	vm->name[0] = 0;
 }
 
-int qt_device_at(int ctl, const char *addr, struct qwamos_gpu_device *d)
+int qt_device_at(int ctl, const char *addr, struct qwamos_gpu_dev *d)
 {
-	struct qwamos_gpu_device devs[MAX_DEVICES];
+	struct qwamos_gpu_dev devs[MAX_DEVICES];
 	int n = qt_list_devices(ctl, devs, MAX_DEVICES), i;
 
 	if (n < 0)
@@ -75,7 +75,7 @@ int qt_device_at(int ctl, const char *addr, struct qwamos_gpu_device *d)
 	return -ENOENT;
 }
 
-int qt_device(int ctl, const char *id, struct qwamos_gpu_device *d)
+int qt_device(int ctl, const char *id, struct qwamos_gpu_dev *d)
 {
 	const char *addr = qt_addr(id);
 
@@ -84,14 +84,14 @@ int qt_device(int ctl, const char *id, struct qwamos_gpu_device *d)
 
 __u64 qt_id(int ctl, const char *id)
 {
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev d;
 
 	return qt_device(ctl, id, &d) ? 0 : d.device_id;
 }
 
 int qt_state(int ctl, const char *id)
 {
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev d;
 	int ret = qt_device(ctl, id, &d);
 
 	return ret ? ret : (int)d.state;
@@ -115,7 +115,7 @@ int qt_wait_state(int ctl, const char *id, int state, int ms)
 
 int qt_settle(int ctl, int ms)
 {
-	struct qwamos_gpu_device devs[MAX_DEVICES];
+	struct qwamos_gpu_dev devs[MAX_DEVICES];
 	struct qwamos_gpu_vm vms[MAX_VMS];
 	long long end = qt_now_ms() + qt_patience(ms);
 	int n, i, busy;
@@ -126,7 +126,7 @@ int qt_settle(int ctl, int ms)
 		if (n < 0)
 			return n;
 		for (i = 0; i < n; i++)
-			if (devs[i].state == QWAMOS_GPU_DEV_RESETTING || devs[i].owner_vm_id)
+			if (devs[i].state == QWAMOS_GPU_DEV_STATE_RESETTING || devs[i].owner_vm_id)
 				busy = i + 1;
 		n = qt_list_vms(ctl, vms, MAX_VMS);
 		if (n < 0 && n != -EMSGSIZE)
@@ -149,7 +149,7 @@ int qt_settle(int ctl, int ms)
 
 int qt_ours(int ctl, ...)
 {
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev d;
 	const char *id;
 	va_list ap;
 	int ret = 0;
@@ -161,8 +161,8 @@ int qt_ours(int ctl, ...)
 		ret = qt_addr(id) ? qt_bind(qt_addr(id), QT_OURS) : -ENOENT;
 		while (!ret) {
 			ret = qt_device(ctl, id, &d);
-			if (ret || d.state == QWAMOS_GPU_DEV_FREE ||
-			    d.state == QWAMOS_GPU_DEV_QUARANTINED)
+			if (ret || d.state == QWAMOS_GPU_DEV_STATE_FREE ||
+			    d.state == QWAMOS_GPU_DEV_STATE_QUARANTINED)
 				break;
 			if (qt_now_ms() > end)
 				ret = -ETIMEDOUT;
@@ -204,14 +204,14 @@ int qt_quarantine(int ctl, const char *id, struct qt_vm *vm)
 {
 	int ret = qt_ours(ctl, id, NULL);
 
-	if (ret || qt_state(ctl, id) == QWAMOS_GPU_DEV_QUARANTINED)
+	if (ret || qt_state(ctl, id) == QWAMOS_GPU_DEV_STATE_QUARANTINED)
 		return ret;
-	ret = qt_release(ctl, qt_id(ctl, id), QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS);
+	ret = qt_release(ctl, qt_id(ctl, id), QWAMOS_GPU_DEV_CLEAR_QUARANTINE_F_ACCEPT_LEFTOVERS);
 	if (!ret)
 		ret = qt_attach(vm->manage, qt_id(ctl, id), QWAMOS_GPU_SCRUB_DEFAULT, NULL);
 	if (!ret)
 		ret = qt_detach(vm->manage, qt_id(ctl, id), 0);
-	return ret ? ret : qt_wait_state(ctl, id, QWAMOS_GPU_DEV_QUARANTINED, 10000);
+	return ret ? ret : qt_wait_state(ctl, id, QWAMOS_GPU_DEV_STATE_QUARANTINED, 10000);
 }
 
 long qt_do_join(long x, long y, void *data)

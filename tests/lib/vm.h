@@ -25,16 +25,16 @@ struct qt_vm {
  * @vm: out
  * @ctl: control fd
  * @level: its level; QWAMOS_GPU_LEVEL_NONE: no policy
- * @flags: QWAMOS_GPU_CREATE_F_*; with F_NO_CGROUP there is none
+ * @flags: QWAMOS_GPU_VM_CREATE_F_*; with F_NO_CGROUP there is none
  */
 int qt_vm_new(struct qt_vm *vm, int ctl, __u32 level, __u32 flags);
-/** qt_vm_end() - DESTROY, close, wait for its processes, remove the cgroup; again: nothing */
+/** qt_vm_end() - VM_DESTROY, close, wait for its processes, remove the cgroup; again: nothing */
 void qt_vm_end(struct qt_vm *vm);
 
 /** qt_device() - the entry of a device of the topology; return: 0 or -ENOENT: not listed */
-int qt_device(int ctl, const char *id, struct qwamos_gpu_device *d);
+int qt_device(int ctl, const char *id, struct qwamos_gpu_dev *d);
 /** qt_device_at() - the same by PCI address */
-int qt_device_at(int ctl, const char *addr, struct qwamos_gpu_device *d);
+int qt_device_at(int ctl, const char *addr, struct qwamos_gpu_dev *d);
 /** qt_id() - its id, 0 if it is not listed */
 __u64 qt_id(int ctl, const char *id);
 /** qt_state() - its state, or -errno */
@@ -58,7 +58,7 @@ int qt_quarantine(int ctl, const char *id, struct qt_vm *vm);
 /** qt_vmm() - an actor in the VM's cgroup that has joined it; the VM's use fd is *@use there */
 int qt_vmm(struct qt_vm *vm, struct qt_actor *a, int *use);
 
-/** qt_do_join() - for qt_do(): JOIN on fd @x; the reason comes back in *(__u32 *)data */
+/** qt_do_join() - for qt_do(): VM_JOIN on fd @x; the reason comes back in *(__u32 *)data */
 long qt_do_join(long x, long y, void *data);
 
 #endif

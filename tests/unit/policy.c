@@ -40,33 +40,34 @@ static void no_such_level(void **state)
 /* Every level, every operation, every narrowing. */
 static void operations(void **state)
 {
-	unsigned int i, level, narrow;
+	unsigned int i, level, restrictions;
 
 	assert_int_equal(QGPU_OPS - 1, QT_OPS);
 	for (i = 0; i < QT_OPS; i++)
 		for (level = 0; level < QT_LEVELS; level++) {
 			assert_int_equal(qt_verdict(level, 0, &qt_ops[i]),
 					 qgpu_policy_check(level, qt_ops[i].op));
-			for (narrow = 0; narrow < 4; narrow++)
-				assert_int_equal(qt_verdict(level, narrow, &qt_ops[i]),
-						 qgpu_policy_verdict(level, narrow, qt_ops[i].op));
+			for (restrictions = 0; restrictions < 4; restrictions++)
+				assert_int_equal(qt_verdict(level, restrictions, &qt_ops[i]),
+						 qgpu_policy_verdict(level, restrictions,
+								     qt_ops[i].op));
 		}
 }
 
 static void queues(void **state)
 {
-	unsigned int level, narrow, limit;
+	unsigned int level, restrictions, limit;
 
 	for (level = 0; level < QT_LEVELS; level++)
-		for (narrow = 0; narrow < 4; narrow++) {
+		for (restrictions = 0; restrictions < 4; restrictions++) {
 			unsigned int reason = QWAMOS_GPU_REASON_NONE;
 
 			if (qt_levels[level].vulkan == QWAMOS_GPU_VULKAN_NONE)
 				reason = QWAMOS_GPU_REASON_LEVEL;
-			else if (narrow & QWAMOS_GPU_NARROW_NO_VULKAN)
+			else if (restrictions & QWAMOS_GPU_RESTRICT_NO_VULKAN)
 				reason = QWAMOS_GPU_REASON_VULKAN_OFF;
 			limit = 99;
-			assert_int_equal(reason, qgpu_policy_queues(level, narrow, &limit));
+			assert_int_equal(reason, qgpu_policy_queues(level, restrictions, &limit));
 			assert_int_equal(reason ? 0 : qt_levels[level].queues, limit);
 		}
 	limit = 99;

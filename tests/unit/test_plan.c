@@ -227,7 +227,7 @@ static void unbind_waits_for_reset(void **state)
 
 	make_bound(st, GPU, "amdgpu", "");
 	d->kernel_known = true;
-	d->kernel.state = QWAMOS_GPU_DEV_RESETTING;
+	d->kernel.state = QWAMOS_GPU_DEV_STATE_RESETTING;
 	unbind_one(st, GPU, 0, &p);
 	assert_int_equal(p.steps[0].kind, QSTEP_WAIT);
 	qplan_free(&p);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * calls single ROUNDS | calls many ROUNDS VMS: what CHECK, CHARGE and UNCHARGE take, in a guest.
+ * calls single ROUNDS | calls many ROUNDS VMS: what VM_CHECK, VM_CHARGE and VM_UNCHARGE take, in a
+ * guest.
  *
  * Every round measures each contender once, so that what drifts drifts for all of them. Prints a
  * line "NAME NANOSECONDS" for each, by operation. "many" measures one VM by itself, then among
@@ -74,7 +75,7 @@ static long do_getppid(struct bench *b, long n)
 
 static long do_enotty(struct bench *b, long n)
 {
-	struct qwamos_gpu_check c = { .hdr.size = sizeof(c) };
+	struct qwamos_gpu_vm_check c = { .hdr.size = sizeof(c) };
 	long bad = 0;
 
 	while (n--)
@@ -84,11 +85,11 @@ static long do_enotty(struct bench *b, long n)
 
 static long check_on(int fd, __u64 gpu, __u32 op, __u32 verdict, long n)
 {
-	struct qwamos_gpu_check c = { .hdr.size = sizeof(c), .operation = op, .device_id = gpu };
+	struct qwamos_gpu_vm_check c = { .hdr.size = sizeof(c), .operation = op, .device_id = gpu };
 	long bad = 0;
 
 	while (n--)
-		bad += ioctl(fd, QWAMOS_GPU_CHECK, &c) || c.out_verdict != verdict;
+		bad += ioctl(fd, QWAMOS_GPU_VM_CHECK, &c) || c.out_verdict != verdict;
 	return bad;
 }
 
@@ -120,16 +121,16 @@ static long do_rate(struct bench *b, long n)
 
 static long array_on(struct bench *b, __u64 gpu, long n)
 {
-	struct qwamos_gpu_check_entry v[ARRAY];
-	struct qwamos_gpu_check c = { .hdr.size = sizeof(c), .count = ARRAY, .device_id = gpu };
+	struct qwamos_gpu_vm_check_entry v[ARRAY];
+	struct qwamos_gpu_vm_check c = { .hdr.size = sizeof(c), .count = ARRAY, .device_id = gpu };
 	long bad = 0;
 	int i;
 
 	for (i = 0; i < ARRAY; i++)
-		v[i] = (struct qwamos_gpu_check_entry){ QWAMOS_GPU_OP_RENDERING_3D, QT_P32 };
+		v[i] = (struct qwamos_gpu_vm_check_entry){ QWAMOS_GPU_OP_RENDERING_3D, QT_P32 };
 	c.entries = (uintptr_t)v;
 	for (; n > 0; n -= ARRAY)
-		bad += ioctl(b->system.use, QWAMOS_GPU_CHECK, &c) || c.out_denied ||
+		bad += ioctl(b->system.use, QWAMOS_GPU_VM_CHECK, &c) || c.out_denied ||
 		       v[ARRAY - 1].out_verdict;
 	return bad;
 }
@@ -146,7 +147,7 @@ static long do_array_on_gpu(struct bench *b, long n)
 
 static long charge_on(struct bench *b, __u64 gpu, long n)
 {
-	struct qwamos_gpu_charge c = {
+	struct qwamos_gpu_vm_charge c = {
 		.hdr.size = sizeof(c),
 		.device_id = gpu,
 		.kind = QWAMOS_GPU_RESOURCE_VRAM,
@@ -155,8 +156,8 @@ static long charge_on(struct bench *b, __u64 gpu, long n)
 	long bad = 0;
 
 	while (n--) {
-		bad += ioctl(b->system.use, QWAMOS_GPU_CHARGE, &c) || c.out_used != AMOUNT;
-		bad += ioctl(b->system.use, QWAMOS_GPU_UNCHARGE, &c) || c.out_used;
+		bad += ioctl(b->system.use, QWAMOS_GPU_VM_CHARGE, &c) || c.out_used != AMOUNT;
+		bad += ioctl(b->system.use, QWAMOS_GPU_VM_UNCHARGE, &c) || c.out_used;
 	}
 	return bad;
 }
@@ -173,12 +174,12 @@ static long do_charge_on_gpu(struct bench *b, long n)
 
 static long do_round_robin(struct bench *b, long n)
 {
-	struct qwamos_gpu_check c = { .hdr.size = sizeof(c),
-				      .operation = QWAMOS_GPU_OP_RENDERING_3D };
+	struct qwamos_gpu_vm_check c = { .hdr.size = sizeof(c),
+					 .operation = QWAMOS_GPU_OP_RENDERING_3D };
 	long bad = 0;
 
 	while (n--) {
-		bad += ioctl(b->among[b->next].use, QWAMOS_GPU_CHECK, &c) || c.out_verdict;
+		bad += ioctl(b->among[b->next].use, QWAMOS_GPU_VM_CHECK, &c) || c.out_verdict;
 		b->next = b->next + 1 == b->n_among ? 0 : b->next + 1;
 	}
 	return bad;
@@ -345,7 +346,7 @@ static int bench_many(struct bench *b, int ctl, long count, long vms)
 	read_caches(&before);
 	for (i = 0; i < vms; i++) {
 		ret = qt_vm_new(&list[i], ctl, QWAMOS_GPU_LEVEL_SYSTEM,
-				QWAMOS_GPU_CREATE_F_NO_CGROUP);
+				QWAMOS_GPU_VM_CREATE_F_NO_CGROUP);
 		ret = ret ? ret
 			  : qt_charge(list[i].use, QWAMOS_GPU_RESOURCE_VRAM, b->gpu, AMOUNT, NULL);
 		if (ret)
@@ -370,7 +371,7 @@ static int bench_many(struct bench *b, int ctl, long count, long vms)
 
 static __u64 first_gpu(int ctl)
 {
-	static struct qwamos_gpu_device devices[64];
+	static struct qwamos_gpu_dev devices[64];
 	long i, n = qt_list_devices(ctl, devices, 64);
 
 	for (i = 0; i < n; i++)
@@ -389,10 +390,10 @@ int main(int argc, char **argv)
 
 	if (ctl < 0)
 		die(QWAMOS_GPU_DEVICE, -ctl);
-	ret = qt_vm_new(&b.system, ctl, QWAMOS_GPU_LEVEL_SYSTEM, QWAMOS_GPU_CREATE_F_NO_CGROUP);
+	ret = qt_vm_new(&b.system, ctl, QWAMOS_GPU_LEVEL_SYSTEM, QWAMOS_GPU_VM_CREATE_F_NO_CGROUP);
 	ret = ret ? ret
 		  : qt_vm_new(&b.untrusted, ctl, QWAMOS_GPU_LEVEL_UNTRUSTED,
-			      QWAMOS_GPU_CREATE_F_NO_CGROUP);
+			      QWAMOS_GPU_VM_CREATE_F_NO_CGROUP);
 	if (ret)
 		die("a VM", -ret);
 	b.gpu = first_gpu(ctl);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""CHECK, CHARGE and UNCHARGE in a guest (tools/bench/calls.c), and a VM's memory."""
+"""VM_CHECK, VM_CHARGE and VM_UNCHARGE in a guest (tools/bench/calls.c), and a VM's memory."""
 
 from table import Samples, title, verdict
 
@@ -7,15 +7,15 @@ MANY = 10000
 ROWS = (
     ("getppid", "getppid()", None),
     ("enotty", "an ioctl that the fd does not know", None),
-    ("check_allowed", "CHECK, allowed", 1.8),
-    ("check_allowed_unaudited", "CHECK, allowed, audit_allowed=0", 1.8),
-    ("check_denied", "CHECK, denied by the level", 2.2),
-    ("check_rate", "CHECK, denied by the rate", 2.2),
-    ("check_array", "CHECK of 64, each operation", 0.15),
-    ("charge_uncharge", "CHARGE + UNCHARGE", 3),
-    ("check_gpu", "CHECK on a GPU, allowed", 1.8),
-    ("check_gpu_array", "CHECK of 64 on a GPU, each operation", 0.15),
-    ("charge_uncharge_gpu", "CHARGE + UNCHARGE on a GPU", 3),
+    ("check_allowed", "VM_CHECK, allowed", 1.8),
+    ("check_allowed_unaudited", "VM_CHECK, allowed, audit_allowed=0", 1.8),
+    ("check_denied", "VM_CHECK, denied by the level", 2.2),
+    ("check_rate", "VM_CHECK, denied by the rate", 2.2),
+    ("check_array", "VM_CHECK of 64, each operation", 0.15),
+    ("charge_uncharge", "VM_CHARGE + VM_UNCHARGE", 3),
+    ("check_gpu", "VM_CHECK on a GPU, allowed", 1.8),
+    ("check_gpu_array", "VM_CHECK of 64 on a GPU, each operation", 0.15),
+    ("charge_uncharge_gpu", "VM_CHARGE + VM_UNCHARGE on a GPU", 3),
 )
 
 
@@ -30,7 +30,7 @@ def single(program, run, rounds):
 def many(program, run, rounds):
     s = Samples()
     slabs = s.read(run(program, "many", str(rounds), str(MANY)))
-    title(f"CHECK while {MANY} VMs exist (ratio: to the unknown ioctl of the same round)")
+    title(f"VM_CHECK while {MANY} VMs exist (ratio: to the unknown ioctl of the same round)")
     for when, text in (("before", "one VM, alone"), ("among", f"the same among {MANY}"),
                        ("after", "the same, alone again")):
         s.row(f"{when}.check", "ns", f"{when}.enotty", None, text)

@@ -84,7 +84,7 @@ def settle(addr):
 
 
 def busy():
-    """What is being reset, as LIST_DEVICES tells it."""
+    """What is being reset, as DEV_LIST tells it."""
     import array
     import fcntl
     fd = os.open("/dev/qwamos_gpu", os.O_RDWR)

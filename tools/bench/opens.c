@@ -43,7 +43,7 @@ static long do_opens(long count, long y, void *data)
 static int ours(const char *addr, long count)
 {
 	int ctl = qt_open_control(), ret;
-	struct qwamos_gpu_device d;
+	struct qwamos_gpu_dev d;
 	struct qt_actor vmm;
 	struct qt_vm vm;
 

@@ -20,13 +20,13 @@
 static int fail(const char *what, int err, __u32 reason)
 {
 	fprintf(stderr, "manager: %s: %s\n", what,
-		reason ? qgpu_reason_text(reason) : strerror(-err));
+		reason ? libqg_reason_text(reason) : strerror(-err));
 	return 1;
 }
 
 /*
- * In the new process: into the VM's cgroup, then JOIN, which makes it the VM's process, then exec.
- * All fds of the manager are close-on-exec; of the VM it keeps the use fd alone.
+ * In the new process: into the VM's cgroup, then VM_JOIN, which makes it the VM's process, then
+ * exec. All fds of the manager are close-on-exec; of the VM it keeps the use fd alone.
  */
 static int be_vmm(const char *cgroup, int use_fd, char **argv)
 {
@@ -38,9 +38,9 @@ static int be_vmm(const char *cgroup, int use_fd, char **argv)
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, "0", 1) != 1)
 		return fail(path, -errno, 0);
-	ret = qgpu_join(use_fd, &reason);
+	ret = libqg_vm_join(use_fd, &reason);
 	if (ret)
-		return fail("JOIN", ret, reason);
+		return fail("VM_JOIN", ret, reason);
 	fcntl(use_fd, F_SETFD, 0);
 	snprintf(number, sizeof(number), "%d", use_fd);
 	setenv("QWAMOS_GPU_VM_FD", number, 1);
@@ -58,15 +58,15 @@ static void tell_log(int ctl, __u64 vm_id)
 	__u32 reason = 0, i;
 	int ret;
 
-	ret = qgpu_audit_read(ctl, &req, &recs, &reason);
+	ret = libqg_audit_read(ctl, &req, &recs, &reason);
 	if (ret) {
 		fail("AUDIT_READ", ret, reason);
 		return;
 	}
 	for (i = 0; i < req.count; i++)
 		if (recs[i].reason)
-			printf("manager: %s %s: %s (%llu times)\n", qgpu_event_name(recs[i].event),
-			       qgpu_op_name(recs[i].operation), qgpu_reason_name(recs[i].reason),
+			printf("manager: %s %s: %s (%llu times)\n", libqg_event_name(recs[i].event),
+			       libqg_op_name(recs[i].operation), libqg_reason_name(recs[i].reason),
 			       recs[i].count);
 	free(recs);
 }
@@ -74,9 +74,9 @@ static void tell_log(int ctl, __u64 vm_id)
 /* Makes the policy, starts the VMM, and waits for its end. Return: its status. */
 static int run(int ctl, const char *cgroup, int cgroup_fd, char **argv)
 {
-	struct qwamos_gpu_set_policy policy = {
+	struct qwamos_gpu_vm_set_policy policy = {
 		.mask = QWAMOS_GPU_POLICY_LEVEL | QWAMOS_GPU_POLICY_VRAM,
-		.level = qgpu_level_from_name(argv[2]),
+		.level = libqg_level_from_name(argv[2]),
 		.vram_limit = strtoull(argv[3], NULL, 10) << 20,
 	};
 	int manage = -1, use = -1, ret, status = 0;
@@ -85,15 +85,15 @@ static int run(int ctl, const char *cgroup, int cgroup_fd, char **argv)
 	__u64 id = 0;
 	pid_t pid;
 
-	ret = qgpu_create(ctl, argv[1], cgroup_fd, QWAMOS_GPU_CREATE_F_END_ON_CLOSE, &manage, &use,
-			  &id, &reason);
+	ret = libqg_vm_create(ctl, argv[1], cgroup_fd, QWAMOS_GPU_VM_CREATE_F_END_ON_CLOSE, &manage,
+			      &use, &id, &reason);
 	if (ret)
-		return fail("CREATE", ret, reason);
-	ret = qgpu_set_policy(manage, &policy, &reason);
+		return fail("VM_CREATE", ret, reason);
+	ret = libqg_vm_set_policy(manage, &policy, &reason);
 	if (ret && reason == QWAMOS_GPU_REASON_QUOTA)
 		fprintf(stderr, "manager: at most %llu MiB are allowed\n", policy.out_limit >> 20);
 	if (ret)
-		return fail("SET_POLICY", ret, reason);
+		return fail("VM_SET_POLICY", ret, reason);
 	pid = fork();
 	if (!pid)
 		_exit(be_vmm(cgroup, use, argv + 4));
@@ -116,11 +116,11 @@ int main(int argc, char **argv)
 	int ctl, cgroup_fd, tries, ret;
 	char cgroup[256];
 
-	if (argc < 5 || qgpu_level_from_name(argv[2]) < 0) {
+	if (argc < 5 || libqg_level_from_name(argv[2]) < 0) {
 		fputs("usage: manager NAME LEVEL VRAM_MIB VMM [ARG]...\n", stderr);
 		return 2;
 	}
-	ctl = qgpu_open();
+	ctl = libqg_open();
 	if (ctl < 0)
 		return fail(QWAMOS_GPU_DEVICE, ctl, 0);
 	snprintf(cgroup, sizeof(cgroup), "/sys/fs/cgroup/example-%s", argv[1]);

@@ -15,7 +15,7 @@
 
 static int fail(const char *what, int err, __u32 reason)
 {
-	fprintf(stderr, "vmm: %s: %s\n", what, reason ? qgpu_reason_text(reason) : strerror(-err));
+	fprintf(stderr, "vmm: %s: %s\n", what, reason ? libqg_reason_text(reason) : strerror(-err));
 	return 1;
 }
 
@@ -26,19 +26,19 @@ static int tell_limits(int vm_fd)
 	__u32 reason = 0;
 	int ret;
 
-	ret = qgpu_vm_info(vm_fd, &vm, &reason);
+	ret = libqg_vm_info(vm_fd, &vm, &reason);
 	if (ret)
 		return fail("VM_INFO", ret, reason);
 	printf("vmm: VM %s, level %s: %llu MiB of VRAM (enforced by: %s), %u %% of GPU time\n",
-	       vm.name, qgpu_level_name(vm.level), vm.vram_limit >> MIB,
-	       qgpu_enforcer_name(vm.vram_by), vm.compute_cap);
+	       vm.name, libqg_level_name(vm.level), vm.vram_limit >> MIB,
+	       libqg_enforcer_name(vm.vram_by), vm.compute_cap);
 	return 0;
 }
 
 /* One call for all that a guest's driver would want to know. */
 static int ask_for_all(int vm_fd)
 {
-	struct qwamos_gpu_check_entry ops[] = {
+	struct qwamos_gpu_vm_check_entry ops[] = {
 		{ .operation = QWAMOS_GPU_OP_RENDERING_2D },
 		{ .operation = QWAMOS_GPU_OP_RENDERING_3D },
 		{ .operation = QWAMOS_GPU_OP_VULKAN_COMPUTE },
@@ -49,12 +49,12 @@ static int ask_for_all(int vm_fd)
 	size_t i;
 	int ret;
 
-	ret = qgpu_check_array(vm_fd, 0, ops, n, &denied, &reason);
+	ret = libqg_vm_check_array(vm_fd, 0, ops, n, &denied, &reason);
 	if (ret)
-		return fail("CHECK", ret, reason);
+		return fail("VM_CHECK", ret, reason);
 	for (i = 0; i < n; i++)
-		printf("vmm: %s: %s\n", qgpu_op_name(ops[i].operation),
-		       ops[i].out_verdict ? qgpu_reason_name(ops[i].out_verdict) : "allowed");
+		printf("vmm: %s: %s\n", libqg_op_name(ops[i].operation),
+		       ops[i].out_verdict ? libqg_reason_name(ops[i].out_verdict) : "allowed");
 	printf("vmm: %u of %zu denied\n", denied, n);
 	return 0;
 }
@@ -72,20 +72,20 @@ static int allocate(int vm_fd, char **sizes, size_t n)
 
 	for (i = 0; i < n; i++) {
 		mib = strtoull(sizes[i], NULL, 10);
-		ret = qgpu_charge(vm_fd, QWAMOS_GPU_RESOURCE_VRAM, 0, mib << MIB, &used, &limit,
-				  &reason);
+		ret = libqg_vm_charge(vm_fd, QWAMOS_GPU_RESOURCE_VRAM, 0, mib << MIB, &used, &limit,
+				      &reason);
 		if (ret && reason != QWAMOS_GPU_REASON_QUOTA)
-			return fail("CHARGE", ret, reason);
+			return fail("VM_CHARGE", ret, reason);
 		printf("vmm: %llu MiB: %s, %llu of %llu MiB used\n", mib,
 		       ret ? "no room" : "allocated", used >> MIB, limit >> MIB);
 		held += ret ? 0 : mib;
 	}
 	if (!held)
 		return 0;
-	ret = qgpu_uncharge(vm_fd, QWAMOS_GPU_RESOURCE_VRAM, 0, held << MIB, &used, &limit,
-			    &reason);
+	ret = libqg_vm_uncharge(vm_fd, QWAMOS_GPU_RESOURCE_VRAM, 0, held << MIB, &used, &limit,
+				&reason);
 	if (ret)
-		return fail("UNCHARGE", ret, reason);
+		return fail("VM_UNCHARGE", ret, reason);
 	printf("vmm: freed, %llu of %llu MiB used\n", used >> MIB, limit >> MIB);
 	return 0;
 }

@@ -31,7 +31,7 @@
  *   -EMSGSIZE    the array is too short; the count field tells the length needed, nothing else is
  *                written.
  *   -ENOMEM, -EMFILE, -ENFILE   as everywhere.
- *   -EINTR       interrupted while waiting (DETACH with F_KILL); the detachment goes on.
+ *   -EINTR       interrupted while waiting (DEV_DETACH with F_KILL); the detachment goes on.
  *
  * and the *refusals*: @out_reason then holds one of &enum qwamos_gpu_reason, the fields marked
  * "out, also on refusal" are written, no other field and no state is changed, and the refusal is in
@@ -67,24 +67,24 @@
 /* Numbers are never reused. */
 enum qwamos_gpu_cmd {
 	QWAMOS_GPU_CMD_GET_INFO = 0x00,
-	QWAMOS_GPU_CMD_CREATE = 0x01,
-	QWAMOS_GPU_CMD_OPEN = 0x02,
-	QWAMOS_GPU_CMD_LIST_VMS = 0x03,
-	QWAMOS_GPU_CMD_LIST_DEVICES = 0x04,
-	QWAMOS_GPU_CMD_RELEASE = 0x05,
+	QWAMOS_GPU_CMD_VM_CREATE = 0x01,
+	QWAMOS_GPU_CMD_VM_OPEN = 0x02,
+	QWAMOS_GPU_CMD_VM_LIST = 0x03,
+	QWAMOS_GPU_CMD_DEV_LIST = 0x04,
+	QWAMOS_GPU_CMD_DEV_CLEAR_QUARANTINE = 0x05,
 	QWAMOS_GPU_CMD_AUDIT_READ = 0x06,
 	QWAMOS_GPU_CMD_AUDIT_HEAD = 0x07,
 	QWAMOS_GPU_CMD_LEVEL_INFO = 0x08,
-	QWAMOS_GPU_CMD_SET_POLICY = 0x10,
-	QWAMOS_GPU_CMD_JOIN = 0x11,
-	QWAMOS_GPU_CMD_DESTROY = 0x12,
-	QWAMOS_GPU_CMD_ATTACH = 0x13,
-	QWAMOS_GPU_CMD_DETACH = 0x14,
+	QWAMOS_GPU_CMD_VM_SET_POLICY = 0x10,
+	QWAMOS_GPU_CMD_VM_JOIN = 0x11,
+	QWAMOS_GPU_CMD_VM_DESTROY = 0x12,
+	QWAMOS_GPU_CMD_DEV_ATTACH = 0x13,
+	QWAMOS_GPU_CMD_DEV_DETACH = 0x14,
 	QWAMOS_GPU_CMD_VM_INFO = 0x15,
-	QWAMOS_GPU_CMD_NEW_USE = 0x16,
-	QWAMOS_GPU_CMD_CHECK = 0x20,
-	QWAMOS_GPU_CMD_CHARGE = 0x21,
-	QWAMOS_GPU_CMD_UNCHARGE = 0x22,
+	QWAMOS_GPU_CMD_VM_NEW_FD = 0x16,
+	QWAMOS_GPU_CMD_VM_CHECK = 0x20,
+	QWAMOS_GPU_CMD_VM_CHARGE = 0x21,
+	QWAMOS_GPU_CMD_VM_UNCHARGE = 0x22,
 };
 
 /**
@@ -134,7 +134,8 @@ enum qwamos_gpu_op {
  * @QWAMOS_GPU_REASON_NO_POLICY: the VM has no policy yet (-EACCES)
  * @QWAMOS_GPU_REASON_LEVEL: the VM's trust level does not allow the operation (-EACCES)
  * @QWAMOS_GPU_REASON_VULKAN_OFF: Vulkan is switched off for this VM (-EACCES)
- * @QWAMOS_GPU_REASON_COMPUTE_OFF: compute is switched off for this VM (only as a verdict of CHECK)
+ * @QWAMOS_GPU_REASON_COMPUTE_OFF: compute is switched off for this VM (only as a verdict of
+ * VM_CHECK)
  * @QWAMOS_GPU_REASON_RATE: too soon after the last operation of this kind (only as a verdict)
  * @QWAMOS_GPU_REASON_UNKNOWN_OPERATION: no such operation (only as a verdict)
  * @QWAMOS_GPU_REASON_SHARING: another VM has the GPU, and it, or this VM, may not share one (only
@@ -153,7 +154,7 @@ enum qwamos_gpu_op {
  * @QWAMOS_GPU_REASON_NO_DEVICE: no such device, or it is not a GPU nor in the group of one
  *     (-ENODEV)
  * @QWAMOS_GPU_REASON_NOT_BOUND: the device is not bound to qwamos_vfio_pci (-ENODEV)
- * @QWAMOS_GPU_REASON_GROUP_STRANGER: a member of the IOMMU group is on another driver (-EBUSY)
+ * @QWAMOS_GPU_REASON_GROUP_NOT_VIABLE: a member of the IOMMU group is on another driver (-EBUSY)
  * @QWAMOS_GPU_REASON_OTHER_OWNER: a member of the IOMMU group belongs to another VM (-EBUSY)
  * @QWAMOS_GPU_REASON_ALREADY_ATTACHED: this VM has it already (-EBUSY)
  * @QWAMOS_GPU_REASON_RESETTING: a member of the group is being reset and scrubbed (-EBUSY)
@@ -202,7 +203,7 @@ enum qwamos_gpu_reason {
 	QWAMOS_GPU_REASON_VM_ENDED = 15,
 	QWAMOS_GPU_REASON_NO_DEVICE = 16,
 	QWAMOS_GPU_REASON_NOT_BOUND = 17,
-	QWAMOS_GPU_REASON_GROUP_STRANGER = 18,
+	QWAMOS_GPU_REASON_GROUP_NOT_VIABLE = 18,
 	QWAMOS_GPU_REASON_OTHER_OWNER = 19,
 	QWAMOS_GPU_REASON_ALREADY_ATTACHED = 20,
 	QWAMOS_GPU_REASON_RESETTING = 21,
@@ -245,11 +246,12 @@ struct qwamos_gpu_hdr {
 };
 
 /* Capability bits of GET_INFO. */
-#define QWAMOS_GPU_CAP_PASSTHROUGH (1ULL << 0) /* ATTACH, through qwamos_vfio_pci */
+#define QWAMOS_GPU_CAP_PASSTHROUGH (1ULL << 0) /* DEV_ATTACH, through qwamos_vfio_pci */
 #define QWAMOS_GPU_CAP_AUDIT	   (1ULL << 1) /* AUDIT_READ and AUDIT_HEAD */
 #define QWAMOS_GPU_CAP_HEIRS	   (1ULL << 2) /* a VM's processes stay its own anywhere */
 #define QWAMOS_GPU_CAP_NETLINK	   (1ULL << 4) /* linux/qwamos_gpu_netlink.h */
-#define QWAMOS_GPU_CAP_POLICY	   (1ULL << 3) /* CHECK, CHARGE, LEVEL_INFO, all of SET_POLICY */
+#define QWAMOS_GPU_CAP_POLICY \
+	(1ULL << 3) /* VM_CHECK, VM_CHARGE, LEVEL_INFO, all of VM_SET_POLICY */
 
 /**
  * struct qwamos_gpu_get_info - GET_INFO: what this kernel module is (any fd)
@@ -273,18 +275,18 @@ struct qwamos_gpu_get_info {
 };
 #define QWAMOS_GPU_GET_INFO _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_GET_INFO)
 
-/* CREATE: end the VM when the manage fd that CREATE returns is closed for the last time. */
-#define QWAMOS_GPU_CREATE_F_END_ON_CLOSE (1U << 0)
+/* VM_CREATE: end the VM when the manage fd that VM_CREATE returns is closed for the last time. */
+#define QWAMOS_GPU_VM_CREATE_F_END_ON_CLOSE (1U << 0)
 /*
- * CREATE: the VM has no cgroup (@cgroup_fd must be -1); such a VM can't be given a device. When it
- * ends, the process that joined it and all that descend from that one are killed.
+ * VM_CREATE: the VM has no cgroup (@cgroup_fd must be -1); such a VM can't be given a device. When
+ * it ends, the process that joined it and all that descend from that one are killed.
  */
-#define QWAMOS_GPU_CREATE_F_NO_CGROUP (1U << 1)
+#define QWAMOS_GPU_VM_CREATE_F_NO_CGROUP (1U << 1)
 
 /**
- * struct qwamos_gpu_create - CREATE: a new VM, without a policy (control fd; CAP_SYS_ADMIN, not a
- * VM's member)
- * @hdr: head; QWAMOS_GPU_CREATE_F_*
+ * struct qwamos_gpu_vm_create - VM_CREATE: a new VM, without a policy (control fd; CAP_SYS_ADMIN,
+ * not a VM's member)
+ * @hdr: head; QWAMOS_GPU_VM_CREATE_F_*
  * @cgroup_fd: in: an open directory of the cgroup (v2) whose processes are the VM; every process
  *     below it is killed when the VM ends. Not the root, and not one that the caller stands in
  *     (-EINVAL); not another VM's, nor above or below one (-EBUSY)
@@ -295,9 +297,9 @@ struct qwamos_gpu_get_info {
  * @out_use_fd: out: close-on-exec
  *
  * The VM lives as long as a use fd, this manage fd or an open device of it; it also ends by
- * DESTROY, when the process that joined it ends, and when a device is revoked.
+ * VM_DESTROY, when the process that joined it ends, and when a device is revoked.
  */
-struct qwamos_gpu_create {
+struct qwamos_gpu_vm_create {
 	struct qwamos_gpu_hdr hdr;
 	__s32 cgroup_fd;
 	__u32 __reserved;
@@ -306,13 +308,13 @@ struct qwamos_gpu_create {
 	__s32 out_manage_fd;
 	__s32 out_use_fd;
 };
-#define QWAMOS_GPU_CREATE _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_CREATE)
+#define QWAMOS_GPU_VM_CREATE _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_VM_CREATE)
 
 /**
  * enum qwamos_gpu_right - what an fd of a VM is good for
- * @QWAMOS_GPU_RIGHT_MANAGE: SET_POLICY, ATTACH, DETACH, DESTROY, CHECK, VM_INFO, AUDIT_READ; does
- *     not keep the VM alive unless CREATE returned it
- * @QWAMOS_GPU_RIGHT_USE: JOIN, CHECK, CHARGE, UNCHARGE, VM_INFO, NEW_USE, AUDIT_READ
+ * @QWAMOS_GPU_RIGHT_MANAGE: VM_SET_POLICY, DEV_ATTACH, DEV_DETACH, VM_DESTROY, VM_CHECK, VM_INFO,
+ * AUDIT_READ; does not keep the VM alive unless VM_CREATE returned it
+ * @QWAMOS_GPU_RIGHT_USE: VM_JOIN, VM_CHECK, VM_CHARGE, VM_UNCHARGE, VM_INFO, VM_NEW_FD, AUDIT_READ
  */
 enum qwamos_gpu_right {
 	QWAMOS_GPU_RIGHT_MANAGE = 1,
@@ -320,8 +322,8 @@ enum qwamos_gpu_right {
 };
 
 /**
- * struct qwamos_gpu_open - OPEN: a further fd of a live VM (control fd; CAP_SYS_ADMIN, not a VM's
- * member)
+ * struct qwamos_gpu_vm_open - VM_OPEN: a further fd of a live VM (control fd; CAP_SYS_ADMIN, not a
+ * VM's member)
  * @hdr: head; no flags
  * @vm_id: in: the VM; 0: the one called @name
  * @name: in: NUL-terminated; all zero if @vm_id is given
@@ -329,7 +331,7 @@ enum qwamos_gpu_right {
  * @out_fd: out: close-on-exec
  * @out_vm_id: out
  */
-struct qwamos_gpu_open {
+struct qwamos_gpu_vm_open {
 	struct qwamos_gpu_hdr hdr;
 	__aligned_u64 vm_id;
 	char name[QWAMOS_GPU_NAME_LEN];
@@ -337,26 +339,26 @@ struct qwamos_gpu_open {
 	__s32 out_fd;
 	__aligned_u64 out_vm_id;
 };
-#define QWAMOS_GPU_OPEN _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_OPEN)
+#define QWAMOS_GPU_VM_OPEN _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_VM_OPEN)
 
 /**
  * enum qwamos_gpu_vm_state - a VM's life
- * @QWAMOS_GPU_VM_LIVE: alive
- * @QWAMOS_GPU_VM_ENDING: ended; its processes are being killed and its devices reset. Its name is
- *     free again
- * @QWAMOS_GPU_VM_OVER: in netlink messages only: nothing is left of it
+ * @QWAMOS_GPU_VM_STATE_LIVE: alive
+ * @QWAMOS_GPU_VM_STATE_ENDING: ended; its processes are being killed and its devices reset. Its
+ * name is free again
+ * @QWAMOS_GPU_VM_STATE_OVER: in netlink messages only: nothing is left of it
  */
 enum qwamos_gpu_vm_state {
-	QWAMOS_GPU_VM_LIVE = 1,
-	QWAMOS_GPU_VM_ENDING = 2,
-	QWAMOS_GPU_VM_OVER = 3,
+	QWAMOS_GPU_VM_STATE_LIVE = 1,
+	QWAMOS_GPU_VM_STATE_ENDING = 2,
+	QWAMOS_GPU_VM_STATE_OVER = 3,
 };
 
 /**
- * enum qwamos_gpu_mode - how a VM gets its graphics, as its manager tells it (SET_POLICY)
+ * enum qwamos_gpu_mode - how a VM gets its graphics, as its manager tells it (VM_SET_POLICY)
  * @QWAMOS_GPU_MODE_UNSET: nobody has told
  * @QWAMOS_GPU_MODE_VIRTIO: a virtio adapter, drawn by the VMM
- * @QWAMOS_GPU_MODE_PASSTHROUGH: a whole GPU (ATTACH)
+ * @QWAMOS_GPU_MODE_PASSTHROUGH: a whole GPU (DEV_ATTACH)
  * @QWAMOS_GPU_MODE_SOFTWARE: a 2D adapter; the guest renders on its CPU
  * @QWAMOS_GPU_MODE_NONE: no adapter
  */
@@ -370,7 +372,7 @@ enum qwamos_gpu_mode {
 
 /**
  * enum qwamos_gpu_enforcer - who makes a limit hold against a VMM that does not care
- * @QWAMOS_GPU_ENFORCED_BY_NONE: nobody: the limit binds who asks (CHECK, CHARGE)
+ * @QWAMOS_GPU_ENFORCED_BY_NONE: nobody: the limit binds who asks (VM_CHECK, VM_CHARGE)
  * @QWAMOS_GPU_ENFORCED_BY_VFIO: the VM has its GPU for itself, whole: the limit does not apply
  * @QWAMOS_GPU_ENFORCED_BY_GATE: a gated render node
  * @QWAMOS_GPU_ENFORCED_BY_CGROUP: the VM's cgroup
@@ -392,7 +394,7 @@ enum qwamos_gpu_enforcer {
 /**
  * struct qwamos_gpu_vm_gpu - what a VM has of one GPU
  * @device_id: the GPU
- * @vram_used: bytes charged with CHARGE
+ * @vram_used: bytes charged with VM_CHARGE
  * @vram_high: most bytes that were ever charged at once
  * @queues_used: Vulkan queues charged
  * @guarantee: percent of its time
@@ -406,10 +408,10 @@ struct qwamos_gpu_vm_gpu {
 };
 
 /**
- * struct qwamos_gpu_vm - one VM, as LIST_VMS and VM_INFO tell it
+ * struct qwamos_gpu_vm - one VM, as VM_LIST and VM_INFO tell it
  * @vm_id: id
  * @created_ns: CLOCK_BOOTTIME of its creation, in ns
- * @denied: refusals so far that were this VM's, verdicts of CHECK included
+ * @denied: refusals so far that were this VM's, verdicts of VM_CHECK included
  * @name: NUL-terminated
  * @level: &enum qwamos_gpu_level, QWAMOS_GPU_LEVEL_NONE without a policy
  * @state: &enum qwamos_gpu_vm_state
@@ -419,8 +421,8 @@ struct qwamos_gpu_vm_gpu {
  * @joined_pid: the thread group that joined it, in the caller's pid namespace; 0: none, or not to
  *     be seen from there
  * @flags: QWAMOS_GPU_VM_F_*
- * @narrow: QWAMOS_GPU_NARROW_* that are set
- * @vram_used: bytes charged with CHARGE, on all GPUs and on none in particular
+ * @restrictions: QWAMOS_GPU_RESTRICT_* that are set
+ * @vram_used: bytes charged with VM_CHARGE, on all GPUs and on none in particular
  * @vram_gate: bytes charged by gated render nodes; no ioctl lowers them
  * @vram_high: most bytes (of both) that were ever charged at once
  * @vram_limit: most bytes that may be charged (of both): the level's, or what was set, whichever is
@@ -440,9 +442,9 @@ struct qwamos_gpu_vm_gpu {
  * @rate_by: of the minimum time between operations
  * @gpus_count: entries of @gpus that mean something
  * @__reserved2: 0
- * @checks: operations checked with CHECK
+ * @checks: operations checked with VM_CHECK
  * @refused: how many refusals there were for each &enum qwamos_gpu_reason; the last one counts all
- *     reasons from its own number on; [0]: operations that CHECK allowed
+ *     reasons from its own number on; [0]: operations that VM_CHECK allowed
  * @gpus: by GPU
  */
 struct qwamos_gpu_vm {
@@ -457,7 +459,7 @@ struct qwamos_gpu_vm {
 	__u32 devices_open;
 	__s32 joined_pid;
 	__u32 flags;
-	__u32 narrow;
+	__u32 restrictions;
 	__aligned_u64 vram_used;
 	__aligned_u64 vram_gate;
 	__aligned_u64 vram_high;
@@ -490,8 +492,8 @@ struct qwamos_gpu_vm {
 #define QWAMOS_GPU_VM_F_CGROUP (1U << 1)
 
 /**
- * struct qwamos_gpu_list - LIST_VMS: &struct qwamos_gpu_vm (control fd; CAP_SYS_ADMIN, not a VM's
- * member); LIST_DEVICES: &struct
+ * struct qwamos_gpu_list - VM_LIST: &struct qwamos_gpu_vm (control fd; CAP_SYS_ADMIN, not a VM's
+ * member); DEV_LIST: &struct
  *                          qwamos_gpu_device (control fd)
  * @hdr: head; no flags
  * @entries: in: where the array goes; may be 0 if @count is 0
@@ -499,8 +501,8 @@ struct qwamos_gpu_vm {
  *     a longer one holds beyond the kernel's is set to 0
  * @count: in: entries that there is room for; out: entries written, or, with -EMSGSIZE, needed
  *
- * LIST_DEVICES lists GPUs and their companions. poll() on the control fd says POLLIN when a device,
- * its driver, owner or state has changed since the last LIST_DEVICES on that fd.
+ * DEV_LIST lists GPUs and their companions. poll() on the control fd says POLLIN when a device,
+ * its driver, owner or state has changed since the last DEV_LIST on that fd.
  */
 struct qwamos_gpu_list {
 	struct qwamos_gpu_hdr hdr;
@@ -508,28 +510,28 @@ struct qwamos_gpu_list {
 	__u32 entry_size;
 	__u32 count;
 };
-#define QWAMOS_GPU_LIST_VMS	_IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_LIST_VMS)
-#define QWAMOS_GPU_LIST_DEVICES _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_LIST_DEVICES)
+#define QWAMOS_GPU_VM_LIST  _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_VM_LIST)
+#define QWAMOS_GPU_DEV_LIST _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_DEV_LIST)
 
 /**
- * enum qwamos_gpu_device_state - what a device is doing
- * @QWAMOS_GPU_DEV_UNBOUND: on another driver than qwamos_vfio_pci, or on none
- * @QWAMOS_GPU_DEV_FREE: on our driver; no VM has it
- * @QWAMOS_GPU_DEV_ATTACHED: a VM has it
- * @QWAMOS_GPU_DEV_OPEN: a VM has it open
- * @QWAMOS_GPU_DEV_RESETTING: being reset and scrubbed, or waiting for it
- * @QWAMOS_GPU_DEV_QUARANTINED: could not be reset or scrubbed after a VM; nobody gets it before a
- *     RELEASE
- * @QWAMOS_GPU_DEV_GONE: removed (only in audit records)
+ * enum qwamos_gpu_dev_state - what a device is doing
+ * @QWAMOS_GPU_DEV_STATE_UNBOUND: on another driver than qwamos_vfio_pci, or on none
+ * @QWAMOS_GPU_DEV_STATE_FREE: on our driver; no VM has it
+ * @QWAMOS_GPU_DEV_STATE_ATTACHED: a VM has it
+ * @QWAMOS_GPU_DEV_STATE_OPEN: a VM has it open
+ * @QWAMOS_GPU_DEV_STATE_RESETTING: being reset and scrubbed, or waiting for it
+ * @QWAMOS_GPU_DEV_STATE_QUARANTINED: could not be reset or scrubbed after a VM; nobody gets it
+ * before a DEV_CLEAR_QUARANTINE
+ * @QWAMOS_GPU_DEV_STATE_GONE: removed (only in audit records)
  */
-enum qwamos_gpu_device_state {
-	QWAMOS_GPU_DEV_UNBOUND = 1,
-	QWAMOS_GPU_DEV_FREE = 2,
-	QWAMOS_GPU_DEV_ATTACHED = 3,
-	QWAMOS_GPU_DEV_OPEN = 4,
-	QWAMOS_GPU_DEV_RESETTING = 5,
-	QWAMOS_GPU_DEV_QUARANTINED = 6,
-	QWAMOS_GPU_DEV_GONE = 7,
+enum qwamos_gpu_dev_state {
+	QWAMOS_GPU_DEV_STATE_UNBOUND = 1,
+	QWAMOS_GPU_DEV_STATE_FREE = 2,
+	QWAMOS_GPU_DEV_STATE_ATTACHED = 3,
+	QWAMOS_GPU_DEV_STATE_OPEN = 4,
+	QWAMOS_GPU_DEV_STATE_RESETTING = 5,
+	QWAMOS_GPU_DEV_STATE_QUARANTINED = 6,
+	QWAMOS_GPU_DEV_STATE_GONE = 7,
 };
 
 /**
@@ -544,7 +546,7 @@ enum qwamos_gpu_bus {
 
 /**
  * enum qwamos_gpu_scrub - how far what a VM left in a device is wiped; a higher number is better
- * @QWAMOS_GPU_SCRUB_DEFAULT: in ATTACH only: demand QWAMOS_GPU_SCRUB_BAR
+ * @QWAMOS_GPU_SCRUB_DEFAULT: in DEV_ATTACH only: demand QWAMOS_GPU_SCRUB_BAR
  * @QWAMOS_GPU_SCRUB_NONE: not at all: the device has memory of its own and no way is known to wipe
  *     it
  * @QWAMOS_GPU_SCRUB_BAR: all memory that can be reached through its BARs
@@ -560,16 +562,17 @@ enum qwamos_gpu_scrub {
 };
 
 /* Device flags. */
-#define QWAMOS_GPU_DEV_F_GPU	    (1U << 0) /* display or accelerator class */
-#define QWAMOS_GPU_DEV_F_COMPANION  (1U << 1) /* no GPU, but in the slot or IOMMU group of one */
-#define QWAMOS_GPU_DEV_F_IOMMU	    (1U << 2) /* an IOMMU can keep it to its owner's memory */
-#define QWAMOS_GPU_DEV_F_VIABLE	    (1U << 3) /* no member of its group is a stranger */
-#define QWAMOS_GPU_DEV_F_DIRTY	    (1U << 4) /* used since it was last reset and scrubbed */
-#define QWAMOS_GPU_DEV_F_VM_DIRT    (1U << 5) /* and by a VM */
-#define QWAMOS_GPU_DEV_F_VF	    (1U << 6) /* SR-IOV virtual function */
-#define QWAMOS_GPU_DEV_F_BOOT_VGA   (1U << 7) /* firmware's console */
-#define QWAMOS_GPU_DEV_F_CAN_RESET  (1U << 8) /* by itself, or with its whole reset set, now */
-#define QWAMOS_GPU_DEV_F_ACCEPTED   (1U << 9) /* leftovers accepted (RELEASE) for the next ATTACH */
+#define QWAMOS_GPU_DEV_F_GPU	   (1U << 0) /* display or accelerator class */
+#define QWAMOS_GPU_DEV_F_COMPANION (1U << 1) /* no GPU, but in the slot or IOMMU group of one */
+#define QWAMOS_GPU_DEV_F_IOMMU	   (1U << 2) /* an IOMMU can keep it to its owner's memory */
+#define QWAMOS_GPU_DEV_F_VIABLE	   (1U << 3) /* no member of its group is a stranger */
+#define QWAMOS_GPU_DEV_F_DIRTY	   (1U << 4) /* used since it was last reset and scrubbed */
+#define QWAMOS_GPU_DEV_F_VM_DIRT   (1U << 5) /* and by a VM */
+#define QWAMOS_GPU_DEV_F_VF	   (1U << 6) /* SR-IOV virtual function */
+#define QWAMOS_GPU_DEV_F_BOOT_VGA  (1U << 7) /* firmware's console */
+#define QWAMOS_GPU_DEV_F_CAN_RESET (1U << 8) /* by itself, or with its whole reset set, now */
+#define QWAMOS_GPU_DEV_F_ACCEPTED \
+	(1U << 9) /* leftovers accepted (DEV_CLEAR_QUARANTINE) for the next DEV_ATTACH */
 #define QWAMOS_GPU_DEV_F_REVOKING   (1U << 10) /* asked back from its VM */
 #define QWAMOS_GPU_DEV_F_UNSAFE_MSI (1U << 11) /* its interrupts are not isolated from the host */
 
@@ -585,11 +588,11 @@ enum qwamos_gpu_scrub {
 #define QWAMOS_GPU_RESET_SET		 (1U << 6) /* the whole reset set at once */
 
 /**
- * struct qwamos_gpu_device - one device, as LIST_DEVICES tells it
+ * struct qwamos_gpu_dev - one device, as DEV_LIST tells it
  * @device_id: id, never reused while the module is loaded
  * @owner_vm_id: the VM that has it; 0: none
  * @generation: counts its owners
- * @state: &enum qwamos_gpu_device_state
+ * @state: &enum qwamos_gpu_dev_state
  * @bus: &enum qwamos_gpu_bus
  * @flags: QWAMOS_GPU_DEV_F_*
  * @iommu_group: number of its IOMMU group, 0xffffffff: none
@@ -606,12 +609,12 @@ enum qwamos_gpu_scrub {
  * @quarantine_reason: &enum qwamos_gpu_reason
  * @bus_name: name on its bus ("0000:01:00.0")
  * @driver: name of its driver, "": none
- * @vram_used: bytes that VMs have charged on it with CHARGE
+ * @vram_used: bytes that VMs have charged on it with VM_CHARGE
  * @guaranteed: sum of the guarantees on it, in percent
  * @queues_used: Vulkan queues that VMs have charged on it
  * @__reserved: 0
  */
-struct qwamos_gpu_device {
+struct qwamos_gpu_dev {
 	__aligned_u64 device_id;
 	__aligned_u64 owner_vm_id;
 	__aligned_u64 generation;
@@ -638,56 +641,56 @@ struct qwamos_gpu_device {
 };
 
 /*
- * RELEASE: the caller accepts that the next VM may see what the last one left. Without this flag:
- * -EINVAL.
+ * DEV_CLEAR_QUARANTINE: the caller accepts that the next VM may see what the last one left. Without
+ * this flag: -EINVAL.
  */
-#define QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS (1U << 0)
+#define QWAMOS_GPU_DEV_CLEAR_QUARANTINE_F_ACCEPT_LEFTOVERS (1U << 0)
 
 /**
- * struct qwamos_gpu_release - RELEASE: take a device out of quarantine (control fd; CAP_SYS_ADMIN,
- * not a VM's member)
- * @hdr: head; QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS
+ * struct qwamos_gpu_dev_clear_quarantine - DEV_CLEAR_QUARANTINE: take a device out of quarantine
+ * (control fd; CAP_SYS_ADMIN, not a VM's member)
+ * @hdr: head; QWAMOS_GPU_DEV_CLEAR_QUARANTINE_F_ACCEPT_LEFTOVERS
  * @device_id: in: the device
  *
- * Also lets a device that can't be reset through one ATTACH. The next ATTACH uses it up. Refused
- * with NOTHING_TO_RELEASE (-EACCES) where nothing stands in the way, with RESETTING (-EBUSY) or
- * OTHER_OWNER (-EBUSY) while it is being reset or is a VM's.
+ * Also lets a device that can't be reset through one DEV_ATTACH. The next DEV_ATTACH uses it up.
+ * Refused with NOTHING_TO_RELEASE (-EACCES) where nothing stands in the way, with RESETTING
+ * (-EBUSY) or OTHER_OWNER (-EBUSY) while it is being reset or is a VM's.
  */
-struct qwamos_gpu_release {
+struct qwamos_gpu_dev_clear_quarantine {
 	struct qwamos_gpu_hdr hdr;
 	__aligned_u64 device_id;
 };
-#define QWAMOS_GPU_RELEASE _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_RELEASE)
+#define QWAMOS_GPU_DEV_CLEAR_QUARANTINE _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_DEV_CLEAR_QUARANTINE)
 
 /**
- * struct qwamos_gpu_join - JOIN: make the calling process (thread group) the VM's (use fd)
+ * struct qwamos_gpu_vm_join - VM_JOIN: make the calling process (thread group) the VM's (use fd)
  * @hdr: head; no flags
  *
  * Once for each VM, one VM for each process. The process must stand in the VM's cgroup, if the VM
  * has one. Membership outlives execve() and is not inherited by fork().
  */
-struct qwamos_gpu_join {
+struct qwamos_gpu_vm_join {
 	struct qwamos_gpu_hdr hdr;
 };
-#define QWAMOS_GPU_JOIN _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_JOIN)
+#define QWAMOS_GPU_VM_JOIN _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_VM_JOIN)
 
 /**
- * struct qwamos_gpu_destroy - DESTROY: end the VM now (manage fd)
+ * struct qwamos_gpu_vm_destroy - VM_DESTROY: end the VM now (manage fd)
  * @hdr: head; no flags
  *
  * Later calls on any fd of it are -ENODEV with VM_ENDED, its name is free, its processes are
  * killed, its devices are RESETTING until they are done.
  */
-struct qwamos_gpu_destroy {
+struct qwamos_gpu_vm_destroy {
 	struct qwamos_gpu_hdr hdr;
 };
-#define QWAMOS_GPU_DESTROY _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_DESTROY)
+#define QWAMOS_GPU_VM_DESTROY _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_VM_DESTROY)
 
 /**
- * struct qwamos_gpu_attach - ATTACH: give the VM a GPU, with every endpoint of its IOMMU group
- * (manage fd)
+ * struct qwamos_gpu_dev_attach - DEV_ATTACH: give the VM a GPU, with every endpoint of its IOMMU
+ * group (manage fd)
  * @hdr: head; no flags
- * @device_id: in: the GPU, from LIST_DEVICES
+ * @device_id: in: the GPU, from DEV_LIST
  * @scrub: in: &enum qwamos_gpu_scrub that is demanded of every endpoint; the default is
  *     QWAMOS_GPU_SCRUB_BAR; NA always passes
  * @out_iommu_group: out: the number of the group
@@ -699,10 +702,10 @@ struct qwamos_gpu_destroy {
  *
  * Checks are made, and reasons given, in this order: the right (WRONG_FD, VM_MEMBER, NOT_CAPABLE),
  * VM_ENDED, NO_CGROUP, the level (NO_POLICY, LEVEL), NO_DEVICE, NO_IOMMU, NOT_BOUND,
- * GROUP_STRANGER, the owner (ALREADY_ATTACHED, OTHER_OWNER), RESETTING, QUARANTINED, NO_RESET,
+ * GROUP_NOT_VIABLE, the owner (ALREADY_ATTACHED, OTHER_OWNER), RESETTING, QUARANTINED, NO_RESET,
  * SCRUB.
  */
-struct qwamos_gpu_attach {
+struct qwamos_gpu_dev_attach {
 	struct qwamos_gpu_hdr hdr;
 	__aligned_u64 device_id;
 	__u32 scrub;
@@ -712,28 +715,28 @@ struct qwamos_gpu_attach {
 	__u32 out_devices;
 	__u32 __reserved;
 };
-#define QWAMOS_GPU_ATTACH _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_ATTACH)
+#define QWAMOS_GPU_DEV_ATTACH _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_DEV_ATTACH)
 
 /*
- * DETACH: if the device is open, end the VM (its processes are killed) and wait until the device
- * has left it.
+ * DEV_DETACH: if the device is open, end the VM (its processes are killed) and wait until the
+ * device has left it.
  */
-#define QWAMOS_GPU_DETACH_F_KILL (1U << 0)
+#define QWAMOS_GPU_DEV_DETACH_F_KILL (1U << 0)
 
 /**
- * struct qwamos_gpu_detach - DETACH: take a device, and its whole IOMMU group, from the VM (manage
- * fd)
- * @hdr: head; QWAMOS_GPU_DETACH_F_KILL
+ * struct qwamos_gpu_dev_detach - DEV_DETACH: take a device, and its whole IOMMU group, from the VM
+ * (manage fd)
+ * @hdr: head; QWAMOS_GPU_DEV_DETACH_F_KILL
  * @device_id: in: the device
  *
  * NOT_ATTACHED (-EACCES) if the VM does not have it, DEVICE_OPEN (-EBUSY) if an endpoint of the
  * group, or the group itself, is held open and F_KILL is not given.
  */
-struct qwamos_gpu_detach {
+struct qwamos_gpu_dev_detach {
 	struct qwamos_gpu_hdr hdr;
 	__aligned_u64 device_id;
 };
-#define QWAMOS_GPU_DETACH _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_DETACH)
+#define QWAMOS_GPU_DEV_DETACH _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_DEV_DETACH)
 
 /**
  * struct qwamos_gpu_vm_info - VM_INFO: about this VM (manage or use fd)
@@ -750,17 +753,17 @@ struct qwamos_gpu_vm_info {
 #define QWAMOS_GPU_VM_INFO _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_VM_INFO)
 
 /**
- * struct qwamos_gpu_new_use - NEW_USE: a further use fd of the same VM (use fd)
+ * struct qwamos_gpu_vm_new_fd - VM_NEW_FD: a further use fd of the same VM (use fd)
  * @hdr: head; no flags
  * @out_fd: out: close-on-exec
  * @__reserved: must be 0
  */
-struct qwamos_gpu_new_use {
+struct qwamos_gpu_vm_new_fd {
 	struct qwamos_gpu_hdr hdr;
 	__s32 out_fd;
 	__u32 __reserved;
 };
-#define QWAMOS_GPU_NEW_USE _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_NEW_USE)
+#define QWAMOS_GPU_VM_NEW_FD _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_VM_NEW_FD)
 
 #include <linux/qwamos_gpu_audit.h>
 #include <linux/qwamos_gpu_netlink.h>

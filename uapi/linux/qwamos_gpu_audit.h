@@ -13,7 +13,7 @@
  * @QWAMOS_GPU_EV_POLICY_CREATED: a VM got its policy
  * @QWAMOS_GPU_EV_POLICY_CHANGED: a VM's policy was changed
  * @QWAMOS_GPU_EV_OPERATION_ALLOWED: an operation was allowed
- * @QWAMOS_GPU_EV_OPERATION_DENIED: an operation was refused; a refused ATTACH is operation
+ * @QWAMOS_GPU_EV_OPERATION_DENIED: an operation was refused; a refused DEV_ATTACH is operation
  *     passthrough
  * @QWAMOS_GPU_EV_OPERATION_RATE_LIMITED: an operation came too soon; limit = the minimum time
  *     between two of its kind, in ns
@@ -37,7 +37,7 @@
  * @QWAMOS_GPU_EV_DEVICE_OPENED: a VM opened its device
  * @QWAMOS_GPU_EV_DEVICE_CLOSED: a VM closed its device
  * @QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED: a VFIO way to a device was refused; asked = &enum
- *     qwamos_gpu_way
+ *     qwamos_gpu_vfio_op
  * @QWAMOS_GPU_EV_DEVICE_RESET: a device was reset
  * @QWAMOS_GPU_EV_DEVICE_SCRUBBED: a device was scrubbed; used = bytes, limit = &enum
  *     qwamos_gpu_scrub reached
@@ -87,27 +87,27 @@ enum qwamos_gpu_event {
 };
 
 /**
- * enum qwamos_gpu_way - the VFIO way that was refused (in DEVICE_OPEN_REFUSED records)
- * @QWAMOS_GPU_WAY_OPEN: first open of the device, or cdev bind
- * @QWAMOS_GPU_WAY_GET_FD: VFIO_GROUP_GET_DEVICE_FD
- * @QWAMOS_GPU_WAY_IOCTL: an ioctl on a device fd
- * @QWAMOS_GPU_WAY_READ: read
- * @QWAMOS_GPU_WAY_WRITE: write
- * @QWAMOS_GPU_WAY_MMAP: mmap
- * @QWAMOS_GPU_WAY_FEATURE: VFIO_DEVICE_FEATURE
- * @QWAMOS_GPU_WAY_ATTACH_IOAS: iommufd attach
- * @QWAMOS_GPU_WAY_DETACH_IOAS: iommufd detach
+ * enum qwamos_gpu_vfio_op - the VFIO way that was refused (in DEVICE_OPEN_REFUSED records)
+ * @QWAMOS_GPU_VFIO_OP_OPEN: first open of the device, or cdev bind
+ * @QWAMOS_GPU_VFIO_OP_GET_FD: VFIO_GROUP_GET_DEVICE_FD
+ * @QWAMOS_GPU_VFIO_OP_IOCTL: an ioctl on a device fd
+ * @QWAMOS_GPU_VFIO_OP_READ: read
+ * @QWAMOS_GPU_VFIO_OP_WRITE: write
+ * @QWAMOS_GPU_VFIO_OP_MMAP: mmap
+ * @QWAMOS_GPU_VFIO_OP_FEATURE: VFIO_DEVICE_FEATURE
+ * @QWAMOS_GPU_VFIO_OP_ATTACH_IOAS: iommufd attach
+ * @QWAMOS_GPU_VFIO_OP_DETACH_IOAS: iommufd detach
  */
-enum qwamos_gpu_way {
-	QWAMOS_GPU_WAY_OPEN = 1,
-	QWAMOS_GPU_WAY_GET_FD = 2,
-	QWAMOS_GPU_WAY_IOCTL = 3,
-	QWAMOS_GPU_WAY_READ = 4,
-	QWAMOS_GPU_WAY_WRITE = 5,
-	QWAMOS_GPU_WAY_MMAP = 6,
-	QWAMOS_GPU_WAY_FEATURE = 7,
-	QWAMOS_GPU_WAY_ATTACH_IOAS = 8,
-	QWAMOS_GPU_WAY_DETACH_IOAS = 9,
+enum qwamos_gpu_vfio_op {
+	QWAMOS_GPU_VFIO_OP_OPEN = 1,
+	QWAMOS_GPU_VFIO_OP_GET_FD = 2,
+	QWAMOS_GPU_VFIO_OP_IOCTL = 3,
+	QWAMOS_GPU_VFIO_OP_READ = 4,
+	QWAMOS_GPU_VFIO_OP_WRITE = 5,
+	QWAMOS_GPU_VFIO_OP_MMAP = 6,
+	QWAMOS_GPU_VFIO_OP_FEATURE = 7,
+	QWAMOS_GPU_VFIO_OP_ATTACH_IOAS = 8,
+	QWAMOS_GPU_VFIO_OP_DETACH_IOAS = 9,
 };
 
 /**

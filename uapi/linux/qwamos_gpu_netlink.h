@@ -38,7 +38,7 @@ enum qwamos_gpu_nl_cmd {
  * @QWAMOS_GPU_NL_A_RECORD: &struct qwamos_gpu_audit_record; may grow at its end
  * @QWAMOS_GPU_NL_A_KIND: u32: &enum qwamos_gpu_nl_kind
  * @QWAMOS_GPU_NL_A_ID: u64: VM id or device id
- * @QWAMOS_GPU_NL_A_STATE: u32: &enum qwamos_gpu_vm_state or &enum qwamos_gpu_device_state
+ * @QWAMOS_GPU_NL_A_STATE: u32: &enum qwamos_gpu_vm_state or &enum qwamos_gpu_dev_state
  * @QWAMOS_GPU_NL_A_REASON: u32: why a VM ended (&enum qwamos_gpu_reason), else 0
  * @QWAMOS_GPU_NL_A_NAME: string: the VM's name, or the device's on its bus
  */

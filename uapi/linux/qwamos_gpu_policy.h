@@ -55,25 +55,25 @@ struct qwamos_gpu_level_info {
 };
 #define QWAMOS_GPU_LEVEL_INFO _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_LEVEL_INFO)
 
-/* SET_POLICY: which fields are given; the others are not looked at. */
+/* VM_SET_POLICY: which fields are given; the others are not looked at. */
 #define QWAMOS_GPU_POLICY_LEVEL	    (1U << 0) /* level */
 #define QWAMOS_GPU_POLICY_VRAM	    (1U << 1) /* vram_limit */
 #define QWAMOS_GPU_POLICY_CAP	    (1U << 2) /* compute_cap */
 #define QWAMOS_GPU_POLICY_GUARANTEE (1U << 3) /* compute_guarantee, device_id */
 #define QWAMOS_GPU_POLICY_PRIORITY  (1U << 4) /* priority */
-#define QWAMOS_GPU_POLICY_NARROW    (1U << 5) /* narrow */
+#define QWAMOS_GPU_POLICY_RESTRICT  (1U << 5) /* restrictions */
 #define QWAMOS_GPU_POLICY_MODE	    (1U << 6) /* mode_asked, mode_got, mode_reason */
 
 /* No Vulkan: no Vulkan queues, and vulkan_compute is denied with VULKAN_OFF. */
-#define QWAMOS_GPU_NARROW_NO_VULKAN (1U << 0)
+#define QWAMOS_GPU_RESTRICT_NO_VULKAN (1U << 0)
 /* No compute: compute_shader and vulkan_compute are denied with COMPUTE_OFF. */
-#define QWAMOS_GPU_NARROW_NO_COMPUTE (1U << 1)
+#define QWAMOS_GPU_RESTRICT_NO_COMPUTE (1U << 1)
 
 /** QWAMOS_GPU_PRIORITY_DEFAULT - the priority of a VM for which none was set */
 #define QWAMOS_GPU_PRIORITY_DEFAULT 50
 
 /**
- * struct qwamos_gpu_set_policy - SET_POLICY: give a VM its policy, or change it (manage fd)
+ * struct qwamos_gpu_vm_set_policy - VM_SET_POLICY: give a VM its policy, or change it (manage fd)
  * @hdr: head; no flags
  * @mask: in: which fields are given (QWAMOS_GPU_POLICY_*); the first call must give the level
  *     (-EINVAL)
@@ -84,7 +84,7 @@ struct qwamos_gpu_level_info {
  * @compute_cap: in: most GPU time, in percent
  * @compute_guarantee: in: GPU time that the VM gets under any contention, in percent; 0: none
  * @priority: in: weight under contention, 0 to 100 (-EINVAL)
- * @narrow: in: QWAMOS_GPU_NARROW_*; these, and no other, are set from now on
+ * @restrictions: in: QWAMOS_GPU_RESTRICT_*; these, and no other, are set from now on
  * @mode_asked: in: the &enum qwamos_gpu_mode that the VM's configuration asks for
  * @mode_got: in: the one that it got; another one is recorded (MODE_FALLBACK)
  * @mode_reason: in: &enum qwamos_gpu_reason why, 0: none of these
@@ -100,7 +100,7 @@ struct qwamos_gpu_level_info {
  * what was set before for as long as it holds. NO_DEVICE (-ENODEV) if there is no such GPU. A level
  * that would not allow what the VM holds is refused with IN_USE (-EBUSY).
  */
-struct qwamos_gpu_set_policy {
+struct qwamos_gpu_vm_set_policy {
 	struct qwamos_gpu_hdr hdr;
 	__u32 mask;
 	__u32 level;
@@ -109,7 +109,7 @@ struct qwamos_gpu_set_policy {
 	__u32 compute_cap;
 	__u32 compute_guarantee;
 	__u32 priority;
-	__u32 narrow;
+	__u32 restrictions;
 	__u32 mode_asked;
 	__u32 mode_got;
 	__u32 mode_reason;
@@ -117,28 +117,28 @@ struct qwamos_gpu_set_policy {
 	__aligned_u64 out_used;
 	__aligned_u64 out_limit;
 };
-#define QWAMOS_GPU_SET_POLICY _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_SET_POLICY)
+#define QWAMOS_GPU_VM_SET_POLICY _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_VM_SET_POLICY)
 
-/** QWAMOS_GPU_CHECK_MAX - most operations in one CHECK */
-#define QWAMOS_GPU_CHECK_MAX 1024
+/** QWAMOS_GPU_VM_CHECK_MAX - most operations in one VM_CHECK */
+#define QWAMOS_GPU_VM_CHECK_MAX 1024
 
 /**
- * struct qwamos_gpu_check_entry - one operation of an array
+ * struct qwamos_gpu_vm_check_entry - one operation of an array
  * @operation: in: &enum qwamos_gpu_op
- * @out_verdict: out: as in &struct qwamos_gpu_check
+ * @out_verdict: out: as in &struct qwamos_gpu_vm_check
  */
-struct qwamos_gpu_check_entry {
+struct qwamos_gpu_vm_check_entry {
 	__u32 operation;
 	__u32 out_verdict;
 };
 
 /**
- * struct qwamos_gpu_check - CHECK: may the VM do this now? (manage or use fd)
+ * struct qwamos_gpu_vm_check - VM_CHECK: may the VM do this now? (manage or use fd)
  * @hdr: head; no flags
  * @operation: in: &enum qwamos_gpu_op; with an array: 0
- * @count: in: 0: @operation; 1 to QWAMOS_GPU_CHECK_MAX: length of @entries
+ * @count: in: 0: @operation; 1 to QWAMOS_GPU_VM_CHECK_MAX: length of @entries
  * @device_id: in: on this GPU; 0: on none in particular
- * @entries: in: pointer to an array of &struct qwamos_gpu_check_entry; 0 if @count is 0
+ * @entries: in: pointer to an array of &struct qwamos_gpu_vm_check_entry; 0 if @count is 0
  * @out_verdict: out: 0: allowed; else &enum qwamos_gpu_reason why not; with an array: 0
  * @out_denied: out: how many of the operations are not allowed
  *
@@ -149,7 +149,7 @@ struct qwamos_gpu_check_entry {
  * not. An array is judged from its first entry on. A device that does not exist, or is no GPU, is
  * refused with NO_DEVICE (-ENODEV).
  */
-struct qwamos_gpu_check {
+struct qwamos_gpu_vm_check {
 	struct qwamos_gpu_hdr hdr;
 	__u32 operation;
 	__u32 count;
@@ -158,7 +158,7 @@ struct qwamos_gpu_check {
 	__u32 out_verdict;
 	__u32 out_denied;
 };
-#define QWAMOS_GPU_CHECK _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_CHECK)
+#define QWAMOS_GPU_VM_CHECK _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_VM_CHECK)
 
 /**
  * enum qwamos_gpu_resource - what can be charged
@@ -171,8 +171,8 @@ enum qwamos_gpu_resource {
 };
 
 /**
- * struct qwamos_gpu_charge - CHARGE, UNCHARGE: take something of the VM's quota, or give it back
- * (use fd)
+ * struct qwamos_gpu_vm_charge - VM_CHARGE, VM_UNCHARGE: take something of the VM's quota, or give
+ * it back (use fd)
  * @hdr: head; no flags
  * @kind: in: &enum qwamos_gpu_resource
  * @__reserved: must be 0
@@ -182,14 +182,14 @@ enum qwamos_gpu_resource {
  *     call, if it succeeded
  * @out_limit: out, also on refusal: the most that it may
  *
- * A charge belongs to the open file on which it was made. UNCHARGE gives back at most what this
+ * A charge belongs to the open file on which it was made. VM_UNCHARGE gives back at most what this
  * file has of this kind on this GPU (-EINVAL); when the file is closed for the last time, the rest
- * is given back. CHARGE is refused with NO_POLICY, LEVEL (queues, where the level has no Vulkan) or
- * VULKAN_OFF (-EACCES), QUOTA or QUEUES (-EDQUOT), or NO_DEVICE (-ENODEV). On a GPU that was
+ * is given back. VM_CHARGE is refused with NO_POLICY, LEVEL (queues, where the level has no Vulkan)
+ * or VULKAN_OFF (-EACCES), QUOTA or QUEUES (-EDQUOT), or NO_DEVICE (-ENODEV). On a GPU that was
  * removed nothing more is charged; what was stays until it is given back.
  * A GPU beyond the first QWAMOS_GPU_VM_GPUS in the VM's life is -ENOSPC.
  */
-struct qwamos_gpu_charge {
+struct qwamos_gpu_vm_charge {
 	struct qwamos_gpu_hdr hdr;
 	__u32 kind;
 	__u32 __reserved;
@@ -198,7 +198,7 @@ struct qwamos_gpu_charge {
 	__aligned_u64 out_used;
 	__aligned_u64 out_limit;
 };
-#define QWAMOS_GPU_CHARGE   _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_CHARGE)
-#define QWAMOS_GPU_UNCHARGE _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_UNCHARGE)
+#define QWAMOS_GPU_VM_CHARGE   _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_VM_CHARGE)
+#define QWAMOS_GPU_VM_UNCHARGE _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_VM_UNCHARGE)
 
 #endif /* _UAPI_LINUX_QWAMOS_GPU_POLICY_H */

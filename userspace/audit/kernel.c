@@ -32,7 +32,7 @@ static int refused(struct qerr *e, int err, uint32_t reason)
 {
 	if (reason)
 		return qerr_set(e, -err, "the audit log can't be read: %s",
-				qgpu_reason_text(reason));
+				libqg_reason_text(reason));
 	return qerr_sys(e, -err, "the audit log can't be read");
 }
 
@@ -54,7 +54,7 @@ int qaudit_read_after(int ctl, const struct qaudit_want *w, uint64_t after,
 		req.after = after;
 		req.count = PAGE;
 		req.event = w->event;
-		ret = qgpu_audit_read(ctl, &req, &recs, &reason);
+		ret = libqg_audit_read(ctl, &req, &recs, &reason);
 		if (ret)
 			return refused(e, ret, reason);
 		for (i = 0; i < req.count; i++) {
@@ -76,7 +76,7 @@ int qaudit_newest(int ctl, uint64_t *order, struct qerr *e)
 	uint32_t reason = 0;
 	int ret;
 
-	ret = qgpu_audit_read(ctl, &req, &recs, &reason);
+	ret = libqg_audit_read(ctl, &req, &recs, &reason);
 	if (ret)
 		return refused(e, ret, reason);
 	*order = req.count ? recs[0].order : 0;
@@ -105,7 +105,7 @@ int qaudit_describe(int ctl, struct qaudit_log *log, struct qerr *e)
 	int err;
 
 	memset(log, 0, sizeof(*log));
-	err = qgpu_get_info(ctl, &info);
+	err = libqg_get_info(ctl, &info);
 	if (err)
 		return qerr_sys(e, -err, "the kernel module does not tell who it is");
 	memcpy(log->instance, info.out_instance, sizeof(log->instance));
@@ -175,7 +175,7 @@ static int ask_head(int ctl, uint64_t chain, struct qaudit_head *h, struct qerr 
 	uint32_t reason = 0;
 	int ret;
 
-	ret = qgpu_audit_head(ctl, chain, &req, &reason);
+	ret = libqg_audit_head(ctl, chain, &req, &reason);
 	if (ret == -ENOENT)
 		return 1;
 	if (ret)
@@ -352,7 +352,7 @@ int qaudit_ask(int ctl, const struct qaudit_log *log, struct qaudit_witness *w, 
 	int err;
 
 	memset(w, 0, sizeof(*w));
-	err = qgpu_get_info(ctl, &info);
+	err = libqg_get_info(ctl, &info);
 	if (err)
 		return qerr_sys(e, -err, "the kernel module does not tell who it is");
 	w->same = !memcmp(info.out_instance, log->instance, sizeof(log->instance));

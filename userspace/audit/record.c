@@ -187,16 +187,16 @@ static const char *name_of(enum kind kind, uint32_t n)
 
 	switch (kind) {
 	case EVENT:
-		name = qgpu_event_name(n);
+		name = libqg_event_name(n);
 		break;
 	case OP:
-		name = qgpu_op_name(n);
+		name = libqg_op_name(n);
 		break;
 	case REASON:
-		name = qgpu_reason_name(n);
+		name = libqg_reason_name(n);
 		break;
 	case LEVEL:
-		name = qgpu_level_name(n);
+		name = libqg_level_name(n);
 		break;
 	default:
 		break;

@@ -102,11 +102,11 @@ static void put_on_device(struct text *t, const struct qwamos_gpu_audit_record *
 
 static void put_denied(struct text *t, const struct qwamos_gpu_audit_record *r, const char *level)
 {
-	put(t, " %s", qgpu_op_name(r->operation));
+	put(t, " %s", libqg_op_name(r->operation));
 	if (r->reason == QWAMOS_GPU_REASON_LEVEL)
 		put(t, ", not allowed at %s", level);
 	else
-		put(t, ", %s", qgpu_reason_name(r->reason));
+		put(t, ", %s", libqg_reason_name(r->reason));
 	put_on_device(t, r);
 }
 
@@ -128,14 +128,14 @@ static void put_what(struct text *t, const struct qwamos_gpu_audit_record *r)
 {
 	char level[16];
 
-	upper(qgpu_level_name(r->level), level, sizeof(level));
+	upper(libqg_level_name(r->level), level, sizeof(level));
 	switch (r->event) {
 	case QWAMOS_GPU_EV_POLICY_CREATED:
 	case QWAMOS_GPU_EV_POLICY_CHANGED:
 		put(t, " trust level %s", level);
 		break;
 	case QWAMOS_GPU_EV_OPERATION_ALLOWED:
-		put(t, " %s", qgpu_op_name(r->operation));
+		put(t, " %s", libqg_op_name(r->operation));
 		break;
 	case QWAMOS_GPU_EV_OPERATION_DENIED:
 	case QWAMOS_GPU_EV_OPERATION_RATE_LIMITED:
@@ -152,29 +152,30 @@ static void put_what(struct text *t, const struct qwamos_gpu_audit_record *r)
 		put_on_device(t, r);
 		break;
 	case QWAMOS_GPU_EV_MODE_FALLBACK:
-		put(t, " asked for %s, got %s", qgpu_mode_name(r->asked), qgpu_mode_name(r->used));
+		put(t, " asked for %s, got %s", libqg_mode_name(r->asked),
+		    libqg_mode_name(r->used));
 		if (r->reason)
-			put(t, ", %s", qgpu_reason_name(r->reason));
+			put(t, ", %s", libqg_reason_name(r->reason));
 		break;
 	case QWAMOS_GPU_EV_VM_KILLED:
 		put(t, " %llu process%s, %s", r->asked, r->asked == 1 ? "" : "es",
-		    qgpu_reason_name(r->reason));
+		    libqg_reason_name(r->reason));
 		break;
 	case QWAMOS_GPU_EV_CALL_REFUSED:
-		put(t, " call 0x%llx, %s", r->asked, qgpu_reason_name(r->reason));
+		put(t, " call 0x%llx, %s", r->asked, libqg_reason_name(r->reason));
 		break;
 	case QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED:
 		put_device(t, r);
-		put(t, ", %s, %s", qgpu_way_name(r->asked), qgpu_reason_name(r->reason));
+		put(t, ", %s, %s", libqg_vfio_op_name(r->asked), libqg_reason_name(r->reason));
 		break;
 	case QWAMOS_GPU_EV_DEVICE_SCRUBBED:
 		put_device(t, r);
-		put(t, ", %llu bytes, %s", r->used, qgpu_scrub_name(r->limit));
+		put(t, ", %llu bytes, %s", r->used, libqg_scrub_name(r->limit));
 		break;
 	default:
 		put_device(t, r);
 		if (r->reason)
-			put(t, "%s %s", r->device_name[0] ? "," : "", qgpu_reason_name(r->reason));
+			put(t, "%s %s", r->device_name[0] ? "," : "", libqg_reason_name(r->reason));
 	}
 }
 
@@ -188,7 +189,7 @@ void audit_line(const struct qwamos_gpu_audit_record *r, char *buf, size_t len)
 	clean(r->vm_name, sizeof(r->vm_name), name);
 	clean(r->comm, sizeof(r->comm), comm);
 	put(&t, "%s %llu/%llu %s %s:", when, r->chain, r->seq, name[0] ? name : "(host)",
-	    qgpu_event_name(r->event));
+	    libqg_event_name(r->event));
 	colon = t.at;
 	put_what(&t, r);
 	if (t.at == colon)

@@ -16,7 +16,7 @@ const struct qvm_words gpu_limit_words = {
 
 const char *gpu_take_level(void *field, const char *arg)
 {
-	int level = qgpu_level_from_name(arg);
+	int level = libqg_level_from_name(arg);
 
 	if (level < 0)
 		return "untrusted, low, medium, high or system";
@@ -24,7 +24,7 @@ const char *gpu_take_level(void *field, const char *arg)
 	return NULL;
 }
 
-void gpu_limits_request(const struct gpu_limits *l, struct qwamos_gpu_set_policy *req)
+void gpu_limits_request(const struct gpu_limits *l, struct qwamos_gpu_vm_set_policy *req)
 {
 	if (l->level != GPU_UNSET) {
 		req->mask |= QWAMOS_GPU_POLICY_LEVEL;
@@ -46,26 +46,26 @@ void gpu_limits_request(const struct gpu_limits *l, struct qwamos_gpu_set_policy
 		req->mask |= QWAMOS_GPU_POLICY_PRIORITY;
 		req->priority = l->priority;
 	}
-	if (l->narrow) {
-		req->mask |= QWAMOS_GPU_POLICY_NARROW;
-		req->narrow = l->narrow;
+	if (l->restrictions) {
+		req->mask |= QWAMOS_GPU_POLICY_RESTRICT;
+		req->restrictions = l->restrictions;
 	}
 }
 
 /* Narrowing is set as a whole: what was not spoken of stays as it is. */
-static int narrow(int fd, const struct gpu_limits *l, struct qwamos_gpu_set_policy *req)
+static int restrict_policy(int fd, const struct gpu_limits *l, struct qwamos_gpu_vm_set_policy *req)
 {
 	struct qwamos_gpu_vm vm;
 	uint32_t reason = 0;
 	int ret;
 
-	if (!l->narrow && !l->widen)
+	if (!l->restrictions && !l->widen)
 		return 0;
-	ret = qgpu_vm_info(fd, &vm, &reason);
+	ret = libqg_vm_info(fd, &vm, &reason);
 	if (ret)
 		return gpu_refused(ret, reason, "VM_INFO");
-	req->mask |= QWAMOS_GPU_POLICY_NARROW;
-	req->narrow = (vm.narrow & ~l->widen) | l->narrow;
+	req->mask |= QWAMOS_GPU_POLICY_RESTRICT;
+	req->restrictions = (vm.restrictions & ~l->widen) | l->restrictions;
 	return 0;
 }
 
@@ -75,7 +75,7 @@ static void tell_above(int fd, const char *name)
 	struct qwamos_gpu_vm vm;
 	char *text;
 
-	if (qgpu_vm_info(fd, &vm, NULL) || vm.vram_used + vm.vram_gate <= vm.vram_limit)
+	if (libqg_vm_info(fd, &vm, NULL) || vm.vram_used + vm.vram_gate <= vm.vram_limit)
 		return;
 	text = qmem_printf(
 		"VM %s uses %llu MiB of VRAM, the limit is %llu MiB: it keeps them, and gets no more",
@@ -85,13 +85,13 @@ static void tell_above(int fd, const char *name)
 }
 
 int gpu_limits_set(int fd, const char *name, const struct gpu_limits *l,
-		   struct qwamos_gpu_set_policy *req, const struct qvm_words *words)
+		   struct qwamos_gpu_vm_set_policy *req, const struct qvm_words *words)
 {
 	struct qerr err;
 	int ret;
 
 	gpu_limits_request(l, req);
-	ret = narrow(fd, l, req);
+	ret = restrict_policy(fd, l, req);
 	if (ret)
 		return ret;
 	if (qvm_set_policy(fd, name, req, words, &err))

@@ -16,8 +16,8 @@
  * @cap: most GPU time, in percent
  * @guarantee: GPU time under any contention, in percent
  * @priority: weight, 0 to 100
- * @narrow: QWAMOS_GPU_NARROW_* to be set
- * @widen: those to be taken back; none of @narrow
+ * @restrictions: QWAMOS_GPU_RESTRICT_* to be set
+ * @widen: those to be taken back; none of @restrictions
  */
 struct gpu_limits {
 	uint64_t level;
@@ -25,7 +25,7 @@ struct gpu_limits {
 	uint64_t cap;
 	uint64_t guarantee;
 	uint64_t priority;
-	unsigned int narrow;
+	unsigned int restrictions;
 	unsigned int widen;
 };
 
@@ -49,13 +49,13 @@ struct gpu_limits {
 	}
 
 /* These, and what can be switched off. */
-#define GPU_LIMIT_OPTS(type, l)                                  \
-	GPU_LIMIT_AMOUNTS(type, l),                              \
-		{ GPU_OPT("no-vulkan", CMD_BIT, type, l.narrow), \
-		  .bit = QWAMOS_GPU_NARROW_NO_VULKAN },          \
-	{                                                        \
-		GPU_OPT("no-compute", CMD_BIT, type, l.narrow),  \
-			.bit = QWAMOS_GPU_NARROW_NO_COMPUTE      \
+#define GPU_LIMIT_OPTS(type, l)                                        \
+	GPU_LIMIT_AMOUNTS(type, l),                                    \
+		{ GPU_OPT("no-vulkan", CMD_BIT, type, l.restrictions), \
+		  .bit = QWAMOS_GPU_RESTRICT_NO_VULKAN },              \
+	{                                                              \
+		GPU_OPT("no-compute", CMD_BIT, type, l.restrictions),  \
+			.bit = QWAMOS_GPU_RESTRICT_NO_COMPUTE          \
 	}
 /* clang-format on */
 
@@ -79,7 +79,7 @@ const char *gpu_take_level(void *field, const char *arg);
  * gpu_limits_request() - put what was given into @req, whose other fields stay; @l->widen is not
  * heeded
  */
-void gpu_limits_request(const struct gpu_limits *l, struct qwamos_gpu_set_policy *req);
+void gpu_limits_request(const struct gpu_limits *l, struct qwamos_gpu_vm_set_policy *req);
 
 /**
  * gpu_limits_set() - change what a VM may have: all that is asked, or nothing
@@ -92,6 +92,6 @@ void gpu_limits_request(const struct gpu_limits *l, struct qwamos_gpu_set_policy
  * Return: 0, or EXIT_FAILED after having told why not
  */
 int gpu_limits_set(int fd, const char *name, const struct gpu_limits *l,
-		   struct qwamos_gpu_set_policy *req, const struct qvm_words *words);
+		   struct qwamos_gpu_vm_set_policy *req, const struct qvm_words *words);
 
 #endif

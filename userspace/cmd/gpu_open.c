@@ -15,7 +15,7 @@
 
 int gpu_open(void)
 {
-	int fd = qgpu_open();
+	int fd = libqg_open();
 
 	if (fd == -ENOENT)
 		cmd_fail(QWAMOS_GPU_DEVICE " is missing: load the module: modprobe qwamos_gpu");
@@ -33,7 +33,7 @@ int gpu_refused(int err, uint32_t reason, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
-	return cmd_fail("%s: %s", what, reason ? qgpu_reason_text(reason) : strerror(-err));
+	return cmd_fail("%s: %s", what, reason ? libqg_reason_text(reason) : strerror(-err));
 }
 
 bool gpu_in_vm(void)
@@ -57,7 +57,7 @@ int gpu_own_vm(void)
 		cmd_fail("$" QVM_ENV ": '%s' found, the number of an open file accepted", text);
 		return -1;
 	}
-	ret = qgpu_get_info(fd, &info);
+	ret = libqg_get_info(fd, &info);
 	if (ret) {
 		cmd_fail("$" QVM_ENV ": %s is no fd of a VM: %s", text, strerror(-ret));
 		return -1;
@@ -71,9 +71,9 @@ int gpu_open_vm(int ctl, const char *name, uint32_t right)
 	uint64_t id;
 	int fd;
 
-	fd = qgpu_open_vm(ctl, 0, name, right, &reason);
+	fd = libqg_vm_open(ctl, 0, name, right, &reason);
 	if (fd == -ENOENT && cmd_number(name, 1, UINT64_MAX, &id))
-		fd = qgpu_open_vm(ctl, id, NULL, right, &reason);
+		fd = libqg_vm_open(ctl, id, NULL, right, &reason);
 	if (fd == -ENOENT)
 		cmd_fail("there is no VM '%s': qwamos-gpu vm list shows those that there are",
 			 name);
@@ -102,7 +102,7 @@ int gpu_open_vm_or_own(const char *name, uint32_t right)
 
 int gpu_device_id(const char *word, const char *address, uint64_t *id)
 {
-	struct qwamos_gpu_device *devs;
+	struct qwamos_gpu_dev *devs;
 	char full[QPCI_ADDR_LEN];
 	uint32_t reason = 0;
 	size_t i, n;
@@ -118,7 +118,7 @@ int gpu_device_id(const char *word, const char *address, uint64_t *id)
 	ctl = gpu_open();
 	if (ctl < 0)
 		return EXIT_FAILED;
-	ret = qgpu_list_devices(ctl, &devs, &n, &reason);
+	ret = libqg_dev_list(ctl, &devs, &n, &reason);
 	close(ctl);
 	if (ret)
 		return gpu_refused(ret, reason, "the devices can't be listed");

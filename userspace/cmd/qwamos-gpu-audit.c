@@ -30,7 +30,7 @@ const char *gpu_audit_event(void *event, const char *name)
 {
 	static __thread char accepted[1024];
 	size_t at = 0;
-	int i = qgpu_event_from_name(name);
+	int i = libqg_event_from_name(name);
 
 	if (i > 0) {
 		*(uint32_t *)event = i;
@@ -38,7 +38,7 @@ const char *gpu_audit_event(void *event, const char *name)
 	}
 	for (i = 1; i < QWAMOS_GPU_EV_COUNT; i++)
 		at += snprintf(accepted + at, sizeof(accepted) - at, "%s%s",
-			       i == 1 ? "one of " : ", ", qgpu_event_name(i));
+			       i == 1 ? "one of " : ", ", libqg_event_name(i));
 	return accepted;
 }
 
@@ -88,10 +88,10 @@ static int collect(int ctl, const struct options *o, struct qaudit_list *l, uint
 		l->max = o->limit;
 		return qaudit_read_after(ctl, &o->want, 0, qaudit_list_add, l, lost, e);
 	}
-	err = qgpu_audit_read(ctl, &req, &l->recs, &reason);
+	err = libqg_audit_read(ctl, &req, &l->recs, &reason);
 	if (err)
 		return reason ? qerr_set(e, -err, "the audit log can't be read: %s",
-					 qgpu_reason_text(reason))
+					 libqg_reason_text(reason))
 			      : qerr_sys(e, -err, "the audit log can't be read");
 	l->n = req.count;
 	*lost = req.out_lost;

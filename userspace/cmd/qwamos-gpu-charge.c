@@ -73,9 +73,9 @@ static int open_ledger(const char *vm)
 	if (own < 0)
 		return -1;
 	/* The one it was handed is shared with others, and would keep the charge. */
-	fd = qgpu_new_use(own, &reason);
+	fd = libqg_vm_new_fd(own, &reason);
 	if (fd < 0)
-		gpu_refused(fd, reason, "NEW_USE");
+		gpu_refused(fd, reason, "VM_NEW_FD");
 	return fd < 0 ? -1 : fd;
 }
 
@@ -98,13 +98,14 @@ static int take(const struct charge *c, int fd, uint64_t mib, bool quiet)
 
 	if (gpu_device_id("--device", c->device, &device))
 		return EXIT_FAILED;
-	ret = qgpu_charge(fd, QWAMOS_GPU_RESOURCE_VRAM, device, mib << MIB, &used, &limit, &reason);
+	ret = libqg_vm_charge(fd, QWAMOS_GPU_RESOURCE_VRAM, device, mib << MIB, &used, &limit,
+			      &reason);
 	if (reason == QWAMOS_GPU_REASON_QUOTA)
 		return cmd_fail("VRAM_QUOTA_EXCEEDED: requested %" PRIu64
 				" MiB, used %llu MiB, limit %llu MiB",
 				mib, used >> MIB, limit >> MIB);
 	if (ret)
-		return gpu_refused(ret, reason, "CHARGE");
+		return gpu_refused(ret, reason, "VM_CHARGE");
 	if (quiet)
 		return 0;
 	doc = qjson_obj();

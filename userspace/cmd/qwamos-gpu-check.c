@@ -40,13 +40,13 @@ static const struct cmd_line line = {
 	.opts = opts,
 	.args = "one OPERATION or more",
 	.min = 1,
-	.max = QWAMOS_GPU_CHECK_MAX,
+	.max = QWAMOS_GPU_VM_CHECK_MAX,
 };
 
 /* "unknown" is a name that the table gives, too, so the number decides. */
 static uint32_t number_of(const char *name)
 {
-	int op = qgpu_op_from_name(name);
+	int op = libqg_op_from_name(name);
 
 	return op > 0 ? (uint32_t)op : UINT32_MAX;
 }
@@ -65,15 +65,15 @@ static void print_line(const char *name, uint32_t verdict, uint32_t level)
 	printf("%s: %s", event_of(verdict), name);
 	if (verdict == QWAMOS_GPU_REASON_LEVEL) {
 		printf(", not allowed at ");
-		for (p = qgpu_level_name(level); *p; p++)
+		for (p = libqg_level_name(level); *p; p++)
 			putchar(toupper((unsigned char)*p));
 	} else if (verdict) {
-		printf(", %s: %s", qgpu_reason_name(verdict), qgpu_reason_text(verdict));
+		printf(", %s: %s", libqg_reason_name(verdict), libqg_reason_text(verdict));
 	}
 	putchar('\n');
 }
 
-static int print_text(char **names, const struct qwamos_gpu_check_entry *entries, size_t n,
+static int print_text(char **names, const struct qwamos_gpu_vm_check_entry *entries, size_t n,
 		      uint32_t level)
 {
 	size_t i;
@@ -83,7 +83,7 @@ static int print_text(char **names, const struct qwamos_gpu_check_entry *entries
 	return fflush(stdout) || ferror(stdout) ? cmd_fail("can't write the answer") : 0;
 }
 
-static int print_json(char **names, const struct qwamos_gpu_check_entry *entries, size_t n)
+static int print_json(char **names, const struct qwamos_gpu_vm_check_entry *entries, size_t n)
 {
 	struct json_object *list = qjson_arr(), *o;
 	size_t i;
@@ -93,7 +93,7 @@ static int print_json(char **names, const struct qwamos_gpu_check_entry *entries
 		qjson_add_str(o, "op", names[i]);
 		qjson_add_bool(o, "allowed", !entries[i].out_verdict);
 		qjson_add_str(o, "reason",
-			      entries[i].out_verdict ? qgpu_reason_name(entries[i].out_verdict)
+			      entries[i].out_verdict ? libqg_reason_name(entries[i].out_verdict)
 						     : NULL);
 	}
 	return cmd_print(list, true, NULL);
@@ -101,7 +101,7 @@ static int print_json(char **names, const struct qwamos_gpu_check_entry *entries
 
 static int ask(const struct check *c, char **names, size_t n)
 {
-	struct qwamos_gpu_check_entry *entries;
+	struct qwamos_gpu_vm_check_entry *entries;
 	struct qwamos_gpu_vm vm = { .level = QWAMOS_GPU_LEVEL_NONE };
 	uint32_t denied = 0, reason = 0;
 	uint64_t device;
@@ -116,11 +116,11 @@ static int ask(const struct check *c, char **names, size_t n)
 	entries = qmem_calloc(n, sizeof(*entries));
 	for (i = 0; i < n; i++)
 		entries[i].operation = number_of(names[i]);
-	ret = qgpu_check_array(fd, device, entries, n, &denied, &reason);
+	ret = libqg_vm_check_array(fd, device, entries, n, &denied, &reason);
 	if (!ret)
-		ret = qgpu_vm_info(fd, &vm, &reason);
+		ret = libqg_vm_info(fd, &vm, &reason);
 	if (ret)
-		gpu_refused(ret, reason, "CHECK");
+		gpu_refused(ret, reason, "VM_CHECK");
 	else
 		ret = c->json ? print_json(names, entries, n)
 			      : print_text(names, entries, n, vm.level);

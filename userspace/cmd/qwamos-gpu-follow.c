@@ -57,12 +57,12 @@ static int catch_up(int ctl, struct follow *f, struct qerr *e)
 }
 
 /* Messages carry the records themselves; the log is read only if some are missing. */
-static int take_events(int ctl, struct follow *f, struct qgpu_events *events, struct qerr *e)
+static int take_events(int ctl, struct follow *f, struct libqg_events *events, struct qerr *e)
 {
-	struct qgpu_event ev;
+	struct libqg_event ev;
 	int ret, err = 0;
 
-	while (!err && (ret = qgpu_events_read(events, &ev))) {
+	while (!err && (ret = libqg_events_read(events, &ev))) {
 		if (ret < 0 && ret != -ENOBUFS)
 			return qerr_sys(e, -ret, "the kernel can't be listened to");
 		if (ret < 0 || ev.record.order > f->last + 1)
@@ -76,14 +76,14 @@ static int take_events(int ctl, struct follow *f, struct qgpu_events *events, st
 int gpu_audit_follow(int ctl, const struct qaudit_want *w, bool json, uint64_t last)
 {
 	struct follow f = { .want = w, .json = json, .last = last };
-	struct qgpu_events *events;
+	struct libqg_events *events;
 	struct pollfd poll_fd = { .fd = -1, .events = POLLIN };
 	struct qerr e = { 0 };
 	int err;
 
 	/* Where there are no messages (another network namespace) there still is the log. */
-	if (!qgpu_events_open(QGPU_EVENTS_AUDIT, &events))
-		poll_fd.fd = qgpu_events_fd(events);
+	if (!libqg_events_open(LIBQG_EVENTS_AUDIT, &events))
+		poll_fd.fd = libqg_events_fd(events);
 	err = catch_up(ctl, &f, &e);
 	while (!err) {
 		if (fflush(stdout) && !f.err)
@@ -99,6 +99,6 @@ int gpu_audit_follow(int ctl, const struct qaudit_want *w, bool json, uint64_t l
 		else
 			err = catch_up(ctl, &f, &e);
 	}
-	qgpu_events_close(events);
+	libqg_events_close(events);
 	return cmd_fail("%s", e.msg);
 }

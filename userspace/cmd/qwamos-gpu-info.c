@@ -24,7 +24,7 @@ static const struct {
 static void count_by(struct json_object *limits, const char *limit, uint32_t by)
 {
 	struct json_object *o = qjson_get(limits, limit);
-	const char *name = qgpu_enforcer_name(by);
+	const char *name = libqg_enforcer_name(by);
 
 	if (!o)
 		o = qjson_add(limits, limit, qjson_obj());
@@ -35,24 +35,24 @@ static void count_by(struct json_object *limits, const char *limit, uint32_t by)
 static int add_devices(int ctl, struct json_object *doc)
 {
 	struct json_object *o = qjson_add(doc, "devices", qjson_obj()), *states;
-	size_t i, n, gpus = 0, count[QWAMOS_GPU_DEV_GONE + 1] = { 0 };
-	struct qwamos_gpu_device *devs;
+	size_t i, n, gpus = 0, count[QWAMOS_GPU_DEV_STATE_GONE + 1] = { 0 };
+	struct qwamos_gpu_dev *devs;
 	int ret;
 
-	ret = qgpu_list_devices(ctl, &devs, &n, NULL);
+	ret = libqg_dev_list(ctl, &devs, &n, NULL);
 	if (ret)
-		return gpu_refused(ret, 0, "LIST_DEVICES");
+		return gpu_refused(ret, 0, "DEV_LIST");
 	for (i = 0; i < n; i++) {
 		gpus += !!(devs[i].flags & QWAMOS_GPU_DEV_F_GPU);
-		if (devs[i].state <= QWAMOS_GPU_DEV_GONE)
+		if (devs[i].state <= QWAMOS_GPU_DEV_STATE_GONE)
 			count[devs[i].state]++;
 	}
 	free(devs);
 	qjson_add_int(o, "total", n);
 	qjson_add_int(o, "gpus", gpus);
 	states = qjson_add(o, "states", qjson_obj());
-	for (i = QWAMOS_GPU_DEV_UNBOUND; i < QWAMOS_GPU_DEV_GONE; i++)
-		qjson_add_int(states, qgpu_device_state_name(i), count[i]);
+	for (i = QWAMOS_GPU_DEV_STATE_UNBOUND; i < QWAMOS_GPU_DEV_STATE_GONE; i++)
+		qjson_add_int(states, libqg_dev_state_name(i), count[i]);
 	return 0;
 }
 
@@ -63,7 +63,7 @@ static void add_vms(int ctl, struct json_object *doc)
 	struct qwamos_gpu_vm *vms;
 	size_t i, n;
 
-	if (qgpu_list_vms(ctl, &vms, &n, NULL))
+	if (libqg_vm_list(ctl, &vms, &n, NULL))
 		return;
 	qjson_add_int(doc, "vms", n);
 	limits = qjson_add(doc, "enforced_by", qjson_obj());
@@ -87,7 +87,7 @@ static int add_own(struct json_object *doc)
 	fd = gpu_own_vm();
 	if (fd < 0)
 		return EXIT_FAILED;
-	ret = qgpu_vm_info(fd, &vm, &reason);
+	ret = libqg_vm_info(fd, &vm, &reason);
 	if (ret)
 		return gpu_refused(ret, reason, "VM_INFO");
 	o = qjson_add(doc, "vm", gpu_vm_json(&vm));
@@ -159,7 +159,7 @@ static int add_module(int ctl, struct json_object *doc)
 	size_t i;
 	int ret;
 
-	ret = qgpu_get_info(ctl, &info);
+	ret = libqg_get_info(ctl, &info);
 	if (ret)
 		return gpu_refused(ret, 0, "GET_INFO");
 	for (i = 0; i < sizeof(info.out_instance); i++)

@@ -34,15 +34,15 @@ static const char *kind_name(uint32_t kind)
 						   : "unknown";
 }
 
-static const char *state_name(const struct qgpu_event *ev)
+static const char *state_name(const struct libqg_event *ev)
 {
-	return ev->kind == QWAMOS_GPU_NL_KIND_VM ? qgpu_vm_state_name(ev->state)
-						 : qgpu_device_state_name(ev->state);
+	return ev->kind == QWAMOS_GPU_NL_KIND_VM ? libqg_vm_state_name(ev->state)
+						 : libqg_dev_state_name(ev->state);
 }
 
-static const char *group_name(const struct qgpu_event *ev)
+static const char *group_name(const struct libqg_event *ev)
 {
-	return ev->group == QGPU_EVENTS_AUDIT ? "audit" : "state";
+	return ev->group == LIBQG_EVENTS_AUDIT ? "audit" : "state";
 }
 
 static void print_line(struct json_object *o)
@@ -60,7 +60,7 @@ static struct json_object *typed(const char *type)
 	return o;
 }
 
-static void print_json(const struct qgpu_event *ev)
+static void print_json(const struct libqg_event *ev)
 {
 	struct json_object *o;
 
@@ -70,7 +70,7 @@ static void print_json(const struct qgpu_event *ev)
 		qjson_add_int(o, "count", ev->missed);
 		print_line(o);
 	}
-	if (ev->group == QGPU_EVENTS_AUDIT) {
+	if (ev->group == LIBQG_EVENTS_AUDIT) {
 		o = typed("audit");
 		qjson_add(o, "record", audit_json(&ev->record));
 	} else {
@@ -79,38 +79,38 @@ static void print_json(const struct qgpu_event *ev)
 		qjson_add_int(o, "id", ev->id);
 		qjson_add_str(o, "name", ev->name);
 		qjson_add_str(o, "state", state_name(ev));
-		qjson_add_str(o, "reason", ev->reason ? qgpu_reason_name(ev->reason) : NULL);
+		qjson_add_str(o, "reason", ev->reason ? libqg_reason_name(ev->reason) : NULL);
 	}
 	print_line(o);
 }
 
-static void print_text(const struct qgpu_event *ev)
+static void print_text(const struct libqg_event *ev)
 {
 	char text[512];
 
 	if (ev->missed)
 		printf("lost: %llu messages of the group %s came too fast\n",
 		       (unsigned long long)ev->missed, group_name(ev));
-	if (ev->group == QGPU_EVENTS_AUDIT) {
+	if (ev->group == LIBQG_EVENTS_AUDIT) {
 		audit_line(&ev->record, text, sizeof(text));
 		puts(text);
 	} else {
 		printf("%s %s (%llu) is %s%s%s\n", kind_name(ev->kind), ev->name,
 		       (unsigned long long)ev->id, state_name(ev), ev->reason ? ": " : "",
-		       ev->reason ? qgpu_reason_name(ev->reason) : "");
+		       ev->reason ? libqg_reason_name(ev->reason) : "");
 	}
 }
 
-static int monitor(struct qgpu_events *events, bool json)
+static int monitor(struct libqg_events *events, bool json)
 {
-	struct pollfd poll_fd = { .fd = qgpu_events_fd(events), .events = POLLIN };
-	struct qgpu_event ev;
+	struct pollfd poll_fd = { .fd = libqg_events_fd(events), .events = POLLIN };
+	struct libqg_event ev;
 	int ret;
 
 	for (;;) {
 		if (poll(&poll_fd, 1, -1) < 0 && errno != EINTR)
 			return cmd_fail("poll: %s", strerror(errno));
-		while ((ret = qgpu_events_read(events, &ev))) {
+		while ((ret = libqg_events_read(events, &ev))) {
 			/* How many were lost is known with the next message. */
 			if (ret == -ENOBUFS)
 				continue;
@@ -130,13 +130,13 @@ static int monitor(struct qgpu_events *events, bool json)
 int gpu_monitor(int argc, char **argv)
 {
 	struct options o = { 0 };
-	struct qgpu_events *events;
+	struct libqg_events *events;
 	int ret;
 
 	ret = cmd_parse(&line, argc, argv, &o);
 	if (ret <= 0)
 		return -ret;
-	ret = qgpu_events_open(QGPU_EVENTS_AUDIT | QGPU_EVENTS_STATE, &events);
+	ret = libqg_events_open(LIBQG_EVENTS_AUDIT | LIBQG_EVENTS_STATE, &events);
 	switch (ret) {
 	case 0:
 		break;
@@ -151,6 +151,6 @@ int gpu_monitor(int argc, char **argv)
 		return cmd_fail("the kernel can't be listened to: %s", strerror(-ret));
 	}
 	ret = monitor(events, o.json);
-	qgpu_events_close(events);
+	libqg_events_close(events);
 	return ret;
 }

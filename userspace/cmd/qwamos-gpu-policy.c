@@ -20,7 +20,7 @@ static struct json_object *to_json(const struct qwamos_gpu_level_info *row)
 	qjson_add_int(o, "number", row->level);
 	qjson_add_int(o, "vram_mib", row->out_vram >> MIB);
 	qjson_add_int(o, "compute_cap_percent", row->out_compute_cap);
-	qjson_add_str(o, "vulkan", qgpu_vulkan_name(row->out_vulkan));
+	qjson_add_str(o, "vulkan", libqg_vulkan_name(row->out_vulkan));
 	qjson_add_int(o, "vulkan_queues", row->out_queues);
 	qjson_add_int(o, "min_interval_ms", row->out_min_interval_ns / 1000000);
 	qjson_add_bool(o, "needs_iommu", row->out_flags & QWAMOS_GPU_LEVEL_F_NEEDS_IOMMU);
@@ -28,7 +28,7 @@ static struct json_object *to_json(const struct qwamos_gpu_level_info *row)
 	list = qjson_add(o, "operations", qjson_arr());
 	for (op = 1; op < 64; op++)
 		if (row->out_ops & (1ULL << op))
-			qjson_push_str(list, qgpu_op_name(op));
+			qjson_push_str(list, libqg_op_name(op));
 	return o;
 }
 
@@ -69,7 +69,7 @@ static void print(struct json_object *doc)
 	for (i = 0; i < qjson_len(doc); i++)
 		printf(" %10s", qjson_get_str(qjson_at(doc, i), "level"));
 	putchar('\n');
-	for (op = 1; strcmp(name = qgpu_op_name(op), "unknown"); op++) {
+	for (op = 1; strcmp(name = libqg_op_name(op), "unknown"); op++) {
 		printf("%-14s", name);
 		for (i = 0; i < qjson_len(doc); i++)
 			printf(" %10s", allows(qjson_at(doc, i), name) ? "yes" : "no");
@@ -103,7 +103,7 @@ int gpu_policy(int argc, char **argv)
 	if (at <= 0)
 		return -at;
 	if (at < argc) {
-		only = qgpu_level_from_name(argv[at]);
+		only = libqg_level_from_name(argv[at]);
 		if (only < 0)
 			return cmd_wrong(
 				&line,
@@ -113,12 +113,12 @@ int gpu_policy(int argc, char **argv)
 	fd = gpu_in_vm() ? gpu_own_vm() : gpu_open();
 	if (fd < 0)
 		return EXIT_FAILED;
-	ret = qgpu_get_info(fd, &info);
+	ret = libqg_get_info(fd, &info);
 	doc = qjson_arr();
 	for (level = 0; !ret && level < info.out_levels; level++) {
 		if (only >= 0 && level != (uint32_t)only)
 			continue;
-		ret = qgpu_level_info(fd, level, &row);
+		ret = libqg_level_info(fd, level, &row);
 		if (!ret)
 			qjson_push(doc, to_json(&row));
 	}

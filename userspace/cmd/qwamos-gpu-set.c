@@ -17,7 +17,7 @@ struct set {
 
 static const char *take_mode(void *field, const char *arg)
 {
-	int mode = qgpu_mode_from_name(arg);
+	int mode = libqg_mode_from_name(arg);
 
 	if (mode <= 0)
 		return "virtio, passthrough, software or none";
@@ -27,7 +27,7 @@ static const char *take_mode(void *field, const char *arg)
 
 static const char *take_reason(void *field, const char *arg)
 {
-	int reason = qgpu_reason_from_name(arg);
+	int reason = libqg_reason_from_name(arg);
 
 	if (reason <= 0)
 		return "the name of a reason such as NO_IOMMU";
@@ -40,8 +40,9 @@ static const char *take_reason(void *field, const char *arg)
 /* clang-format off: a table */
 static const struct cmd_opt opts[] = {
 	GPU_LIMIT_OPTS(struct set, limits),
-	{ "vulkan", .kind = CMD_BIT, .at = AT(limits.widen), .bit = QWAMOS_GPU_NARROW_NO_VULKAN },
-	{ "compute", .kind = CMD_BIT, .at = AT(limits.widen), .bit = QWAMOS_GPU_NARROW_NO_COMPUTE },
+	{ "vulkan", .kind = CMD_BIT, .at = AT(limits.widen), .bit = QWAMOS_GPU_RESTRICT_NO_VULKAN },
+	{ "compute", .kind = CMD_BIT, .at = AT(limits.widen),
+	  .bit = QWAMOS_GPU_RESTRICT_NO_COMPUTE },
 	{ "device", .kind = CMD_TEXT, .at = AT(device) },
 	{ "mode", .kind = CMD_TAKE, .at = AT(mode), .take = take_mode },
 	{ "asked", .kind = CMD_TAKE, .at = AT(asked), .take = take_mode },
@@ -68,10 +69,10 @@ static const struct cmd_line line = {
 };
 
 /* Return: 0 or an exit status. */
-static int request(const struct set *s, struct qwamos_gpu_set_policy *req)
+static int request(const struct set *s, struct qwamos_gpu_vm_set_policy *req)
 {
-	unsigned int both = s->limits.narrow & s->limits.widen;
-	const char *word = both & QWAMOS_GPU_NARROW_NO_VULKAN ? "vulkan" : "compute";
+	unsigned int both = s->limits.restrictions & s->limits.widen;
+	const char *word = both & QWAMOS_GPU_RESTRICT_NO_VULKAN ? "vulkan" : "compute";
 
 	gpu_limits_request(&s->limits, req);
 	if (both)
@@ -95,7 +96,7 @@ static int request(const struct set *s, struct qwamos_gpu_set_policy *req)
 
 int gpu_vm_set(int argc, char **argv)
 {
-	struct qwamos_gpu_set_policy req = { 0 };
+	struct qwamos_gpu_vm_set_policy req = { 0 };
 	struct set s = { .limits = GPU_LIMITS_UNSET };
 	int at, ctl, fd, ret;
 	uint64_t device;

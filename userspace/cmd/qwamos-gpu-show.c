@@ -18,11 +18,12 @@ static int find(int ctl, const char *name, struct qwamos_gpu_vm *vm)
 	size_t i, n;
 	int ret;
 
-	ret = qgpu_list_vms(ctl, &vms, &n, &reason);
+	ret = libqg_vm_list(ctl, &vms, &n, &reason);
 	if (ret)
 		return gpu_refused(ret, reason, "the VMs can't be listed");
 	for (i = 0; i < n; i++)
-		if (!strcmp(vms[i].name, name) && (!found || vms[i].state == QWAMOS_GPU_VM_LIVE))
+		if (!strcmp(vms[i].name, name) &&
+		    (!found || vms[i].state == QWAMOS_GPU_VM_STATE_LIVE))
 			found = &vms[i];
 	if (!found && cmd_number(name, 1, UINT64_MAX, &id))
 		for (i = 0; i < n; i++)
@@ -70,7 +71,7 @@ int gpu_vm_show(int argc, char **argv)
 	if (at < argc) {
 		ret = find(fd, argv[at], &vm);
 	} else {
-		ret = qgpu_vm_info(fd, &vm, &reason);
+		ret = libqg_vm_info(fd, &vm, &reason);
 		if (ret)
 			ret = gpu_refused(ret, reason, "VM_INFO");
 	}

@@ -76,11 +76,11 @@ static int look(int ctl, struct sample *s, struct qerr *e)
 	uint32_t reason = 0;
 	int err;
 
-	err = qgpu_list_vms(ctl, &s->vms, &s->n, &reason);
+	err = libqg_vm_list(ctl, &s->vms, &s->n, &reason);
 	s->ns = now_ns();
 	if (err)
 		return reason ? qerr_set(e, -err, "the VMs can't be listed: %s",
-					 qgpu_reason_text(reason))
+					 libqg_reason_text(reason))
 			      : qerr_sys(e, -err, "the VMs can't be listed");
 	if (s->n)
 		qsort(s->vms, s->n, sizeof(*s->vms), by_id);

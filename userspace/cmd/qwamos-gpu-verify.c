@@ -236,7 +236,7 @@ static void print_result(struct json_object *doc)
 static const char *ask_kernel(const struct qaudit_log *log, struct qaudit_witness *w)
 {
 	struct qerr e = { 0 };
-	int ctl = qgpu_open();
+	int ctl = libqg_open();
 
 	memset(w, 0, sizeof(*w));
 	if (ctl < 0) {

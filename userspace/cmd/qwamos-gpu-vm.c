@@ -65,7 +65,7 @@ static int vm_list(int argc, char **argv)
 	ctl = gpu_open();
 	if (ctl < 0)
 		return EXIT_FAILED;
-	ret = qgpu_list_vms(ctl, &vms, &n, &reason);
+	ret = libqg_vm_list(ctl, &vms, &n, &reason);
 	close(ctl);
 	if (ret)
 		return gpu_refused(ret, reason, "the VMs can't be listed");

@@ -181,7 +181,7 @@ static void press(struct run *r)
 		r->stage = KILLED;
 		sayf(r, "killing VM %s", name);
 		/* The kernel kills all of the VM's cgroup. */
-		qgpu_destroy(r->vm.manage, NULL);
+		libqg_vm_destroy(r->vm.manage, NULL);
 	}
 }
 
@@ -314,7 +314,7 @@ static uint32_t mode_of(int access)
  * policy, and everything is denied to it.
  */
 static void policy_of(const struct qconfig *c, const struct qemu_gpu *g,
-		      struct qwamos_gpu_set_policy *req)
+		      struct qwamos_gpu_vm_set_policy *req)
 {
 	if (!g->section)
 		return;
@@ -330,11 +330,11 @@ static void policy_of(const struct qconfig *c, const struct qemu_gpu *g,
 		req->compute_cap = c->compute_share;
 	}
 	if (!c->allow_vulkan)
-		req->narrow |= QWAMOS_GPU_NARROW_NO_VULKAN;
+		req->restrictions |= QWAMOS_GPU_RESTRICT_NO_VULKAN;
 	if (!c->allow_compute)
-		req->narrow |= QWAMOS_GPU_NARROW_NO_COMPUTE;
-	if (req->narrow)
-		req->mask |= QWAMOS_GPU_POLICY_NARROW;
+		req->restrictions |= QWAMOS_GPU_RESTRICT_NO_COMPUTE;
+	if (req->restrictions)
+		req->mask |= QWAMOS_GPU_POLICY_RESTRICT;
 	req->mask |= QWAMOS_GPU_POLICY_MODE;
 	req->mode_asked = mode_of(g->asked);
 	req->mode_got = mode_of(g->got);

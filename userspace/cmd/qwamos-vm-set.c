@@ -102,14 +102,15 @@ static int take(const char *word, struct words *w, bool *given)
 static void take_switches(struct words *w)
 {
 	const uint64_t states[] = { w->vulkan, w->compute };
-	const unsigned int bits[] = { QWAMOS_GPU_NARROW_NO_VULKAN, QWAMOS_GPU_NARROW_NO_COMPUTE };
+	const unsigned int bits[] = { QWAMOS_GPU_RESTRICT_NO_VULKAN,
+				      QWAMOS_GPU_RESTRICT_NO_COMPUTE };
 	size_t i;
 
 	for (i = 0; i < 2; i++) {
 		if (states[i] == 1)
 			w->limits.widen |= bits[i];
 		else if (!states[i])
-			w->limits.narrow |= bits[i];
+			w->limits.restrictions |= bits[i];
 	}
 }
 
@@ -130,7 +131,7 @@ static int read_words(char **words, struct words *w)
 static int set(const struct qvm_known *k, struct words *w)
 {
 	static const struct qvm_words words = { "vram", "cap", "guarantee" };
-	struct qwamos_gpu_set_policy req = { 0 };
+	struct qwamos_gpu_vm_set_policy req = { 0 };
 	uint64_t device;
 	int ctl, fd, ret;
 

@@ -162,7 +162,7 @@ static struct json_object *plan_json(const struct start *s, const struct qemu_ar
 
 	qjson_add_str(o, "name", s->config.name);
 	qjson_add_str(o, "config", s->path);
-	qjson_add_str(o, "level", qgpu_level_name(s->config.level));
+	qjson_add_str(o, "level", libqg_level_name(s->config.level));
 	list = qjson_add(o, "devices", qjson_arr());
 	for (i = 0; start_passthrough(s) && i < s->host.h.n_devices; i++)
 		qjson_push_str(list, s->host.h.devices[i]);
@@ -180,7 +180,7 @@ static void plan_print(const struct start *s, const struct qemu_args *a, struct 
 	char *text = qemu_args_text(a);
 	size_t i;
 
-	printf("VM %s, level %s, would get:", s->config.name, qgpu_level_name(s->config.level));
+	printf("VM %s, level %s, would get:", s->config.name, libqg_level_name(s->config.level));
 	for (i = 0; start_passthrough(s) && i < s->host.h.n_devices; i++)
 		printf(" %s", s->host.h.devices[i]);
 	if (!start_passthrough(s))

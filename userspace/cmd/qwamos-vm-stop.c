@@ -40,12 +40,12 @@ static bool is_live(uint64_t id)
 	size_t i, n;
 	int ctl;
 
-	ctl = qgpu_open();
+	ctl = libqg_open();
 	if (ctl < 0)
 		return false;
-	if (!qgpu_list_vms(ctl, &vms, &n, NULL)) {
+	if (!libqg_vm_list(ctl, &vms, &n, NULL)) {
 		for (i = 0; i < n; i++)
-			live |= vms[i].vm_id == id && vms[i].state == QWAMOS_GPU_VM_LIVE;
+			live |= vms[i].vm_id == id && vms[i].state == QWAMOS_GPU_VM_STATE_LIVE;
 		free(vms);
 	}
 	close(ctl);

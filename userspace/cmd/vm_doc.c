@@ -17,7 +17,7 @@ static struct json_object *limit(struct json_object *doc, const char *key, uint3
 {
 	struct json_object *o = qjson_add(doc, key, qjson_obj());
 
-	qjson_add_str(o, "enforced_by", qgpu_enforcer_name(by));
+	qjson_add_str(o, "enforced_by", libqg_enforcer_name(by));
 	return o;
 }
 
@@ -48,9 +48,9 @@ struct json_object *gpu_vm_json(const struct qwamos_gpu_vm *vm)
 	qjson_add_int(doc, "id", vm->vm_id);
 	qjson_add_str(doc, "name", vm->name);
 	qjson_add_str(doc, "level",
-		      vm->level == QWAMOS_GPU_LEVEL_NONE ? NULL : qgpu_level_name(vm->level));
-	qjson_add_str(doc, "state", qgpu_vm_state_name(vm->state));
-	qjson_add_str(doc, "end_reason", vm->end_reason ? qgpu_reason_name(vm->end_reason) : NULL);
+		      vm->level == QWAMOS_GPU_LEVEL_NONE ? NULL : libqg_level_name(vm->level));
+	qjson_add_str(doc, "state", libqg_vm_state_name(vm->state));
+	qjson_add_str(doc, "end_reason", vm->end_reason ? libqg_reason_name(vm->end_reason) : NULL);
 	qjson_add_int(doc, "devices", vm->devices);
 	qjson_add_int(doc, "devices_open", vm->devices_open);
 	qjson_add_int(doc, "denied", vm->denied);
@@ -58,27 +58,28 @@ struct json_object *gpu_vm_json(const struct qwamos_gpu_vm *vm)
 	qjson_add_bool(doc, "revoking", vm->flags & QWAMOS_GPU_VM_F_REVOKING);
 	qjson_add_bool(doc, "cgroup", vm->flags & QWAMOS_GPU_VM_F_CGROUP);
 	qjson_add_int(doc, "priority", vm->priority);
-	qjson_add_bool(doc, "no_vulkan", vm->narrow & QWAMOS_GPU_NARROW_NO_VULKAN);
-	qjson_add_bool(doc, "no_compute", vm->narrow & QWAMOS_GPU_NARROW_NO_COMPUTE);
+	qjson_add_bool(doc, "no_vulkan", vm->restrictions & QWAMOS_GPU_RESTRICT_NO_VULKAN);
+	qjson_add_bool(doc, "no_compute", vm->restrictions & QWAMOS_GPU_RESTRICT_NO_COMPUTE);
 	add_limits(doc, vm);
 	o = qjson_add(doc, "mode", qjson_obj());
-	qjson_add_str(o, "asked", vm->mode_asked ? qgpu_mode_name(vm->mode_asked) : NULL);
-	qjson_add_str(o, "got", vm->mode_got ? qgpu_mode_name(vm->mode_got) : NULL);
-	qjson_add_str(o, "reason", vm->mode_reason ? qgpu_reason_name(vm->mode_reason) : NULL);
-	qjson_add_str(o, "reason_text", vm->mode_reason ? qgpu_reason_text(vm->mode_reason) : NULL);
+	qjson_add_str(o, "asked", vm->mode_asked ? libqg_mode_name(vm->mode_asked) : NULL);
+	qjson_add_str(o, "got", vm->mode_got ? libqg_mode_name(vm->mode_got) : NULL);
+	qjson_add_str(o, "reason", vm->mode_reason ? libqg_reason_name(vm->mode_reason) : NULL);
+	qjson_add_str(o, "reason_text",
+		      vm->mode_reason ? libqg_reason_text(vm->mode_reason) : NULL);
 	qjson_add_int(doc, "checks", vm->checks);
 	qjson_add_int(doc, "checks_allowed", vm->refused[0]);
 	o = qjson_add(doc, "refused", qjson_obj());
 	for (i = 1; i < QWAMOS_GPU_VM_REASONS; i++)
 		if (vm->refused[i])
-			qjson_add_int(o,
-				      i + 1 < QWAMOS_GPU_VM_REASONS ? qgpu_reason_name(i) : "other",
-				      vm->refused[i]);
+			qjson_add_int(
+				o, i + 1 < QWAMOS_GPU_VM_REASONS ? libqg_reason_name(i) : "other",
+				vm->refused[i]);
 	return doc;
 }
 
 /* The name of a device; NULL: not known here. */
-static const char *device_name(const struct qwamos_gpu_device *devs, size_t n, uint64_t id)
+static const char *device_name(const struct qwamos_gpu_dev *devs, size_t n, uint64_t id)
 {
 	size_t i;
 
@@ -91,13 +92,13 @@ static const char *device_name(const struct qwamos_gpu_device *devs, size_t n, u
 static void add_gpus(struct json_object *doc, const struct qwamos_gpu_vm *vm)
 {
 	struct json_object *list = qjson_add(doc, "gpus", qjson_arr()), *o;
-	struct qwamos_gpu_device *devs = NULL;
+	struct qwamos_gpu_dev *devs = NULL;
 	size_t i, n = 0;
 	int ctl;
 
-	ctl = qgpu_open();
+	ctl = libqg_open();
 	if (ctl >= 0) {
-		if (qgpu_list_devices(ctl, &devs, &n, NULL))
+		if (libqg_dev_list(ctl, &devs, &n, NULL))
 			n = 0;
 		close(ctl);
 	}
@@ -125,11 +126,11 @@ void gpu_vm_details(struct json_object *doc, int fd, const struct qwamos_gpu_vm 
 	struct qwamos_gpu_level_info row;
 	uint32_t op;
 
-	if (vm->level != QWAMOS_GPU_LEVEL_NONE && !qgpu_level_info(fd, vm->level, &row)) {
+	if (vm->level != QWAMOS_GPU_LEVEL_NONE && !libqg_level_info(fd, vm->level, &row)) {
 		for (op = 1; op < 64; op++)
 			if (row.out_ops & (1ULL << op))
-				qjson_push_str(list, qgpu_op_name(op));
-		qjson_add_str(doc, "vulkan", qgpu_vulkan_name(row.out_vulkan));
+				qjson_push_str(list, libqg_op_name(op));
+		qjson_add_str(doc, "vulkan", libqg_vulkan_name(row.out_vulkan));
 		qjson_add_int(qjson_get(doc, "rate"), "min_interval_ms",
 			      row.out_min_interval_ns / 1000000);
 	}

@@ -8,7 +8,7 @@
 
 /**
  * gpu_vm_json() - all that the kernel tells of a VM; json_object_put() it
- * @vm: from LIST_VMS or VM_INFO
+ * @vm: from VM_LIST or VM_INFO
  */
 struct json_object *gpu_vm_json(const struct qwamos_gpu_vm *vm);
 

@@ -108,7 +108,7 @@ static void add_running(struct json_object *gpu, const struct json_object *told,
 	qjson_add(o, "used_bytes", json_object_get(qjson_get(vram, "used_bytes")));
 	qjson_add(o, "limit_bytes", json_object_get(qjson_get(vram, "limit_bytes")));
 	qjson_add_str(o, "enforced_by", qjson_get_str(vram, "enforced_by"));
-	qjson_add_str(gpu, "level", none ? NULL : qgpu_level_name(q->vm.level));
+	qjson_add_str(gpu, "level", none ? NULL : libqg_level_name(q->vm.level));
 	qjson_add_int(gpu, "cap_percent", q->vm.compute_cap);
 	qjson_add_int(gpu, "priority", q->vm.priority);
 	qjson_add_int(gpu, "denied", q->vm.denied);
@@ -127,7 +127,7 @@ static void add_planned(struct json_object *gpu, const struct qconfig *c,
 	struct json_object *o;
 
 	add_mode(gpu, asked, v->g.mode < 0 ? NULL : qconfig_access_name(v->g.mode),
-		 why ? qgpu_reason_name(why) : NULL,
+		 why ? libqg_reason_name(why) : NULL,
 		 v->g.mode < 0 ? v->g.unknown : v->plan.gpu.reason);
 	o = qjson_add(gpu, "vram", qjson_obj());
 	qjson_add_int(o, "used_bytes", 0);

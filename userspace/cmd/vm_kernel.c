@@ -23,11 +23,11 @@ void vm_kernel_ask(const struct qvm_known *k, struct vm_kernel *q)
 		snprintf(q->why, sizeof(q->why), "it does not run");
 		return;
 	}
-	q->ctl = qgpu_open();
-	ret = q->ctl < 0 ? q->ctl : qgpu_list_vms(q->ctl, &vms, &n, &reason);
+	q->ctl = libqg_open();
+	ret = q->ctl < 0 ? q->ctl : libqg_vm_list(q->ctl, &vms, &n, &reason);
 	if (ret) {
 		snprintf(q->why, sizeof(q->why), "the kernel can't be asked: %s",
-			 reason ? qgpu_reason_text(reason) : strerror(-ret));
+			 reason ? libqg_reason_text(reason) : strerror(-ret));
 		return;
 	}
 	for (i = 0; i < n; i++) {

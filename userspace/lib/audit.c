@@ -6,9 +6,9 @@
 
 #include "lib/call.h"
 
-int qgpu_audit_head(int fd, __u64 chain, struct qwamos_gpu_audit_head *head, __u32 *reason)
+int libqg_audit_head(int fd, __u64 chain, struct qwamos_gpu_audit_head *head, __u32 *reason)
 {
 	memset(head, 0, sizeof(*head));
 	head->chain = chain;
-	return qgpu_call(fd, QWAMOS_GPU_AUDIT_HEAD, &head->hdr, sizeof(*head), reason);
+	return libqg_call(fd, QWAMOS_GPU_AUDIT_HEAD, &head->hdr, sizeof(*head), reason);
 }

@@ -7,7 +7,7 @@
 #include <linux/qwamos_gpu.h>
 
 /**
- * qgpu_call() - one ioctl
+ * libqg_call() - one ioctl
  * @fd: control or VM fd
  * @cmd: QWAMOS_GPU_*
  * @hdr: head of the argument; flags are the caller's, the rest of the head is filled in here
@@ -17,6 +17,6 @@
  * Return: 0 or a negative errno
  */
 __attribute__((visibility("hidden"))) int
-qgpu_call(int fd, unsigned long cmd, struct qwamos_gpu_hdr *hdr, size_t size, __u32 *reason);
+libqg_call(int fd, unsigned long cmd, struct qwamos_gpu_hdr *hdr, size_t size, __u32 *reason);
 
 #endif

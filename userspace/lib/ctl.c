@@ -18,7 +18,7 @@
 #define MAX_ENTRIES (1U << 20)
 #define MAX_TRIES   16
 
-int qgpu_call(int fd, unsigned long cmd, struct qwamos_gpu_hdr *hdr, size_t size, __u32 *reason)
+int libqg_call(int fd, unsigned long cmd, struct qwamos_gpu_hdr *hdr, size_t size, __u32 *reason)
 {
 	int err;
 
@@ -31,24 +31,24 @@ int qgpu_call(int fd, unsigned long cmd, struct qwamos_gpu_hdr *hdr, size_t size
 	return err;
 }
 
-int qgpu_open(void)
+int libqg_open(void)
 {
 	int fd = open(QWAMOS_GPU_DEVICE, O_RDWR | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
 }
 
-int qgpu_get_info(int fd, struct qwamos_gpu_get_info *info)
+int libqg_get_info(int fd, struct qwamos_gpu_get_info *info)
 {
 	memset(info, 0, sizeof(*info));
-	return qgpu_call(fd, QWAMOS_GPU_GET_INFO, &info->hdr, sizeof(*info), NULL);
+	return libqg_call(fd, QWAMOS_GPU_GET_INFO, &info->hdr, sizeof(*info), NULL);
 }
 
-int qgpu_level_info(int fd, __u32 level, struct qwamos_gpu_level_info *info)
+int libqg_level_info(int fd, __u32 level, struct qwamos_gpu_level_info *info)
 {
 	memset(info, 0, sizeof(*info));
 	info->level = level;
-	return qgpu_call(fd, QWAMOS_GPU_LEVEL_INFO, &info->hdr, sizeof(*info), NULL);
+	return libqg_call(fd, QWAMOS_GPU_LEVEL_INFO, &info->hdr, sizeof(*info), NULL);
 }
 
 /*
@@ -64,14 +64,14 @@ static void put_name(char dst[QWAMOS_GPU_NAME_LEN], const char *name)
 	memcpy(dst, name, len);
 }
 
-int qgpu_create(int ctl, const char *name, int cgroup_fd, __u32 flags, int *manage_fd, int *use_fd,
-		__u64 *vm_id, __u32 *reason)
+int libqg_vm_create(int ctl, const char *name, int cgroup_fd, __u32 flags, int *manage_fd,
+		    int *use_fd, __u64 *vm_id, __u32 *reason)
 {
-	struct qwamos_gpu_create req = { .hdr.flags = flags, .cgroup_fd = cgroup_fd };
+	struct qwamos_gpu_vm_create req = { .hdr.flags = flags, .cgroup_fd = cgroup_fd };
 	int err;
 
 	put_name(req.name, name);
-	err = qgpu_call(ctl, QWAMOS_GPU_CREATE, &req.hdr, sizeof(req), reason);
+	err = libqg_call(ctl, QWAMOS_GPU_VM_CREATE, &req.hdr, sizeof(req), reason);
 	if (err)
 		return err;
 	*manage_fd = req.out_manage_fd;
@@ -81,14 +81,14 @@ int qgpu_create(int ctl, const char *name, int cgroup_fd, __u32 flags, int *mana
 	return 0;
 }
 
-int qgpu_open_vm(int ctl, __u64 vm_id, const char *name, __u32 right, __u32 *reason)
+int libqg_vm_open(int ctl, __u64 vm_id, const char *name, __u32 right, __u32 *reason)
 {
-	struct qwamos_gpu_open req = { .vm_id = vm_id, .right = right };
+	struct qwamos_gpu_vm_open req = { .vm_id = vm_id, .right = right };
 	int err;
 
 	if (!vm_id)
 		put_name(req.name, name);
-	err = qgpu_call(ctl, QWAMOS_GPU_OPEN, &req.hdr, sizeof(req), reason);
+	err = libqg_call(ctl, QWAMOS_GPU_VM_OPEN, &req.hdr, sizeof(req), reason);
 	return err ? err : req.out_fd;
 }
 
@@ -111,7 +111,7 @@ static int list(int ctl, unsigned long cmd, size_t entry_size, void **entries, s
 		req.entries = (uintptr_t)array;
 		req.entry_size = entry_size;
 		req.count = room;
-		err = qgpu_call(ctl, cmd, &req.hdr, sizeof(req), reason);
+		err = libqg_call(ctl, cmd, &req.hdr, sizeof(req), reason);
 		if (!err && req.count && req.count <= room) {
 			*entries = array;
 			*n = req.count;
@@ -126,28 +126,28 @@ static int list(int ctl, unsigned long cmd, size_t entry_size, void **entries, s
 	return -EMSGSIZE;
 }
 
-int qgpu_list_vms(int ctl, struct qwamos_gpu_vm **vms, size_t *n, __u32 *reason)
+int libqg_vm_list(int ctl, struct qwamos_gpu_vm **vms, size_t *n, __u32 *reason)
 {
-	return list(ctl, QWAMOS_GPU_LIST_VMS, sizeof(**vms), (void **)vms, n, reason);
+	return list(ctl, QWAMOS_GPU_VM_LIST, sizeof(**vms), (void **)vms, n, reason);
 }
 
-int qgpu_list_devices(int ctl, struct qwamos_gpu_device **devs, size_t *n, __u32 *reason)
+int libqg_dev_list(int ctl, struct qwamos_gpu_dev **devs, size_t *n, __u32 *reason)
 {
-	return list(ctl, QWAMOS_GPU_LIST_DEVICES, sizeof(**devs), (void **)devs, n, reason);
+	return list(ctl, QWAMOS_GPU_DEV_LIST, sizeof(**devs), (void **)devs, n, reason);
 }
 
-int qgpu_release(int ctl, __u64 device_id, __u32 *reason)
+int libqg_dev_clear_quarantine(int ctl, __u64 device_id, __u32 *reason)
 {
-	struct qwamos_gpu_release req = {
-		.hdr.flags = QWAMOS_GPU_RELEASE_F_ACCEPT_LEFTOVERS,
+	struct qwamos_gpu_dev_clear_quarantine req = {
+		.hdr.flags = QWAMOS_GPU_DEV_CLEAR_QUARANTINE_F_ACCEPT_LEFTOVERS,
 		.device_id = device_id,
 	};
 
-	return qgpu_call(ctl, QWAMOS_GPU_RELEASE, &req.hdr, sizeof(req), reason);
+	return libqg_call(ctl, QWAMOS_GPU_DEV_CLEAR_QUARANTINE, &req.hdr, sizeof(req), reason);
 }
 
-int qgpu_audit_read(int fd, struct qwamos_gpu_audit_read *req,
-		    struct qwamos_gpu_audit_record **recs, __u32 *reason)
+int libqg_audit_read(int fd, struct qwamos_gpu_audit_read *req,
+		     struct qwamos_gpu_audit_record **recs, __u32 *reason)
 {
 	struct qwamos_gpu_audit_record *array;
 	__u32 room = req->count;
@@ -163,7 +163,7 @@ int qgpu_audit_read(int fd, struct qwamos_gpu_audit_read *req,
 		return -ENOMEM;
 	req->records = (uintptr_t)array;
 	req->record_size = sizeof(*array);
-	err = qgpu_call(fd, QWAMOS_GPU_AUDIT_READ, &req->hdr, sizeof(*req), reason);
+	err = libqg_call(fd, QWAMOS_GPU_AUDIT_READ, &req->hdr, sizeof(*req), reason);
 	req->records = 0;
 	if (err || !req->count) {
 		free(array);

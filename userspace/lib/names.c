@@ -63,10 +63,13 @@ static const char *const events[] = {
 };
 
 static const char *const states[] = {
-	[QWAMOS_GPU_DEV_UNBOUND] = "unbound",	  [QWAMOS_GPU_DEV_FREE] = "free",
-	[QWAMOS_GPU_DEV_ATTACHED] = "attached",	  [QWAMOS_GPU_DEV_OPEN] = "open",
-	[QWAMOS_GPU_DEV_RESETTING] = "resetting", [QWAMOS_GPU_DEV_QUARANTINED] = "quarantined",
-	[QWAMOS_GPU_DEV_GONE] = "gone",
+	[QWAMOS_GPU_DEV_STATE_UNBOUND] = "unbound",
+	[QWAMOS_GPU_DEV_STATE_FREE] = "free",
+	[QWAMOS_GPU_DEV_STATE_ATTACHED] = "attached",
+	[QWAMOS_GPU_DEV_STATE_OPEN] = "open",
+	[QWAMOS_GPU_DEV_STATE_RESETTING] = "resetting",
+	[QWAMOS_GPU_DEV_STATE_QUARANTINED] = "quarantined",
+	[QWAMOS_GPU_DEV_STATE_GONE] = "gone",
 };
 
 static const char *const scrubs[] = {
@@ -76,20 +79,20 @@ static const char *const scrubs[] = {
 };
 
 static const char *const ways[] = {
-	[QWAMOS_GPU_WAY_OPEN] = "open",
-	[QWAMOS_GPU_WAY_GET_FD] = "get_device_fd",
-	[QWAMOS_GPU_WAY_IOCTL] = "ioctl",
-	[QWAMOS_GPU_WAY_READ] = "read",
-	[QWAMOS_GPU_WAY_WRITE] = "write",
-	[QWAMOS_GPU_WAY_MMAP] = "mmap",
-	[QWAMOS_GPU_WAY_FEATURE] = "device_feature",
-	[QWAMOS_GPU_WAY_ATTACH_IOAS] = "attach_ioas",
-	[QWAMOS_GPU_WAY_DETACH_IOAS] = "detach_ioas",
+	[QWAMOS_GPU_VFIO_OP_OPEN] = "open",
+	[QWAMOS_GPU_VFIO_OP_GET_FD] = "get_device_fd",
+	[QWAMOS_GPU_VFIO_OP_IOCTL] = "ioctl",
+	[QWAMOS_GPU_VFIO_OP_READ] = "read",
+	[QWAMOS_GPU_VFIO_OP_WRITE] = "write",
+	[QWAMOS_GPU_VFIO_OP_MMAP] = "mmap",
+	[QWAMOS_GPU_VFIO_OP_FEATURE] = "device_feature",
+	[QWAMOS_GPU_VFIO_OP_ATTACH_IOAS] = "attach_ioas",
+	[QWAMOS_GPU_VFIO_OP_DETACH_IOAS] = "detach_ioas",
 };
 
 static const char *const vm_states[] = {
-	[QWAMOS_GPU_VM_LIVE] = "live",
-	[QWAMOS_GPU_VM_ENDING] = "ending",
+	[QWAMOS_GPU_VM_STATE_LIVE] = "live",
+	[QWAMOS_GPU_VM_STATE_ENDING] = "ending",
 };
 
 static const char *const vulkans[] = {
@@ -157,7 +160,7 @@ static const struct {
 	REASON(NO_DEVICE,
 	       "there is no such device, or it is neither a GPU nor in the group of one"),
 	REASON(NOT_BOUND, "the device is not on qwamos_vfio_pci: qwamos-vfio bind ADDRESS"),
-	REASON(GROUP_STRANGER,
+	REASON(GROUP_NOT_VIABLE,
 	       "another member of its IOMMU group is on another driver: qwamos-vfio bind "
 	       "ADDRESS takes the whole group"),
 	REASON(OTHER_OWNER,
@@ -219,43 +222,43 @@ static int from_name(const char *const *table, size_t n, const char *name)
 	return -EINVAL;
 }
 
-const char *qgpu_level_name(__u32 level)
+const char *libqg_level_name(__u32 level)
 {
 	return level == QWAMOS_GPU_LEVEL_NONE ? "none" : NAME_OF(levels, level);
 }
 
-int qgpu_level_from_name(const char *name)
+int libqg_level_from_name(const char *name)
 {
 	return from_name(levels, ARRAY_SIZE(levels), name);
 }
 
-const char *qgpu_op_name(__u32 op)
+const char *libqg_op_name(__u32 op)
 {
 	return NAME_OF(ops, op);
 }
 
-int qgpu_op_from_name(const char *name)
+int libqg_op_from_name(const char *name)
 {
 	return from_name(ops, ARRAY_SIZE(ops), name);
 }
 
-const char *qgpu_event_name(__u32 event)
+const char *libqg_event_name(__u32 event)
 {
 	return NAME_OF(events, event);
 }
 
-int qgpu_event_from_name(const char *name)
+int libqg_event_from_name(const char *name)
 {
 	return from_name(events, ARRAY_SIZE(events), name);
 }
 
-const char *qgpu_reason_name(__u32 reason)
+const char *libqg_reason_name(__u32 reason)
 {
 	return reason < ARRAY_SIZE(reasons) && reasons[reason].name ? reasons[reason].name
 								    : "unknown";
 }
 
-int qgpu_reason_from_name(const char *name)
+int libqg_reason_from_name(const char *name)
 {
 	size_t i;
 
@@ -265,54 +268,54 @@ int qgpu_reason_from_name(const char *name)
 	return -EINVAL;
 }
 
-const char *qgpu_reason_text(__u32 reason)
+const char *libqg_reason_text(__u32 reason)
 {
 	return reason < ARRAY_SIZE(reasons) && reasons[reason].text
 		       ? reasons[reason].text
 		       : "a reason that this program does not know: it is older than the kernel module";
 }
 
-const char *qgpu_device_state_name(__u32 state)
+const char *libqg_dev_state_name(__u32 state)
 {
 	return NAME_OF(states, state);
 }
 
-const char *qgpu_scrub_name(__u32 scrub)
+const char *libqg_scrub_name(__u32 scrub)
 {
 	return NAME_OF(scrubs, scrub);
 }
 
-const char *qgpu_way_name(__u32 way)
+const char *libqg_vfio_op_name(__u32 way)
 {
 	return NAME_OF(ways, way);
 }
 
-const char *qgpu_vm_state_name(__u32 state)
+const char *libqg_vm_state_name(__u32 state)
 {
 	return NAME_OF(vm_states, state);
 }
 
-const char *qgpu_vulkan_name(__u32 vulkan)
+const char *libqg_vulkan_name(__u32 vulkan)
 {
 	return NAME_OF(vulkans, vulkan);
 }
 
-const char *qgpu_resource_name(__u32 kind)
+const char *libqg_resource_name(__u32 kind)
 {
 	return NAME_OF(resources, kind);
 }
 
-const char *qgpu_enforcer_name(__u32 by)
+const char *libqg_enforcer_name(__u32 by)
 {
 	return NAME_OF(enforcers, by);
 }
 
-const char *qgpu_mode_name(__u32 mode)
+const char *libqg_mode_name(__u32 mode)
 {
 	return NAME_OF(modes, mode);
 }
 
-int qgpu_mode_from_name(const char *name)
+int libqg_mode_from_name(const char *name)
 {
 	return from_name(modes, ARRAY_SIZE(modes), name);
 }

@@ -28,7 +28,7 @@ static const char *const group_names[N_GROUPS] = {
 	QWAMOS_GPU_NL_GROUP_STATE,
 };
 
-struct qgpu_events {
+struct libqg_events {
 	struct nl_sock *sock;
 	int family;
 	__u64 seq[N_GROUPS]; /* of the last message, 0: there was none */
@@ -58,9 +58,9 @@ static int to_errno(int nle)
 	}
 }
 
-int qgpu_events_open(__u32 groups, struct qgpu_events **events)
+int libqg_events_open(__u32 groups, struct libqg_events **events)
 {
-	struct qgpu_events *ev;
+	struct libqg_events *ev;
 	int i, ret;
 
 	*events = NULL;
@@ -92,11 +92,11 @@ int qgpu_events_open(__u32 groups, struct qgpu_events **events)
 	*events = ev;
 	return 0;
 fail:
-	qgpu_events_close(ev);
+	libqg_events_close(ev);
 	return to_errno(ret);
 }
 
-void qgpu_events_close(struct qgpu_events *events)
+void libqg_events_close(struct libqg_events *events)
 {
 	if (!events)
 		return;
@@ -104,13 +104,13 @@ void qgpu_events_close(struct qgpu_events *events)
 	free(events);
 }
 
-int qgpu_events_fd(const struct qgpu_events *events)
+int libqg_events_fd(const struct libqg_events *events)
 {
 	return nl_socket_get_fd(events->sock);
 }
 
 /* Return: 1 if there is a datagram of the kernel's, 0 if none waits, or a negative errno. */
-static int receive(struct qgpu_events *ev)
+static int receive(struct libqg_events *ev)
 {
 	struct iovec iov = { .iov_base = ev->buf.bytes, .iov_len = sizeof(ev->buf) };
 	struct sockaddr_nl from = { 0 };
@@ -123,7 +123,7 @@ static int receive(struct qgpu_events *ev)
 	ssize_t n;
 
 	do {
-		n = recvmsg(qgpu_events_fd(ev), &msg, MSG_DONTWAIT);
+		n = recvmsg(libqg_events_fd(ev), &msg, MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == EAGAIN ? 0 : -errno;
@@ -146,7 +146,7 @@ static __u32 get_u32(struct nlattr **attrs, int attr)
 }
 
 /* Return: whether the message is one that this library knows. */
-static bool parse(struct qgpu_events *ev, struct nlmsghdr *msg, struct qgpu_event *event)
+static bool parse(struct libqg_events *ev, struct nlmsghdr *msg, struct libqg_event *event)
 {
 	static const struct nla_policy policy[QWAMOS_GPU_NL_A_NAME + 1] = {
 		[QWAMOS_GPU_NL_A_SEQ] = { .type = NLA_U64 },
@@ -195,7 +195,7 @@ static bool parse(struct qgpu_events *ev, struct nlmsghdr *msg, struct qgpu_even
 	return true;
 }
 
-int qgpu_events_read(struct qgpu_events *events, struct qgpu_event *event)
+int libqg_events_read(struct libqg_events *events, struct libqg_event *event)
 {
 	struct nlmsghdr *msg;
 	int ret;

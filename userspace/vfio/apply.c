@@ -63,15 +63,15 @@ static void forget_signals(const sigset_t *set)
  */
 static bool resetting(int ctl, const char *addr)
 {
-	struct qwamos_gpu_device *devs;
+	struct qwamos_gpu_dev *devs;
 	bool is = false;
 	size_t i, n;
 
-	if (qgpu_list_devices(ctl, &devs, &n, NULL))
+	if (libqg_dev_list(ctl, &devs, &n, NULL))
 		return false;
 	for (i = 0; i < n; i++)
 		if (!strcmp(devs[i].bus_name, addr))
-			is = devs[i].state == QWAMOS_GPU_DEV_RESETTING;
+			is = devs[i].state == QWAMOS_GPU_DEV_STATE_RESETTING;
 	free(devs);
 	return is;
 }
@@ -83,7 +83,7 @@ static int wait_reset(const char *addr, struct qerr *e)
 	long long end = now_ms() + WAIT_MS;
 	int err = 0;
 
-	p.fd = qgpu_open();
+	p.fd = libqg_open();
 	if (p.fd < 0)
 		return qerr_sys(e, -p.fd, "%s", QWAMOS_GPU_DEVICE);
 	while (resetting(p.fd, addr)) {

@@ -27,7 +27,7 @@ static void name_owners(int ctl, struct qvfio_state *st)
 	for (i = 0; i < st->n; i++)
 		if (st->devs[i].kernel_known && st->devs[i].kernel.owner_vm_id)
 			break;
-	if (i == st->n || qgpu_list_vms(ctl, &vms, &n, NULL))
+	if (i == st->n || libqg_vm_list(ctl, &vms, &n, NULL))
 		return;
 	for (i = 0; i < st->n; i++)
 		for (k = 0; k < n; k++)
@@ -40,7 +40,7 @@ static void name_owners(int ctl, struct qvfio_state *st)
 
 void qgather_kernel(struct qvfio_state *st)
 {
-	struct qwamos_gpu_device *devs = NULL;
+	struct qwamos_gpu_dev *devs = NULL;
 	struct qvfio_dev *d;
 	size_t i, n = 0;
 	int ctl, err;
@@ -49,8 +49,8 @@ void qgather_kernel(struct qvfio_state *st)
 	st->module_error[0] = '\0';
 	for (i = 0; i < st->n; i++)
 		st->devs[i].kernel_known = false;
-	ctl = qgpu_open();
-	err = ctl < 0 ? ctl : qgpu_list_devices(ctl, &devs, &n, NULL);
+	ctl = libqg_open();
+	err = ctl < 0 ? ctl : libqg_dev_list(ctl, &devs, &n, NULL);
 	if (!err) {
 		st->module_loaded = true;
 		for (i = 0; i < n; i++) {

@@ -128,7 +128,7 @@ static void give_back_steps(const struct qvfio_state *st, unsigned int flags, bo
 
 	for (i = 0; (t = next_back(st, p, mend, &i));) {
 		d = qstate_find(st, t->addr);
-		if (d->kernel_known && d->kernel.state == QWAMOS_GPU_DEV_RESETTING)
+		if (d->kernel_known && d->kernel.state == QWAMOS_GPU_DEV_STATE_RESETTING)
 			add_step(p, QSTEP_WAIT, t->addr, "", mend);
 	}
 	for (i = 0; (t = next_back(st, p, mend, &i));) {

@@ -381,7 +381,7 @@ void qplan_check_unbind(const struct qvfio_state *st, const struct qvfio_dev *d,
 					  d->owner[0] ? d->owner : "VM"));
 	else
 		check_holders(d, p);
-	if (d->kernel_known && d->kernel.state == QWAMOS_GPU_DEV_QUARANTINED)
+	if (d->kernel_known && d->kernel.state == QWAMOS_GPU_DEV_STATE_QUARANTINED)
 		qplan_finding(
 			p, QSEV_WARN, "quarantined", addr,
 			qmem_printf("%s is in quarantine: the host's driver gets it as the last VM "

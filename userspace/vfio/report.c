@@ -87,7 +87,7 @@ static void add_resets(struct json_object *o, const struct qvfio_state *st,
 /* What only the module knows: null without it. */
 static void add_kernel(struct json_object *o, const struct qvfio_dev *d)
 {
-	const struct qwamos_gpu_device *k = &d->kernel;
+	const struct qwamos_gpu_dev *k = &d->kernel;
 	struct json_object *owner = NULL, *scrub = NULL, *quarantine = NULL;
 	static const char *const known[] = {
 		"state",
@@ -109,7 +109,7 @@ static void add_kernel(struct json_object *o, const struct qvfio_dev *d)
 			qjson_add(o, known[i], NULL);
 		return;
 	}
-	qjson_add_str(o, "state", qgpu_device_state_name(k->state));
+	qjson_add_str(o, "state", libqg_dev_state_name(k->state));
 	if (k->owner_vm_id) {
 		owner = qjson_obj();
 		qjson_add_int(owner, "id", k->owner_vm_id);
@@ -118,17 +118,17 @@ static void add_kernel(struct json_object *o, const struct qvfio_dev *d)
 	qjson_add(o, "owner_vm", owner);
 	scrub = qjson_obj();
 	qjson_add_str(scrub, "reached",
-		      k->scrub == QWAMOS_GPU_SCRUB_DEFAULT ? NULL : qgpu_scrub_name(k->scrub));
+		      k->scrub == QWAMOS_GPU_SCRUB_DEFAULT ? NULL : libqg_scrub_name(k->scrub));
 	qjson_add_str(scrub, "best",
 		      k->scrub_best == QWAMOS_GPU_SCRUB_DEFAULT ? NULL
-								: qgpu_scrub_name(k->scrub_best));
+								: libqg_scrub_name(k->scrub_best));
 	qjson_add(o, "scrub", scrub);
-	if (k->state == QWAMOS_GPU_DEV_QUARANTINED) {
+	if (k->state == QWAMOS_GPU_DEV_STATE_QUARANTINED) {
 		quarantine = qjson_obj();
-		qjson_add_str(quarantine, "reason", qgpu_reason_name(k->quarantine_reason));
-		qjson_add_str(quarantine, "text", qgpu_reason_text(k->quarantine_reason));
+		qjson_add_str(quarantine, "reason", libqg_reason_name(k->quarantine_reason));
+		qjson_add_str(quarantine, "text", libqg_reason_text(k->quarantine_reason));
 		qjson_add_str(quarantine, "remedy",
-			      qgpu_reason_text(QWAMOS_GPU_REASON_QUARANTINED));
+			      libqg_reason_text(QWAMOS_GPU_REASON_QUARANTINED));
 	}
 	qjson_add(o, "quarantine", quarantine);
 	qjson_add_bool(o, "dirty", k->flags & QWAMOS_GPU_DEV_F_DIRTY);

@@ -120,17 +120,17 @@ static void tell_after(struct qvfio_state *st, const struct qplan *p, struct qvf
 		o = qjson_push(list, qjson_obj());
 		qjson_add_str(o, "address", d->pci.addr);
 		qjson_add_str(o, "state",
-			      d->kernel_known ? qgpu_device_state_name(d->kernel.state) : NULL);
+			      d->kernel_known ? libqg_dev_state_name(d->kernel.state) : NULL);
 		qjson_add_str(o, "scrub",
-			      d->kernel_known && d->kernel.scrub ? qgpu_scrub_name(d->kernel.scrub)
+			      d->kernel_known && d->kernel.scrub ? libqg_scrub_name(d->kernel.scrub)
 								 : NULL);
 		if (!d->kernel_known)
 			continue;
-		if (d->kernel.state == QWAMOS_GPU_DEV_QUARANTINED)
-			warn(warnings, d, qgpu_reason_text(QWAMOS_GPU_REASON_QUARANTINED));
+		if (d->kernel.state == QWAMOS_GPU_DEV_STATE_QUARANTINED)
+			warn(warnings, d, libqg_reason_text(QWAMOS_GPU_REASON_QUARANTINED));
 		else if (d->kernel.flags & QWAMOS_GPU_DEV_F_GPU && !d->kernel.reset_methods)
-			warn(warnings, d, qgpu_reason_text(QWAMOS_GPU_REASON_NO_RESET));
-		else if (d->kernel.state == QWAMOS_GPU_DEV_FREE &&
+			warn(warnings, d, libqg_reason_text(QWAMOS_GPU_REASON_NO_RESET));
+		else if (d->kernel.state == QWAMOS_GPU_DEV_STATE_FREE &&
 			 d->kernel.flags & QWAMOS_GPU_DEV_F_DIRTY)
 			warn(warnings, d,
 			     "it is not clean: its reset or scrub did not work (see the "
@@ -335,17 +335,17 @@ enum qvfio_outcome qvfio_release(const char *addr, const struct qvfio_opts *o,
 				 : "module qwamos_gpu is not loaded, so it keeps no device back");
 	else if (!d || !d->kernel_known)
 		qerr_set(&r->err, ENODEV, "%s: %s", full,
-			 qgpu_reason_text(QWAMOS_GPU_REASON_NO_DEVICE));
+			 libqg_reason_text(QWAMOS_GPU_REASON_NO_DEVICE));
 	if (!r->err.err && !(o->flags & QVFIO_F_DRY_RUN)) {
-		ctl = qgpu_open();
-		err = ctl < 0 ? ctl : qgpu_release(ctl, d->kernel.device_id, &reason);
+		ctl = libqg_open();
+		err = ctl < 0 ? ctl : libqg_dev_clear_quarantine(ctl, d->kernel.device_id, &reason);
 		if (ctl >= 0)
 			close(ctl);
 		if (err && reason)
-			qerr_set(&r->err, -err, "%s: %s", full, qgpu_reason_text(reason));
+			qerr_set(&r->err, -err, "%s: %s", full, libqg_reason_text(reason));
 		else if (err)
 			qerr_sys(&r->err, -err, "%s: release", full);
-		qjson_add_str(r->doc, "reason", reason ? qgpu_reason_name(reason) : NULL);
+		qjson_add_str(r->doc, "reason", reason ? libqg_reason_name(reason) : NULL);
 	}
 	qstate_free(&st);
 	return end(r, r->err.err ? QVFIO_REFUSED : QVFIO_OK);

@@ -62,7 +62,7 @@ struct qrecord {
 struct qvfio_dev {
 	struct qpci_dev pci;
 	bool kernel_known;
-	struct qwamos_gpu_device kernel;
+	struct qwamos_gpu_dev kernel;
 	char owner[QWAMOS_GPU_NAME_LEN];
 	bool attrs_known;
 	bool stuck;

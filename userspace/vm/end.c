@@ -28,7 +28,7 @@ static bool vm_there(int ctl, uint64_t id)
 	bool there = false;
 	size_t i, n;
 
-	if (qgpu_list_vms(ctl, &vms, &n, NULL))
+	if (libqg_vm_list(ctl, &vms, &n, NULL))
 		return true;
 	for (i = 0; i < n; i++)
 		there |= vms[i].vm_id == id;
@@ -50,10 +50,10 @@ static bool listed(const uint64_t *ids, size_t n, uint64_t id)
 static size_t busy_devices(int ctl, uint64_t vm_id, const uint64_t *held, size_t n_held,
 			   const struct qrecord *rec)
 {
-	struct qwamos_gpu_device *devs;
+	struct qwamos_gpu_dev *devs;
 	size_t i, j, n, busy = 0;
 
-	if (qgpu_list_devices(ctl, &devs, &n, NULL))
+	if (libqg_dev_list(ctl, &devs, &n, NULL))
 		return 1;
 	for (i = 0; i < n; i++) {
 		bool ours = listed(held, n_held, devs[i].device_id) ||
@@ -62,7 +62,7 @@ static size_t busy_devices(int ctl, uint64_t vm_id, const uint64_t *held, size_t
 		for (j = 0; !held && j < rec->n_bound; j++)
 			ours |= !strcmp(rec->bound[j], devs[i].bus_name);
 		if (ours && ((vm_id && devs[i].owner_vm_id == vm_id) ||
-			     devs[i].state == QWAMOS_GPU_DEV_RESETTING))
+			     devs[i].state == QWAMOS_GPU_DEV_STATE_RESETTING))
 			busy++;
 	}
 	free(devs);
@@ -71,16 +71,16 @@ static size_t busy_devices(int ctl, uint64_t vm_id, const uint64_t *held, size_t
 
 static void tell_quarantine(int ctl, const uint64_t *held, size_t n_held, const struct qvm_opts *o)
 {
-	struct qwamos_gpu_device *devs;
+	struct qwamos_gpu_dev *devs;
 	size_t i, n;
 
-	if (!n_held || qgpu_list_devices(ctl, &devs, &n, NULL))
+	if (!n_held || libqg_dev_list(ctl, &devs, &n, NULL))
 		return;
 	for (i = 0; i < n; i++)
 		if (listed(held, n_held, devs[i].device_id) &&
-		    devs[i].state == QWAMOS_GPU_DEV_QUARANTINED)
+		    devs[i].state == QWAMOS_GPU_DEV_STATE_QUARANTINED)
 			qvm_say(o, "%s is in quarantine: %s", devs[i].bus_name,
-				qgpu_reason_text(devs[i].quarantine_reason));
+				libqg_reason_text(devs[i].quarantine_reason));
 	free(devs);
 }
 
@@ -160,7 +160,7 @@ int qvm_end(struct qvm *vm, struct qerr *e)
 		 * close ends the VM. Once its program has ended, the kernel ends it within moments.
 		 */
 		if (poll(&p, 1, vm->pidfd >= 0 && !vm->pid ? LEADER_MS : 0) != 1)
-			qgpu_destroy(vm->manage, NULL);
+			libqg_vm_destroy(vm->manage, NULL);
 		close(vm->manage);
 	}
 	qcgroup_close(&vm->cg);
@@ -193,14 +193,14 @@ static void destroy_left(int ctl, const struct qrecord *r)
 	size_t i, n;
 	int fd;
 
-	if (!r->vm_id || qgpu_list_vms(ctl, &vms, &n, NULL))
+	if (!r->vm_id || libqg_vm_list(ctl, &vms, &n, NULL))
 		return;
 	for (i = 0; i < n; i++) {
 		if (vms[i].vm_id != r->vm_id || strcmp(vms[i].name, r->name))
 			continue;
-		fd = qgpu_open_vm(ctl, r->vm_id, NULL, QWAMOS_GPU_RIGHT_MANAGE, NULL);
+		fd = libqg_vm_open(ctl, r->vm_id, NULL, QWAMOS_GPU_RIGHT_MANAGE, NULL);
 		if (fd >= 0) {
-			qgpu_destroy(fd, NULL);
+			libqg_vm_destroy(fd, NULL);
 			close(fd);
 		}
 	}
@@ -213,7 +213,7 @@ static void forget_foreign_id(int ctl, struct qrecord *r)
 	struct qwamos_gpu_vm *vms;
 	size_t i, n;
 
-	if (qgpu_list_vms(ctl, &vms, &n, NULL))
+	if (libqg_vm_list(ctl, &vms, &n, NULL))
 		return;
 	for (i = 0; i < n; i++)
 		if (vms[i].vm_id == r->vm_id && strcmp(vms[i].name, r->name))

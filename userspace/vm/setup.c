@@ -59,13 +59,13 @@ int64_t qvm_now_ms(void)
  * What the registry says of a device, by address or (@addr NULL) by id. Return: 0, -ENODEV or
  * another negative errno.
  */
-static int find_device(int ctl, const char *addr, uint64_t id, struct qwamos_gpu_device *dev)
+static int find_device(int ctl, const char *addr, uint64_t id, struct qwamos_gpu_dev *dev)
 {
-	struct qwamos_gpu_device *devs;
+	struct qwamos_gpu_dev *devs;
 	size_t i, n;
 	int ret;
 
-	ret = qgpu_list_devices(ctl, &devs, &n, NULL);
+	ret = libqg_dev_list(ctl, &devs, &n, NULL);
 	if (ret)
 		return ret;
 	ret = -ENODEV;
@@ -86,7 +86,7 @@ static void vm_name(int ctl, uint64_t id, char name[QWAMOS_GPU_NAME_LEN])
 	size_t i, n;
 
 	name[0] = '\0';
-	if (qgpu_list_vms(ctl, &vms, &n, NULL))
+	if (libqg_vm_list(ctl, &vms, &n, NULL))
 		return;
 	for (i = 0; i < n; i++)
 		if (vms[i].vm_id == id)
@@ -95,11 +95,11 @@ static void vm_name(int ctl, uint64_t id, char name[QWAMOS_GPU_NAME_LEN])
 }
 
 /* Tells why the kernel refused to give @addr, and what stands in the way. */
-static int refused(struct qvm *vm, const char *addr, const struct qwamos_gpu_attach *req,
+static int refused(struct qvm *vm, const char *addr, const struct qwamos_gpu_dev_attach *req,
 		   uint32_t reason, int ret, struct qerr *e)
 {
 	char name[QWAMOS_GPU_NAME_LEN] = "", way[160] = "";
-	struct qwamos_gpu_device dev;
+	struct qwamos_gpu_dev dev;
 
 	vm->refused = reason;
 	if (!reason)
@@ -109,18 +109,18 @@ static int refused(struct qvm *vm, const char *addr, const struct qwamos_gpu_att
 		if (dev.owner_vm_id && dev.owner_vm_id != vm->id)
 			vm_name(vm->ctl, dev.owner_vm_id, name);
 		snprintf(way, sizeof(way), " [in the way: %s, driver %s, %s%s%s]", dev.bus_name,
-			 dev.driver[0] ? dev.driver : "none", qgpu_device_state_name(dev.state),
+			 dev.driver[0] ? dev.driver : "none", libqg_dev_state_name(dev.state),
 			 name[0] ? ", VM " : "", name);
 	}
 	return qerr_set(e, -ret, "%s can't be given to VM %s: %s: %s%s", addr, vm->opts.name,
-			qgpu_reason_name(reason), qgpu_reason_text(reason), way);
+			libqg_reason_name(reason), libqg_reason_text(reason), way);
 }
 
 /*
  * Puts a device, with its group, on our driver. What will go back to its own is in the record
  * before it is touched.
  */
-static int bind(struct qvm *vm, const struct qwamos_gpu_device *dev, struct qerr *e)
+static int bind(struct qvm *vm, const struct qwamos_gpu_dev *dev, struct qerr *e)
 {
 	struct qvfio_opts o = { .flags = vm->opts.flags & QVM_F_YES ? QVFIO_F_YES : 0,
 				.lock_wait_ms = LOCK_MS };
@@ -159,14 +159,15 @@ static int bind(struct qvm *vm, const struct qwamos_gpu_device *dev, struct qerr
  * then, and the reason is the kernel's. A device that no driver has probed yet may have no IOMMU
  * group for that alone.
  */
-static bool bind_first(const struct qvm *vm, const struct qwamos_gpu_device *dev)
+static bool bind_first(const struct qvm *vm, const struct qwamos_gpu_dev *dev)
 {
 	if (vm->opts.flags & QVM_F_NO_BIND ||
 	    qgpu_policy_check(vm->opts.policy.level, QWAMOS_GPU_OP_PASSTHROUGH))
 		return false;
 	if (dev->driver[0] && !(dev->flags & QWAMOS_GPU_DEV_F_IOMMU))
 		return false;
-	return dev->state == QWAMOS_GPU_DEV_UNBOUND || !(dev->flags & QWAMOS_GPU_DEV_F_VIABLE);
+	return dev->state == QWAMOS_GPU_DEV_STATE_UNBOUND ||
+	       !(dev->flags & QWAMOS_GPU_DEV_F_VIABLE);
 }
 
 /* Signals are blocked; one that would end us is heeded all the same. */
@@ -193,9 +194,9 @@ static void wait_for_change(struct qvm *vm)
 
 static int attach(struct qvm *vm, const char *addr, struct qerr *e)
 {
-	struct qwamos_gpu_attach req = { 0 };
+	struct qwamos_gpu_dev_attach req = { 0 };
 	int64_t until = qvm_now_ms() + RESET_MS;
-	struct qwamos_gpu_device dev;
+	struct qwamos_gpu_dev dev;
 	bool bound = false, told = false;
 	uint32_t reason = 0;
 	int ret;
@@ -205,10 +206,10 @@ static int attach(struct qvm *vm, const char *addr, struct qerr *e)
 		if (ret == -ENODEV)
 			return qerr_set(e, ENODEV, "%s can't be given to VM %s: NO_DEVICE: %s",
 					addr, vm->opts.name,
-					qgpu_reason_text(QWAMOS_GPU_REASON_NO_DEVICE));
+					libqg_reason_text(QWAMOS_GPU_REASON_NO_DEVICE));
 		if (ret)
 			return qerr_sys(e, -ret, "listing devices");
-		if (dev.owner_vm_id == vm->id && dev.state != QWAMOS_GPU_DEV_RESETTING)
+		if (dev.owner_vm_id == vm->id && dev.state != QWAMOS_GPU_DEV_STATE_RESETTING)
 			return 0; /* came with another one's group */
 		if (!bound && bind_first(vm, &dev)) {
 			ret = bind(vm, &dev, e);
@@ -220,7 +221,7 @@ static int attach(struct qvm *vm, const char *addr, struct qerr *e)
 		memset(&req, 0, sizeof(req));
 		req.device_id = dev.device_id;
 		req.scrub = vm->opts.scrub;
-		ret = qgpu_attach(vm->manage, &req, &reason);
+		ret = libqg_dev_attach(vm->manage, &req, &reason);
 		if (!ret)
 			break;
 		if (reason != QWAMOS_GPU_REASON_RESETTING || qvm_now_ms() > until)
@@ -241,11 +242,11 @@ static int attach(struct qvm *vm, const char *addr, struct qerr *e)
 /* The ids of all that the VM has been given. */
 static int note_held(struct qvm *vm, struct qerr *e)
 {
-	struct qwamos_gpu_device *devs;
+	struct qwamos_gpu_dev *devs;
 	size_t i, n = 0;
 	int ret;
 
-	ret = qgpu_list_devices(vm->ctl, &devs, &n, NULL);
+	ret = libqg_dev_list(vm->ctl, &devs, &n, NULL);
 	if (ret)
 		return qerr_sys(e, -ret, "listing devices");
 	for (i = 0; i < n; i++)
@@ -257,8 +258,8 @@ static int note_held(struct qvm *vm, struct qerr *e)
 
 static int give_policy(struct qvm *vm, struct qerr *e)
 {
-	struct qwamos_gpu_set_policy *req = &vm->opts.policy;
-	struct qwamos_gpu_device dev;
+	struct qwamos_gpu_vm_set_policy *req = &vm->opts.policy;
+	struct qwamos_gpu_dev dev;
 
 	if (!req->mask)
 		return 0;
@@ -279,14 +280,15 @@ static int create(struct qvm *vm, struct qerr *e)
 	__u64 id = 0;
 	int ret;
 
-	ret = qgpu_create(vm->ctl, vm->opts.name, vm->cg.fd, QWAMOS_GPU_CREATE_F_END_ON_CLOSE,
-			  &vm->manage, &vm->use, &id, &reason);
+	ret = libqg_vm_create(vm->ctl, vm->opts.name, vm->cg.fd,
+			      QWAMOS_GPU_VM_CREATE_F_END_ON_CLOSE, &vm->manage, &vm->use, &id,
+			      &reason);
 	if (ret == -EEXIST)
 		return qerr_set(e, EEXIST, "a VM called %s exists already: qwamos-gpu vm list",
 				vm->opts.name);
 	if (ret && reason)
 		return qerr_set(e, -ret, "VM %s can't be made: %s: %s", vm->opts.name,
-				qgpu_reason_name(reason), qgpu_reason_text(reason));
+				libqg_reason_name(reason), libqg_reason_text(reason));
 	if (ret)
 		return qerr_sys(e, -ret, "VM %s can't be made", vm->opts.name);
 	vm->id = id;
@@ -306,7 +308,7 @@ int qvm_setup(struct qvm *vm, const struct qvm_opts *o, struct qerr *e)
 			e, EINVAL,
 			"'%s' can't be a VM's name: 1 to %d of the characters A-Z a-z 0-9 _ . - are accepted",
 			o->name, QWAMOS_GPU_NAME_LEN - 1);
-	vm->ctl = qgpu_open();
+	vm->ctl = libqg_open();
 	if (vm->ctl == -ENOENT)
 		return qerr_set(e, ENOENT,
 				QWAMOS_GPU_DEVICE

@@ -105,8 +105,8 @@ static int set_limits(const struct qvm_program *p)
 
 /*
  * Between fork and exec. The order counts: the new root before the cgroup, whose device filter
- * allows no new nodes; in the cgroup before the JOIN, which demands it; no fd of the manager's once
- * the program runs.
+ * allows no new nodes; in the cgroup before the VM_JOIN, which demands it; no fd of the manager's
+ * once the program runs.
  */
 static void __attribute__((noreturn))
 child(struct qvm *vm, const struct qvm_program *p, int pipe_fd, char *env)
@@ -139,9 +139,9 @@ child(struct qvm *vm, const struct qvm_program *p, int pipe_fd, char *env)
 	ret = set_limits(p);
 	if (ret)
 		give_up(pipe_fd, "setrlimit", -ret, 0);
-	ret = qgpu_join(vm->use, &reason);
+	ret = libqg_vm_join(vm->use, &reason);
 	if (ret)
-		give_up(pipe_fd, "JOIN", -ret, reason);
+		give_up(pipe_fd, "VM_JOIN", -ret, reason);
 	if (p->sandbox && qsandbox_drop(p->sandbox, &e))
 		give_up_whole(pipe_fd, &e);
 	unblock_signals();
@@ -174,7 +174,7 @@ static int hear(int fd, const struct qvm_program *p, struct qerr *e)
 		return qerr_sys(e, f.err, "%s", p->argv[0]);
 	if (f.reason)
 		return qerr_set(e, f.err, "%s could not be started: %s: %s: %s", p->argv[0], f.step,
-				qgpu_reason_name(f.reason), qgpu_reason_text(f.reason));
+				libqg_reason_name(f.reason), libqg_reason_text(f.reason));
 	return qerr_sys(e, f.err, "%s could not be started: %s", p->argv[0], f.step);
 }
 
@@ -233,13 +233,13 @@ static void tell_end(struct qvm *vm)
 	struct qwamos_gpu_vm *vms;
 	size_t i, n;
 
-	if (qgpu_list_vms(vm->ctl, &vms, &n, NULL))
+	if (libqg_vm_list(vm->ctl, &vms, &n, NULL))
 		return;
 	for (i = 0; i < n; i++)
 		if (vms[i].vm_id == vm->id && vms[i].end_reason &&
 		    vms[i].end_reason != QWAMOS_GPU_REASON_LEADER_EXITED)
 			qvm_say(&vm->opts, "VM %s was ended: %s", vm->opts.name,
-				qgpu_reason_text(vms[i].end_reason));
+				libqg_reason_text(vms[i].end_reason));
 	free(vms);
 }
 

@@ -51,7 +51,7 @@ struct qvm_words {
  *
  * Return: 0 or a negative errno
  */
-int qvm_set_policy(int manage, const char *name, struct qwamos_gpu_set_policy *req,
+int qvm_set_policy(int manage, const char *name, struct qwamos_gpu_vm_set_policy *req,
 		   const struct qvm_words *words, struct qerr *e);
 
 /**
@@ -70,7 +70,7 @@ int qvm_set_policy(int manage, const char *name, struct qwamos_gpu_set_policy *r
  */
 struct qvm_opts {
 	const char *name;
-	struct qwamos_gpu_set_policy policy;
+	struct qwamos_gpu_vm_set_policy policy;
 	struct qvm_words words;
 	const char *const *devices;
 	size_t n_devices;

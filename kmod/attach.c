@@ -15,19 +15,23 @@
  * @dev: the member
  * @set: its reset set
  * @methods: QWAMOS_GPU_RESET_*
+ * @room: for the VM's ledgers
  */
 struct look {
 	struct device *dev;
 	struct qgpu_reset_set *set;
 	u32 methods;
+	struct qgpu_gpu_use *room;
 };
 
 static void looks_drop(struct look *l, size_t n)
 {
 	size_t i;
 
-	for (i = 0; l && i < n; i++)
+	for (i = 0; l && i < n; i++) {
 		qgpu_reset_set_drop(l[i].set);
+		kfree(l[i].room);
+	}
 	kfree(l);
 }
 
@@ -42,9 +46,11 @@ static struct look *looks_gather(struct qgpu_group *g)
 		l[i].dev = g->dev[i];
 		if (!dev_is_pci(g->dev[i]))
 			continue;
+		l[i].room = qgpu_use_alloc();
 		l[i].set = qgpu_reset_set_gather(to_pci_dev(g->dev[i]));
-		if (IS_ERR(l[i].set)) {
-			l[i].set = NULL;
+		if (IS_ERR(l[i].set) || !l[i].room) {
+			if (IS_ERR(l[i].set))
+				l[i].set = NULL;
 			looks_drop(l, g->n);
 			return NULL;
 		}
@@ -122,6 +128,24 @@ static int check_members(struct qgpu_vm *vm, struct look *l, size_t n, u32 deman
 }
 
 /*
+ * Room in the VM's ledgers for the GPUs of a group. They are the VM's as DEV_ATTACH's only from
+ * take_members() on; until then an entry is as good as none. Called with the VM lock and the registry
+ * lock held. Return: 0 or -ENOSPC.
+ */
+static int make_places(struct qgpu_vm *vm, struct look *l, size_t n)
+{
+	struct qgpu_dev *d;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		d = qgpu_dev_lookup(l[i].dev);
+		if (d && d->gpu && qgpu_users_add(&d->users, &vm->lim, d->id, &l[i].room) == -ENOSPC)
+			return -ENOSPC;
+	}
+	return 0;
+}
+
+/*
  * Keep our driver's module for every member that is on it, or for none: it may be on its way out.
  * Called with the registry lock held.
  */
@@ -162,6 +186,8 @@ static u32 take_members(struct qgpu_vm *vm, struct qgpu_group *g, u32 demanded)
 		if (!d)
 			continue;
 		qgpu_vm_get(vm);
+		if (d->gpu)
+			qgpu_users_attached(&vm->lim, d->id);
 		rcu_assign_pointer(d->owner, vm);
 		d->generation++;
 		WRITE_ONCE(d->quarantined, false);
@@ -181,7 +207,7 @@ static u32 take_members(struct qgpu_vm *vm, struct qgpu_group *g, u32 demanded)
  * @arg: the call's argument, checked as far as its form goes; out_* are written
  * @reason: out: why a refusal
  *
- * The order of the checks is the uAPI's. Return: 0, a refusal, or -ENOMEM.
+ * The order of the checks is the uAPI's. Return: 0, a refusal, -ENOSPC or -ENOMEM.
  */
 int qgpu_attach(struct qgpu_vm *vm, struct qwamos_gpu_dev_attach *arg, u32 *reason)
 {
@@ -189,6 +215,7 @@ int qgpu_attach(struct qgpu_vm *vm, struct qwamos_gpu_dev_attach *arg, u32 *reas
 	struct qgpu_dev *d = qgpu_dev_by_id(arg->device_id), *sd;
 	struct qgpu_group *g = NULL;
 	struct device *stranger;
+	bool reclaimed = false;
 	struct look *l = NULL;
 	u32 why;
 	int ret;
@@ -204,6 +231,7 @@ int qgpu_attach(struct qgpu_vm *vm, struct qwamos_gpu_dev_attach *arg, u32 *reas
 			goto out;
 		}
 	}
+again:
 	qgpu_vm_lock();
 	mutex_lock(&qgpu_reg_lock);
 	if (!qgpu_vm_live(vm)) {
@@ -244,6 +272,9 @@ int qgpu_attach(struct qgpu_vm *vm, struct qwamos_gpu_dev_attach *arg, u32 *reas
 	ret = check_members(vm, l, g->n, demanded, &arg->out_device_id, reason);
 	if (ret)
 		goto out_unlock;
+	ret = make_places(vm, l, g->n);
+	if (ret)
+		goto out_unlock;
 	if (!hold_modules(g)) {
 		ret = refuse(d, &arg->out_device_id, reason, QWAMOS_GPU_REASON_NOT_BOUND, -ENODEV);
 		goto out_unlock;
@@ -255,6 +286,11 @@ int qgpu_attach(struct qgpu_vm *vm, struct qwamos_gpu_dev_attach *arg, u32 *reas
 out_unlock:
 	mutex_unlock(&qgpu_reg_lock);
 	qgpu_vm_unlock();
+	if (ret == -ENOSPC && !reclaimed) {
+		reclaimed = true;
+		qgpu_vm_reclaim_gpus(vm);
+		goto again;
+	}
 	if (!ret)
 		qgpu_dev_changed();
 out:

@@ -5,6 +5,7 @@
 #include <linux/mm.h>
 #include <linux/nospec.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 #include <linux/uaccess.h>
 #include "audit.h"
 #include "check.h"
@@ -14,12 +15,15 @@
 #include "policy.h"
 #include "vm.h"
 
-#define AUDIT_MAX 65536
+#define AUDIT_MAX  65536
+#define LIST_CHUNK 64 /* entries that one call of a list gathers at most */
 
 static int do_get_info(struct qgpu_call *call)
 {
 	struct qwamos_gpu_get_info *a = &call->arg->get_info;
 
+	if (a->__reserved)
+		return -EINVAL;
 	a->out_version = QWAMOS_GPU_VERSION;
 	a->out_levels = QGPU_LEVELS;
 	a->out_caps = QWAMOS_GPU_CAP_PASSTHROUGH | QWAMOS_GPU_CAP_AUDIT | QWAMOS_GPU_CAP_POLICY |
@@ -27,6 +31,7 @@ static int do_get_info(struct qgpu_call *call)
 	memcpy(a->out_instance, qgpu_audit_instance(), sizeof(a->out_instance));
 	a->out_revoke_timeout_s = READ_ONCE(qgpu_revoke_timeout_s);
 	a->out_audit_records = qgpu_audit_capacity();
+	a->out_errata = QWAMOS_GPU_ERRATA;
 	return 0;
 }
 
@@ -169,12 +174,9 @@ static int do_new_use(struct qgpu_call *call)
 static int write_list(struct qgpu_call *call, const void *v, size_t n, size_t ksize)
 {
 	struct qwamos_gpu_list *a = &call->arg->list;
-	struct qwamos_gpu_list __user *ua = call->uarg;
 	char __user *p = u64_to_user_ptr(a->entries);
 	size_t i, both = min_t(size_t, ksize, a->entry_size);
 
-	if (a->count < n)
-		return put_user((u32)n, &ua->count) ? -EFAULT : -EMSGSIZE;
 	for (i = 0; i < n; i++, p += a->entry_size)
 		if (copy_to_user(p, v + i * ksize, both) ||
 		    clear_user(p + both, a->entry_size - both))
@@ -184,44 +186,109 @@ static int write_list(struct qgpu_call *call, const void *v, size_t n, size_t ks
 }
 
 /* @first: size of an entry in the first version */
-static bool list_ok(struct qwamos_gpu_list *a, size_t first)
+static bool entry_size_ok(const struct qwamos_gpu_list *a, size_t first)
 {
 	return a->entry_size >= first && a->entry_size <= PAGE_SIZE && !(a->entry_size & 7);
 }
 
-static int do_list_vms(struct qgpu_call *call)
+/*
+ * Room for what a list is to write. @first: size of an entry in the first version. Return: an array
+ * of @room entries to kvfree(), or an ERR_PTR().
+ */
+static void *list_begin(struct qwamos_gpu_list *a, size_t first, size_t ksize, u32 *room)
 {
+	void *v;
+
+	if (!entry_size_ok(a, first))
+		return ERR_PTR(-EINVAL);
+	*room = min_t(u32, a->count, LIST_CHUNK);
+	v = kvcalloc(*room ?: 1, ksize, GFP_KERNEL_ACCOUNT);
+	return v ?: ERR_PTR(-ENOMEM);
+}
+
+static int do_vm_list(struct qgpu_call *call)
+{
+	struct qwamos_gpu_list *a = &call->arg->list;
 	struct qwamos_gpu_vm *v;
-	long n;
+	u32 room, n;
 	int ret;
 
-	if (!list_ok(&call->arg->list, offsetofend(struct qwamos_gpu_vm, restrictions)))
-		return -EINVAL;
-	n = qgpu_vm_list(&v);
-	if (n < 0)
-		return n;
+	v = list_begin(a, offsetofend(struct qwamos_gpu_vm, gpus), sizeof(*v), &room);
+	if (IS_ERR(v))
+		return PTR_ERR(v);
+	n = qgpu_vm_list(a->after, room, v, &a->out_left);
 	ret = write_list(call, v, n, sizeof(*v));
 	kvfree(v);
 	return ret;
 }
 
-static int do_list_devices(struct qgpu_call *call)
+static int do_dev_list(struct qgpu_call *call)
 {
+	struct qwamos_gpu_list *a = &call->arg->list;
 	u64 seen = qgpu_registry_events();
 	struct qwamos_gpu_dev *v;
-	long n;
-	int ret;
+	u32 room;
+	long ret;
 
-	if (!list_ok(&call->arg->list, offsetofend(struct qwamos_gpu_dev, __reserved)))
-		return -EINVAL;
-	n = qgpu_dev_list(&v);
-	if (n < 0)
-		return n;
-	ret = write_list(call, v, n, sizeof(*v));
-	if (!ret)
-		atomic64_set(&call->f->seen, seen);
+	v = list_begin(a, offsetofend(struct qwamos_gpu_dev, __reserved), sizeof(*v), &room);
+	if (IS_ERR(v))
+		return PTR_ERR(v);
+	ret = qgpu_dev_list(a->after, room, v, &a->out_left);
+	if (ret >= 0) {
+		if (!a->after)
+			atomic64_set(&call->f->seen, seen);
+		ret = write_list(call, v, ret, sizeof(*v));
+	}
 	kvfree(v);
 	return ret;
+}
+
+/*
+ * Write, of a short list in the order of the numbers that its entries begin with, those that come
+ * after the cursor.
+ */
+static int write_after(struct qgpu_call *call, const void *v, u32 n, size_t ksize)
+{
+	struct qwamos_gpu_list *a = &call->arg->list;
+	u32 from, k;
+
+	for (from = 0; from < n && *(const u64 *)(v + from * ksize) <= a->after; from++)
+		;
+	k = min(n - from, a->count);
+	a->out_left = n - from - k;
+	return write_list(call, v + from * ksize, k, ksize);
+}
+
+static int cmp_gpu(const void *a, const void *b)
+{
+	const struct qwamos_gpu_vm_gpu *x = a, *y = b;
+
+	return x->device_id < y->device_id ? -1 : x->device_id > y->device_id;
+}
+
+static int do_vm_gpu_list(struct qgpu_call *call)
+{
+	struct qwamos_gpu_list *a = &call->arg->list;
+	struct qwamos_gpu_vm_gpu v[QWAMOS_GPU_VM_GPUS];
+	u32 n;
+
+	if (!entry_size_ok(a, offsetofend(struct qwamos_gpu_vm_gpu, __reserved)))
+		return -EINVAL;
+	n = qgpu_limits_gpus(&call->f->vm->lim, v);
+	sort(v, n, sizeof(*v), cmp_gpu, NULL);
+	return write_after(call, v, n, sizeof(*v));
+}
+
+static int do_vm_refusal_list(struct qgpu_call *call)
+{
+	struct qwamos_gpu_list *a = &call->arg->list;
+	struct qwamos_gpu_vm_refusal v[QWAMOS_GPU_REASON_COUNT];
+	u32 n;
+
+	if (!entry_size_ok(a, offsetofend(struct qwamos_gpu_vm_refusal, count)))
+		return -EINVAL;
+	n = qgpu_limits_refusals(&call->f->vm->lim, v);
+	return write_after(call, v, n, sizeof(*v));
 }
 
 static int do_release(struct qgpu_call *call)
@@ -252,7 +319,8 @@ static int do_audit_read(struct qgpu_call *call)
 	size_t both;
 	long n, i;
 
-	if (a->__reserved || !a->count || a->count > AUDIT_MAX || a->record_size < ksize ||
+	if (a->__reserved || !a->count || a->count > AUDIT_MAX ||
+	    a->record_size < offsetofend(struct qwamos_gpu_audit_record, comm) ||
 	    a->record_size > PAGE_SIZE || a->record_size & 7 || (!chain && a->chain) ||
 	    (!after && a->after))
 		return -EINVAL;
@@ -316,7 +384,7 @@ static int do_audit_head(struct qgpu_call *call)
 #define POLICY_MASK                                                                              \
 	(QWAMOS_GPU_POLICY_LEVEL | QWAMOS_GPU_POLICY_VRAM | QWAMOS_GPU_POLICY_CAP |              \
 	 QWAMOS_GPU_POLICY_GUARANTEE | QWAMOS_GPU_POLICY_PRIORITY | QWAMOS_GPU_POLICY_RESTRICT | \
-	 QWAMOS_GPU_POLICY_MODE)
+	 QWAMOS_GPU_POLICY_MODE | QWAMOS_GPU_POLICY_GPUS)
 
 static bool is_mode(u32 mode)
 {
@@ -328,8 +396,8 @@ static int policy_args(const struct qwamos_gpu_vm_set_policy *a)
 {
 	if (a->mask & ~POLICY_MASK)
 		return -EOPNOTSUPP;
-	if (!a->mask || a->__reserved ||
-	    (a->mask & QWAMOS_GPU_POLICY_PRIORITY && a->priority > 100))
+	if (!a->mask || (a->mask & QWAMOS_GPU_POLICY_PRIORITY && a->priority > 100) ||
+	    (a->mask & QWAMOS_GPU_POLICY_GPUS && a->gpus_count > QWAMOS_GPU_VM_GPUS))
 		return -EINVAL;
 	if ((a->mask & QWAMOS_GPU_POLICY_LEVEL && !qgpu_level(a->level)) ||
 	    (a->mask & QWAMOS_GPU_POLICY_RESTRICT &&
@@ -340,27 +408,95 @@ static int policy_args(const struct qwamos_gpu_vm_set_policy *a)
 	return 0;
 }
 
+static void grant_drop(struct qgpu_grant *g)
+{
+	if (g->users)
+		qgpu_dev_put(container_of(g->users, struct qgpu_dev, users));
+	kfree(g->room);
+}
+
+static int grant_find(struct qgpu_grant *g, u64 device_id)
+{
+	struct qgpu_dev *d = qgpu_dev_by_id(device_id);
+
+	g->device_id = device_id;
+	if (!d || !d->gpu) {
+		if (d)
+			qgpu_dev_put(d);
+		return 0;
+	}
+	g->users = &d->users;
+	g->room = qgpu_use_alloc();
+	return g->room ? 0 : -ENOMEM;
+}
+
+static void grants_drop(struct qgpu_grants *g)
+{
+	u32 i;
+
+	grant_drop(&g->promised);
+	for (i = 0; i < g->n; i++)
+		grant_drop(&g->listed[i]);
+	kfree(g);
+}
+
+/* The GPUs that a policy lists. Return: 0, -EFAULT, -EINVAL or -ENOMEM. */
+static int grants_read(struct qgpu_grants *g, const struct qwamos_gpu_vm_set_policy *a)
+{
+	u64 ids[QWAMOS_GPU_VM_GPUS];
+	u32 i, j;
+	int ret;
+
+	if (copy_from_user(ids, u64_to_user_ptr(a->gpus), a->gpus_count * sizeof(*ids)))
+		return -EFAULT;
+	for (i = 0; i < a->gpus_count; i++) {
+		for (j = 0; j < i; j++)
+			if (ids[j] == ids[i])
+				return -EINVAL;
+		ret = grant_find(&g->listed[g->n++], ids[i]);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* Which device does a refusal with NO_DEVICE mean? The first that is not there. */
+static u64 missing_gpu(const struct qgpu_grants *g, const struct qwamos_gpu_vm_set_policy *a)
+{
+	u32 i;
+
+	for (i = 0; i < g->n; i++)
+		if (!g->listed[i].users)
+			return g->listed[i].device_id;
+	return a->mask & QWAMOS_GPU_POLICY_GUARANTEE ? a->device_id : 0;
+}
+
 static int do_set_policy(struct qgpu_call *call)
 {
 	struct qwamos_gpu_vm_set_policy *a = &call->arg->set_policy;
+	struct qgpu_grants *g;
 	int ret = policy_args(a);
-	struct qgpu_dev *d = NULL;
 
 	if (ret)
 		return ret;
 	a->out_used = 0;
 	a->out_limit = 0;
-	if (a->mask & QWAMOS_GPU_POLICY_GUARANTEE) {
-		call->device_id = a->device_id;
-		d = qgpu_dev_by_id(a->device_id);
-	}
-	ret = qgpu_vm_set_policy(call->f->vm, a, d && d->gpu ? &d->users : NULL, qgpu_attached_fits,
-				 &call->ev);
-	if (d)
-		qgpu_dev_put(d);
+	g = kzalloc(sizeof(*g), GFP_KERNEL_ACCOUNT);
+	if (!g)
+		return -ENOMEM;
+	if (a->mask & QWAMOS_GPU_POLICY_GUARANTEE)
+		ret = grant_find(&g->promised, a->device_id);
+	if (!ret && a->mask & QWAMOS_GPU_POLICY_GPUS)
+		ret = grants_read(g, a);
+	if (ret)
+		goto out;
+	ret = qgpu_vm_set_policy(call->f->vm, a, g, qgpu_attached_fits, &call->ev);
+	call->device_id = missing_gpu(g, a);
 	call->reason = call->ev.reason;
 	a->out_used = call->ev.used;
 	a->out_limit = call->ev.limit;
+out:
+	grants_drop(g);
 	return ret;
 }
 
@@ -418,13 +554,13 @@ static int do_vm_info(struct qgpu_call *call)
 				  __VA_ARGS__ }
 
 static const struct qgpu_call_desc calls[] = {
-	CALL(GET_INFO, qwamos_gpu_get_info, out_audit_records, 0, ALL_FILES, false, do_get_info),
+	CALL(GET_INFO, qwamos_gpu_get_info, __reserved, 0, ALL_FILES, false, do_get_info),
 	CALL(VM_CREATE, qwamos_gpu_vm_create, out_use_fd,
 	     QWAMOS_GPU_VM_CREATE_F_END_ON_CLOSE | QWAMOS_GPU_VM_CREATE_F_NO_CGROUP,
 	     QGPU_FILE_CONTROL, true, do_create),
 	CALL(VM_OPEN, qwamos_gpu_vm_open, out_vm_id, 0, QGPU_FILE_CONTROL, true, do_open),
-	CALL(VM_LIST, qwamos_gpu_list, count, 0, QGPU_FILE_CONTROL, true, do_list_vms),
-	CALL(DEV_LIST, qwamos_gpu_list, count, 0, QGPU_FILE_CONTROL, false, do_list_devices),
+	CALL(VM_LIST, qwamos_gpu_list, out_left, 0, QGPU_FILE_CONTROL, true, do_vm_list),
+	CALL(DEV_LIST, qwamos_gpu_list, out_left, 0, QGPU_FILE_CONTROL, false, do_dev_list),
 	CALL(DEV_CLEAR_QUARANTINE, qwamos_gpu_dev_clear_quarantine, device_id,
 	     QWAMOS_GPU_DEV_CLEAR_QUARANTINE_F_ACCEPT_LEFTOVERS, QGPU_FILE_CONTROL, true,
 	     do_release),
@@ -442,8 +578,10 @@ static const struct qgpu_call_desc calls[] = {
 	     .also = offsetof(struct qwamos_gpu_dev_attach, out_device_id), .n_also = 1),
 	CALL(DEV_DETACH, qwamos_gpu_dev_detach, device_id, QWAMOS_GPU_DEV_DETACH_F_KILL,
 	     QGPU_FILE_MANAGE, true, do_detach),
-	CALL(VM_INFO, qwamos_gpu_vm_info, out_vm.restrictions, 0, VM_FILES, false, do_vm_info),
+	CALL(VM_INFO, qwamos_gpu_vm_info, out_vm.gpus, 0, VM_FILES, false, do_vm_info),
 	CALL(VM_NEW_FD, qwamos_gpu_vm_new_fd, __reserved, 0, QGPU_FILE_USE, false, do_new_use),
+	CALL(VM_GPU_LIST, qwamos_gpu_list, out_left, 0, VM_FILES, false, do_vm_gpu_list),
+	CALL(VM_REFUSAL_LIST, qwamos_gpu_list, out_left, 0, VM_FILES, false, do_vm_refusal_list),
 	CALL(VM_CHECK, qwamos_gpu_vm_check, out_denied, 0, VM_FILES, false, qgpu_do_check),
 	CALL(VM_CHARGE, qwamos_gpu_vm_charge, out_limit, 0, QGPU_FILE_USE, false, qgpu_do_charge,
 	     .also = offsetof(struct qwamos_gpu_vm_charge, out_used), .n_also = 2),

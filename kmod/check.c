@@ -132,30 +132,21 @@ int qgpu_do_check(struct qgpu_call *call)
 }
 
 /*
- * The index of a device in ledgers; its first charge makes room for it. Return: that, -ENOSPC or
- * -ENODEV with a reason.
+ * The index in ledgers of a GPU that the VM was given. Called under RCU. Return: that, or -ENODEV or
+ * -EACCES with a reason.
  */
 static int gpu_of(struct qgpu_vm *vm, u64 device_id, u32 *reason)
 {
 	int i = qgpu_limits_gpu(&vm->lim, device_id);
-	struct qgpu_dev *d;
 
-	if (i >= 0 && !qgpu_limits_gone(&vm->lim, i))
+	if (i >= 0 && qgpu_limits_assigned(&vm->lim, i))
 		return i;
-	d = qgpu_dev_by_id(device_id);
-	i = -ENODEV;
-	*reason = QWAMOS_GPU_REASON_NO_DEVICE;
-	if (d && d->gpu) {
-		qgpu_vm_lock();
-		if (qgpu_vm_live(vm))
-			i = qgpu_users_add(&d->users, &vm->lim, device_id);
-		else
-			*reason = QWAMOS_GPU_REASON_VM_ENDED;
-		qgpu_vm_unlock();
+	if (qgpu_dev_to_use(device_id)) {
+		*reason = QWAMOS_GPU_REASON_NOT_ASSIGNED;
+		return -EACCES;
 	}
-	if (d)
-		qgpu_dev_put(d);
-	return i;
+	*reason = QWAMOS_GPU_REASON_NO_DEVICE;
+	return -ENODEV;
 }
 
 static int charge_args(const struct qwamos_gpu_vm_charge *a)
@@ -172,7 +163,9 @@ static void forget_charge(struct qgpu_file *f, u32 kind, u32 gpu, u64 amount)
 {
 	u64 used, limit;
 
+	rcu_read_lock();
 	qgpu_limits_uncharge(&f->vm->lim, &f->charges, kind, gpu, amount, &used, &limit);
+	rcu_read_unlock();
 }
 
 static int answer_charge(struct qgpu_call *call, const struct qwamos_gpu_vm_charge *a, u32 gpu)
@@ -189,25 +182,27 @@ int qgpu_do_charge(struct qgpu_call *call)
 {
 	struct qwamos_gpu_vm_charge *a = &call->arg->charge;
 	int ret = charge_args(a), gpu;
-	u32 reason;
 
 	if (ret)
 		return ret;
 	call->device_id = a->device_id;
 	a->out_used = 0;
 	a->out_limit = 0;
-	gpu = gpu_of(call->f->vm, a->device_id, &reason);
-	if (gpu == -ENODEV)
-		call->reason = reason;
+	rcu_read_lock();
+	gpu = gpu_of(call->f->vm, a->device_id, &call->reason);
+	if (gpu >= 0)
+		call->reason = qgpu_limits_charge(&call->f->vm->lim, &call->f->charges, a->kind,
+						  gpu, a->amount, &a->out_used, &a->out_limit);
+	rcu_read_unlock();
 	if (gpu < 0)
 		return gpu;
-	call->reason = qgpu_limits_charge(&call->f->vm->lim, &call->f->charges, a->kind, gpu,
-					  a->amount, &a->out_used, &a->out_limit);
 	if (!call->reason)
 		return answer_charge(call, a, gpu);
 	if (call->reason != QWAMOS_GPU_REASON_QUOTA && call->reason != QWAMOS_GPU_REASON_QUEUES)
 		return -EACCES;
-	call->ev.event = QWAMOS_GPU_EV_VRAM_QUOTA_EXCEEDED;
+	call->ev.event = a->kind == QWAMOS_GPU_RESOURCE_VRAM
+				 ? QWAMOS_GPU_EV_VRAM_QUOTA_EXCEEDED
+				 : QWAMOS_GPU_EV_QUEUES_QUOTA_EXCEEDED;
 	call->ev.asked = a->amount;
 	call->ev.used = a->out_used;
 	call->ev.limit = a->out_limit;
@@ -219,14 +214,17 @@ int qgpu_do_uncharge(struct qgpu_call *call)
 {
 	struct qwamos_gpu_vm_charge *a = &call->arg->charge;
 	int ret = charge_args(a), gpu;
+	bool had;
 
 	if (ret)
 		return ret;
+	rcu_read_lock();
 	gpu = qgpu_limits_gpu(&call->f->vm->lim, a->device_id);
-	if (gpu < 0 || !qgpu_limits_uncharge(&call->f->vm->lim, &call->f->charges, a->kind, gpu,
-					     a->amount, &a->out_used, &a->out_limit))
-		return -EINVAL;
-	return 0;
+	had = gpu >= 0 &&
+	      qgpu_limits_uncharge(&call->f->vm->lim, &call->f->charges, a->kind, gpu, a->amount,
+				   &a->out_used, &a->out_limit);
+	rcu_read_unlock();
+	return had ? 0 : -EINVAL;
 }
 
 /* One operation on a GPU. Return: 0, or QGPU_SLOW. */
@@ -329,7 +327,8 @@ long qgpu_charge_fast(struct qgpu_file *f, void __user *uarg, bool charge)
 	u32 size, flags, reserved, kind, reserved2;
 	u64 device_id, amount, used, limit;
 	struct qgpu_limits *lim;
-	int gpu = 0;
+	bool done;
+	int gpu;
 
 	if (f->kind != QGPU_FILE_USE || !qgpu_vm_live(f->vm))
 		return QGPU_SLOW;
@@ -347,13 +346,15 @@ long qgpu_charge_fast(struct qgpu_file *f, void __user *uarg, bool charge)
 	    kind - QWAMOS_GPU_RESOURCE_VRAM > 1U)
 		return QGPU_SLOW;
 	lim = &f->vm->lim;
-	if (device_id) {
-		gpu = qgpu_limits_gpu(lim, device_id);
-		if (gpu < 0 || (charge && qgpu_limits_gone(lim, gpu)))
-			return QGPU_SLOW;
-	}
-	if (charge ? !!qgpu_limits_charge(lim, &f->charges, kind, gpu, amount, &used, &limit)
-		   : !qgpu_limits_uncharge(lim, &f->charges, kind, gpu, amount, &used, &limit))
+	rcu_read_lock();
+	gpu = qgpu_limits_gpu(lim, device_id);
+	done = gpu >= 0 &&
+	       (charge ? qgpu_limits_assigned(lim, gpu) &&
+				 !qgpu_limits_charge(lim, &f->charges, kind, gpu, amount, &used,
+						     &limit)
+		       : qgpu_limits_uncharge(lim, &f->charges, kind, gpu, amount, &used, &limit));
+	rcu_read_unlock();
+	if (!done)
 		return QGPU_SLOW;
 	if (!user_write_access_begin(u, sizeof(*u)))
 		goto fault;

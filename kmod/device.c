@@ -155,12 +155,15 @@ static bool listed(struct qgpu_dev **v, u32 *group, size_t n, size_t i)
 }
 
 /**
- * qgpu_dev_list() - GPUs and companions
- * @out: out: array to kvfree()
+ * qgpu_dev_list() - GPUs and companions in the order of their ids
+ * @after: only those with a higher id
+ * @room: length of @out
+ * @out: out: the first of them
+ * @left: out: how many come after those
  *
- * Return: its length, or -ENOMEM.
+ * Return: how many were written, or -ENOMEM.
  */
-long qgpu_dev_list(struct qwamos_gpu_dev **out)
+long qgpu_dev_list(u64 after, u32 room, struct qwamos_gpu_dev *out, u64 *left)
 {
 	struct qgpu_dev **v, *d;
 	struct iommu_group *ig;
@@ -168,12 +171,12 @@ long qgpu_dev_list(struct qwamos_gpu_dev **out)
 	size_t n = 0, i;
 	long k = 0;
 
-	*out = NULL;
+	*left = 0;
 	mutex_lock(&qgpu_reg_lock);
 	list_for_each_entry(d, &qgpu_devs, node)
 		n++;
-	v = kcalloc(n ?: 1, sizeof(*v), GFP_KERNEL);
-	group = kcalloc(n ?: 1, sizeof(*group), GFP_KERNEL);
+	v = kcalloc(n ?: 1, sizeof(*v), GFP_KERNEL_ACCOUNT);
+	group = kcalloc(n ?: 1, sizeof(*group), GFP_KERNEL_ACCOUNT);
 	i = 0;
 	if (v && group) {
 		list_for_each_entry(d, &qgpu_devs, node) {
@@ -184,18 +187,19 @@ long qgpu_dev_list(struct qwamos_gpu_dev **out)
 				iommu_group_put(ig);
 			v[i++] = d;
 		}
+	} else {
+		k = -ENOMEM;
 	}
 	n = i;
 	mutex_unlock(&qgpu_reg_lock);
-	*out = v && group ? kvcalloc(n ?: 1, sizeof(**out), GFP_KERNEL_ACCOUNT) : NULL;
-	if (!*out) {
-		k = -ENOMEM;
-		goto out;
+	for (i = 0; i < n; i++) {
+		if (v[i]->id <= after || !listed(v, group, n, i))
+			continue;
+		if (k < room)
+			qgpu_dev_tell(v[i], &out[k++]);
+		else
+			++*left;
 	}
-	for (i = 0; i < n; i++)
-		if (listed(v, group, n, i))
-			qgpu_dev_tell(v[i], &(*out)[k++]);
-out:
 	for (i = 0; i < n; i++)
 		qgpu_dev_put(v[i]);
 	kfree(group);

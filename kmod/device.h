@@ -210,7 +210,7 @@ int qgpu_scrub(struct pci_dev *pdev, u32 *reached, u64 *bytes);
 
 /* device.c */
 void qgpu_dev_tell(struct qgpu_dev *d, struct qwamos_gpu_dev *out);
-long qgpu_dev_list(struct qwamos_gpu_dev **out);
+long qgpu_dev_list(u64 after, u32 room, struct qwamos_gpu_dev *out, u64 *left);
 void qgpu_dev_tell_state(struct qgpu_dev *d);
 void qgpu_dev_states_work_fn(struct work_struct *work);
 void qgpu_revoke_work_fn(struct work_struct *work);

@@ -55,20 +55,28 @@ void qgpu_limits_apply(struct qgpu_limits *lim)
  * @lim: the VM's limits
  * @device_id: the GPU, or 0: none in particular
  *
- * Return: its index, or -ENOENT.
+ * Called under RCU, which keeps the index as it is, or with the VM lock held. Return: the index, or
+ * -ENOENT.
  */
 int qgpu_limits_gpu(const struct qgpu_limits *lim, u64 device_id)
 {
-	u32 i, n;
+	const struct qgpu_gpu_use *use;
+	u32 i;
 
 	if (!device_id)
 		return 0;
-	/* Pairs with the release in qgpu_users_add(). */
-	n = smp_load_acquire(&lim->n_gpus);
-	for (i = 0; i < n; i++)
-		if (lim->gpu[i].device_id == device_id)
+	for (i = 0; i < QWAMOS_GPU_VM_GPUS; i++) {
+		use = rcu_dereference_check(lim->gpu[i], true);
+		if (use && use->device_id == device_id)
 			return 1 + i;
+	}
 	return -ENOENT;
+}
+
+/* What the VM has of the GPU of an index, which is not 0. Called under RCU. */
+static struct qgpu_gpu_use *use_of(struct qgpu_limits *lim, u32 gpu)
+{
+	return rcu_dereference(lim->gpu[gpu - 1]);
 }
 
 /**
@@ -76,7 +84,7 @@ int qgpu_limits_gpu(const struct qgpu_limits *lim, u64 device_id)
  * @lim: its limits
  * @led: the open file's ledger
  * @kind: &enum qwamos_gpu_resource, one that exists
- * @gpu: index of the GPU
+ * @gpu: index of the GPU, found in the same RCU section
  * @amount: how much
  * @used: out: what is in use, after the call if it fits
  * @limit: out: of how much
@@ -96,7 +104,7 @@ u32 qgpu_limits_charge(struct qgpu_limits *lim, struct qgpu_ledger *led, u32 kin
 				       ? QWAMOS_GPU_REASON_NO_POLICY
 				       : QWAMOS_GPU_REASON_QUOTA;
 		if (gpu)
-			qgpu_quota_charge(&lim->gpu[gpu - 1].vram, amount, S64_MAX, &here);
+			qgpu_quota_charge(&use_of(lim, gpu)->vram, amount, S64_MAX, &here);
 		atomic64_add(amount, &led->vram[gpu]);
 		return QWAMOS_GPU_REASON_NONE;
 	}
@@ -105,7 +113,7 @@ u32 qgpu_limits_charge(struct qgpu_limits *lim, struct qgpu_ledger *led, u32 kin
 	if (!qgpu_quota_charge(&lim->queues, amount, *limit, used))
 		return QGPU_RULE_REASON(rule) ?: QWAMOS_GPU_REASON_QUEUES;
 	if (gpu)
-		atomic64_add(amount, &lim->gpu[gpu - 1].queues);
+		atomic64_add(amount, &use_of(lim, gpu)->queues);
 	atomic64_add(amount, &led->queues[gpu]);
 	return QWAMOS_GPU_REASON_NONE;
 }
@@ -115,7 +123,7 @@ u32 qgpu_limits_charge(struct qgpu_limits *lim, struct qgpu_ledger *led, u32 kin
  * @lim: the VM's limits
  * @led: the open file's ledger
  * @kind: &enum qwamos_gpu_resource, one that exists
- * @gpu: index of the GPU
+ * @gpu: index of the GPU; under RCU. What is charged keeps it
  * @amount: how much
  * @used: out: what is in use after the call
  * @limit: out: of how much
@@ -129,7 +137,7 @@ bool qgpu_limits_uncharge(struct qgpu_limits *lim, struct qgpu_ledger *led, u32 
 		if (!qgpu_quota_take(&led->vram[gpu], amount))
 			return false;
 		if (gpu)
-			qgpu_quota_uncharge(&lim->gpu[gpu - 1].vram, amount);
+			qgpu_quota_uncharge(&use_of(lim, gpu)->vram, amount);
 		*used = qgpu_quota_uncharge(&lim->vram, amount);
 		*limit = READ_ONCE(lim->vram_limit);
 		return true;
@@ -137,7 +145,7 @@ bool qgpu_limits_uncharge(struct qgpu_limits *lim, struct qgpu_ledger *led, u32 
 	if (!qgpu_quota_take(&led->queues[gpu], amount))
 		return false;
 	if (gpu)
-		atomic64_sub(amount, &lim->gpu[gpu - 1].queues);
+		atomic64_sub(amount, &use_of(lim, gpu)->queues);
 	*used = qgpu_quota_uncharge(&lim->queues, amount);
 	*limit = QGPU_QUEUES_MOST(READ_ONCE(lim->queues_rule));
 	return true;
@@ -153,6 +161,7 @@ void qgpu_limits_settle(struct qgpu_limits *lim, struct qgpu_ledger *led)
 	u64 left, used, limit;
 	u32 gpu;
 
+	rcu_read_lock();
 	for (gpu = 0; gpu <= QWAMOS_GPU_VM_GPUS; gpu++) {
 		left = atomic64_read(&led->vram[gpu]);
 		if (left)
@@ -163,6 +172,14 @@ void qgpu_limits_settle(struct qgpu_limits *lim, struct qgpu_ledger *led)
 			qgpu_limits_uncharge(lim, led, QWAMOS_GPU_RESOURCE_VULKAN_QUEUES, gpu, left,
 					     &used, &limit);
 	}
+	rcu_read_unlock();
+}
+
+/* Is there anything to tell of what a VM has of a GPU? */
+static bool use_tells(const struct qgpu_gpu_use *use)
+{
+	return qgpu_use_assigned(use) || READ_ONCE(use->guarantee) ||
+	       atomic64_read(&use->vram.used) || atomic64_read(&use->queues);
 }
 
 /**
@@ -174,10 +191,9 @@ void qgpu_limits_settle(struct qgpu_limits *lim, struct qgpu_ledger *led)
 void qgpu_limits_tell(struct qgpu_limits *lim, bool given_whole, struct qwamos_gpu_vm *out)
 {
 	u32 by = given_whole ? QWAMOS_GPU_ENFORCED_BY_VFIO : QWAMOS_GPU_ENFORCED_BY_NONE;
-	u32 i, n;
+	const struct qgpu_gpu_use *use;
+	u32 i;
 
-	/* Pairs with the release in qgpu_users_add(). */
-	n = smp_load_acquire(&lim->n_gpus);
 	out->level = READ_ONCE(lim->level);
 	out->restrictions = READ_ONCE(lim->restrictions);
 	out->vram_used = atomic64_read(&lim->vram.used);
@@ -196,17 +212,66 @@ void qgpu_limits_tell(struct qgpu_limits *lim, bool given_whole, struct qwamos_g
 	out->compute_by = by;
 	out->queues_by = by;
 	out->rate_by = QWAMOS_GPU_ENFORCED_BY_NONE;
-	out->gpus_count = n;
-	for (i = 0; i < n; i++) {
-		out->gpus[i].device_id = lim->gpu[i].device_id;
-		out->gpus[i].vram_used = atomic64_read(&lim->gpu[i].vram.used);
-		out->gpus[i].vram_high = atomic64_read(&lim->gpu[i].vram.high);
-		out->gpus[i].queues_used = atomic64_read(&lim->gpu[i].queues);
-		out->gpus[i].guarantee = min(READ_ONCE(lim->gpu[i].guarantee), out->compute_cap);
-		out->compute_guarantee += out->gpus[i].guarantee;
+	rcu_read_lock();
+	for (i = 0; i < QWAMOS_GPU_VM_GPUS; i++) {
+		use = rcu_dereference(lim->gpu[i]);
+		if (!use)
+			continue;
+		out->compute_guarantee += min(READ_ONCE(use->guarantee), out->compute_cap);
+		out->gpus += use_tells(use);
 	}
-	for (i = 1; i < QWAMOS_GPU_VM_REASONS; i++) {
-		out->refused[i] = atomic64_read(&lim->refused[i]);
-		out->denied += out->refused[i];
+	rcu_read_unlock();
+	for (i = 1; i < QWAMOS_GPU_REASON_COUNT; i++)
+		out->denied += atomic64_read(&lim->refused[i]);
+}
+
+/**
+ * qgpu_limits_gpus() - what VM_GPU_LIST says
+ * @lim: the VM's limits
+ * @out: out: room for QWAMOS_GPU_VM_GPUS, in no order
+ *
+ * Return: their number.
+ */
+u32 qgpu_limits_gpus(struct qgpu_limits *lim, struct qwamos_gpu_vm_gpu *out)
+{
+	u32 cap = qgpu_limits_cap(lim, READ_ONCE(lim->level)), i, n = 0;
+	const struct qgpu_gpu_use *use;
+
+	rcu_read_lock();
+	for (i = 0; i < QWAMOS_GPU_VM_GPUS; i++) {
+		use = rcu_dereference(lim->gpu[i]);
+		if (!use || !use_tells(use))
+			continue;
+		out[n++] = (struct qwamos_gpu_vm_gpu){
+			.device_id = use->device_id,
+			.vram_used = atomic64_read(&use->vram.used),
+			.vram_high = atomic64_read(&use->vram.high),
+			.queues_used = atomic64_read(&use->queues),
+			.guarantee = min(READ_ONCE(use->guarantee), cap),
+			.flags = qgpu_use_assigned(use) ? QWAMOS_GPU_VM_GPU_F_ASSIGNED : 0,
+		};
 	}
+	rcu_read_unlock();
+	return n;
+}
+
+/**
+ * qgpu_limits_refusals() - what VM_REFUSAL_LIST says
+ * @lim: the VM's limits
+ * @out: out: room for QWAMOS_GPU_REASON_COUNT, in the order of the reasons
+ *
+ * Return: their number.
+ */
+u32 qgpu_limits_refusals(struct qgpu_limits *lim, struct qwamos_gpu_vm_refusal *out)
+{
+	u32 reason, n = 0;
+	u64 count;
+
+	for (reason = 1; reason < QWAMOS_GPU_REASON_COUNT; reason++) {
+		count = atomic64_read(&lim->refused[reason]);
+		if (count)
+			out[n++] = (struct qwamos_gpu_vm_refusal){ .reason = reason,
+								   .count = count };
+	}
+	return n;
 }

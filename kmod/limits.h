@@ -10,6 +10,7 @@
 #include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/nospec.h>
+#include <linux/rcupdate.h>
 #include <linux/types.h>
 #include <linux/qwamos_gpu.h>
 #include "policy.h"
@@ -34,24 +35,36 @@ struct qgpu_users;
 
 /**
  * struct qgpu_gpu_use - what a VM has of one GPU
- * @device_id: the GPU; constant once the entry counts
+ * @device_id: the GPU; constant
  * @vram: VRAM charged, in bytes
  * @queues: Vulkan queues charged
- * @guarantee: percent of its time; written under the VM lock
- * @gone: it was removed: nothing more is charged on it; written under the VM lock
+ * @guarantee: percent of its time; written under the VM lock, like @listed and @gone, and read
+ *     without it
+ * @listed: the VM's policy lists it
+ * @attached: DEV_ATTACH gave it; written under the registry lock, set with the VM lock as well
+ * @gone: it was removed: nothing more is charged on it
+ * @idle: since qgpu_users_mark() nobody has given it anew; guarded by the VM lock
  * @users: the GPU's users, of which this is one, or NULL: no more; guarded by the VM lock
  * @node: among them
  * @lim: what this is a part of; constant
+ * @rcu: frees it
+ *
+ * A manage call makes it. Without charges, once no manage call gives the VM this GPU any more, it
+ * makes room for another one.
  */
 struct qgpu_gpu_use {
 	u64 device_id;
 	struct qgpu_quota vram;
 	atomic64_t queues;
 	u32 guarantee;
+	bool listed;
+	bool attached;
 	bool gone;
+	bool idle;
 	struct qgpu_users *users;
 	struct list_head node;
 	const struct qgpu_limits *lim;
+	struct rcu_head rcu;
 };
 
 /**
@@ -73,8 +86,7 @@ struct qgpu_gpu_use {
  * @vram: VRAM charged on all GPUs and on none in particular
  * @queues: Vulkan queues, likewise
  * @refused: refusals by reason
- * @n_gpus: entries of @gpu that count; grows under the VM lock, read by acquire
- * @gpu: by GPU
+ * @gpu: what it has of GPUs; written under the VM lock, read under RCU as well
  */
 struct qgpu_limits {
 	u32 rule[QGPU_OPS];
@@ -92,9 +104,8 @@ struct qgpu_limits {
 	struct qgpu_rate last[QGPU_OPS] ____cacheline_aligned;
 	struct qgpu_quota vram;
 	struct qgpu_quota queues;
-	atomic64_t refused[QWAMOS_GPU_VM_REASONS];
-	u32 n_gpus;
-	struct qgpu_gpu_use gpu[QWAMOS_GPU_VM_GPUS];
+	atomic64_t refused[QWAMOS_GPU_REASON_COUNT];
+	struct qgpu_gpu_use __rcu *gpu[QWAMOS_GPU_VM_GPUS];
 };
 
 /**
@@ -117,11 +128,24 @@ bool qgpu_limits_uncharge(struct qgpu_limits *lim, struct qgpu_ledger *led, u32 
 			  u64 amount, u64 *used, u64 *limit);
 void qgpu_limits_settle(struct qgpu_limits *lim, struct qgpu_ledger *led);
 void qgpu_limits_tell(struct qgpu_limits *lim, bool given_whole, struct qwamos_gpu_vm *out);
+u32 qgpu_limits_gpus(struct qgpu_limits *lim, struct qwamos_gpu_vm_gpu *out);
+u32 qgpu_limits_refusals(struct qgpu_limits *lim, struct qwamos_gpu_vm_refusal *out);
 
-/** qgpu_limits_gone() - was the GPU of this index removed? */
-static inline bool qgpu_limits_gone(const struct qgpu_limits *lim, int gpu)
+/** qgpu_use_assigned() - has a manager given the VM this GPU, which is still there? */
+static inline bool qgpu_use_assigned(const struct qgpu_gpu_use *use)
 {
-	return gpu > 0 && READ_ONCE(lim->gpu[gpu - 1].gone);
+	return (READ_ONCE(use->listed) || READ_ONCE(use->attached) || READ_ONCE(use->guarantee)) &&
+	       !READ_ONCE(use->gone);
+}
+
+/**
+ * qgpu_limits_assigned() - may the VM charge on the GPU of this index?
+ * @lim: its limits, under RCU
+ * @gpu: from qgpu_limits_gpu(), in the same RCU section
+ */
+static inline bool qgpu_limits_assigned(const struct qgpu_limits *lim, int gpu)
+{
+	return !gpu || qgpu_use_assigned(rcu_dereference(lim->gpu[gpu - 1]));
 }
 
 /**
@@ -131,7 +155,7 @@ static inline bool qgpu_limits_gone(const struct qgpu_limits *lim, int gpu)
  */
 static inline void qgpu_limits_refused(struct qgpu_limits *lim, u32 reason)
 {
-	atomic64_inc(&lim->refused[min_t(u32, reason, QWAMOS_GPU_VM_REASONS - 1)]);
+	atomic64_inc(&lim->refused[array_index_nospec(reason, QWAMOS_GPU_REASON_COUNT)]);
 }
 
 /**

@@ -207,6 +207,8 @@ void qgpu_dev_leave(struct qgpu_dev *d, u32 reason)
 	lockdep_assert_held(&qgpu_reg_lock);
 	qgpu_dev_audit(vm->chain, d, QWAMOS_GPU_EV_DEVICE_DETACHED, reason, 0);
 	WRITE_ONCE(vm->devices, vm->devices - 1);
+	if (d->gpu)
+		qgpu_users_detached(&vm->lim, d->id);
 	if (d->revoking)
 		WRITE_ONCE(vm->revoking, vm->revoking - 1);
 	d->revoking = false;

@@ -73,29 +73,86 @@ static int check_quotas(struct qgpu_vm *vm, const struct qwamos_gpu_vm_set_polic
 	return 0;
 }
 
+/* The users of a GPU, unless it was removed on the way here. Called with the VM lock held. */
+static struct qgpu_users *users_of(const struct qgpu_grant *g)
+{
+	return g->users && !g->users->closed ? g->users : NULL;
+}
+
 /*
- * Is the GPU there that a guarantee is about? What is guaranteed of one that is gone can be given
+ * Are the GPUs there that the policy is about? What is guaranteed of one that is gone can be given
  * up. Called with the VM lock held.
  */
-static bool gpu_there(const struct qgpu_limits *lim, const struct qwamos_gpu_vm_set_policy *a,
-		      const struct qgpu_users *users)
+static bool gpus_there(const struct qgpu_limits *lim, const struct qwamos_gpu_vm_set_policy *a,
+		       const struct qgpu_grants *g)
 {
-	return users || !a->device_id ||
-	       (!a->compute_guarantee && qgpu_limits_gpu(lim, a->device_id) >= 0);
+	u32 i;
+
+	if (a->mask & QWAMOS_GPU_POLICY_GUARANTEE && !users_of(&g->promised) && a->device_id &&
+	    (a->compute_guarantee || qgpu_limits_gpu(lim, a->device_id) < 0))
+		return false;
+	for (i = 0; i < g->n; i++)
+		if (!users_of(&g->listed[i]))
+			return false;
+	return true;
+}
+
+/*
+ * Make places for all GPUs in the VM's ledgers. One that is left without use, for another did not
+ * fit, is as good as none. Called with the VM lock held. Return: the index of the GPU that a
+ * guarantee is about, or -ENOSPC.
+ */
+static int make_places(struct qgpu_limits *lim, const struct qwamos_gpu_vm_set_policy *a,
+		       struct qgpu_grants *g)
+{
+	int gpu = 0, ret;
+	u32 i;
+
+	if (a->mask & QWAMOS_GPU_POLICY_GUARANTEE)
+		gpu = users_of(&g->promised) ? qgpu_users_add(g->promised.users, lim, a->device_id,
+							      &g->promised.room)
+					     : qgpu_limits_gpu(lim, a->device_id);
+	for (i = 0; gpu >= 0 && i < g->n; i++) {
+		ret = qgpu_users_add(g->listed[i].users, lim, g->listed[i].device_id,
+				     &g->listed[i].room);
+		if (ret < 0)
+			return ret;
+	}
+	return gpu;
+}
+
+static bool lists(const struct qgpu_grants *g, u64 device_id)
+{
+	u32 i;
+
+	for (i = 0; i < g->n; i++)
+		if (g->listed[i].device_id == device_id)
+			return true;
+	return false;
 }
 
 /* Called with the VM lock held; nothing can fail any more. */
-static void take_over(struct qgpu_limits *lim, const struct qwamos_gpu_vm_set_policy *a, int gpu)
+static void take_over(struct qgpu_limits *lim, const struct qwamos_gpu_vm_set_policy *a, int gpu,
+		      const struct qgpu_grants *g)
 {
+	struct qgpu_gpu_use *use;
+	u32 i;
+
+	for (i = 0; i < QWAMOS_GPU_VM_GPUS; i++) {
+		use = rcu_dereference_protected(lim->gpu[i], true);
+		if (use && a->mask & QWAMOS_GPU_POLICY_GPUS)
+			WRITE_ONCE(use->listed, lists(g, use->device_id));
+		if (use && a->mask & QWAMOS_GPU_POLICY_GUARANTEE && i + 1 == gpu)
+			WRITE_ONCE(use->guarantee, a->compute_guarantee);
+	}
 	if (a->mask & QWAMOS_GPU_POLICY_LEVEL)
 		qgpu_users_set_level(lim, a->level);
 	if (a->mask & QWAMOS_GPU_POLICY_VRAM)
 		lim->vram_set = a->vram_limit;
 	if (a->mask & QWAMOS_GPU_POLICY_CAP)
 		WRITE_ONCE(lim->cap_set, a->compute_cap);
-	if (a->mask & QWAMOS_GPU_POLICY_GUARANTEE)
-		WRITE_ONCE(*(gpu ? &lim->gpu[gpu - 1].guarantee : &lim->guarantee),
-			   a->compute_guarantee);
+	if (a->mask & QWAMOS_GPU_POLICY_GUARANTEE && !gpu)
+		WRITE_ONCE(lim->guarantee, a->compute_guarantee);
 	if (a->mask & QWAMOS_GPU_POLICY_PRIORITY)
 		WRITE_ONCE(lim->priority, a->priority);
 	if (a->mask & QWAMOS_GPU_POLICY_RESTRICT)
@@ -110,17 +167,14 @@ static void take_over(struct qgpu_limits *lim, const struct qwamos_gpu_vm_set_po
 
 /* The whole of VM_SET_POLICY. Called with the VM lock held. */
 static int set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_vm_set_policy *a,
-		      struct qgpu_users *users, bool (*fits)(struct qgpu_vm *vm, u32 level),
+		      struct qgpu_grants *g, bool (*fits)(struct qgpu_vm *vm, u32 level),
 		      struct qgpu_event *ev)
 {
 	u32 level = a->mask & QWAMOS_GPU_POLICY_LEVEL ? a->level : vm->lim.level;
 	const struct qgpu_level *l = qgpu_level(level);
 	int gpu = 0, ret;
 
-	/* It was removed on the way here. */
-	if (users && users->closed)
-		users = NULL;
-	if (a->mask & QWAMOS_GPU_POLICY_GUARANTEE && !gpu_there(&vm->lim, a, users)) {
+	if (!gpus_there(&vm->lim, a, g)) {
 		ev->reason = QWAMOS_GPU_REASON_NO_DEVICE;
 		return -ENODEV;
 	}
@@ -134,25 +188,39 @@ static int set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_vm_set_policy 
 		ev->reason = QWAMOS_GPU_REASON_IN_USE;
 		return -EBUSY;
 	}
-	ret = check_quotas(vm, a, l, users, ev);
+	ret = check_quotas(vm, a, l, users_of(&g->promised), ev);
 	if (ret)
 		return ret;
-	if (a->mask & QWAMOS_GPU_POLICY_GUARANTEE) {
-		gpu = users ? qgpu_users_add(users, &vm->lim, a->device_id)
-			    : qgpu_limits_gpu(&vm->lim, a->device_id);
-		if (gpu < 0)
-			return gpu;
-	}
-	take_over(&vm->lim, a, gpu);
+	gpu = make_places(&vm->lim, a, g);
+	if (gpu < 0)
+		return gpu;
+	take_over(&vm->lim, a, gpu, g);
 	return 0;
+}
+
+/**
+ * qgpu_vm_reclaim_gpus() - make room for GPUs, as far as the VM has some no more
+ * @vm: the VM
+ *
+ * Takes the VM lock and waits for an RCU grace period.
+ */
+void qgpu_vm_reclaim_gpus(struct qgpu_vm *vm)
+{
+	qgpu_vm_lock();
+	qgpu_users_mark(&vm->lim);
+	qgpu_vm_unlock();
+	synchronize_rcu();
+	qgpu_vm_lock();
+	if (qgpu_vm_live(vm))
+		qgpu_users_reclaim(&vm->lim);
+	qgpu_vm_unlock();
 }
 
 /**
  * qgpu_vm_set_policy() - give a VM its policy, or change it
  * @vm: the VM
  * @a: the call's argument, checked as far as its form goes
- * @users: of the GPU that a guarantee is about; NULL: it is about none in particular, or one that
- * is not there
+ * @g: the GPUs that it is about
  * @fits: does a level allow what the VM holds? Called under the VM lock
  * @ev: out: why a refusal: reason, and, with QUOTA, event and amounts
  *
@@ -160,7 +228,7 @@ static int set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_vm_set_policy 
  * NO_DEVICE), -EBUSY (IN_USE), -EDQUOT (QUOTA).
  */
 int qgpu_vm_set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_vm_set_policy *a,
-		       struct qgpu_users *users, bool (*fits)(struct qgpu_vm *vm, u32 level),
+		       struct qgpu_grants *g, bool (*fits)(struct qgpu_vm *vm, u32 level),
 		       struct qgpu_event *ev)
 {
 	struct qgpu_event done = {};
@@ -169,7 +237,13 @@ int qgpu_vm_set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_vm_set_policy
 
 	qgpu_vm_lock();
 	first = vm->lim.level == QWAMOS_GPU_LEVEL_NONE;
-	ret = set_policy(vm, a, users, fits, ev);
+	ret = set_policy(vm, a, g, fits, ev);
+	if (ret == -ENOSPC) {
+		qgpu_vm_unlock();
+		qgpu_vm_reclaim_gpus(vm);
+		qgpu_vm_lock();
+		ret = set_policy(vm, a, g, fits, ev);
+	}
 	if (!ret) {
 		done.level = vm->lim.level;
 		done.limit = vm->lim.vram_limit;

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Who has something of a GPU: see users.h. */
+/* Whom a GPU was given: see users.h. */
 #include <linux/rculist.h>
+#include <linux/slab.h>
 #include "users.h"
+
+/* The entry at @i. Called with the VM lock held, which is a floor above this file's. */
+static struct qgpu_gpu_use *use_at(const struct qgpu_limits *lim, u32 i)
+{
+	return rcu_dereference_protected(lim->gpu[i], true);
+}
 
 /** qgpu_users_init() - nobody yet */
 void qgpu_users_init(struct qgpu_users *users)
@@ -16,48 +23,62 @@ static bool may_share(u32 level)
 	return l && l->may_share;
 }
 
-static bool in_use(const struct qgpu_gpu_use *use)
-{
-	return READ_ONCE(use->guarantee) || atomic64_read(&use->vram.used) ||
-	       atomic64_read(&use->queues);
-}
-
 /* Called with the VM lock held. */
 static void count_loner(struct qgpu_users *users, int by)
 {
 	WRITE_ONCE(users->loners, users->loners + by);
 }
 
+/** qgpu_use_alloc() - room for qgpu_users_add(), to be freed with kfree() if it is not used */
+struct qgpu_gpu_use *qgpu_use_alloc(void)
+{
+	return kzalloc(sizeof(struct qgpu_gpu_use), GFP_KERNEL_ACCOUNT);
+}
+
+/* An index without an entry, or -ENOSPC. */
+static int free_index(const struct qgpu_limits *lim)
+{
+	u32 i;
+
+	for (i = 0; i < QWAMOS_GPU_VM_GPUS; i++)
+		if (!use_at(lim, i))
+			return i;
+	return -ENOSPC;
+}
+
 /**
- * qgpu_users_add() - make room for a GPU in a VM's ledgers
+ * qgpu_users_add() - make a place for a GPU in a VM's ledgers
  * @users: the GPU's users
  * @lim: the VM's limits; the VM is live and the VM lock is held
  * @device_id: the GPU
+ * @room: from qgpu_use_alloc(); NULL afterwards if it was used
  *
  * Return: its index, which it may have had before, -ENODEV (removed) or -ENOSPC.
  */
-int qgpu_users_add(struct qgpu_users *users, struct qgpu_limits *lim, u64 device_id)
+int qgpu_users_add(struct qgpu_users *users, struct qgpu_limits *lim, u64 device_id,
+		   struct qgpu_gpu_use **room)
 {
 	int i = qgpu_limits_gpu(lim, device_id);
-	u32 n = lim->n_gpus;
-	struct qgpu_gpu_use *use;
+	struct qgpu_gpu_use *use = *room;
 
 	if (users->closed)
 		return -ENODEV;
-	if (i >= 0)
+	if (i > 0) {
+		use_at(lim, i - 1)->idle = false;
 		return i;
-	if (n == QWAMOS_GPU_VM_GPUS)
-		return -ENOSPC;
-	use = &lim->gpu[n];
+	}
+	i = free_index(lim);
+	if (i < 0)
+		return i;
+	*room = NULL;
 	use->device_id = device_id;
 	use->lim = lim;
 	use->users = users;
 	list_add_tail_rcu(&use->node, &users->uses);
 	if (!may_share(lim->level))
 		count_loner(users, 1);
-	/* Who sees the number sees the GPU. */
-	smp_store_release(&lim->n_gpus, n + 1);
-	return 1 + n;
+	rcu_assign_pointer(lim->gpu[i], use);
+	return 1 + i;
 }
 
 /* Called with the VM lock held. */
@@ -69,17 +90,107 @@ static void leave(struct qgpu_gpu_use *use)
 	use->users = NULL;
 }
 
+/* Nothing is charged, and nothing more will be once whoever charges has gone on. */
+static bool reclaimable(const struct qgpu_gpu_use *use)
+{
+	return !qgpu_use_assigned(use) && !atomic64_read(&use->vram.used) &&
+	       !atomic64_read(&use->queues);
+}
+
+/**
+ * qgpu_users_mark() - note which GPUs a VM neither has any more nor charges on
+ * @lim: the VM's limits; the VM lock is held
+ */
+void qgpu_users_mark(struct qgpu_limits *lim)
+{
+	struct qgpu_gpu_use *use;
+	u32 i;
+
+	for (i = 0; i < QWAMOS_GPU_VM_GPUS; i++) {
+		use = use_at(lim, i);
+		if (use)
+			use->idle = reclaimable(use);
+	}
+}
+
+/**
+ * qgpu_users_reclaim() - make room where qgpu_users_mark() saw that it can be made
+ * @lim: the VM's limits; the VM lock is held, and an RCU grace period has passed since: whoever saw
+ *     that a GPU was still the VM's has charged what it was about to
+ *
+ * The guarantee of a GPU that is gone is given up with it.
+ */
+void qgpu_users_reclaim(struct qgpu_limits *lim)
+{
+	struct qgpu_gpu_use *use;
+	u32 i;
+
+	for (i = 0; i < QWAMOS_GPU_VM_GPUS; i++) {
+		use = use_at(lim, i);
+		if (!use || !use->idle || !reclaimable(use))
+			continue;
+		if (use->users)
+			leave(use);
+		RCU_INIT_POINTER(lim->gpu[i], NULL);
+		kfree_rcu(use, rcu);
+	}
+}
+
+/**
+ * qgpu_users_free() - free what a VM had of GPUs
+ * @lim: the limits of a VM that nobody knows any more; qgpu_users_leave() was a grace period ago
+ */
+void qgpu_users_free(struct qgpu_limits *lim)
+{
+	u32 i;
+
+	for (i = 0; i < QWAMOS_GPU_VM_GPUS; i++)
+		kfree(use_at(lim, i));
+}
+
 /**
  * qgpu_users_leave() - what a VM has of GPUs is in nobody's way any more
  * @lim: the limits of a VM that ends; the VM lock is held. They stay for a grace period.
  */
 void qgpu_users_leave(struct qgpu_limits *lim)
 {
+	struct qgpu_gpu_use *use;
 	u32 i;
 
-	for (i = 0; i < lim->n_gpus; i++)
-		if (lim->gpu[i].users)
-			leave(&lim->gpu[i]);
+	for (i = 0; i < QWAMOS_GPU_VM_GPUS; i++) {
+		use = use_at(lim, i);
+		if (use && use->users)
+			leave(use);
+	}
+}
+
+/**
+ * qgpu_users_attached() - DEV_ATTACH gives a VM a GPU that it has a place for
+ * @lim: the VM's limits; the VM lock and the registry lock are held
+ * @device_id: the GPU
+ */
+void qgpu_users_attached(struct qgpu_limits *lim, u64 device_id)
+{
+	int i = qgpu_limits_gpu(lim, device_id);
+
+	if (i > 0)
+		WRITE_ONCE(use_at(lim, i - 1)->attached, true);
+}
+
+/**
+ * qgpu_users_detached() - a VM has lost a GPU that DEV_ATTACH had given it
+ * @lim: the VM's limits
+ * @device_id: the GPU
+ */
+void qgpu_users_detached(struct qgpu_limits *lim, u64 device_id)
+{
+	int i;
+
+	rcu_read_lock();
+	i = qgpu_limits_gpu(lim, device_id);
+	if (i > 0)
+		WRITE_ONCE(rcu_dereference(lim->gpu[i - 1])->attached, false);
+	rcu_read_unlock();
 }
 
 /**
@@ -101,11 +212,14 @@ void qgpu_users_close(struct qgpu_users *users)
 
 static void count_everywhere(struct qgpu_limits *lim, int by)
 {
+	struct qgpu_gpu_use *use;
 	u32 i;
 
-	for (i = 0; i < lim->n_gpus; i++)
-		if (lim->gpu[i].users)
-			count_loner(lim->gpu[i].users, by);
+	for (i = 0; i < QWAMOS_GPU_VM_GPUS; i++) {
+		use = use_at(lim, i);
+		if (use && use->users)
+			count_loner(use->users, by);
+	}
 }
 
 /**
@@ -129,7 +243,7 @@ void qgpu_users_set_level(struct qgpu_limits *lim, u32 level)
 }
 
 /**
- * qgpu_users_in_the_way() - does another VM use a GPU in a way that keeps this one off it?
+ * qgpu_users_in_the_way() - does another VM have a GPU in a way that keeps this one off it?
  * @users: the GPU's users; under RCU
  * @mine: the VM's limits
  * @level: the level that it is judged by
@@ -147,7 +261,7 @@ bool qgpu_users_in_the_way(const struct qgpu_users *users, const struct qgpu_lim
 		return false;
 	list_for_each_entry_rcu(use, &users->uses, node)
 		if (use->lim != mine && !(sharing && may_share(READ_ONCE(use->lim->level))) &&
-		    in_use(use))
+		    qgpu_use_assigned(use))
 			return true;
 	return false;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Who has something of a GPU, and whether that keeps another VM off it. VM_CHECK asks without a
- * lock and without a look at any VM but these; VM_CHARGE, once its VM is one of them, does not come
- * here.
+ * Whom a GPU was given, and whether that keeps another VM off it. Only manage calls make a VM one of
+ * them. VM_CHECK asks without a lock and without a look at any VM but these.
  */
 #ifndef QWAMOS_GPU_USERS_H
 #define QWAMOS_GPU_USERS_H
@@ -12,7 +11,7 @@
 #include "limits.h"
 
 /**
- * struct qgpu_users - VMs that have, or had, charges or guarantees on a GPU
+ * struct qgpu_users - VMs that a GPU was given, or that still have charges on it
  * @uses: their &struct qgpu_gpu_use; written under the VM lock, read under RCU as well
  * @loners: how many of them may not share; written under the VM lock, read without it
  * @closed: the GPU was removed: nobody comes any more; guarded by the VM lock
@@ -24,8 +23,15 @@ struct qgpu_users {
 };
 
 void qgpu_users_init(struct qgpu_users *users);
-int qgpu_users_add(struct qgpu_users *users, struct qgpu_limits *lim, u64 device_id);
+struct qgpu_gpu_use *qgpu_use_alloc(void);
+int qgpu_users_add(struct qgpu_users *users, struct qgpu_limits *lim, u64 device_id,
+		   struct qgpu_gpu_use **room);
+void qgpu_users_mark(struct qgpu_limits *lim);
+void qgpu_users_reclaim(struct qgpu_limits *lim);
+void qgpu_users_free(struct qgpu_limits *lim);
 void qgpu_users_leave(struct qgpu_limits *lim);
+void qgpu_users_attached(struct qgpu_limits *lim, u64 device_id);
+void qgpu_users_detached(struct qgpu_limits *lim, u64 device_id);
 void qgpu_users_close(struct qgpu_users *users);
 void qgpu_users_set_level(struct qgpu_limits *lim, u32 level);
 bool qgpu_users_in_the_way(const struct qgpu_users *users, const struct qgpu_limits *mine,

@@ -44,8 +44,9 @@ struct qgpu_dev *qgpu_dev_to_use(u64 id)
  * @level: the level that it is judged by
  * @passthrough: as a whole
  *
- * One that another VM has attached is that VM's as a whole; one that VMs have charges or guarantees
- * on is theirs together, if all of them may share. What changes meanwhile may be seen or not.
+ * One that a VM has attached is that VM's as a whole, whoever else was given it; one that VMs were
+ * given without that is theirs together, if all of them may share. What changes meanwhile may be seen
+ * or not.
  * Return: &enum qwamos_gpu_reason.
  */
 u32 qgpu_dev_verdict(struct qgpu_dev *d, struct qgpu_vm *vm, u32 level, bool passthrough)
@@ -58,7 +59,7 @@ u32 qgpu_dev_verdict(struct qgpu_dev *d, struct qgpu_vm *vm, u32 level, bool pas
 	owner = rcu_access_pointer(d->owner);
 	/* One that goes into quarantine does so before its owner is gone. */
 	smp_rmb();
-	if ((owner && owner != vm) || qgpu_users_in_the_way(&d->users, &vm->lim, level))
+	if (owner ? owner != vm : qgpu_users_in_the_way(&d->users, &vm->lim, level))
 		return QWAMOS_GPU_REASON_SHARING;
 	if (READ_ONCE(d->quarantined) && !READ_ONCE(d->accepted))
 		return QWAMOS_GPU_REASON_QUARANTINED;

@@ -95,6 +95,7 @@ static void vm_free(struct work_struct *work)
 	else
 		qgpu_chain_drop(vm->chain);
 	put_pid(vm->leader);
+	qgpu_users_free(&vm->lim);
 	kmem_cache_free(vm_cache, vm);
 	atomic_dec(&qgpu_objects);
 	module_put(THIS_MODULE);
@@ -236,6 +237,17 @@ static bool cgroup_taken(struct cgroup *cgrp)
 	return false;
 }
 
+/* Into the list, in the order of the ids: the last one got its id last, or nearly so. */
+static void add_to_list(struct qgpu_vm *vm)
+{
+	struct qgpu_vm *prev;
+
+	list_for_each_entry_reverse(prev, &vms, node)
+		if (prev->id < vm->id)
+			break;
+	list_add(&vm->node, &prev->node);
+}
+
 /* Called under the VM lock. */
 static bool name_taken(const char *name)
 {
@@ -295,7 +307,7 @@ struct qgpu_vm *qgpu_vm_create(const char *name, struct cgroup *cgrp, work_func_
 		goto err;
 	}
 	__module_get(THIS_MODULE);
-	list_add_tail(&vm->node, &vms);
+	add_to_list(vm);
 	atomic_inc(&qgpu_objects);
 	if (cgrp)
 		hash_add_rcu(cgroups, &vm->cgroup_node, (unsigned long)cgrp);
@@ -504,34 +516,37 @@ void qgpu_vm_tell(struct qgpu_vm *vm, struct qwamos_gpu_vm *out)
 	out->flags = (READ_ONCE(vm->revoking) ? QWAMOS_GPU_VM_F_REVOKING : 0) |
 		     (vm->cgrp ? QWAMOS_GPU_VM_F_CGROUP : 0);
 	qgpu_limits_tell(&vm->lim, out->devices, out);
-	out->refused[0] = qgpu_notes_total(vm->chain->notes, QGPU_NOTE_ALLOWED);
-	out->checks = out->refused[0] + qgpu_notes_total(vm->chain->notes, QGPU_NOTE_DENIED) +
+	out->allowed = qgpu_notes_total(vm->chain->notes, QGPU_NOTE_ALLOWED);
+	out->checks = out->allowed + qgpu_notes_total(vm->chain->notes, QGPU_NOTE_DENIED) +
 		      qgpu_notes_total(vm->chain->notes, QGPU_NOTE_RATE);
 }
 
 /**
- * qgpu_vm_list() - all VMs, the oldest first
- * @out: out: array to kvfree()
+ * qgpu_vm_list() - VMs in the order of their ids
+ * @after: only those with a higher id
+ * @room: length of @out
+ * @out: out: the first of them
+ * @left: out: how many come after those
  *
- * Return: its length, or -ENOMEM.
+ * Return: how many were written.
  */
-long qgpu_vm_list(struct qwamos_gpu_vm **out)
+u32 qgpu_vm_list(u64 after, u32 room, struct qwamos_gpu_vm *out, u64 *left)
 {
 	struct qgpu_vm *vm;
-	size_t n = 0;
+	u32 n = 0;
 
+	*left = 0;
 	mutex_lock(&vms_lock);
-	list_for_each_entry(vm, &vms, node)
-		n += vm->state != 0;
-	*out = kvmalloc_array(n ?: 1, sizeof(**out), GFP_KERNEL_ACCOUNT);
-	if (*out) {
-		n = 0;
-		list_for_each_entry(vm, &vms, node)
-			if (vm->state)
-				qgpu_vm_tell(vm, &(*out)[n++]);
+	list_for_each_entry(vm, &vms, node) {
+		if (!vm->state || vm->id <= after)
+			continue;
+		if (n < room)
+			qgpu_vm_tell(vm, &out[n++]);
+		else
+			++*left;
 	}
 	mutex_unlock(&vms_lock);
-	return *out ? n : -ENOMEM;
+	return n;
 }
 
 /**

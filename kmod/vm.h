@@ -92,7 +92,7 @@ int qgpu_vm_join(struct qgpu_vm *vm, u32 *reason);
 void qgpu_vm_end(struct qgpu_vm *vm, u32 reason);
 void qgpu_vm_over(struct qgpu_vm *vm);
 void qgpu_vm_tell(struct qgpu_vm *vm, struct qwamos_gpu_vm *out);
-long qgpu_vm_list(struct qwamos_gpu_vm **out);
+u32 qgpu_vm_list(u64 after, u32 room, struct qwamos_gpu_vm *out, u64 *left);
 bool qgpu_name_ok(const char *name);
 
 void qgpu_vm_get(struct qgpu_vm *vm);
@@ -119,9 +119,35 @@ static inline bool qgpu_vm_has_current(const struct qgpu_vm *vm)
 }
 
 /* setpolicy.c */
+
+/**
+ * struct qgpu_grant - a GPU that a policy is about
+ * @device_id: the GPU, 0: none in particular
+ * @users: of it; NULL: there is no such GPU
+ * @room: from qgpu_use_alloc(), where @users is not NULL
+ */
+struct qgpu_grant {
+	u64 device_id;
+	struct qgpu_users *users;
+	struct qgpu_gpu_use *room;
+};
+
+/**
+ * struct qgpu_grants - all GPUs that a policy is about
+ * @promised: the one that a guarantee is about
+ * @n: length of @listed
+ * @listed: those that the policy lists
+ */
+struct qgpu_grants {
+	struct qgpu_grant promised;
+	u32 n;
+	struct qgpu_grant listed[QWAMOS_GPU_VM_GPUS];
+};
+
 int qgpu_vm_set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_vm_set_policy *a,
-		       struct qgpu_users *users, bool (*fits)(struct qgpu_vm *vm, u32 level),
+		       struct qgpu_grants *g, bool (*fits)(struct qgpu_vm *vm, u32 level),
 		       struct qgpu_event *ev);
+void qgpu_vm_reclaim_gpus(struct qgpu_vm *vm);
 
 void qgpu_vm_audit(struct qgpu_vm *vm, u32 event, u32 reason, int result);
 

@@ -80,10 +80,10 @@ TEST_F(no_iommu, verdicts)
 	ASSERT_EQ(0, qt_set_level(self->vm.manage, QWAMOS_GPU_LEVEL_UNTRUSTED));
 	ASSERT_EQ(0, qt_vm_new(&other, self->ctl, QWAMOS_GPU_LEVEL_HIGH,
 			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
-	EXPECT_EQ(0, qt_charge(other.use, QWAMOS_GPU_RESOURCE_VRAM, id, 1, NULL));
+	EXPECT_EQ(0, qt_give(other.manage, id));
 	VERDICT(&self->vm, id, RENDERING_2D, NO_IOMMU);
 	VERDICT(&other, id, RENDERING_2D, NONE);
-	EXPECT_EQ(0, qt_charge(self->vm.use, QWAMOS_GPU_RESOURCE_VRAM, id, 1, NULL));
+	EXPECT_EQ(0, qt_give(self->vm.manage, id));
 	VERDICT(&other, id, RENDERING_2D, SHARING);
 	qt_vm_end(&other);
 }

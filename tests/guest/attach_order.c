@@ -50,10 +50,8 @@ static void look(int ctl, struct world *w)
 	memset(w, 0, sizeof(*w));
 	qt_list_devices(ctl, w->devices, MANY);
 	n = qt_list_vms(ctl, w->vms, MANY);
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i++)
 		w->vms[i].denied = 0;
-		memset(w->vms[i].refused, 0, sizeof(w->vms[i].refused));
-	}
 }
 
 /* One refused DEV_ATTACH on an fd of @vm, from all sides. */

@@ -195,6 +195,31 @@ TEST_F(audit, larger_records)
 	}
 }
 
+/* Of shorter ones, what a reader that checks no hashes wants, there is only the beginning. */
+TEST_F(audit, shorter_records)
+{
+	const size_t size = offsetof(struct qwamos_gpu_audit_record, __reserved);
+	static unsigned char buf[8 * sizeof(recs[0])];
+	struct qwamos_gpu_audit_read r = {
+		.hdr = QT_HDR(r, QWAMOS_GPU_AUDIT_F_CHAIN),
+		.records = (unsigned long)buf,
+		.record_size = size,
+		.count = 8,
+		.chain = self->vm.id,
+		.out_lost = QT_P64,
+	};
+	size_t i, k;
+
+	ASSERT_EQ(2, qt_audit_chain(self->ctl, self->vm.id, recs, 8));
+	memset(buf, QT_POISON, sizeof(buf));
+	ASSERT_EQ(0, qt_call(self->ctl, QWAMOS_GPU_AUDIT_READ, &r, sizeof(r), QT_NONE));
+	ASSERT_EQ(2, r.count);
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(0, memcmp(buf + i * size, &recs[i], size));
+	for (k = 2 * size; k < sizeof(buf); k++)
+		ASSERT_EQ(QT_POISON, buf[k]);
+}
+
 /* A VM's fds read its own chain and no other. */
 TEST_F(audit, own_chain_only)
 {

@@ -60,20 +60,17 @@ TEST_F(device, attached_elsewhere)
 	VERDICT(&self->vm, self->gpu, PASSTHROUGH, NONE);
 }
 
-/* What makes a VM one that uses a GPU. */
-enum way { VRAM, QUEUES, GUARANTEE, WAYS };
+/* What makes a VM one that has a GPU: a manager, and nothing that the VM does. */
+enum way { LISTED, GUARANTEE, WAYS };
 
 static int use(struct qt_vm *vm, enum way way, __u64 gpu, bool on)
 {
-	__u32 kind = way == VRAM ? QWAMOS_GPU_RESOURCE_VRAM : QWAMOS_GPU_RESOURCE_VULKAN_QUEUES;
-
 	if (way == GUARANTEE)
 		return qt_set(vm->manage,
 			      QT_SET(QWAMOS_GPU_POLICY_GUARANTEE, .compute_guarantee = on ? 5 : 0,
 				     .device_id = gpu),
 			      NULL);
-	return on ? qt_charge(vm->use, kind, gpu, 1, NULL)
-		  : qt_uncharge(vm->use, kind, gpu, 1, NULL);
+	return qt_give(vm->manage, on ? gpu : 0);
 }
 
 /* UNTRUSTED may not share: it is kept off a GPU that another VM uses in whatever way. */
@@ -102,8 +99,8 @@ TEST_F(device, kept_off)
 		VERDICT(&self->vm, self->gpu, RENDERING_2D, NONE);
 	}
 	/* Nor by what is on no GPU in particular, or on another one. */
-	ASSERT_EQ(0, use(&self->other, VRAM, 0, true));
-	ASSERT_EQ(0, use(&self->other, VRAM, qt_id(self->ctl, "vga-b"), true));
+	ASSERT_EQ(0, qt_vram(self->other.use, 1));
+	ASSERT_EQ(0, use(&self->other, LISTED, qt_id(self->ctl, "vga-b"), true));
 	qt_sleep_ms(120);
 	VERDICT(&self->vm, self->gpu, RENDERING_2D, NONE);
 }
@@ -115,8 +112,6 @@ TEST_F(device, keeps_others_off)
 
 	ASSERT_EQ(0, set_level(&self->vm, QWAMOS_GPU_LEVEL_UNTRUSTED));
 	for (way = 0; way < WAYS; way++) {
-		if (way == QUEUES)
-			continue;
 		ASSERT_EQ(0, use(&self->vm, way, self->gpu, true));
 		VERDICTS(&self->other, self->gpu, OP_IS(RENDERING_2D, SHARING),
 			 OP_IS(PASSTHROUGH, SHARING), UNKNOWN_OP_IS(UNKNOWN_OPERATION));
@@ -129,7 +124,7 @@ TEST_F(device, keeps_others_off)
 		ASSERT_EQ(0, use(&self->vm, way, self->gpu, false));
 		VERDICT(&self->other, self->gpu, RENDERING_2D, NONE);
 	}
-	ASSERT_EQ(0, use(&self->vm, VRAM, self->gpu, true));
+	ASSERT_EQ(0, use(&self->vm, LISTED, self->gpu, true));
 	VERDICT(&self->other, self->gpu, RENDERING_2D, SHARING);
 	qt_vm_end(&self->vm);
 	VERDICT(&self->other, self->gpu, RENDERING_2D, NONE);
@@ -154,10 +149,10 @@ TEST_F(device, in_quarantine)
 	/* SHARING before QUARANTINED. */
 	ASSERT_EQ(0, set_level(&self->vm, QWAMOS_GPU_LEVEL_UNTRUSTED));
 	VERDICT(&self->vm, id, RENDERING_2D, QUARANTINED);
-	ASSERT_EQ(0, use(&self->other, VRAM, id, true));
+	ASSERT_EQ(0, use(&self->other, LISTED, id, true));
 	VERDICT(&self->vm, id, RENDERING_2D, SHARING);
 	VERDICT(&self->other, id, RENDERING_2D, QUARANTINED);
-	ASSERT_EQ(0, use(&self->other, VRAM, id, false));
+	ASSERT_EQ(0, use(&self->other, LISTED, id, false));
 	/* On its host driver it is in quarantine, too. */
 	ASSERT_EQ(0, qt_theirs(self->ctl, "noreset", NULL));
 	VERDICT(&self->other, id, RENDERING_2D, QUARANTINED);

@@ -143,6 +143,10 @@ says 1 "requested 101 MiB, used 0 MiB, limit 100 MiB" "a VM's process charges to
 run qwamos-gpu vm run b --quiet --level low -- sh -c 'qwamos-gpu charge 100 -- true; qwamos-gpu vm show --json'
 check "and its charge is its own, not its parent's" json "$dir/out" \
 	"d['vram']['used_bytes'] == 0 and d['vram']['high_bytes'] == 100 << 20"
+run qwamos-gpu charge --vm a --device "$bochs" 10
+says 1 "NOT_ASSIGNED: no manager has given the VM this GPU" "a GPU that nobody has given it is not charged"
+run qwamos-gpu vm set a --gpus "$bochs"
+silent "vm set --gpus"
 run qwamos-gpu charge --vm a --device "$bochs" 10 -- qwamos-gpu vm show a --json
 check "a charge on a GPU is told by GPU" json "$dir/out" \
 	"[(g['address'], g['vram_used_bytes']) for g in d['gpus']] == [('$bochs', 10 << 20)]"
@@ -175,6 +179,9 @@ done <<'END'
 --priority 10 --vram 4096|1|--vram 4096: level medium allows
 --no-vulkan --vulkan|2|--no-vulkan and --vulkan: one of them is accepted
 --no-compute --compute|2|--no-compute and --compute: one of them is accepted
+--gpus 0000:77:00.0|1|--gpus: there is no GPU 0000:77:00.0
+--gpus gpu0|1|--gpus: 'gpu0' found, an address such as
+--gpus none,none|1|--gpus: 'none' found, an address such as
 --device 0000:00:02.0|2|--device is for --guarantee
 --guarantee 5 --device 0000:77:00.0|1|there is no GPU 0000:77:00.0
 --mode windows|2|--mode: 'windows' found, virtio, passthrough, software or none accepted

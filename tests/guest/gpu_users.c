@@ -28,6 +28,7 @@ struct one {
 	__u32 level;
 	__u64 vram;
 	__u32 guarantee;
+	bool listed;
 };
 
 FIXTURE(users)
@@ -64,6 +65,15 @@ FIXTURE_TEARDOWN(users)
 	close(self->ctl);
 }
 
+static int list(struct one *o, __u64 gpu, bool on)
+{
+	int ret = qt_give(o->vm.manage, on ? gpu : 0);
+
+	if (!ret)
+		o->listed = on;
+	return ret;
+}
+
 static int charge(struct one *o, __u64 gpu, __u64 amount)
 {
 	int ret = qt_charge(o->vm.use, QWAMOS_GPU_RESOURCE_VRAM, gpu, amount, NULL);
@@ -71,6 +81,17 @@ static int charge(struct one *o, __u64 gpu, __u64 amount)
 	if (!ret)
 		o->vram += amount;
 	return ret;
+}
+
+/* As charge(), of a GPU that it may or may not have been given. */
+static int try_charge(struct one *o, __u64 gpu, __u64 amount)
+{
+	bool has = o->listed || o->guarantee;
+	int ret = charge(o, gpu, amount);
+
+	if (has)
+		return ret;
+	return ret == -EACCES && qt_reason == QWAMOS_GPU_REASON_NOT_ASSIGNED ? 0 : -1000;
 }
 
 static int uncharge(struct one *o, __u64 gpu, __u64 amount)
@@ -108,11 +129,13 @@ static int step(struct one *o, int ctl, __u64 gpu, unsigned int *seed)
 {
 	switch (dice(seed, 8)) {
 	case 0:
+		return list(o, gpu, true);
 	case 1:
-		return charge(o, gpu, 1 + dice(seed, 2));
+		return try_charge(o, gpu, 1 + dice(seed, 2));
 	case 2:
-	case 3:
 		return o->vram ? uncharge(o, gpu, dice(seed, 2) ? o->vram : 1) : 0;
+	case 3:
+		return list(o, gpu, false);
 	case 4:
 		return guarantee(o, gpu, 3);
 	case 5:
@@ -131,7 +154,7 @@ static __u32 expected(const struct one *v, int i)
 	int k;
 
 	for (k = 0; k < VMS; k++)
-		if (k != i && (v[k].vram || v[k].guarantee) &&
+		if (k != i && (v[k].listed || v[k].guarantee) &&
 		    !(qt_levels[v[i].level].may_share && qt_levels[v[k].level].may_share))
 			return QWAMOS_GPU_REASON_SHARING;
 	return QWAMOS_GPU_REASON_NONE;
@@ -178,6 +201,8 @@ TEST_F(users, sums)
 {
 	struct qwamos_gpu_dev d;
 
+	ASSERT_EQ(0, list(&self->v[0], self->gpu, true));
+	ASSERT_EQ(0, list(&self->v[1], self->gpu, true));
 	ASSERT_EQ(0, charge(&self->v[0], self->gpu, 100));
 	ASSERT_EQ(0, charge(&self->v[1], self->gpu, 20));
 	ASSERT_EQ(0, guarantee(&self->v[1], self->gpu, 3));
@@ -249,7 +274,8 @@ static void *come_and_go(void *arg)
 	while (!stopped(c)) {
 		expect(c, begin(&o, c->ctl), 0);
 		gpu = __atomic_load_n(&c->gpu, __ATOMIC_RELAXED);
-		expect(c, charge(&o, gpu, 1), -ENODEV);
+		if (!list(&o, gpu, true))
+			expect(c, charge(&o, gpu, 1), -ENODEV);
 		expect(c, level(&o, QWAMOS_GPU_LEVEL_UNTRUSTED), 0);
 		expect(c, guarantee(&o, gpu, 1), -ENODEV);
 		qt_vm_end(&o.vm);
@@ -265,7 +291,7 @@ static void *set_again(void *arg)
 
 	expect(c, begin(&o, c->ctl), 0);
 	expect(c, level(&o, QWAMOS_GPU_LEVEL_UNTRUSTED), 0);
-	expect(c, charge(&o, c->gpu, 1), 0);
+	expect(c, list(&o, c->gpu, true), 0);
 	__atomic_store_n(&c->there, true, __ATOMIC_RELEASE);
 	while (!stopped(c))
 		expect(c, level(&o, QWAMOS_GPU_LEVEL_UNTRUSTED), 0);
@@ -306,10 +332,8 @@ static void *give_up(void *arg)
 	expect(c, begin(&o, c->ctl), 0);
 	while (!stopped(c)) {
 		now = __atomic_load_n(&c->gpu, __ATOMIC_RELAXED);
-		/* It has been plugged in anew, and VMs have room for eight in their lives. */
+		/* It has been plugged in anew, often: what was of an old one makes room. */
 		if (now != gpu) {
-			qt_vm_end(&o.vm);
-			expect(c, begin(&o, c->ctl), 0);
 			if (guarantee(&o, now, 1))
 				continue;
 			gpu = now;

@@ -302,7 +302,8 @@ TEST_F(locks, on_a_gpu)
 {
 	gpu = qt_id(self->ctl, "vga-a");
 	ASSERT_NE(0, gpu);
-	/* The first charge makes room for the GPU. */
+	ASSERT_EQ(0, qt_give(self->a.manage, gpu));
+	ASSERT_EQ(0, qt_give(self->b.manage, gpu));
 	ASSERT_EQ(0, charge(self->a.use));
 	ASSERT_EQ(0, charge(self->b.use));
 	EXPECT_EQ(0, shared(_metadata, self, check_allowed));
@@ -318,7 +319,7 @@ TEST_F(locks, kept_off_a_gpu)
 
 	gpu = qt_id(self->ctl, "vga-a");
 	ASSERT_EQ(0, qt_vm_new(&loner, self->ctl, QWAMOS_GPU_LEVEL_UNTRUSTED, 0));
-	ASSERT_EQ(0, qt_charge(loner.use, QWAMOS_GPU_RESOURCE_VRAM, gpu, 1, NULL));
+	ASSERT_EQ(0, qt_give(loner.manage, gpu));
 	EXPECT_EQ(0, shared(_metadata, self, check_sharing));
 	qt_vm_end(&loner);
 }

@@ -194,9 +194,14 @@ TEST_F(nomem, others)
 					    .records = (unsigned long)records,
 					    .record_size = sizeof(records[0]),
 					    .count = 16 };
+	__u64 gpu = qt_id(self->ctl, "vga-b");
+	struct qwamos_gpu_vm_set_policy sp = { .hdr = QT_HDR(sp, 0),
+					       .mask = QWAMOS_GPU_POLICY_GPUS,
+					       .gpus_count = 1,
+					       .gpus = (unsigned long)&gpu };
 	struct qwamos_gpu_vm_charge ch = { .hdr = QT_HDR(ch, 0),
 					   .kind = QWAMOS_GPU_RESOURCE_VRAM,
-					   .device_id = qt_id(self->ctl, "vga-b"),
+					   .device_id = gpu,
 					   .amount = 4096 };
 	struct {
 		const char *name;
@@ -208,6 +213,7 @@ TEST_F(nomem, others)
 		{ "DEV_LIST", self->ctl, QWAMOS_GPU_DEV_LIST, &ld, sizeof(ld) },
 		{ "VM_LIST", self->ctl, QWAMOS_GPU_VM_LIST, &lv, sizeof(lv) },
 		{ "AUDIT_READ", self->ctl, QWAMOS_GPU_AUDIT_READ, &ar, sizeof(ar) },
+		{ "VM_SET_POLICY", self->vm.manage, QWAMOS_GPU_VM_SET_POLICY, &sp, sizeof(sp) },
 		{ "VM_CHARGE", self->vm.use, QWAMOS_GPU_VM_CHARGE, &ch, sizeof(ch) },
 		{ "VM_UNCHARGE", self->vm.use, QWAMOS_GPU_VM_UNCHARGE, &ch, sizeof(ch) },
 	};

@@ -186,6 +186,7 @@ TEST_F(policy, arrays)
 
 TEST_F(policy, counters_and_records)
 {
+	__u64 refused[QWAMOS_GPU_REASON_COUNT];
 	__u64 mark = qt_audit_mark(self->ctl);
 	struct qwamos_gpu_audit_record rec;
 	struct qwamos_gpu_vm vm;
@@ -207,9 +208,10 @@ TEST_F(policy, counters_and_records)
 	EXPECT_EQ(QWAMOS_GPU_REASON_UNKNOWN_OPERATION, (__u32)qt_check(self->vm.use, 77, 0));
 	ASSERT_EQ(0, qt_vm_info(self->vm.use, &vm));
 	EXPECT_EQ(601, vm.checks);
-	EXPECT_EQ(300, vm.refused[0]);
-	EXPECT_EQ(300, vm.refused[QWAMOS_GPU_REASON_VULKAN_OFF]);
-	EXPECT_EQ(1, vm.refused[QWAMOS_GPU_REASON_UNKNOWN_OPERATION]);
+	EXPECT_EQ(300, vm.allowed);
+	ASSERT_EQ(0, qt_refusals(self->vm.use, refused));
+	EXPECT_EQ(300, refused[QWAMOS_GPU_REASON_VULKAN_OFF]);
+	EXPECT_EQ(1, refused[QWAMOS_GPU_REASON_UNKNOWN_OPERATION]);
 	EXPECT_EQ(301, vm.denied);
 	/* Folded or not, each is in the log. */
 	EXPECT_EQ(300, qt_audit_find(self->ctl, mark,
@@ -252,7 +254,7 @@ TEST_F(policy, audit_allowed_off)
 				   QT_WANT(QWAMOS_GPU_EV_OPERATION_DENIED, .chain = self->vm.id),
 				   NULL));
 	ASSERT_EQ(0, qt_vm_info(self->vm.use, &vm));
-	EXPECT_EQ(21, vm.refused[0]);
+	EXPECT_EQ(21, vm.allowed);
 }
 
 /* A verdict about a GPU takes the GPU into account. */
@@ -270,13 +272,13 @@ TEST_F(policy, of_a_device)
 			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 	EXPECT_EQ(0, qt_check(other.use, QWAMOS_GPU_OP_RENDERING_2D, gpu));
 	/* Who may not share has it alone, and keeps others off it. */
-	ASSERT_EQ(0, qt_charge(self->vm.use, QWAMOS_GPU_RESOURCE_VRAM, gpu, 4096, NULL));
+	ASSERT_EQ(0, qt_give(self->vm.manage, gpu));
 	EXPECT_EQ(QWAMOS_GPU_REASON_SHARING,
 		  (__u32)qt_check(other.use, QWAMOS_GPU_OP_RENDERING_2D, gpu));
 	EXPECT_EQ(QWAMOS_GPU_REASON_LEVEL,
 		  (__u32)qt_check(other.use, QWAMOS_GPU_OP_RENDERING_3D, gpu));
-	ASSERT_EQ(0, qt_uncharge(self->vm.use, QWAMOS_GPU_RESOURCE_VRAM, gpu, 4096, NULL));
-	ASSERT_EQ(0, qt_charge(other.use, QWAMOS_GPU_RESOURCE_VRAM, gpu, 4096, NULL));
+	ASSERT_EQ(0, qt_give(self->vm.manage, 0));
+	ASSERT_EQ(0, qt_give(other.manage, gpu));
 	EXPECT_EQ(QWAMOS_GPU_REASON_SHARING,
 		  (__u32)qt_check(self->vm.use, QWAMOS_GPU_OP_RENDERING_2D, gpu));
 	qt_vm_end(&other);

@@ -42,6 +42,7 @@ FIXTURE_TEARDOWN(quota)
 /* Three requests of 1000 MiB against 1024 MiB: one passes, and the refusal says why. */
 TEST_F(quota, three_times_1000_of_1024)
 {
+	__u64 refused[QWAMOS_GPU_REASON_COUNT];
 	__u64 mark = qt_audit_mark(self->ctl);
 	struct qwamos_gpu_audit_record rec;
 	struct qt_amounts m;
@@ -66,8 +67,8 @@ TEST_F(quota, three_times_1000_of_1024)
 	EXPECT_EQ(1000 * QT_MIB, self->info.vram_used);
 	EXPECT_EQ(1000 * QT_MIB, self->info.vram_high);
 	EXPECT_EQ(1024 * QT_MIB, self->info.vram_limit);
-	EXPECT_EQ(0, self->info.vram_gate);
-	EXPECT_EQ(2, self->info.refused[QWAMOS_GPU_REASON_QUOTA]);
+	ASSERT_EQ(0, qt_refusals(self->vm.use, refused));
+	EXPECT_EQ(2, refused[QWAMOS_GPU_REASON_QUOTA]);
 	ASSERT_EQ(0, qt_uncharge(self->vm.use, VRAM, 0, 1000 * QT_MIB, &m));
 	EXPECT_EQ(0, m.used);
 	EXPECT_EQ(0, qt_charge(self->vm.use, VRAM, 0, 1024 * QT_MIB, NULL));
@@ -164,11 +165,18 @@ TEST_F(quota, by_open_file)
 TEST_F(quota, by_gpu)
 {
 	__u64 a = qt_id(self->ctl, "vga-a"), b = qt_id(self->ctl, "vga-b");
+	const __u64 both[] = { a, b };
+	struct qwamos_gpu_vm_gpu gpus[QWAMOS_GPU_VM_GPUS];
 	struct qwamos_gpu_dev d;
 	struct qt_vm other;
+	int first;
 
 	ASSERT_NE(0, a);
 	ASSERT_NE(0, b);
+	ASSERT_EQ(0, qt_set(self->vm.manage,
+			    QT_SET(QWAMOS_GPU_POLICY_GPUS, .gpus_count = 2,
+				   .gpus = (unsigned long)both),
+			    NULL));
 	ASSERT_EQ(0, qt_charge(self->vm.use, VRAM, a, 600 * QT_MIB, NULL));
 	EXPECT_EQ(-EDQUOT, qt_charge(self->vm.use, VRAM, b, 600 * QT_MIB, NULL));
 	ASSERT_EQ(0, qt_charge(self->vm.use, VRAM, b, 300 * QT_MIB, NULL));
@@ -178,16 +186,20 @@ TEST_F(quota, by_gpu)
 	EXPECT_EQ(-EINVAL, qt_uncharge(self->vm.use, QUEUES, b, 1, NULL));
 	ASSERT_EQ(0, qt_uncharge(self->vm.use, VRAM, a, 100 * QT_MIB, NULL));
 	ASSERT_EQ(0, qt_vm_info(self->vm.use, &self->info));
-	ASSERT_EQ(2, self->info.gpus_count);
-	EXPECT_EQ(a, self->info.gpus[0].device_id);
-	EXPECT_EQ(500 * QT_MIB, self->info.gpus[0].vram_used);
-	EXPECT_EQ(600 * QT_MIB, self->info.gpus[0].vram_high);
-	EXPECT_EQ(3, self->info.gpus[0].queues_used);
-	EXPECT_EQ(b, self->info.gpus[1].device_id);
-	EXPECT_EQ(300 * QT_MIB, self->info.gpus[1].vram_used);
+	EXPECT_EQ(2, self->info.gpus);
+	ASSERT_EQ(2, qt_vm_gpus(self->vm.use, gpus, QWAMOS_GPU_VM_GPUS));
+	first = gpus[0].device_id == a ? 0 : 1;
+	EXPECT_LT(gpus[0].device_id, gpus[1].device_id);
+	EXPECT_EQ(a, gpus[first].device_id);
+	EXPECT_EQ(500 * QT_MIB, gpus[first].vram_used);
+	EXPECT_EQ(600 * QT_MIB, gpus[first].vram_high);
+	EXPECT_EQ(3, gpus[first].queues_used);
+	EXPECT_EQ(b, gpus[!first].device_id);
+	EXPECT_EQ(300 * QT_MIB, gpus[!first].vram_used);
 	EXPECT_EQ(800 * QT_MIB, self->info.vram_used);
 	ASSERT_EQ(0, qt_vm_new(&other, self->ctl, QWAMOS_GPU_LEVEL_HIGH,
 			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
+	ASSERT_EQ(0, qt_give(other.manage, a));
 	ASSERT_EQ(0, qt_charge(other.use, VRAM, a, 7 * QT_MIB, NULL));
 	ASSERT_EQ(0, qt_device(self->ctl, "vga-a", &d));
 	EXPECT_EQ(507 * QT_MIB, d.vram_used);
@@ -203,6 +215,7 @@ TEST_F(quota, gpu_gone)
 	__u64 old = qt_id(self->ctl, "vga-b"), mark;
 
 	ASSERT_NE(0, old);
+	ASSERT_EQ(0, qt_give(self->vm.manage, old));
 	ASSERT_EQ(0, qt_charge(self->vm.use, VRAM, old, 5, NULL));
 	ASSERT_EQ(0, qt_charge(self->vm.use, QUEUES, old, 1, NULL));
 	ASSERT_EQ(0, qt_set(self->vm.manage,
@@ -233,6 +246,9 @@ TEST_F(quota, gpu_gone)
 	ASSERT_EQ(0, qt_rescan());
 	ASSERT_LT(old, qt_id(self->ctl, "vga-b"));
 	EXPECT_EQ(-ENODEV, qt_charge(self->vm.use, VRAM, old, 1, NULL));
+	EXPECT_EQ(-EACCES, qt_charge(self->vm.use, VRAM, qt_id(self->ctl, "vga-b"), 1, NULL));
+	EXPECT_EQ(QWAMOS_GPU_REASON_NOT_ASSIGNED, qt_reason);
+	ASSERT_EQ(0, qt_give(self->vm.manage, qt_id(self->ctl, "vga-b")));
 	EXPECT_EQ(0, qt_charge(self->vm.use, VRAM, qt_id(self->ctl, "vga-b"), 1, NULL));
 	ASSERT_EQ(0, qt_vm_info(self->vm.use, &self->info));
 	EXPECT_EQ(3, self->info.vram_used);

@@ -68,9 +68,9 @@ TEST_F(rate, interval)
 
 TEST_F(rate, refused_before_and_allowed_after)
 {
+	__u64 by_reason[QWAMOS_GPU_REASON_COUNT];
 	__u64 mark = qt_audit_mark(self->ctl), start;
 	struct qwamos_gpu_audit_record rec;
-	struct qwamos_gpu_vm vm;
 	int i, refused = 0;
 
 	start = now_ns();
@@ -95,8 +95,8 @@ TEST_F(rate, refused_before_and_allowed_after)
 					.reason = QWAMOS_GPU_REASON_RATE),
 				&rec));
 	EXPECT_EQ(100000000, rec.limit);
-	ASSERT_EQ(0, qt_vm_info(self->vm.use, &vm));
-	EXPECT_LE((__u64)refused, vm.refused[QWAMOS_GPU_REASON_RATE]);
+	ASSERT_EQ(0, qt_refusals(self->vm.use, by_reason));
+	EXPECT_LE((__u64)refused, by_reason[QWAMOS_GPU_REASON_RATE]);
 }
 
 /* Each kind by itself, each VM by itself; a denied operation does not count. */

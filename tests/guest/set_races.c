@@ -147,7 +147,7 @@ TEST_F_TIMEOUT(races, verdicts_on_a_gpu, 60)
 	ASSERT_NE(0, c.device_id);
 	ASSERT_EQ(0, qt_vm_new(&other, self->ctl, QWAMOS_GPU_LEVEL_HIGH,
 			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
-	EXPECT_EQ(0, qt_charge(other.use, QWAMOS_GPU_RESOURCE_VRAM, c.device_id, 1, NULL));
+	EXPECT_EQ(0, qt_give(other.manage, c.device_id));
 	run(_metadata, &c);
 	only(_metadata, &c, QWAMOS_GPU_REASON_SHARING);
 	EXPECT_EQ(0, strange(_metadata, self->ctl, self->vm.id, QWAMOS_GPU_EV_OPERATION_DENIED,

@@ -33,6 +33,8 @@ static union {
 	struct qwamos_gpu_dev devices[LIST_ROOM];
 	struct qwamos_gpu_audit_record records[LIST_ROOM];
 	struct qwamos_gpu_vm_check_entry entries[LIST_ROOM];
+	struct qwamos_gpu_vm_gpu gpus[LIST_ROOM];
+	struct qwamos_gpu_vm_refusal refusals[LIST_ROOM];
 } room;
 
 static void fill_create(union argument *a, struct qt_vm *vm)
@@ -66,6 +68,22 @@ static void fill_devices(union argument *a, struct qt_vm *vm)
 	(void)vm;
 	a->list.entries = (unsigned long)room.devices;
 	a->list.entry_size = sizeof(room.devices[0]);
+	a->list.count = LIST_ROOM;
+}
+
+static void fill_gpus(union argument *a, struct qt_vm *vm)
+{
+	(void)vm;
+	a->list.entries = (unsigned long)room.gpus;
+	a->list.entry_size = sizeof(room.gpus[0]);
+	a->list.count = LIST_ROOM;
+}
+
+static void fill_refusals(union argument *a, struct qt_vm *vm)
+{
+	(void)vm;
+	a->list.entries = (unsigned long)room.refusals;
+	a->list.entry_size = sizeof(room.refusals[0]);
 	a->list.count = LIST_ROOM;
 }
 
@@ -206,6 +224,7 @@ FIXTURE_VARIANT(call)
 FIXTURE_VARIANT_ADD(call, get_info){
 	.cmd = QWAMOS_GPU_GET_INFO,
 	.size = sizeof(struct qwamos_gpu_get_info),
+	.reserved = offsetof(struct qwamos_gpu_get_info, __reserved),
 	.right = CONTROL,
 	.kinds = ON(CONTROL) | ON(MANAGE) | ON(USE),
 };
@@ -248,6 +267,22 @@ FIXTURE_VARIANT_ADD(call, list_devices){
 	.fill = fill_devices,
 };
 
+FIXTURE_VARIANT_ADD(call, list_gpus){
+	.cmd = QWAMOS_GPU_VM_GPU_LIST,
+	.size = sizeof(struct qwamos_gpu_list),
+	.right = USE,
+	.kinds = ON(MANAGE) | ON(USE),
+	.fill = fill_gpus,
+};
+
+FIXTURE_VARIANT_ADD(call, list_refusals){
+	.cmd = QWAMOS_GPU_VM_REFUSAL_LIST,
+	.size = sizeof(struct qwamos_gpu_list),
+	.right = USE,
+	.kinds = ON(MANAGE) | ON(USE),
+	.fill = fill_refusals,
+};
+
 FIXTURE_VARIANT_ADD(call, release){
 	.cmd = QWAMOS_GPU_DEV_CLEAR_QUARANTINE,
 	.size = sizeof(struct qwamos_gpu_dev_clear_quarantine),
@@ -282,7 +317,6 @@ FIXTURE_VARIANT_ADD(call, set_policy){
 	.cmd = QWAMOS_GPU_VM_SET_POLICY,
 	.size = sizeof(struct qwamos_gpu_vm_set_policy),
 	.first = offsetof(struct qwamos_gpu_vm_set_policy, vram_limit),
-	.reserved = offsetof(struct qwamos_gpu_vm_set_policy, __reserved),
 	.also = QT_SPAN(struct qwamos_gpu_vm_set_policy, out_used, out_limit),
 	.right = MANAGE,
 	.kinds = ON(MANAGE),
@@ -329,7 +363,6 @@ FIXTURE_VARIANT_ADD(call, detach){
 FIXTURE_VARIANT_ADD(call, vm_info){
 	.cmd = QWAMOS_GPU_VM_INFO,
 	.size = sizeof(struct qwamos_gpu_vm_info),
-	.first = offsetof(struct qwamos_gpu_vm_info, out_vm.vram_used),
 	.right = USE,
 	.kinds = ON(MANAGE) | ON(USE),
 };

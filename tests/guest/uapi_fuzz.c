@@ -16,7 +16,7 @@
 #define CALLS	5000
 
 static const __u8 numbers[] = { 0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x10,
-				0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x20, 0x21, 0x22 };
+				0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x20, 0x21, 0x22 };
 /* sizeof() of each one's argument. */
 static const __u16 sizes[] = {
 	sizeof(struct qwamos_gpu_get_info),   sizeof(struct qwamos_gpu_vm_create),
@@ -27,6 +27,7 @@ static const __u16 sizes[] = {
 	sizeof(struct qwamos_gpu_vm_join),    sizeof(struct qwamos_gpu_vm_destroy),
 	sizeof(struct qwamos_gpu_dev_attach), sizeof(struct qwamos_gpu_dev_detach),
 	sizeof(struct qwamos_gpu_vm_info),    sizeof(struct qwamos_gpu_vm_new_fd),
+	sizeof(struct qwamos_gpu_list),	      sizeof(struct qwamos_gpu_list),
 	sizeof(struct qwamos_gpu_vm_check),   sizeof(struct qwamos_gpu_vm_charge),
 	sizeof(struct qwamos_gpu_vm_charge),
 };
@@ -64,9 +65,13 @@ static struct qt_span also(unsigned int nr)
 		return QT_SPAN(struct qwamos_gpu_vm_set_policy, out_used, out_limit);
 	if (nr == QWAMOS_GPU_CMD_VM_CHARGE)
 		return QT_SPAN(struct qwamos_gpu_vm_charge, out_used, out_limit);
-	if (nr == QWAMOS_GPU_CMD_VM_LIST || nr == QWAMOS_GPU_CMD_DEV_LIST)
-		return QT_FIELD(struct qwamos_gpu_list, count);
 	return QT_NONE;
+}
+
+static bool is_list(unsigned int nr)
+{
+	return nr == QWAMOS_GPU_CMD_VM_LIST || nr == QWAMOS_GPU_CMD_DEV_LIST ||
+	       nr == QWAMOS_GPU_CMD_VM_GPU_LIST || nr == QWAMOS_GPU_CMD_VM_REFUSAL_LIST;
 }
 
 /* No pointer may lead into the test's own memory, and no other test's device be released. */
@@ -75,9 +80,10 @@ static void tame(void *arg, unsigned int nr, __u64 device_id)
 	struct qwamos_gpu_dev_clear_quarantine *release = arg;
 	struct qwamos_gpu_list *l = arg;
 	struct qwamos_gpu_audit_read *r = arg;
+	struct qwamos_gpu_vm_set_policy *p = arg;
 	struct qwamos_gpu_vm_check *c = arg;
 
-	if (nr == QWAMOS_GPU_CMD_VM_LIST || nr == QWAMOS_GPU_CMD_DEV_LIST) {
+	if (is_list(nr)) {
 		if (l->entries < 1ULL << 47 && l->entries > 4096)
 			l->entries = (unsigned long)room;
 		if (l->entry_size > 1024)
@@ -88,6 +94,9 @@ static void tame(void *arg, unsigned int nr, __u64 device_id)
 		if (r->record_size > 512)
 			r->record_size = 512;
 		r->count %= 512;
+	} else if (nr == QWAMOS_GPU_CMD_VM_SET_POLICY) {
+		if (p->gpus < 1ULL << 47 && p->gpus > 4096)
+			p->gpus = (unsigned long)room;
 	} else if (nr == QWAMOS_GPU_CMD_VM_CHECK) {
 		if (c->entries < 1ULL << 47 && c->entries > 4096)
 			c->entries = (unsigned long)room;
@@ -121,6 +130,8 @@ static void sound(void *arg, unsigned int nr, struct qt_vm *vm, __u64 device_id,
 		break;
 	case QWAMOS_GPU_CMD_VM_LIST:
 	case QWAMOS_GPU_CMD_DEV_LIST:
+	case QWAMOS_GPU_CMD_VM_GPU_LIST:
+	case QWAMOS_GPU_CMD_VM_REFUSAL_LIST:
 		l->entries = (unsigned long)room;
 		l->entry_size = 256;
 		l->count = 64;

@@ -11,6 +11,7 @@
 #include "kselftest_harness.h"
 #include "audit.h"
 #include "call.h"
+#include "charge.h"
 #include "vm.h"
 
 #define NOTHING_THERE 0x1000UL
@@ -344,67 +345,109 @@ TEST_F(values, open)
 	TH_LOG("ended");
 }
 
-static int list(int ctl, unsigned int cmd, void *entries, __u32 entry_size, __u32 *count)
+static int list(int fd, unsigned int cmd, void *entries, __u32 entry_size, __u64 after,
+		__u32 *count, __u64 *left)
 {
 	struct qwamos_gpu_list l = {
 		.hdr = QT_HDR(l, 0),
 		.entries = (unsigned long)entries,
 		.entry_size = entry_size,
 		.count = *count,
+		.after = after,
+		.out_left = QT_P64,
 	};
-	int ret = qt_call(ctl, cmd, &l, sizeof(l), QT_FIELD(struct qwamos_gpu_list, count));
+	int ret = qt_call(fd, cmd, &l, sizeof(l), QT_NONE);
 
 	*count = l.count;
+	*left = l.out_left;
 	return ret;
 }
 
-static const struct {
-	unsigned int cmd;
-	__u32 size;
-} lists[] = {
-	{ QWAMOS_GPU_VM_LIST, sizeof(struct qwamos_gpu_vm) },
-	{ QWAMOS_GPU_DEV_LIST, sizeof(struct qwamos_gpu_dev) },
-};
+/* How many entries lie in a poisoned buffer, and nothing behind them? -1: something does. */
+static int written(const unsigned char *buf, size_t bytes, __u32 size, __u32 n)
+{
+	size_t i;
+
+	for (i = (size_t)n * size; i < bytes; i++)
+		if (buf[i] != QT_POISON)
+			return -1;
+	return n;
+}
 
 TEST_F(values, list_arrays)
 {
-	static unsigned char buf[64 * 1024];
+	static unsigned char buf[64 * 1024], whole[64 * 1024];
+	const struct {
+		int fd;
+		unsigned int cmd;
+		__u32 size;
+	} lists[] = {
+		{ self->ctl, QWAMOS_GPU_VM_LIST, sizeof(struct qwamos_gpu_vm) },
+		{ self->ctl, QWAMOS_GPU_DEV_LIST, sizeof(struct qwamos_gpu_dev) },
+		{ self->vm.use, QWAMOS_GPU_VM_GPU_LIST, sizeof(struct qwamos_gpu_vm_gpu) },
+		{ self->vm.manage, QWAMOS_GPU_VM_REFUSAL_LIST,
+		  sizeof(struct qwamos_gpu_vm_refusal) },
+	};
+	const __u64 gpus[] = { qt_id(self->ctl, "vga-a"), qt_id(self->ctl, "vga-b") };
 	__u32 n, all, count;
-	size_t i, k, byte;
+	__u64 left, key, last;
+	size_t i, k;
 
+	ASSERT_EQ(0, qt_set(self->vm.manage,
+			    QT_SET(QWAMOS_GPU_POLICY_GPUS, .gpus_count = 2,
+				   .gpus = (unsigned long)gpus),
+			    NULL));
+	EXPECT_EQ(QWAMOS_GPU_REASON_UNKNOWN_OPERATION, (__u32)qt_check(self->vm.use, 77, 0));
+	EXPECT_EQ(-EACCES, qt_join(self->vm.manage));
 	for (i = 0; i < ARRAY_SIZE(lists); i++) {
 		unsigned int cmd = lists[i].cmd;
 		__u32 size = lists[i].size;
-		const __u32 first = cmd == QWAMOS_GPU_VM_LIST ? 120 : size;
-		const __u32 short_sizes[] = { 0, 1, first / 2, first - 8, first - 1 };
+		const __u32 short_sizes[] = { 0, 1, size / 2, size - 8, size - 1, 4104 };
+		int fd = lists[i].fd;
 
-		/* How many are there? At least the fixture's VM, and the boot VGA. */
-		all = 0;
-		EXPECT_EQ(-EMSGSIZE, list(self->ctl, cmd, NULL, size, &all));
-		ASSERT_LE(1, all);
+		/* How many are there? At least the fixture's VM, the GPUs, two refusals. */
+		count = 0;
+		EXPECT_EQ(0, list(fd, cmd, NULL, size, 0, &count, &left));
+		EXPECT_EQ(0, count);
+		all = left;
+		ASSERT_LE(cmd == QWAMOS_GPU_VM_LIST ? 1 : 2, all);
 		ASSERT_GT(60, all);
-		for (n = 0; n < all; n++) {
+		/* Too little room, just enough, and more. */
+		for (n = 0; n < all + 2; n++) {
 			count = n;
 			memset(buf, QT_POISON, sizeof(buf));
-			EXPECT_EQ(-EMSGSIZE, list(self->ctl, cmd, buf, size, &count));
-			EXPECT_EQ(all, count);
-			for (byte = 0; byte < sizeof(buf) && buf[byte] == QT_POISON; byte++)
-				;
-			EXPECT_EQ(sizeof(buf), byte) TH_LOG("entries written beside -EMSGSIZE");
-		}
-		/* Just enough, and more. */
-		for (n = all; n < all + 2; n++) {
-			count = n;
-			memset(buf, QT_POISON, sizeof(buf));
-			EXPECT_EQ(0, list(self->ctl, cmd, buf, size, &count));
-			EXPECT_EQ(all, count);
-			EXPECT_EQ(QT_POISON, buf[all * size])
+			EXPECT_EQ(0, list(fd, cmd, buf, size, 0, &count, &left));
+			EXPECT_EQ(n < all ? n : all, count);
+			EXPECT_EQ(all - count, left);
+			EXPECT_EQ((int)count, written(buf, sizeof(buf), size, count))
 			TH_LOG("written behind the last entry");
 		}
+		memcpy(whole, buf, sizeof(whole));
+		/* One by one, from each to the next: the same, in the order of their numbers. */
+		for (n = 0, last = 0; n < all; n++, last = key) {
+			count = 1;
+			memset(buf, QT_POISON, sizeof(buf));
+			ASSERT_EQ(0, list(fd, cmd, buf, size, last, &count, &left));
+			ASSERT_EQ(1, count);
+			EXPECT_EQ(all - n - 1, left);
+			memcpy(&key, buf, sizeof(key));
+			EXPECT_LT(last, key);
+			EXPECT_EQ(0, memcmp(&key, whole + n * size, sizeof(key)));
+			EXPECT_EQ(1, written(buf, sizeof(buf), size, 1));
+		}
+		/* None comes after the last one. */
+		count = 8;
+		EXPECT_EQ(0, list(fd, cmd, buf, size, last, &count, &left));
+		EXPECT_EQ(0, count);
+		EXPECT_EQ(0, left);
+		count = 8;
+		EXPECT_EQ(0, list(fd, cmd, buf, size, ~0ULL, &count, &left));
+		EXPECT_EQ(0, count);
+		EXPECT_EQ(0, left);
 		/* A newer caller's entries. */
 		count = all;
 		memset(buf, QT_POISON, sizeof(buf));
-		EXPECT_EQ(0, list(self->ctl, cmd, buf, size + 24, &count));
+		EXPECT_EQ(0, list(fd, cmd, buf, size + 24, 0, &count, &left));
 		for (n = 0; n < all; n++)
 			for (k = 0; k < 24; k++) {
 				EXPECT_EQ(0, buf[n * (size + 24) + size + k]);
@@ -412,18 +455,41 @@ TEST_F(values, list_arrays)
 		EXPECT_EQ(QT_POISON, buf[all * (size + 24)]);
 		for (k = 0; k < ARRAY_SIZE(short_sizes); k++) {
 			count = 60;
-			EXPECT_EQ(-EINVAL, list(self->ctl, cmd, buf, short_sizes[k], &count))
+			EXPECT_EQ(-EINVAL, list(fd, cmd, buf, short_sizes[k], 0, &count, &left))
 			TH_LOG("entry size %u", short_sizes[k]);
 		}
 		count = all;
-		EXPECT_EQ(-EFAULT, list(self->ctl, cmd, NULL, size, &count));
-		EXPECT_EQ(-EFAULT, list(self->ctl, cmd, (void *)NOTHING_THERE, size, &count));
-		EXPECT_EQ(-EFAULT, list(self->ctl, cmd, (void *)-4096L, size, &count));
+		EXPECT_EQ(-EFAULT, list(fd, cmd, NULL, size, 0, &count, &left));
+		EXPECT_EQ(-EFAULT, list(fd, cmd, (void *)NOTHING_THERE, size, 0, &count, &left));
+		EXPECT_EQ(-EFAULT, list(fd, cmd, (void *)-4096L, size, 0, &count, &left));
 		/* Neither the room nor its size may overflow. */
 		count = 0xffffffff;
-		EXPECT_EQ(0, list(self->ctl, cmd, buf, size, &count));
+		EXPECT_EQ(0, list(fd, cmd, buf, size, 0, &count, &left));
 		EXPECT_EQ(all, count);
 	}
+}
+
+/* More VMs than one call gathers: by several calls, each of them once. */
+TEST_F(values, list_goes_on)
+{
+	static struct qwamos_gpu_vm vms[100];
+	static struct qt_vm many[80];
+	__u32 count = 100;
+	__u64 left;
+	int i, n;
+
+	for (i = 0; i < 80; i++)
+		ASSERT_EQ(0, qt_vm_new(&many[i], self->ctl, QWAMOS_GPU_LEVEL_LOW,
+				       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
+	EXPECT_EQ(0, list(self->ctl, QWAMOS_GPU_VM_LIST, vms, sizeof(vms[0]), 0, &count, &left));
+	EXPECT_GT(81, count);
+	EXPECT_LE(81, count + left);
+	n = qt_list_vms(self->ctl, vms, 100);
+	EXPECT_LE(81, n);
+	for (i = 1; i < n; i++)
+		EXPECT_LT(vms[i - 1].vm_id, vms[i].vm_id);
+	for (i = 0; i < 80; i++)
+		qt_vm_end(&many[i]);
 }
 
 static int audit_read(int fd, struct qwamos_gpu_audit_read r)
@@ -457,6 +523,10 @@ TEST_F(values, audit_read)
 		EXPECT_EQ(-EINVAL, audit_read(fds[i], r));
 		r = good;
 		r.record_size = sizeof(recs[0]) - 1;
+		EXPECT_EQ(-EINVAL, audit_read(fds[i], r));
+		r.record_size = offsetof(struct qwamos_gpu_audit_record, __reserved) - 8;
+		EXPECT_EQ(-EINVAL, audit_read(fds[i], r)) TH_LOG("without all of comm");
+		r.record_size = 4104;
 		EXPECT_EQ(-EINVAL, audit_read(fds[i], r));
 		r.record_size = 0;
 		EXPECT_EQ(-EINVAL, audit_read(fds[i], r));
@@ -553,7 +623,8 @@ TEST(unknown_numbers)
 		QWAMOS_GPU_CMD_VM_INFO,	    QWAMOS_GPU_CMD_VM_NEW_FD,
 		QWAMOS_GPU_CMD_AUDIT_HEAD,  QWAMOS_GPU_CMD_LEVEL_INFO,
 		QWAMOS_GPU_CMD_VM_CHECK,    QWAMOS_GPU_CMD_VM_CHARGE,
-		QWAMOS_GPU_CMD_VM_UNCHARGE,
+		QWAMOS_GPU_CMD_VM_UNCHARGE, QWAMOS_GPU_CMD_VM_GPU_LIST,
+		QWAMOS_GPU_CMD_VM_REFUSAL_LIST,
 	};
 	struct qwamos_gpu_get_info arg;
 	struct qt_vm vm;

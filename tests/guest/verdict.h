@@ -26,24 +26,37 @@ static inline long verdicts_logged(int ctl, __u64 mark, __u64 vm_id, __u32 op, _
 			     NULL);
 }
 
+struct counters {
+	struct qwamos_gpu_vm vm;
+	__u64 refused[QWAMOS_GPU_REASON_COUNT];
+};
+
+static inline int count_all(const struct qt_vm *vm, struct counters *c)
+{
+	int ret = qt_vm_info(vm->use, &c->vm);
+
+	return ret ? ret : qt_refusals(vm->use, c->refused);
+}
+
 static inline void expect_counted(struct __test_metadata *_metadata, struct qt_vm *vm,
-				  const struct qwamos_gpu_vm *before,
+				  const struct counters *before,
 				  const struct qwamos_gpu_vm_check_entry *want, __u32 n)
 {
-	__u64 by_reason[QWAMOS_GPU_VM_REASONS] = {}, denied = 0;
-	struct qwamos_gpu_vm after;
+	__u64 by_reason[QWAMOS_GPU_REASON_COUNT] = {}, denied = 0;
+	struct counters after;
 	__u32 i;
 
-	ASSERT_EQ(0, qt_vm_info(vm->use, &after));
+	ASSERT_EQ(0, count_all(vm, &after));
 	for (i = 0; i < n; i++) {
 		by_reason[want[i].out_verdict]++;
 		denied += !!want[i].out_verdict;
 	}
-	for (i = 0; i < QWAMOS_GPU_VM_REASONS; i++)
+	for (i = 1; i < QWAMOS_GPU_REASON_COUNT; i++)
 		EXPECT_EQ(before->refused[i] + by_reason[i], after.refused[i])
 	TH_LOG("the counter of reason %u", i);
-	EXPECT_EQ(before->denied + denied, after.denied);
-	EXPECT_EQ(before->checks + n, after.checks);
+	EXPECT_EQ(before->vm.allowed + by_reason[0], after.vm.allowed);
+	EXPECT_EQ(before->vm.denied + denied, after.vm.denied);
+	EXPECT_EQ(before->vm.checks + n, after.vm.checks);
 }
 
 /* One operation. */
@@ -51,10 +64,10 @@ static inline void expect_verdict(struct __test_metadata *_metadata, int ctl, st
 				  __u64 device_id, __u32 op, __u32 want)
 {
 	const struct qwamos_gpu_vm_check_entry one = { op, want };
-	struct qwamos_gpu_vm before;
+	struct counters before;
 	__u64 mark;
 
-	ASSERT_EQ(0, qt_vm_info(vm->use, &before));
+	ASSERT_EQ(0, count_all(vm, &before));
 	mark = qt_audit_mark(ctl);
 	EXPECT_EQ((int)want, qt_check(vm->use, op, device_id)) TH_LOG("operation %u", op);
 	EXPECT_EQ(1, verdicts_logged(ctl, mark, vm->id, op, want));
@@ -67,7 +80,7 @@ static inline void expect_verdicts(struct __test_metadata *_metadata, int ctl, s
 				   __u32 n)
 {
 	struct qwamos_gpu_vm_check_entry v[QT_ENTRIES];
-	struct qwamos_gpu_vm before;
+	struct counters before;
 	int denied = 0;
 	__u64 mark;
 	__u32 i;
@@ -77,7 +90,7 @@ static inline void expect_verdicts(struct __test_metadata *_metadata, int ctl, s
 		v[i] = (struct qwamos_gpu_vm_check_entry){ want[i].operation, QT_P32 };
 		denied += !!want[i].out_verdict;
 	}
-	ASSERT_EQ(0, qt_vm_info(vm->use, &before));
+	ASSERT_EQ(0, count_all(vm, &before));
 	mark = qt_audit_mark(ctl);
 	EXPECT_EQ(denied, qt_check_array_on(vm->use, device_id, v, n));
 	for (i = 0; i < n; i++) {

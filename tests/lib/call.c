@@ -80,7 +80,7 @@ int qt_call(int fd, unsigned int cmd, void *arg, size_t len, struct qt_span also
 			continue;
 		if (is_refusal(ret) && within(i, reason_at, sizeof(qt_reason)))
 			continue;
-		if ((is_refusal(ret) || ret == -EMSGSIZE) && within(i, also.offset, also.size))
+		if (is_refusal(ret) && within(i, also.offset, also.size))
 			continue;
 		ret = broken(cmd, ret, "something is written", i);
 		goto out;
@@ -211,25 +211,37 @@ int qt_release(int ctl, __u64 device_id, __u32 flags)
 	return qt_call(ctl, QWAMOS_GPU_DEV_CLEAR_QUARANTINE, &r, sizeof(r), QT_NONE);
 }
 
-static int list(int ctl, unsigned int cmd, void *entries, __u32 entry_size, unsigned int max)
+int qt_list(int fd, unsigned int cmd, void *entries, __u32 entry_size, unsigned int max)
 {
-	struct qwamos_gpu_list l = {
-		.hdr = QT_HDR(l, 0),
-		.entries = (unsigned long)entries,
-		.entry_size = entry_size,
-		.count = max,
-	};
-	int ret = qt_call(ctl, cmd, &l, sizeof(l), QT_FIELD(struct qwamos_gpu_list, count));
+	unsigned int have = 0;
+	__u64 after = 0;
 
-	return ret ? ret : (int)l.count;
+	do {
+		struct qwamos_gpu_list l = {
+			.hdr = QT_HDR(l, 0),
+			.entries = (unsigned long)entries + have * entry_size,
+			.entry_size = entry_size,
+			.count = max - have,
+			.after = after,
+			.out_left = QT_P64,
+		};
+		int ret = qt_call(fd, cmd, &l, sizeof(l), QT_NONE);
+
+		if (ret)
+			return ret;
+		have += l.count;
+		if (!l.out_left || !l.count || have == max)
+			return have;
+		memcpy(&after, (char *)entries + (have - 1) * entry_size, sizeof(after));
+	} while (true);
 }
 
 int qt_list_devices(int ctl, struct qwamos_gpu_dev *devs, unsigned int max)
 {
-	return list(ctl, QWAMOS_GPU_DEV_LIST, devs, sizeof(*devs), max);
+	return qt_list(ctl, QWAMOS_GPU_DEV_LIST, devs, sizeof(*devs), max);
 }
 
 int qt_list_vms(int ctl, struct qwamos_gpu_vm *vms, unsigned int max)
 {
-	return list(ctl, QWAMOS_GPU_VM_LIST, vms, sizeof(*vms), max);
+	return qt_list(ctl, QWAMOS_GPU_VM_LIST, vms, sizeof(*vms), max);
 }

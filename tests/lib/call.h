@@ -43,7 +43,7 @@ struct qt_span {
  * @cmd: what
  * @arg: a struct that begins with &struct qwamos_gpu_hdr; in and out
  * @len: bytes of it that exist, which need not be what its size field says
- * @also: what a failure may write besides out_reason (-EMSGSIZE: instead of it)
+ * @also: what a failure may write besides out_reason
  *
  * Return: 0, -errno, or -ENOTRECOVERABLE if the call broke the contract: a failure that wrote
  * elsewhere, a refusal without a reason, a success with one.
@@ -69,6 +69,8 @@ int qt_vm_info(int fd, struct qwamos_gpu_vm *vm);
 int qt_new_use(int use);
 int qt_release(int ctl, __u64 device_id, __u32 flags);
 
+/** qt_list() - QWAMOS_GPU_*_LIST, by as many calls as it takes; return: how many, or -errno */
+int qt_list(int fd, unsigned int cmd, void *entries, __u32 entry_size, unsigned int max);
 /** qt_list_devices() - all devices; return: how many, at most @max, or -errno */
 int qt_list_devices(int ctl, struct qwamos_gpu_dev *devs, unsigned int max);
 /** qt_list_vms() - as qt_list_devices() */

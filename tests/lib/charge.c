@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* VM_CHECK, VM_CHARGE, VM_UNCHARGE and VM_SET_POLICY: see charge.h. */
+#include <string.h>
 #include "call.h"
 #include "charge.h"
 
@@ -88,4 +89,30 @@ int qt_set(int manage, const struct qwamos_gpu_vm_set_policy *policy, struct qt_
 		out->limit = p.out_limit;
 	}
 	return ret;
+}
+
+int qt_give(int manage, __u64 gpu)
+{
+	return qt_set(manage,
+		      QT_SET(QWAMOS_GPU_POLICY_GPUS, .gpus_count = !!gpu, .gpus = (unsigned long)&gpu),
+		      NULL);
+}
+
+int qt_vm_gpus(int fd, struct qwamos_gpu_vm_gpu *gpus, unsigned int max)
+{
+	return qt_list(fd, QWAMOS_GPU_VM_GPU_LIST, gpus, sizeof(*gpus), max);
+}
+
+int qt_refusals(int fd, __u64 counts[QWAMOS_GPU_REASON_COUNT])
+{
+	struct qwamos_gpu_vm_refusal r[QWAMOS_GPU_REASON_COUNT];
+	int n = qt_list(fd, QWAMOS_GPU_VM_REFUSAL_LIST, r, sizeof(*r), QWAMOS_GPU_REASON_COUNT), i;
+
+	if (n < 0)
+		return n;
+	memset(counts, 0, QWAMOS_GPU_REASON_COUNT * sizeof(*counts));
+	for (i = 0; i < n; i++)
+		if (r[i].reason < QWAMOS_GPU_REASON_COUNT)
+			counts[r[i].reason] = r[i].count;
+	return 0;
 }

@@ -28,6 +28,13 @@ int qt_uncharge(int fd, __u32 kind, __u64 device_id, __u64 amount, struct qt_amo
 /** qt_vram() - VM_CHARGE of VRAM on no GPU in particular */
 int qt_vram(int fd, __u64 amount);
 
+/** qt_give() - VM_SET_POLICY: @gpu is the only one that the policy lists; 0: none is */
+int qt_give(int manage, __u64 gpu);
+/** qt_vm_gpus() - VM_GPU_LIST; return: their number, or -errno */
+int qt_vm_gpus(int fd, struct qwamos_gpu_vm_gpu *gpus, unsigned int max);
+/** qt_refusals() - VM_REFUSAL_LIST, by reason; return: 0 or -errno */
+int qt_refusals(int fd, __u64 counts[QWAMOS_GPU_REASON_COUNT]);
+
 /** qt_set() - VM_SET_POLICY with QT_SET(mask, fields); @out may be NULL */
 int qt_set(int manage, const struct qwamos_gpu_vm_set_policy *p, struct qt_amounts *out);
 #define QT_SET(m, ...) (&(struct qwamos_gpu_vm_set_policy){ .mask = (m), ##__VA_ARGS__ })

@@ -129,7 +129,7 @@ int qt_settle(int ctl, int ms)
 			if (devs[i].state == QWAMOS_GPU_DEV_STATE_RESETTING || devs[i].owner_vm_id)
 				busy = i + 1;
 		n = qt_list_vms(ctl, vms, MAX_VMS);
-		if (n < 0 && n != -EMSGSIZE)
+		if (n < 0)
 			return n;
 		if (!busy && !n)
 			return 0;

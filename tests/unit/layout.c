@@ -132,15 +132,6 @@ AT(dev, guaranteed, 152, 4);
 AT(dev, queues_used, 156, 4);
 AT(dev, __reserved, 160, 16);
 
-SIZE(get_info, 56);
-AT(get_info, hdr, 0, 16);
-AT(get_info, out_version, 16, 4);
-AT(get_info, out_levels, 20, 4);
-AT(get_info, out_caps, 24, 8);
-AT(get_info, out_instance, 32, 16);
-AT(get_info, out_revoke_timeout_s, 48, 4);
-AT(get_info, out_audit_records, 52, 4);
-
 SIZE(hdr, 16);
 AT(hdr, size, 0, 4);
 AT(hdr, flags, 4, 4);
@@ -163,12 +154,6 @@ AT(level_info, out_ops, 64, 8);
 AT(level_info, out_flags, 72, 4);
 AT(level_info, __reserved, 76, 4);
 
-SIZE(list, 32);
-AT(list, hdr, 0, 16);
-AT(list, entries, 16, 8);
-AT(list, entry_size, 24, 4);
-AT(list, count, 28, 4);
-
 SIZE(vm_new_fd, 24);
 AT(vm_new_fd, hdr, 0, 16);
 AT(vm_new_fd, out_fd, 16, 4);
@@ -186,7 +171,77 @@ SIZE(dev_clear_quarantine, 24);
 AT(dev_clear_quarantine, hdr, 0, 16);
 AT(dev_clear_quarantine, device_id, 16, 8);
 
-SIZE(vm_set_policy, 88);
+/* The numbers, too: they carry no size, for the structs do. */
+SIZE(get_info, 64);
+AT(get_info, hdr, 0, 16);
+AT(get_info, out_version, 16, 4);
+AT(get_info, out_levels, 20, 4);
+AT(get_info, out_caps, 24, 8);
+AT(get_info, out_instance, 32, 16);
+AT(get_info, out_revoke_timeout_s, 48, 4);
+AT(get_info, out_audit_records, 52, 4);
+AT(get_info, out_errata, 56, 4);
+AT(get_info, __reserved, 60, 4);
+
+SIZE(list, 48);
+AT(list, hdr, 0, 16);
+AT(list, entries, 16, 8);
+AT(list, entry_size, 24, 4);
+AT(list, count, 28, 4);
+AT(list, after, 32, 8);
+AT(list, out_left, 40, 8);
+
+SIZE(vm, 216);
+AT(vm, vm_id, 0, 8);
+AT(vm, created_ns, 8, 8);
+AT(vm, checks, 16, 8);
+AT(vm, allowed, 24, 8);
+AT(vm, denied, 32, 8);
+AT(vm, name, 40, 64);
+AT(vm, level, 104, 4);
+AT(vm, state, 108, 4);
+AT(vm, end_reason, 112, 4);
+AT(vm, devices, 116, 4);
+AT(vm, devices_open, 120, 4);
+AT(vm, joined_pid, 124, 4);
+AT(vm, flags, 128, 4);
+AT(vm, restrictions, 132, 4);
+AT(vm, vram_used, 136, 8);
+AT(vm, vram_high, 144, 8);
+AT(vm, vram_limit, 152, 8);
+AT(vm, queues_used, 160, 4);
+AT(vm, queues_high, 164, 4);
+AT(vm, queues_limit, 168, 4);
+AT(vm, compute_cap, 172, 4);
+AT(vm, compute_guarantee, 176, 4);
+AT(vm, priority, 180, 4);
+AT(vm, mode_asked, 184, 4);
+AT(vm, mode_got, 188, 4);
+AT(vm, mode_reason, 192, 4);
+AT(vm, vram_by, 196, 4);
+AT(vm, compute_by, 200, 4);
+AT(vm, queues_by, 204, 4);
+AT(vm, rate_by, 208, 4);
+AT(vm, gpus, 212, 4);
+
+SIZE(vm_gpu, 40);
+AT(vm_gpu, device_id, 0, 8);
+AT(vm_gpu, vram_used, 8, 8);
+AT(vm_gpu, vram_high, 16, 8);
+AT(vm_gpu, queues_used, 24, 4);
+AT(vm_gpu, guarantee, 28, 4);
+AT(vm_gpu, flags, 32, 4);
+AT(vm_gpu, __reserved, 36, 4);
+
+SIZE(vm_info, 232);
+AT(vm_info, hdr, 0, 16);
+AT(vm_info, out_vm, 16, 216);
+
+SIZE(vm_refusal, 16);
+AT(vm_refusal, reason, 0, 8);
+AT(vm_refusal, count, 8, 8);
+
+SIZE(vm_set_policy, 96);
 AT(vm_set_policy, hdr, 0, 16);
 AT(vm_set_policy, mask, 16, 4);
 AT(vm_set_policy, level, 20, 4);
@@ -199,58 +254,11 @@ AT(vm_set_policy, restrictions, 52, 4);
 AT(vm_set_policy, mode_asked, 56, 4);
 AT(vm_set_policy, mode_got, 60, 4);
 AT(vm_set_policy, mode_reason, 64, 4);
-AT(vm_set_policy, __reserved, 68, 4);
+AT(vm_set_policy, gpus_count, 68, 4);
 AT(vm_set_policy, out_used, 72, 8);
 AT(vm_set_policy, out_limit, 80, 8);
+AT(vm_set_policy, gpus, 88, 8);
 
-SIZE(vm, 608);
-AT(vm, vm_id, 0, 8);
-AT(vm, created_ns, 8, 8);
-AT(vm, denied, 16, 8);
-AT(vm, name, 24, 64);
-AT(vm, level, 88, 4);
-AT(vm, state, 92, 4);
-AT(vm, end_reason, 96, 4);
-AT(vm, devices, 100, 4);
-AT(vm, devices_open, 104, 4);
-AT(vm, joined_pid, 108, 4);
-AT(vm, flags, 112, 4);
-AT(vm, restrictions, 116, 4);
-AT(vm, vram_used, 120, 8);
-AT(vm, vram_gate, 128, 8);
-AT(vm, vram_high, 136, 8);
-AT(vm, vram_limit, 144, 8);
-AT(vm, queues_used, 152, 4);
-AT(vm, queues_high, 156, 4);
-AT(vm, queues_limit, 160, 4);
-AT(vm, compute_cap, 164, 4);
-AT(vm, compute_guarantee, 168, 4);
-AT(vm, priority, 172, 4);
-AT(vm, mode_asked, 176, 4);
-AT(vm, mode_got, 180, 4);
-AT(vm, mode_reason, 184, 4);
-AT(vm, vram_by, 188, 4);
-AT(vm, compute_by, 192, 4);
-AT(vm, queues_by, 196, 4);
-AT(vm, rate_by, 200, 4);
-AT(vm, gpus_count, 204, 4);
-AT(vm, __reserved2, 208, 8);
-AT(vm, checks, 216, 8);
-AT(vm, refused, 224, 128);
-AT(vm, gpus, 352, 256);
-
-SIZE(vm_gpu, 32);
-AT(vm_gpu, device_id, 0, 8);
-AT(vm_gpu, vram_used, 8, 8);
-AT(vm_gpu, vram_high, 16, 8);
-AT(vm_gpu, queues_used, 24, 4);
-AT(vm_gpu, guarantee, 28, 4);
-
-SIZE(vm_info, 624);
-AT(vm_info, hdr, 0, 16);
-AT(vm_info, out_vm, 16, 608);
-
-/* The numbers, too: they carry no size, for the structs do. */
 _Static_assert(QWAMOS_GPU_DEV_ATTACH == 0xb913, "QWAMOS_GPU_DEV_ATTACH");
 _Static_assert(QWAMOS_GPU_AUDIT_HEAD == 0xb907, "QWAMOS_GPU_AUDIT_HEAD");
 _Static_assert(QWAMOS_GPU_AUDIT_READ == 0xb906, "QWAMOS_GPU_AUDIT_READ");

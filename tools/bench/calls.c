@@ -347,6 +347,7 @@ static int bench_many(struct bench *b, int ctl, long count, long vms)
 	for (i = 0; i < vms; i++) {
 		ret = qt_vm_new(&list[i], ctl, QWAMOS_GPU_LEVEL_SYSTEM,
 				QWAMOS_GPU_VM_CREATE_F_NO_CGROUP);
+		ret = ret ? ret : qt_give(list[i].manage, b->gpu);
 		ret = ret ? ret
 			  : qt_charge(list[i].use, QWAMOS_GPU_RESOURCE_VRAM, b->gpu, AMOUNT, NULL);
 		if (ret)
@@ -394,9 +395,10 @@ int main(int argc, char **argv)
 	ret = ret ? ret
 		  : qt_vm_new(&b.untrusted, ctl, QWAMOS_GPU_LEVEL_UNTRUSTED,
 			      QWAMOS_GPU_VM_CREATE_F_NO_CGROUP);
+	b.gpu = first_gpu(ctl);
+	ret = ret ? ret : qt_give(b.system.manage, b.gpu);
 	if (ret)
 		die("a VM", -ret);
-	b.gpu = first_gpu(ctl);
 	if (argc == 3 && !strcmp(argv[1], "single") && count > 0) {
 		rounds(&b, "", single, sizeof(single) / sizeof(single[0]), count);
 	} else if (argc == 4 && !strcmp(argv[1], "many") && count > 0 && vms > 0) {

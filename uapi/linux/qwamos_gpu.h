@@ -27,9 +27,7 @@
  *   -EBADF       an fd in the argument is not open, or not of the kind asked for.
  *   -ENOENT      no VM of that id or name; no audit chain of that id.
  *   -EEXIST      a live VM has that name.
- *   -ENOSPC      a VM has charges and guarantees on at most 8 GPUs.
- *   -EMSGSIZE    the array is too short; the count field tells the length needed, nothing else is
- *                written.
+ *   -ENOSPC      a VM is given at most 8 GPUs at the same time.
  *   -ENOMEM, -EMFILE, -ENFILE   as everywhere.
  *   -EINTR       interrupted while waiting (DEV_DETACH with F_KILL); the detachment goes on.
  *
@@ -55,6 +53,7 @@
 #define QWAMOS_GPU_DEVICE  "/dev/qwamos_gpu"
 #define QWAMOS_GPU_MAGIC   0xB9
 #define QWAMOS_GPU_VERSION 1
+#define QWAMOS_GPU_ERRATA  0
 
 /** QWAMOS_GPU_NAME_LEN - room for a VM's name with its NUL: 1 to 63 bytes of [A-Za-z0-9_.-] */
 #define QWAMOS_GPU_NAME_LEN 64
@@ -82,6 +81,8 @@ enum qwamos_gpu_cmd {
 	QWAMOS_GPU_CMD_DEV_DETACH = 0x14,
 	QWAMOS_GPU_CMD_VM_INFO = 0x15,
 	QWAMOS_GPU_CMD_VM_NEW_FD = 0x16,
+	QWAMOS_GPU_CMD_VM_GPU_LIST = 0x17,
+	QWAMOS_GPU_CMD_VM_REFUSAL_LIST = 0x18,
 	QWAMOS_GPU_CMD_VM_CHECK = 0x20,
 	QWAMOS_GPU_CMD_VM_CHARGE = 0x21,
 	QWAMOS_GPU_CMD_VM_UNCHARGE = 0x22,
@@ -180,6 +181,8 @@ enum qwamos_gpu_op {
  * @QWAMOS_GPU_REASON_SCRUB_FAILED: the scrub did not work
  * @QWAMOS_GPU_REASON_NOTHING_TO_RELEASE: the device is neither in quarantine nor without a reset
  *     (-EACCES)
+ * @QWAMOS_GPU_REASON_NOT_ASSIGNED: no manager has given the VM this GPU: by DEV_ATTACH, a guarantee or
+ *     the list of GPUs in its policy (-EACCES)
  * @QWAMOS_GPU_REASON_DMA_BUF: no dma-buf of a device's memory is made, for whoever imports one uses
  *     it without being asked whether he may (-EOPNOTSUPP, of VFIO_DEVICE_FEATURE_DMA_BUF)
  * @QWAMOS_GPU_REASON_COUNT: not a reason; the number of those that this header knows
@@ -228,6 +231,7 @@ enum qwamos_gpu_reason {
 	QWAMOS_GPU_REASON_SCRUB_FAILED = 40,
 	QWAMOS_GPU_REASON_NOTHING_TO_RELEASE = 41,
 	QWAMOS_GPU_REASON_DMA_BUF = 42,
+	QWAMOS_GPU_REASON_NOT_ASSIGNED = 43,
 	QWAMOS_GPU_REASON_COUNT
 };
 
@@ -263,6 +267,9 @@ struct qwamos_gpu_hdr {
  *     within one instance
  * @out_revoke_timeout_s: seconds that a VMM has to give back a device that is asked for
  * @out_audit_records: records that are kept for each active VM
+ * @out_errata: how many times the behaviour of this version was mended after it froze; what each
+ *     number changed stands in Documentation/uapi.md
+ * @__reserved: must be 0
  */
 struct qwamos_gpu_get_info {
 	struct qwamos_gpu_hdr hdr;
@@ -272,6 +279,8 @@ struct qwamos_gpu_get_info {
 	__u8 out_instance[16];
 	__u32 out_revoke_timeout_s;
 	__u32 out_audit_records;
+	__u32 out_errata;
+	__u32 __reserved;
 };
 #define QWAMOS_GPU_GET_INFO _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_GET_INFO)
 
@@ -374,44 +383,23 @@ enum qwamos_gpu_mode {
  * enum qwamos_gpu_enforcer - who makes a limit hold against a VMM that does not care
  * @QWAMOS_GPU_ENFORCED_BY_NONE: nobody: the limit binds who asks (VM_CHECK, VM_CHARGE)
  * @QWAMOS_GPU_ENFORCED_BY_VFIO: the VM has its GPU for itself, whole: the limit does not apply
- * @QWAMOS_GPU_ENFORCED_BY_GATE: a gated render node
- * @QWAMOS_GPU_ENFORCED_BY_CGROUP: the VM's cgroup
- * @QWAMOS_GPU_ENFORCED_BY_QEMU: an option of the VMM
  */
 enum qwamos_gpu_enforcer {
 	QWAMOS_GPU_ENFORCED_BY_NONE = 0,
 	QWAMOS_GPU_ENFORCED_BY_VFIO = 1,
-	QWAMOS_GPU_ENFORCED_BY_GATE = 2,
-	QWAMOS_GPU_ENFORCED_BY_CGROUP = 3,
-	QWAMOS_GPU_ENFORCED_BY_QEMU = 4,
 };
 
-/** QWAMOS_GPU_VM_GPUS - most GPUs that a VM can have charges and guarantees on, in its life */
+/** QWAMOS_GPU_VM_GPUS - most GPUs that a VM is given at the same time */
 #define QWAMOS_GPU_VM_GPUS 8
-/** QWAMOS_GPU_VM_REASONS - counters of refusals in &struct qwamos_gpu_vm */
-#define QWAMOS_GPU_VM_REASONS 16
-
-/**
- * struct qwamos_gpu_vm_gpu - what a VM has of one GPU
- * @device_id: the GPU
- * @vram_used: bytes charged with VM_CHARGE
- * @vram_high: most bytes that were ever charged at once
- * @queues_used: Vulkan queues charged
- * @guarantee: percent of its time
- */
-struct qwamos_gpu_vm_gpu {
-	__aligned_u64 device_id;
-	__aligned_u64 vram_used;
-	__aligned_u64 vram_high;
-	__u32 queues_used;
-	__u32 guarantee;
-};
 
 /**
  * struct qwamos_gpu_vm - one VM, as VM_LIST and VM_INFO tell it
  * @vm_id: id
  * @created_ns: CLOCK_BOOTTIME of its creation, in ns
- * @denied: refusals so far that were this VM's, verdicts of VM_CHECK included
+ * @checks: operations checked with VM_CHECK
+ * @allowed: those of them that were allowed
+ * @denied: refusals so far that were this VM's, verdicts of VM_CHECK included; VM_REFUSAL_LIST tells
+ *     them by reason
  * @name: NUL-terminated
  * @level: &enum qwamos_gpu_level, QWAMOS_GPU_LEVEL_NONE without a policy
  * @state: &enum qwamos_gpu_vm_state
@@ -422,11 +410,9 @@ struct qwamos_gpu_vm_gpu {
  *     be seen from there
  * @flags: QWAMOS_GPU_VM_F_*
  * @restrictions: QWAMOS_GPU_RESTRICT_* that are set
- * @vram_used: bytes charged with VM_CHARGE, on all GPUs and on none in particular
- * @vram_gate: bytes charged by gated render nodes; no ioctl lowers them
- * @vram_high: most bytes (of both) that were ever charged at once
- * @vram_limit: most bytes that may be charged (of both): the level's, or what was set, whichever is
- *     less
+ * @vram_used: bytes charged, on all GPUs and on none in particular
+ * @vram_high: most bytes that were ever charged at once
+ * @vram_limit: most bytes that may be charged: the level's, or what was set, whichever is less
  * @queues_used: Vulkan queues charged
  * @queues_high: most that were ever charged at once
  * @queues_limit: most that may be charged
@@ -440,16 +426,13 @@ struct qwamos_gpu_vm_gpu {
  * @compute_by: of @compute_cap
  * @queues_by: of @queues_limit
  * @rate_by: of the minimum time between operations
- * @gpus_count: entries of @gpus that mean something
- * @__reserved2: 0
- * @checks: operations checked with VM_CHECK
- * @refused: how many refusals there were for each &enum qwamos_gpu_reason; the last one counts all
- *     reasons from its own number on; [0]: operations that VM_CHECK allowed
- * @gpus: by GPU
+ * @gpus: GPUs that VM_GPU_LIST tells
  */
 struct qwamos_gpu_vm {
 	__aligned_u64 vm_id;
 	__aligned_u64 created_ns;
+	__aligned_u64 checks;
+	__aligned_u64 allowed;
 	__aligned_u64 denied;
 	char name[QWAMOS_GPU_NAME_LEN];
 	__u32 level;
@@ -461,7 +444,6 @@ struct qwamos_gpu_vm {
 	__u32 flags;
 	__u32 restrictions;
 	__aligned_u64 vram_used;
-	__aligned_u64 vram_gate;
 	__aligned_u64 vram_high;
 	__aligned_u64 vram_limit;
 	__u32 queues_used;
@@ -477,11 +459,7 @@ struct qwamos_gpu_vm {
 	__u32 compute_by;
 	__u32 queues_by;
 	__u32 rate_by;
-	__u32 gpus_count;
-	__aligned_u64 __reserved2;
-	__aligned_u64 checks;
-	__aligned_u64 refused[QWAMOS_GPU_VM_REASONS];
-	struct qwamos_gpu_vm_gpu gpus[QWAMOS_GPU_VM_GPUS];
+	__u32 gpus;
 };
 /*
  * A device of this VM was asked back (hot-unplug, unbind); the VM is ended if it does not give it
@@ -492,26 +470,67 @@ struct qwamos_gpu_vm {
 #define QWAMOS_GPU_VM_F_CGROUP (1U << 1)
 
 /**
+ * struct qwamos_gpu_vm_gpu - what a VM has of one GPU, as VM_GPU_LIST tells it
+ * @device_id: the GPU
+ * @vram_used: bytes charged on it
+ * @vram_high: most bytes that were ever charged at once
+ * @queues_used: Vulkan queues charged on it
+ * @guarantee: percent of its time
+ * @flags: QWAMOS_GPU_VM_GPU_F_*
+ * @__reserved: 0
+ */
+struct qwamos_gpu_vm_gpu {
+	__aligned_u64 device_id;
+	__aligned_u64 vram_used;
+	__aligned_u64 vram_high;
+	__u32 queues_used;
+	__u32 guarantee;
+	__u32 flags;
+	__u32 __reserved;
+};
+/* A manager has given it to the VM: it may charge on it. Else it only has what it charged before. */
+#define QWAMOS_GPU_VM_GPU_F_ASSIGNED (1U << 0)
+
+/**
+ * struct qwamos_gpu_vm_refusal - how often something was refused to a VM, as VM_REFUSAL_LIST tells
+ * it
+ * @reason: &enum qwamos_gpu_reason
+ * @count: how often so far, verdicts of VM_CHECK included; not 0
+ */
+struct qwamos_gpu_vm_refusal {
+	__aligned_u64 reason;
+	__aligned_u64 count;
+};
+
+/**
  * struct qwamos_gpu_list - VM_LIST: &struct qwamos_gpu_vm (control fd; CAP_SYS_ADMIN, not a VM's
- * member); DEV_LIST: &struct
- *                          qwamos_gpu_device (control fd)
+ * member); DEV_LIST: &struct qwamos_gpu_dev (control fd); VM_GPU_LIST: &struct qwamos_gpu_vm_gpu
+ * (manage or use fd); VM_REFUSAL_LIST: &struct qwamos_gpu_vm_refusal (manage or use fd)
  * @hdr: head; no flags
  * @entries: in: where the array goes; may be 0 if @count is 0
  * @entry_size: in: sizeof() of an entry as the caller knows it, at least the first version's; what
  *     a longer one holds beyond the kernel's is set to 0
- * @count: in: entries that there is room for; out: entries written, or, with -EMSGSIZE, needed
+ * @count: in: entries that there is room for; out: entries written, maybe fewer than follow @after
+ *     even if there is room for more
+ * @after: in: only entries whose number is above this one: their first field, a u64. They come in
+ *     the order of their numbers, so that of the last one is where the next call goes on
+ * @out_left: out: entries that come after those that were written
  *
  * DEV_LIST lists GPUs and their companions. poll() on the control fd says POLLIN when a device,
- * its driver, owner or state has changed since the last DEV_LIST on that fd.
+ * its driver, owner or state has changed since the last DEV_LIST with @after 0 on that fd.
  */
 struct qwamos_gpu_list {
 	struct qwamos_gpu_hdr hdr;
 	__aligned_u64 entries;
 	__u32 entry_size;
 	__u32 count;
+	__aligned_u64 after;
+	__aligned_u64 out_left;
 };
-#define QWAMOS_GPU_VM_LIST  _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_VM_LIST)
-#define QWAMOS_GPU_DEV_LIST _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_DEV_LIST)
+#define QWAMOS_GPU_VM_LIST	   _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_VM_LIST)
+#define QWAMOS_GPU_DEV_LIST	   _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_DEV_LIST)
+#define QWAMOS_GPU_VM_GPU_LIST	   _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_VM_GPU_LIST)
+#define QWAMOS_GPU_VM_REFUSAL_LIST _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_VM_REFUSAL_LIST)
 
 /**
  * enum qwamos_gpu_dev_state - what a device is doing

@@ -17,8 +17,7 @@
  *     passthrough
  * @QWAMOS_GPU_EV_OPERATION_RATE_LIMITED: an operation came too soon; limit = the minimum time
  *     between two of its kind, in ns
- * @QWAMOS_GPU_EV_VRAM_QUOTA_EXCEEDED: a charge, or a quota to be set, did not fit; in bytes, or in
- *     queues where the reason is QUEUES
+ * @QWAMOS_GPU_EV_VRAM_QUOTA_EXCEEDED: a charge, or a quota to be set, did not fit; in bytes
  * @QWAMOS_GPU_EV_COMPUTE_QUOTA_EXCEEDED: a cap or guarantee did not fit; in percent
  * @QWAMOS_GPU_EV_MODE_FALLBACK: a VM got another access mode than it asked for; asked and used =
  *     &enum qwamos_gpu_mode asked for and got
@@ -46,8 +45,7 @@
  * @QWAMOS_GPU_EV_DEVICE_RELEASED: a manager accepted a device's leftovers
  * @QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED: a device was asked back
  * @QWAMOS_GPU_EV_DEVICE_REVOKED: and was not given back in time
- * @QWAMOS_GPU_EV_GATE_OPENED: a gated render node was opened
- * @QWAMOS_GPU_EV_GATE_CLOSED: a gated render node was closed
+ * @QWAMOS_GPU_EV_QUEUES_QUOTA_EXCEEDED: a charge of Vulkan queues did not fit; by number
  * @QWAMOS_GPU_EV_COUNT: not an event; one more than the highest
  */
 enum qwamos_gpu_event {
@@ -81,8 +79,7 @@ enum qwamos_gpu_event {
 	QWAMOS_GPU_EV_DEVICE_RELEASED = 27,
 	QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED = 28,
 	QWAMOS_GPU_EV_DEVICE_REVOKED = 29,
-	QWAMOS_GPU_EV_GATE_OPENED = 30,
-	QWAMOS_GPU_EV_GATE_CLOSED = 31,
+	QWAMOS_GPU_EV_QUEUES_QUOTA_EXCEEDED = 30,
 	QWAMOS_GPU_EV_COUNT
 };
 
@@ -188,7 +185,9 @@ struct qwamos_gpu_audit_record {
  *                                own chain only)
  * @hdr: head; QWAMOS_GPU_AUDIT_F_*
  * @records: in: where the array goes
- * @record_size: in: sizeof() of a record as the caller knows it, at least this one's
+ * @record_size: in: bytes of a record that the caller wants, at least up to @comm; a multiple of 8.
+ *     A reader that wants all of it checks hashes; what a longer one holds beyond the kernel's is set
+ *     to 0
  * @count: in: room, in records, 1 to 65536; out: records written
  * @chain: in: with F_CHAIN; else 0
  * @after: in: with F_AFTER; else 0

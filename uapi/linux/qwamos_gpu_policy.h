@@ -63,6 +63,7 @@ struct qwamos_gpu_level_info {
 #define QWAMOS_GPU_POLICY_PRIORITY  (1U << 4) /* priority */
 #define QWAMOS_GPU_POLICY_RESTRICT  (1U << 5) /* restrictions */
 #define QWAMOS_GPU_POLICY_MODE	    (1U << 6) /* mode_asked, mode_got, mode_reason */
+#define QWAMOS_GPU_POLICY_GPUS	    (1U << 7) /* gpus, gpus_count */
 
 /* No Vulkan: no Vulkan queues, and vulkan_compute is denied with VULKAN_OFF. */
 #define QWAMOS_GPU_RESTRICT_NO_VULKAN (1U << 0)
@@ -88,7 +89,9 @@ struct qwamos_gpu_level_info {
  * @mode_asked: in: the &enum qwamos_gpu_mode that the VM's configuration asks for
  * @mode_got: in: the one that it got; another one is recorded (MODE_FALLBACK)
  * @mode_reason: in: &enum qwamos_gpu_reason why, 0: none of these
- * @__reserved: must be 0
+ * @gpus_count: in: length of @gpus, 0 to QWAMOS_GPU_VM_GPUS (-EINVAL)
+ * @gpus: in: pointer to an array of device ids: these GPUs, and no others, are given to the VM by its
+ *     policy from now on; none twice (-EINVAL)
  * @out_used: out, also on refusal: what is in use of what is refused with QUOTA: bytes charged, the
  *     VM's cap or the sum of the other guarantees, in percent; else 0
  * @out_limit: out, also on refusal: and its limit; else 0
@@ -99,6 +102,10 @@ struct qwamos_gpu_level_info {
  * below what is in use takes nothing away and stops new charges. A lower level or cap later lowers
  * what was set before for as long as it holds. NO_DEVICE (-ENODEV) if there is no such GPU. A level
  * that would not allow what the VM holds is refused with IN_USE (-EBUSY).
+ *
+ * A VM has the GPUs of @gpus, those that it has a guarantee on, and those of DEV_ATTACH, together at
+ * most QWAMOS_GPU_VM_GPUS (-ENOSPC; what is charged on one that was taken back counts, too). What it
+ * has is what other VMs' SHARING goes by, and what it may charge on.
  */
 struct qwamos_gpu_vm_set_policy {
 	struct qwamos_gpu_hdr hdr;
@@ -113,9 +120,10 @@ struct qwamos_gpu_vm_set_policy {
 	__u32 mode_asked;
 	__u32 mode_got;
 	__u32 mode_reason;
-	__u32 __reserved;
+	__u32 gpus_count;
 	__aligned_u64 out_used;
 	__aligned_u64 out_limit;
+	__aligned_u64 gpus;
 };
 #define QWAMOS_GPU_VM_SET_POLICY _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_VM_SET_POLICY)
 
@@ -184,10 +192,10 @@ enum qwamos_gpu_resource {
  *
  * A charge belongs to the open file on which it was made. VM_UNCHARGE gives back at most what this
  * file has of this kind on this GPU (-EINVAL); when the file is closed for the last time, the rest
- * is given back. VM_CHARGE is refused with NO_POLICY, LEVEL (queues, where the level has no Vulkan)
+ * is given back. VM_CHARGE is refused with NOT_ASSIGNED (-EACCES) on a GPU that the VM was not given,
+ * NO_POLICY, LEVEL (queues, where the level has no Vulkan)
  * or VULKAN_OFF (-EACCES), QUOTA or QUEUES (-EDQUOT), or NO_DEVICE (-ENODEV). On a GPU that was
- * removed nothing more is charged; what was stays until it is given back.
- * A GPU beyond the first QWAMOS_GPU_VM_GPUS in the VM's life is -ENOSPC.
+ * removed, or taken back, nothing more is charged; what was stays until it is given back.
  */
 struct qwamos_gpu_vm_charge {
 	struct qwamos_gpu_hdr hdr;

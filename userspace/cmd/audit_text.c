@@ -112,14 +112,9 @@ static void put_denied(struct text *t, const struct qwamos_gpu_audit_record *r, 
 
 static void put_vram(struct text *t, const struct qwamos_gpu_audit_record *r)
 {
-	if (r->reason == QWAMOS_GPU_REASON_QUEUES) {
-		put(t, " requested %llu Vulkan queues, used %llu, limit %llu", r->asked, r->used,
-		    r->limit);
-	} else {
-		put_bytes(t, " requested", r->asked);
-		put_bytes(t, ", used", r->used);
-		put_bytes(t, ", limit", r->limit);
-	}
+	put_bytes(t, " requested", r->asked);
+	put_bytes(t, ", used", r->used);
+	put_bytes(t, ", limit", r->limit);
 	put_on_device(t, r);
 }
 
@@ -143,6 +138,11 @@ static void put_what(struct text *t, const struct qwamos_gpu_audit_record *r)
 		break;
 	case QWAMOS_GPU_EV_VRAM_QUOTA_EXCEEDED:
 		put_vram(t, r);
+		break;
+	case QWAMOS_GPU_EV_QUEUES_QUOTA_EXCEEDED:
+		put(t, " requested %llu Vulkan queues, used %llu, limit %llu", r->asked, r->used,
+		    r->limit);
+		put_on_device(t, r);
 		break;
 	case QWAMOS_GPU_EV_COMPUTE_QUOTA_EXCEEDED:
 		put(t, " requested %llu %%,", r->asked);

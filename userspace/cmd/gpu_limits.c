@@ -75,11 +75,11 @@ static void tell_above(int fd, const char *name)
 	struct qwamos_gpu_vm vm;
 	char *text;
 
-	if (libqg_vm_info(fd, &vm, NULL) || vm.vram_used + vm.vram_gate <= vm.vram_limit)
+	if (libqg_vm_info(fd, &vm, NULL) || vm.vram_used <= vm.vram_limit)
 		return;
 	text = qmem_printf(
 		"VM %s uses %llu MiB of VRAM, the limit is %llu MiB: it keeps them, and gets no more",
-		name, (vm.vram_used + vm.vram_gate) >> 20, vm.vram_limit >> 20);
+		name, vm.vram_used >> 20, vm.vram_limit >> 20);
 	cmd_complain(text);
 	free(text);
 }

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* qwamos-gpu vm set: changes what a VM may have, while it runs */
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cmd/gpu_limits.h"
 #include "cmd/gpu_open.h"
 #include "cmd/qwamos-gpu.h"
 #include "lib/libqwamos-gpu.h"
+#include "util/mem.h"
 
 struct set {
 	struct gpu_limits limits;
 	const char *device;
+	const char *gpus;
 	uint64_t mode;
 	uint64_t asked;
 	uint64_t why;
@@ -44,6 +48,7 @@ static const struct cmd_opt opts[] = {
 	{ "compute", .kind = CMD_BIT, .at = AT(limits.widen),
 	  .bit = QWAMOS_GPU_RESTRICT_NO_COMPUTE },
 	{ "device", .kind = CMD_TEXT, .at = AT(device) },
+	{ "gpus", .kind = CMD_TEXT, .at = AT(gpus) },
 	{ "mode", .kind = CMD_TAKE, .at = AT(mode), .take = take_mode },
 	{ "asked", .kind = CMD_TAKE, .at = AT(asked), .take = take_mode },
 	{ "why", .kind = CMD_TAKE, .at = AT(why), .take = take_reason },
@@ -59,6 +64,7 @@ static const struct cmd_line line = {
 		"allows is refused. A limit below what is in use takes nothing away; it stops new charges.\n" GPU_LIMIT_USAGE
 		"  --vulkan, --compute  as far as the level allows, again\n"
 		"  --device ADDRESS     the GPU that --guarantee is about; else none in particular\n"
+		"  --gpus ADDRESS,...   GPUs that it may charge on: these, and no others; none: no GPU\n"
 		"  --mode MODE          how it gets its graphics: virtio, passthrough, software or none\n"
 		"  --asked MODE         and how it should have\n"
 		"  --why REASON         and the reason why not, such as NO_IOMMU",
@@ -87,17 +93,40 @@ static int request(const struct set *s, struct qwamos_gpu_vm_set_policy *req)
 		req->mode_asked = s->asked ? s->asked : s->mode;
 		req->mode_reason = s->why;
 	}
+	if (s->gpus)
+		req->mask |= QWAMOS_GPU_POLICY_GPUS;
 	if (!req->mask && !s->limits.widen)
-		return cmd_wrong(&line,
-				 "nothing to set; accepted: --level --vram --cap --guarantee "
-				 "--priority --no-vulkan --vulkan --no-compute --compute --mode");
+		return cmd_wrong(&line, "nothing to set; accepted: --level --vram --cap --guarantee "
+					"--priority --no-vulkan --vulkan --no-compute --compute "
+					"--gpus --mode");
 	return 0;
+}
+
+/* "A,B" into ids. Return: 0 or EXIT_FAILED after having told why not. */
+static int gpu_ids(const char *words, uint64_t ids[QWAMOS_GPU_VM_GPUS], uint32_t *n)
+{
+	char *copy, *rest, *word;
+	int ret = 0;
+
+	*n = 0;
+	if (!strcmp(words, "none"))
+		return 0;
+	rest = copy = qmem_strdup(words);
+	while (!ret && (word = strsep(&rest, ","))) {
+		if (*n == QWAMOS_GPU_VM_GPUS)
+			ret = cmd_fail("--gpus: more than %d addresses", QWAMOS_GPU_VM_GPUS);
+		else
+			ret = gpu_device_id("--gpus", word, &ids[(*n)++]);
+	}
+	free(copy);
+	return ret;
 }
 
 int gpu_vm_set(int argc, char **argv)
 {
 	struct qwamos_gpu_vm_set_policy req = { 0 };
 	struct set s = { .limits = GPU_LIMITS_UNSET };
+	uint64_t ids[QWAMOS_GPU_VM_GPUS];
 	int at, ctl, fd, ret;
 	uint64_t device;
 
@@ -107,9 +136,12 @@ int gpu_vm_set(int argc, char **argv)
 	ret = request(&s, &req);
 	if (!ret)
 		ret = gpu_device_id("--device", s.device, &device);
+	if (!ret && s.gpus)
+		ret = gpu_ids(s.gpus, ids, &req.gpus_count);
 	if (ret)
 		return ret;
 	req.device_id = device;
+	req.gpus = (uintptr_t)ids;
 	ctl = gpu_open();
 	if (ctl < 0)
 		return EXIT_FAILED;

@@ -78,6 +78,9 @@ int gpu_vm_show(int argc, char **argv)
 	if (ret)
 		return ret;
 	doc = gpu_vm_json(&vm);
-	gpu_vm_details(doc, fd, &vm);
+	if (at < argc)
+		gpu_vm_details_by_ctl(doc, fd, &vm);
+	else
+		gpu_vm_details(doc, fd, &vm);
 	return cmd_print(doc, o.json, gpu_vm_print);
 }

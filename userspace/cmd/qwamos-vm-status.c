@@ -62,7 +62,7 @@ static struct json_object *to_json(const struct qvm_known *k)
 	qjson_add(o, "cgroup", k->rec.cgroup[0] ? cgroup_json(k->rec.cgroup) : NULL);
 	if (q.found) {
 		gpu = gpu_vm_json(&q.vm);
-		gpu_vm_details(gpu, q.ctl, &q.vm);
+		gpu_vm_details_by_ctl(gpu, q.ctl, &q.vm);
 	}
 	qjson_add(o, "gpu", gpu);
 	qjson_add_str(o, "gpu_unknown", gpu ? NULL : q.why);

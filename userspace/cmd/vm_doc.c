@@ -26,8 +26,7 @@ static void add_limits(struct json_object *doc, const struct qwamos_gpu_vm *vm)
 	struct json_object *o;
 
 	o = limit(doc, "vram", vm->vram_by);
-	qjson_add_int(o, "used_bytes", vm->vram_used + vm->vram_gate);
-	qjson_add_int(o, "gate_bytes", vm->vram_gate);
+	qjson_add_int(o, "used_bytes", vm->vram_used);
 	qjson_add_int(o, "high_bytes", vm->vram_high);
 	qjson_add_int(o, "limit_bytes", vm->vram_limit);
 	o = limit(doc, "compute", vm->compute_by);
@@ -43,7 +42,6 @@ static void add_limits(struct json_object *doc, const struct qwamos_gpu_vm *vm)
 struct json_object *gpu_vm_json(const struct qwamos_gpu_vm *vm)
 {
 	struct json_object *doc = qjson_obj(), *o;
-	size_t i;
 
 	qjson_add_int(doc, "id", vm->vm_id);
 	qjson_add_str(doc, "name", vm->name);
@@ -68,13 +66,7 @@ struct json_object *gpu_vm_json(const struct qwamos_gpu_vm *vm)
 	qjson_add_str(o, "reason_text",
 		      vm->mode_reason ? libqg_reason_text(vm->mode_reason) : NULL);
 	qjson_add_int(doc, "checks", vm->checks);
-	qjson_add_int(doc, "checks_allowed", vm->refused[0]);
-	o = qjson_add(doc, "refused", qjson_obj());
-	for (i = 1; i < QWAMOS_GPU_VM_REASONS; i++)
-		if (vm->refused[i])
-			qjson_add_int(
-				o, i + 1 < QWAMOS_GPU_VM_REASONS ? libqg_reason_name(i) : "other",
-				vm->refused[i]);
+	qjson_add_int(doc, "checks_allowed", vm->allowed);
 	return doc;
 }
 
@@ -89,11 +81,12 @@ static const char *device_name(const struct qwamos_gpu_dev *devs, size_t n, uint
 	return NULL;
 }
 
-static void add_gpus(struct json_object *doc, const struct qwamos_gpu_vm *vm)
+static void add_gpus(struct json_object *doc, int fd, const struct qwamos_gpu_vm *vm)
 {
 	struct json_object *list = qjson_add(doc, "gpus", qjson_arr()), *o;
+	struct qwamos_gpu_vm_gpu *gpus = NULL;
 	struct qwamos_gpu_dev *devs = NULL;
-	size_t i, n = 0;
+	size_t i, n = 0, n_gpus = 0;
 	int ctl;
 
 	ctl = libqg_open();
@@ -102,8 +95,10 @@ static void add_gpus(struct json_object *doc, const struct qwamos_gpu_vm *vm)
 			n = 0;
 		close(ctl);
 	}
-	for (i = 0; i < vm->gpus_count && i < QWAMOS_GPU_VM_GPUS; i++) {
-		const struct qwamos_gpu_vm_gpu *g = &vm->gpus[i];
+	if (fd < 0 || libqg_vm_gpu_list(fd, &gpus, &n_gpus, NULL))
+		n_gpus = 0;
+	for (i = 0; i < n_gpus; i++) {
+		const struct qwamos_gpu_vm_gpu *g = &gpus[i];
 
 		o = qjson_push(list, qjson_obj());
 		qjson_add_int(o, "device_id", g->device_id);
@@ -112,7 +107,9 @@ static void add_gpus(struct json_object *doc, const struct qwamos_gpu_vm *vm)
 		qjson_add_int(o, "vram_high_bytes", g->vram_high);
 		qjson_add_int(o, "vulkan_queues_used", g->queues_used);
 		qjson_add_int(o, "guarantee_percent", g->guarantee);
+		qjson_add_bool(o, "assigned", g->flags & QWAMOS_GPU_VM_GPU_F_ASSIGNED);
 	}
+	free(gpus);
 	list = qjson_add(doc, "attached", qjson_arr());
 	for (i = 0; i < n; i++)
 		if (devs[i].owner_vm_id == vm->vm_id)
@@ -120,13 +117,27 @@ static void add_gpus(struct json_object *doc, const struct qwamos_gpu_vm *vm)
 	free(devs);
 }
 
-void gpu_vm_details(struct json_object *doc, int fd, const struct qwamos_gpu_vm *vm)
+static void add_refusals(struct json_object *doc, int fd)
+{
+	struct json_object *o = qjson_add(doc, "refused", qjson_obj());
+	struct qwamos_gpu_vm_refusal *refusals;
+	size_t i, n;
+
+	if (fd < 0 || libqg_vm_refusal_list(fd, &refusals, &n, NULL))
+		return;
+	for (i = 0; i < n; i++)
+		qjson_add_int(o, libqg_reason_name(refusals[i].reason), refusals[i].count);
+	free(refusals);
+}
+
+/* @fd: of the VM, or -1; @any: any fd. */
+static void add_details(struct json_object *doc, int fd, int any, const struct qwamos_gpu_vm *vm)
 {
 	struct json_object *list = qjson_add(doc, "operations", qjson_arr());
 	struct qwamos_gpu_level_info row;
 	uint32_t op;
 
-	if (vm->level != QWAMOS_GPU_LEVEL_NONE && !libqg_level_info(fd, vm->level, &row)) {
+	if (vm->level != QWAMOS_GPU_LEVEL_NONE && !libqg_level_info(any, vm->level, &row)) {
 		for (op = 1; op < 64; op++)
 			if (row.out_ops & (1ULL << op))
 				qjson_push_str(list, libqg_op_name(op));
@@ -134,7 +145,24 @@ void gpu_vm_details(struct json_object *doc, int fd, const struct qwamos_gpu_vm 
 		qjson_add_int(qjson_get(doc, "rate"), "min_interval_ms",
 			      row.out_min_interval_ns / 1000000);
 	}
-	add_gpus(doc, vm);
+	add_gpus(doc, fd, vm);
+	add_refusals(doc, fd);
+}
+
+void gpu_vm_details(struct json_object *doc, int fd, const struct qwamos_gpu_vm *vm)
+{
+	add_details(doc, fd, fd, vm);
+}
+
+void gpu_vm_details_by_ctl(struct json_object *doc, int ctl, const struct qwamos_gpu_vm *vm)
+{
+	int fd = -1;
+
+	if (vm->state == QWAMOS_GPU_VM_STATE_LIVE)
+		fd = libqg_vm_open(ctl, vm->vm_id, NULL, QWAMOS_GPU_RIGHT_MANAGE, NULL);
+	add_details(doc, fd, ctl, vm);
+	if (fd >= 0)
+		close(fd);
 }
 
 static const char *str(const struct json_object *o, const char *key, const char *otherwise)

@@ -22,6 +22,9 @@ struct json_object *gpu_vm_json(const struct qwamos_gpu_vm *vm);
  */
 void gpu_vm_details(struct json_object *doc, int fd, const struct qwamos_gpu_vm *vm);
 
+/** gpu_vm_details_by_ctl() - the same by the control fd; of an ending VM some lists stay empty */
+void gpu_vm_details_by_ctl(struct json_object *doc, int ctl, const struct qwamos_gpu_vm *vm);
+
 /** gpu_vm_print() - such a document as text */
 void gpu_vm_print(struct json_object *doc);
 

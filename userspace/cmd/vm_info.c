@@ -186,7 +186,7 @@ static void add_gpu(struct json_object *doc, const struct qvm_known *k)
 	vm_kernel_ask(k, &q);
 	if (q.found) {
 		told = gpu_vm_json(&q.vm);
-		gpu_vm_details(told, q.ctl, &q.vm);
+		gpu_vm_details_by_ctl(told, q.ctl, &q.vm);
 		vm_graphics_running(&q, told, &v);
 		add_running(gpu, told, &q);
 	} else if (k->state == QVM_RUNNING || k->broken || !k->path) {

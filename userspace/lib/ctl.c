@@ -11,12 +11,8 @@
 
 #include "lib/call.h"
 
-/*
- * More entries than this are no list but a fault, and MAX_TRIES changes during one call are one
- * too.
- */
-#define MAX_ENTRIES (1U << 20)
-#define MAX_TRIES   16
+#define MAX_ENTRIES (1U << 20) /* more than these are no list but a fault */
+#define LIST_STEP   16
 
 int libqg_call(int fd, unsigned long cmd, struct qwamos_gpu_hdr *hdr, size_t size, __u32 *reason)
 {
@@ -92,48 +88,51 @@ int libqg_vm_open(int ctl, __u64 vm_id, const char *name, __u32 right, __u32 *re
 	return err ? err : req.out_fd;
 }
 
-/* LIST_*: the count is asked for until it holds still for long enough. */
-static int list(int ctl, unsigned long cmd, size_t entry_size, void **entries, size_t *n,
-		__u32 *reason)
+int libqg_list(int fd, unsigned long cmd, size_t entry_size, void **entries, size_t *n,
+	       __u32 *reason)
 {
-	struct qwamos_gpu_list req;
-	unsigned int room = 16, tries = 0;
-	void *array;
+	struct qwamos_gpu_list req = { .entry_size = entry_size };
+	size_t room = 0, have = 0;
+	char *array = NULL, *more;
 	int err;
 
 	*entries = NULL;
 	*n = 0;
 	do {
-		array = calloc(room, entry_size);
-		if (!array)
-			return -ENOMEM;
-		memset(&req, 0, sizeof(req));
-		req.entries = (uintptr_t)array;
-		req.entry_size = entry_size;
-		req.count = room;
-		err = libqg_call(ctl, cmd, &req.hdr, sizeof(req), reason);
-		if (!err && req.count && req.count <= room) {
-			*entries = array;
-			*n = req.count;
-			return 0;
+		if (room - have < LIST_STEP) {
+			room += have + LIST_STEP;
+			more = room > MAX_ENTRIES ? NULL : realloc(array, room * entry_size);
+			if (!more) {
+				free(array);
+				return -ENOMEM;
+			}
+			array = more;
 		}
+		req.entries = (uintptr_t)(array + have * entry_size);
+		req.count = room - have;
+		err = libqg_call(fd, cmd, &req.hdr, sizeof(req), reason);
+		if (err || !req.count)
+			break;
+		have += req.count;
+		memcpy(&req.after, array + (have - 1) * entry_size, sizeof(req.after));
+	} while (req.out_left);
+	if (err || !have) {
 		free(array);
-		if (err != -EMSGSIZE)
-			return err;
-		/* A few more, for those that come meanwhile. */
-		room = req.count + req.count / 4 + 4;
-	} while (req.count < MAX_ENTRIES && ++tries < MAX_TRIES);
-	return -EMSGSIZE;
+		return err;
+	}
+	*entries = array;
+	*n = have;
+	return 0;
 }
 
 int libqg_vm_list(int ctl, struct qwamos_gpu_vm **vms, size_t *n, __u32 *reason)
 {
-	return list(ctl, QWAMOS_GPU_VM_LIST, sizeof(**vms), (void **)vms, n, reason);
+	return libqg_list(ctl, QWAMOS_GPU_VM_LIST, sizeof(**vms), (void **)vms, n, reason);
 }
 
 int libqg_dev_list(int ctl, struct qwamos_gpu_dev **devs, size_t *n, __u32 *reason)
 {
-	return list(ctl, QWAMOS_GPU_DEV_LIST, sizeof(**devs), (void **)devs, n, reason);
+	return libqg_list(ctl, QWAMOS_GPU_DEV_LIST, sizeof(**devs), (void **)devs, n, reason);
 }
 
 int libqg_dev_clear_quarantine(int ctl, __u64 device_id, __u32 *reason)

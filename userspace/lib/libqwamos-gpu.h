@@ -84,13 +84,13 @@ int libqg_vm_set_level(int manage_fd, __u32 level, __u32 *reason);
 /**
  * libqg_vm_set_policy() - VM_SET_POLICY: all that req->mask names, or nothing
  * @manage_fd: manage fd of the VM
- * @req: mask and the fields that it names in (VRAM in bytes, GPU time in percent); out_used and
- *     out_limit out, also on refusal. The head is filled in here
+ * @req: mask and the fields that it names in (VRAM in bytes, GPU time in percent; gpus a pointer to
+ *     ids of devices); out_used and out_limit out, also on refusal. The head is filled in here
  * @reason: out, may be NULL
  *
  * Return: 0 or -errno: -EDQUOT (QUOTA: more than the level, or than other guarantees leave),
  * -EBUSY (IN_USE), -ENODEV (NO_DEVICE), -EINVAL (no level yet and none given, or a number out of
- * its range), -EOPNOTSUPP (no such level, bit or mode).
+ * its range), -ENOSPC (more than QWAMOS_GPU_VM_GPUS GPUs), -EOPNOTSUPP (no such level, bit or mode).
  */
 int libqg_vm_set_policy(int manage_fd, struct qwamos_gpu_vm_set_policy *req, __u32 *reason);
 
@@ -133,8 +133,8 @@ int libqg_vm_check_array(int vm_fd, __u64 device_id, struct qwamos_gpu_vm_check_
  *
  * Both are 0 where the call fails without a reason.
  *
- * Return: 0 or -errno: -EDQUOT (QUOTA, QUEUES), -EACCES (NO_POLICY, LEVEL, VULKAN_OFF), -ENODEV
- * (NO_DEVICE, VM_ENDED), -EINVAL (amount 0), -ENOSPC (more than QWAMOS_GPU_VM_GPUS GPUs).
+ * Return: 0 or -errno: -EDQUOT (QUOTA, QUEUES), -EACCES (NOT_ASSIGNED, NO_POLICY, LEVEL, VULKAN_OFF), -ENODEV
+ * (NO_DEVICE, VM_ENDED), -EINVAL (amount 0).
  */
 int libqg_vm_charge(int use_fd, __u32 kind, __u64 device_id, __u64 amount, __u64 *used,
 		    __u64 *limit, __u32 *reason);
@@ -168,6 +168,19 @@ int libqg_dev_detach(int manage_fd, __u64 device_id, __u32 flags, __u32 *reason)
 
 /** libqg_vm_info() - VM_INFO on a manage or use fd */
 int libqg_vm_info(int vm_fd, struct qwamos_gpu_vm *vm, __u32 *reason);
+
+/**
+ * libqg_vm_gpu_list() - what a VM has of GPUs
+ * @vm_fd: manage or use fd
+ * @gpus: out: array to free(), NULL if there are none
+ * @n: out: its length
+ * @reason: out, may be NULL
+ */
+int libqg_vm_gpu_list(int vm_fd, struct qwamos_gpu_vm_gpu **gpus, size_t *n, __u32 *reason);
+
+/** libqg_vm_refusal_list() - how often what was refused to a VM; as libqg_vm_gpu_list() */
+int libqg_vm_refusal_list(int vm_fd, struct qwamos_gpu_vm_refusal **refusals, size_t *n,
+			  __u32 *reason);
 
 /** libqg_vm_new_fd() - VM_NEW_FD; return: fd or -errno */
 int libqg_vm_new_fd(int use_fd, __u32 *reason);
@@ -274,7 +287,7 @@ const char *libqg_vfio_op_name(__u32 way);
 const char *libqg_vm_state_name(__u32 state); /* "live", "ending" */
 const char *libqg_vulkan_name(__u32 vulkan); /* "none", "graphics", "graphics+compute", "full" */
 const char *libqg_resource_name(__u32 kind); /* "vram", "vulkan_queues" */
-const char *libqg_enforcer_name(__u32 by); /* "none", "vfio", "gate", "cgroup", "qemu" */
+const char *libqg_enforcer_name(__u32 by); /* "none", "vfio" */
 const char *libqg_mode_name(__u32 mode); /* "unset", "virtio", "passthrough", "software", "none" */
 int libqg_mode_from_name(const char *name);
 

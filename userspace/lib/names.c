@@ -58,8 +58,7 @@ static const char *const events[] = {
 	EVENT(DEVICE_RELEASED),
 	EVENT(DEVICE_REVOKE_REQUESTED),
 	EVENT(DEVICE_REVOKED),
-	EVENT(GATE_OPENED),
-	EVENT(GATE_CLOSED),
+	EVENT(QUEUES_QUOTA_EXCEEDED),
 };
 
 static const char *const states[] = {
@@ -108,9 +107,8 @@ static const char *const resources[] = {
 };
 
 static const char *const enforcers[] = {
-	[QWAMOS_GPU_ENFORCED_BY_NONE] = "none", [QWAMOS_GPU_ENFORCED_BY_VFIO] = "vfio",
-	[QWAMOS_GPU_ENFORCED_BY_GATE] = "gate", [QWAMOS_GPU_ENFORCED_BY_CGROUP] = "cgroup",
-	[QWAMOS_GPU_ENFORCED_BY_QEMU] = "qemu",
+	[QWAMOS_GPU_ENFORCED_BY_NONE] = "none",
+	[QWAMOS_GPU_ENFORCED_BY_VFIO] = "vfio",
 };
 
 static const char *const modes[] = {
@@ -204,6 +202,8 @@ static const struct {
 	REASON(DMA_BUF,
 	       "no dma-buf of the device's memory is made, for others could use it unasked; "
 	       "passthrough itself needs none"),
+	REASON(NOT_ASSIGNED,
+	       "no manager has given the VM this GPU: 'qwamos-gpu vm set NAME --gpus ADDRESS' does"),
 };
 /* clang-format on */
 

@@ -10,7 +10,6 @@
 int libqg_vm_set_policy(int manage_fd, struct qwamos_gpu_vm_set_policy *req, __u32 *reason)
 {
 	req->hdr.flags = 0;
-	req->__reserved = 0;
 	req->out_used = req->out_limit = 0;
 	return libqg_call(manage_fd, QWAMOS_GPU_VM_SET_POLICY, &req->hdr, sizeof(*req), reason);
 }
@@ -118,6 +117,18 @@ int libqg_vm_info(int vm_fd, struct qwamos_gpu_vm *vm, __u32 *reason)
 	if (!err)
 		*vm = req.out_vm;
 	return err;
+}
+
+int libqg_vm_gpu_list(int vm_fd, struct qwamos_gpu_vm_gpu **gpus, size_t *n, __u32 *reason)
+{
+	return libqg_list(vm_fd, QWAMOS_GPU_VM_GPU_LIST, sizeof(**gpus), (void **)gpus, n, reason);
+}
+
+int libqg_vm_refusal_list(int vm_fd, struct qwamos_gpu_vm_refusal **refusals, size_t *n,
+			  __u32 *reason)
+{
+	return libqg_list(vm_fd, QWAMOS_GPU_VM_REFUSAL_LIST, sizeof(**refusals), (void **)refusals,
+			  n, reason);
 }
 
 int libqg_vm_new_fd(int use_fd, __u32 *reason)

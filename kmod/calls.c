@@ -22,8 +22,6 @@ static int do_get_info(struct qgpu_call *call)
 {
 	struct qwamos_gpu_get_info *a = &call->arg->get_info;
 
-	if (a->__reserved)
-		return -EINVAL;
 	a->out_version = QWAMOS_GPU_VERSION;
 	a->out_levels = QGPU_LEVELS;
 	a->out_caps = QWAMOS_GPU_CAP_PASSTHROUGH | QWAMOS_GPU_CAP_AUDIT | QWAMOS_GPU_CAP_POLICY |
@@ -554,7 +552,7 @@ static int do_vm_info(struct qgpu_call *call)
 				  __VA_ARGS__ }
 
 static const struct qgpu_call_desc calls[] = {
-	CALL(GET_INFO, qwamos_gpu_get_info, __reserved, 0, ALL_FILES, false, do_get_info),
+	CALL(GET_INFO, qwamos_gpu_get_info, out_audit_records, 0, ALL_FILES, false, do_get_info),
 	CALL(VM_CREATE, qwamos_gpu_vm_create, out_use_fd,
 	     QWAMOS_GPU_VM_CREATE_F_END_ON_CLOSE | QWAMOS_GPU_VM_CREATE_F_NO_CGROUP,
 	     QGPU_FILE_CONTROL, true, do_create),

@@ -55,6 +55,15 @@ TEST_F(device, attached_elsewhere)
 	VERDICT(&self->vm, 0, PASSTHROUGH, NONE);
 	VERDICT(&self->vm, qt_id(self->ctl, "vga-b"), PASSTHROUGH, NONE);
 	VERDICTS(&self->other, self->gpu, OP_IS(PASSTHROUGH, NONE), OP_IS(RENDERING_2D, NONE));
+	/* Whatever another VM is given besides: the owner loses nothing by it. */
+	ASSERT_EQ(0, set_level(&self->vm, QWAMOS_GPU_LEVEL_UNTRUSTED));
+	ASSERT_EQ(0, qt_give(self->vm.manage, self->gpu));
+	ASSERT_EQ(0, qt_charge(self->vm.use, QWAMOS_GPU_RESOURCE_VRAM, self->gpu, 1, NULL));
+	VERDICT(&self->vm, self->gpu, RENDERING_2D, SHARING);
+	VERDICTS(&self->other, self->gpu, OP_IS(PASSTHROUGH, NONE), OP_IS(RENDERING_2D, NONE));
+	ASSERT_EQ(0, qt_uncharge(self->vm.use, QWAMOS_GPU_RESOURCE_VRAM, self->gpu, 1, NULL));
+	ASSERT_EQ(0, qt_give(self->vm.manage, 0));
+	ASSERT_EQ(0, set_level(&self->vm, QWAMOS_GPU_LEVEL_SYSTEM));
 	ASSERT_EQ(0, qt_detach(self->other.manage, self->gpu, 0));
 	ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-a", QWAMOS_GPU_DEV_STATE_FREE, SOON));
 	VERDICT(&self->vm, self->gpu, PASSTHROUGH, NONE);

@@ -144,7 +144,7 @@ run qwamos-gpu vm run b --quiet --level low -- sh -c 'qwamos-gpu charge 100 -- t
 check "and its charge is its own, not its parent's" json "$dir/out" \
 	"d['vram']['used_bytes'] == 0 and d['vram']['high_bytes'] == 100 << 20"
 run qwamos-gpu charge --vm a --device "$bochs" 10
-says 1 "NOT_ASSIGNED: no manager has given the VM this GPU" "a GPU that nobody has given it is not charged"
+says 1 "VM_CHARGE: no manager has given the VM this GPU" "a GPU that nobody has given it is not charged"
 run qwamos-gpu vm set a --gpus "$bochs"
 silent "vm set --gpus"
 run qwamos-gpu charge --vm a --device "$bochs" 10 -- qwamos-gpu vm show a --json

@@ -201,7 +201,7 @@ import ctypes, fcntl, os
 ctypes.CDLL(None).prctl(15, b"x\x1b[2J\ny", 0, 0, 0)
 import subprocess
 os.open("/dev/qwamos_gpu", os.O_RDWR)
-fcntl.ioctl(3, 0xb903, bytearray(b"\x20" + b"\0" * 31))'
+fcntl.ioctl(3, 0xb903, bytearray(b"\x30" + b"\0" * 47))'
 run qwamos-gpu audit --vm esc
 check "no control character of a VMM's gets out of the log" sh -c "grep -q 'x?\[2J?y' $dir/out && ! grep -q \$'\\033' $dir/out"
 run qwamos-gpu audit --json --limit 1000

@@ -394,7 +394,7 @@ TEST_F(users, array_of_all_kinds)
 							   QT_P32 };
 	ASSERT_EQ(0, qt_check_array_on(self->v[0].vm.use, self->gpu, e, 64));
 	ASSERT_EQ(0, level(&self->v[1], QWAMOS_GPU_LEVEL_UNTRUSTED));
-	ASSERT_EQ(0, charge(&self->v[1], self->gpu, 1));
+	ASSERT_EQ(0, list(&self->v[1], self->gpu, true));
 	ASSERT_EQ(64, qt_check_array_on(self->v[0].vm.use, self->gpu, e, 64));
 	for (i = 0; i < 64; i++)
 		EXPECT_EQ(QWAMOS_GPU_REASON_SHARING, e[i].out_verdict);

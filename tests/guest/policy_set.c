@@ -40,11 +40,11 @@ FIXTURE_TEARDOWN(set)
 }
 
 /* Only the counters of refusals may have changed. */
-#define EXPECT_UNCHANGED()                                                                    \
-	do {                                                                                  \
-		ASSERT_EQ(0, qt_vm_info(self->vm.manage, &self->info));                       \
-		self->info.denied = self->before.denied;                                      \
-		EXPECT_EQ(0, memcmp(&self->info, &self->before, sizeof(self->info)));         \
+#define EXPECT_UNCHANGED()                                                            \
+	do {                                                                          \
+		ASSERT_EQ(0, qt_vm_info(self->vm.manage, &self->info));               \
+		self->info.denied = self->before.denied;                              \
+		EXPECT_EQ(0, memcmp(&self->info, &self->before, sizeof(self->info))); \
 	} while (0)
 
 /* What a VM has that was only given a level. */
@@ -219,10 +219,10 @@ TEST_F(set, guarantees)
 	EXPECT_EQ(100, d.guaranteed);
 	ASSERT_EQ(0, qt_vm_info(a.use, &self->info));
 	EXPECT_EQ(180, self->info.compute_guarantee);
-	EXPECT_EQ(1, self->info.gpus);
-	ASSERT_EQ(1, qt_vm_gpus(a.use, gpus, QWAMOS_GPU_VM_GPUS));
-	EXPECT_EQ(pools[1], gpus[0].device_id);
+	EXPECT_EQ(2, self->info.gpus);
+	ASSERT_EQ(2, qt_vm_gpus(a.use, gpus, QWAMOS_GPU_VM_GPUS));
 	EXPECT_EQ(60, gpus[0].guarantee);
+	EXPECT_EQ(60, gpus[1].guarantee);
 	EXPECT_EQ(QWAMOS_GPU_VM_GPU_F_ASSIGNED, gpus[0].flags);
 	/* Who ends makes room. */
 	qt_vm_end(&a);

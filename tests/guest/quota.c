@@ -209,6 +209,66 @@ TEST_F(quota, by_gpu)
 	EXPECT_EQ(500 * QT_MIB, d.vram_used);
 }
 
+/* What nobody has given a VM it can't take, however little, and its tries leave nothing behind. */
+TEST_F(quota, not_assigned)
+{
+	static const char *const ids[] = { "boot",  "noreset", "bochs",	  "vga-a",
+					   "vga-b", "virtio",  "pair-vga" };
+	struct qwamos_gpu_vm before;
+	struct qt_vm taker;
+	size_t i;
+
+	ASSERT_EQ(0, qt_vm_new(&taker, self->ctl, QWAMOS_GPU_LEVEL_UNTRUSTED,
+			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
+	ASSERT_EQ(0, qt_vm_info(taker.use, &before));
+	for (i = 0; i < ARRAY_SIZE(ids); i++) {
+		__u64 gpu = qt_id(self->ctl, ids[i]);
+
+		ASSERT_NE(0, gpu);
+		EXPECT_EQ(-EACCES, qt_charge(taker.use, VRAM, gpu, 1, NULL));
+		EXPECT_EQ(QWAMOS_GPU_REASON_NOT_ASSIGNED, qt_reason);
+		EXPECT_EQ(-EACCES, qt_charge(taker.use, QUEUES, gpu, 1, NULL));
+		EXPECT_EQ(-EINVAL, qt_uncharge(taker.use, VRAM, gpu, 1, NULL));
+		EXPECT_EQ(0, qt_check(self->vm.use, QWAMOS_GPU_OP_RENDERING_3D, gpu))
+		TH_LOG("%s", ids[i]);
+	}
+	ASSERT_EQ(0, qt_vm_info(taker.use, &self->info));
+	self->info.denied = before.denied;
+	EXPECT_EQ(0, memcmp(&before, &self->info, sizeof(before)));
+	/* All eight places are still there for a manager. */
+	for (i = 0; i < ARRAY_SIZE(ids); i++)
+		EXPECT_EQ(0, qt_set(taker.manage,
+				    QT_SET(QWAMOS_GPU_POLICY_GUARANTEE, .compute_guarantee = 1,
+					   .device_id = qt_id(self->ctl, ids[i])),
+				    NULL));
+	ASSERT_EQ(0, qt_vm_info(taker.use, &self->info));
+	EXPECT_EQ(ARRAY_SIZE(ids), self->info.gpus);
+	qt_vm_end(&taker);
+}
+
+/* What is taken back is charged no more; what was charged stays until it is given back. */
+TEST_F(quota, taken_back)
+{
+	struct qwamos_gpu_vm_gpu gpus[QWAMOS_GPU_VM_GPUS];
+	__u64 gpu = qt_id(self->ctl, "vga-a");
+
+	ASSERT_EQ(0, qt_give(self->vm.manage, gpu));
+	ASSERT_EQ(0, qt_charge(self->vm.use, VRAM, gpu, 9, NULL));
+	ASSERT_EQ(0, qt_give(self->vm.manage, 0));
+	EXPECT_EQ(-EACCES, qt_charge(self->vm.use, VRAM, gpu, 1, NULL));
+	EXPECT_EQ(QWAMOS_GPU_REASON_NOT_ASSIGNED, qt_reason);
+	ASSERT_EQ(1, qt_vm_gpus(self->vm.use, gpus, QWAMOS_GPU_VM_GPUS));
+	EXPECT_EQ(gpu, gpus[0].device_id);
+	EXPECT_EQ(9, gpus[0].vram_used);
+	EXPECT_EQ(0, gpus[0].flags);
+	EXPECT_EQ(0, qt_uncharge(self->vm.use, VRAM, gpu, 9, NULL));
+	EXPECT_EQ(0, qt_vm_gpus(self->vm.use, gpus, QWAMOS_GPU_VM_GPUS));
+	ASSERT_EQ(0, qt_give(self->vm.manage, gpu));
+	EXPECT_EQ(0, qt_charge(self->vm.use, VRAM, gpu, 9, NULL));
+	ASSERT_EQ(0, qt_vm_info(self->vm.use, &self->info));
+	EXPECT_EQ(9, self->info.vram_used);
+}
+
 /* On one that was pulled out nothing more is charged; what was can be given back. */
 TEST_F(quota, gpu_gone)
 {

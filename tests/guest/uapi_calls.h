@@ -224,7 +224,7 @@ FIXTURE_VARIANT(call)
 FIXTURE_VARIANT_ADD(call, get_info){
 	.cmd = QWAMOS_GPU_GET_INFO,
 	.size = sizeof(struct qwamos_gpu_get_info),
-	.reserved = offsetof(struct qwamos_gpu_get_info, __reserved),
+	.first = offsetof(struct qwamos_gpu_get_info, out_errata),
 	.right = CONTROL,
 	.kinds = ON(CONTROL) | ON(MANAGE) | ON(USE),
 };

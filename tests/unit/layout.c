@@ -180,8 +180,7 @@ AT(get_info, out_caps, 24, 8);
 AT(get_info, out_instance, 32, 16);
 AT(get_info, out_revoke_timeout_s, 48, 4);
 AT(get_info, out_audit_records, 52, 4);
-AT(get_info, out_errata, 56, 4);
-AT(get_info, __reserved, 60, 4);
+AT(get_info, out_errata, 56, 8);
 
 SIZE(list, 48);
 AT(list, hdr, 0, 16);

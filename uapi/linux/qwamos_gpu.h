@@ -181,8 +181,8 @@ enum qwamos_gpu_op {
  * @QWAMOS_GPU_REASON_SCRUB_FAILED: the scrub did not work
  * @QWAMOS_GPU_REASON_NOTHING_TO_RELEASE: the device is neither in quarantine nor without a reset
  *     (-EACCES)
- * @QWAMOS_GPU_REASON_NOT_ASSIGNED: no manager has given the VM this GPU: by DEV_ATTACH, a guarantee or
- *     the list of GPUs in its policy (-EACCES)
+ * @QWAMOS_GPU_REASON_NOT_ASSIGNED: no manager has given the VM this GPU: by DEV_ATTACH, a guarantee
+ * or the list of GPUs in its policy (-EACCES)
  * @QWAMOS_GPU_REASON_DMA_BUF: no dma-buf of a device's memory is made, for whoever imports one uses
  *     it without being asked whether he may (-EOPNOTSUPP, of VFIO_DEVICE_FEATURE_DMA_BUF)
  * @QWAMOS_GPU_REASON_COUNT: not a reason; the number of those that this header knows
@@ -269,7 +269,6 @@ struct qwamos_gpu_hdr {
  * @out_audit_records: records that are kept for each active VM
  * @out_errata: how many times the behaviour of this version was mended after it froze; what each
  *     number changed stands in Documentation/uapi.md
- * @__reserved: must be 0
  */
 struct qwamos_gpu_get_info {
 	struct qwamos_gpu_hdr hdr;
@@ -279,8 +278,7 @@ struct qwamos_gpu_get_info {
 	__u8 out_instance[16];
 	__u32 out_revoke_timeout_s;
 	__u32 out_audit_records;
-	__u32 out_errata;
-	__u32 __reserved;
+	__aligned_u64 out_errata;
 };
 #define QWAMOS_GPU_GET_INFO _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_GET_INFO)
 
@@ -398,8 +396,8 @@ enum qwamos_gpu_enforcer {
  * @created_ns: CLOCK_BOOTTIME of its creation, in ns
  * @checks: operations checked with VM_CHECK
  * @allowed: those of them that were allowed
- * @denied: refusals so far that were this VM's, verdicts of VM_CHECK included; VM_REFUSAL_LIST tells
- *     them by reason
+ * @denied: refusals so far that were this VM's, verdicts of VM_CHECK included; VM_REFUSAL_LIST
+ * tells them by reason
  * @name: NUL-terminated
  * @level: &enum qwamos_gpu_level, QWAMOS_GPU_LEVEL_NONE without a policy
  * @state: &enum qwamos_gpu_vm_state

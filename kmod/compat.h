@@ -7,6 +7,7 @@
 #define QWAMOS_GPU_COMPAT_H
 
 #include <linux/iommu.h>
+#include <linux/mm.h>
 #include <linux/pci.h>
 #include <linux/version.h>
 #include <linux/vfio.h>
@@ -132,6 +133,26 @@ QGPU_VFIO_MEMBER(vfio_pci_device_ops, get_dmabuf_phys, LEFT_OUT)
 #else
 #define QGPU_MCAST_CAP_SYS_ADMIN GENL_UNS_ADMIN_PERM
 #endif
+
+/*
+ * Is a device being removed? Between the moment when its driver is taken from it and the one when
+ * it is deleted it can be bound again, in a removal of a whole bus for long. Its entry in
+ * /proc/bus/pci goes with the driver, and comes before the first one.
+ */
+static inline bool qgpu_pci_going(struct pci_dev *pdev)
+{
+	return IS_ENABLED(CONFIG_PROC_FS) && !READ_ONCE(pdev->procent);
+}
+
+/* The flags of a mapping are changed through functions since 6.3. */
+static inline void qgpu_vma_dont_copy(struct vm_area_struct *vma)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	vm_flags_set(vma, VM_DONTCOPY);
+#else
+	vma->vm_flags |= VM_DONTCOPY;
+#endif
+}
 
 /* Namespace names became strings in 6.13. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)

@@ -200,6 +200,7 @@ QGPU_EXPORT(qwamos_gpu_dev_closed);
  */
 void qwamos_gpu_dev_request(struct qgpu_dev *d)
 {
+	unsigned long timeout;
 	struct qgpu_vm *vm;
 
 	mutex_lock(&qgpu_reg_lock);
@@ -209,8 +210,9 @@ void qwamos_gpu_dev_request(struct qgpu_dev *d)
 		WRITE_ONCE(vm->revoking, vm->revoking + 1);
 		qgpu_dev_audit(vm->chain, d, QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED, 0, 0);
 		wake_up_all(&vm->wq);
-		queue_delayed_work(qgpu_wq, &d->revoke_work,
-				   (unsigned long)READ_ONCE(qgpu_revoke_timeout_s) * HZ);
+		timeout = (unsigned long)READ_ONCE(qgpu_revoke_timeout_s) * HZ;
+		d->revoke_at = jiffies + timeout;
+		qgpu_dev_arm(d, &d->revoke_work, timeout);
 	}
 	mutex_unlock(&qgpu_reg_lock);
 	qgpu_dev_changed();
@@ -223,11 +225,12 @@ QGPU_EXPORT(qwamos_gpu_dev_request);
  * @driver: the driver's module
  *
  * It is reset and scrubbed, as whoever had it before left it, as soon as its lock is free. Return:
- * the device, with a reference, or NULL if it is not registered.
+ * the device, with a reference, or NULL if it is not registered, or is being removed: nobody is to
+ * open what goes while whoever removes it waits for its neighbours.
  */
 struct qgpu_dev *qwamos_gpu_dev_bound(struct pci_dev *pdev, struct module *driver)
 {
-	struct qgpu_dev *d = qgpu_dev_of(&pdev->dev);
+	struct qgpu_dev *d = qgpu_pci_going(pdev) ? NULL : qgpu_dev_of(&pdev->dev);
 
 	if (!d)
 		return NULL;
@@ -267,7 +270,7 @@ void qwamos_gpu_dev_unbound(struct qgpu_dev *d)
 		d->revoking = false;
 		vm = qgpu_dev_owner(d);
 		WRITE_ONCE(vm->revoking, vm->revoking - 1);
-		cancel_delayed_work(&d->revoke_work);
+		qgpu_dev_disarm(d, &d->revoke_work);
 	}
 	if (d->dirt == QGPU_CLEAN)
 		d->dirt = QGPU_DIRT_HOST;

@@ -238,17 +238,22 @@ void qgpu_revoke_work_fn(struct work_struct *work)
 	struct qgpu_vm *vm = NULL;
 
 	mutex_lock(&qgpu_reg_lock);
-	if (d->revoking) {
+	if (d->revoking && time_before(jiffies, d->revoke_at)) {
+		/* What the last one was asked for; this one has its own time. */
+		qgpu_dev_arm(d, &d->revoke_work, d->revoke_at - jiffies);
+	} else if (d->revoking) {
 		vm = qgpu_dev_owner(d);
 		qgpu_vm_get(vm);
 		qgpu_dev_audit(vm->chain, d, QWAMOS_GPU_EV_DEVICE_REVOKED,
 			       QWAMOS_GPU_REASON_REVOKED, 0);
 	}
 	mutex_unlock(&qgpu_reg_lock);
-	if (!vm)
-		return;
-	dev_warn(d->dev, "qwamos_gpu: VM %s has not given this device back in %u s, ending it\n",
-		 vm->name, qgpu_revoke_timeout_s);
-	qgpu_vm_end(vm, QWAMOS_GPU_REASON_REVOKED);
-	qgpu_vm_put(vm);
+	if (vm) {
+		dev_warn(d->dev,
+			 "qwamos_gpu: VM %s has not given this device back in %u s, ending it\n",
+			 vm->name, qgpu_revoke_timeout_s);
+		qgpu_vm_end(vm, QWAMOS_GPU_REASON_REVOKED);
+		qgpu_vm_put(vm);
+	}
+	qgpu_dev_work_done(d);
 }

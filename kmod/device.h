@@ -63,9 +63,10 @@ enum qgpu_dirt {
  * @running: a reset or scrub is under way right now: the driver can't leave
  * @tries: of the current cleaning, while a lock was taken
  * @fails: of the current cleaning, in earnest
- * @clean_work: resets and scrubs
+ * @clean_work: resets and scrubs; like @revoke_work only queued by qgpu_dev_arm()
  * @revoking: asked back
- * @revoke_work: ends the VM that does not give it back
+ * @revoke_at: when its VM is ended if it does not give it back, in jiffies
+ * @revoke_work: ends it
  * @told: state that was told last, 0: none
  * @iommu: it had an IOMMU when that was looked at last; like @gone, @quarantined and @accepted
  *     written under the registry lock, but read without it by VM_CHECK
@@ -103,6 +104,7 @@ struct qgpu_dev {
 	u32 fails;
 	struct delayed_work clean_work;
 	bool revoking;
+	unsigned long revoke_at;
 	struct delayed_work revoke_work;
 	u32 told;
 	bool iommu;
@@ -123,6 +125,9 @@ struct qgpu_dev *qgpu_dev_find(u64 id);
 struct qgpu_dev *qgpu_dev_by_id(u64 id);
 void qgpu_dev_get(struct qgpu_dev *d);
 void qgpu_dev_put(struct qgpu_dev *d);
+void qgpu_dev_arm(struct qgpu_dev *d, struct delayed_work *work, unsigned long delay);
+void qgpu_dev_disarm(struct qgpu_dev *d, struct delayed_work *work);
+void qgpu_dev_work_done(struct qgpu_dev *d);
 void qgpu_dev_changed(void);
 u64 qgpu_registry_events(void);
 extern wait_queue_head_t qgpu_registry_wq;

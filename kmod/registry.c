@@ -41,6 +41,41 @@ void qgpu_dev_get(struct qgpu_dev *d)
 	kref_get(&d->ref);
 }
 
+/**
+ * qgpu_dev_arm() - have a work of a device run
+ * @d: the device
+ * @work: one of its works
+ * @delay: in jiffies, from now on, whatever it was before
+ *
+ * The one place where these are queued. What is queued holds the device, until qgpu_dev_work_done()
+ * at its end or qgpu_dev_disarm(): so none outlives it, whoever removes the device meanwhile.
+ */
+void qgpu_dev_arm(struct qgpu_dev *d, struct delayed_work *work, unsigned long delay)
+{
+	qgpu_dev_get(d);
+	if (mod_delayed_work(qgpu_wq, work, delay))
+		qgpu_dev_put(d); /* it held the device already */
+}
+
+/** qgpu_dev_disarm() - a work need not run any more; one that runs already goes on */
+void qgpu_dev_disarm(struct qgpu_dev *d, struct delayed_work *work)
+{
+	if (cancel_delayed_work(work))
+		qgpu_dev_put(d);
+}
+
+/** qgpu_dev_work_done() - the last word of a work of a device */
+void qgpu_dev_work_done(struct qgpu_dev *d)
+{
+	qgpu_dev_put(d);
+}
+
+static void disarm_sync(struct qgpu_dev *d, struct delayed_work *work)
+{
+	if (cancel_delayed_work_sync(work))
+		qgpu_dev_put(d);
+}
+
 static void dev_free(struct rcu_head *rcu)
 {
 	kmem_cache_free(dev_cache, container_of(rcu, struct qgpu_dev, rcu));
@@ -212,6 +247,7 @@ void qgpu_dev_leave(struct qgpu_dev *d, u32 reason)
 	if (d->revoking)
 		WRITE_ONCE(vm->revoking, vm->revoking - 1);
 	d->revoking = false;
+	qgpu_dev_disarm(d, &d->revoke_work);
 	d->last_owner = vm->id;
 	WRITE_ONCE(d->accepted, false);
 	rcu_assign_pointer(d->owner, NULL);
@@ -232,7 +268,10 @@ static void dev_remove(struct device *dev)
 		mutex_unlock(&qgpu_reg_lock);
 		return;
 	}
-	/* Its driver is gone, so nobody has it open and no reset is running. */
+	/*
+	 * A driver that was bound to it again while it was going may still have it; then a VM may
+	 * have it open, and is asked for it until it gives it back.
+	 */
 	vm = qgpu_dev_owner(d);
 	list_del(&d->node);
 	hash_del_rcu(&d->id_node);
@@ -251,8 +290,7 @@ static void dev_remove(struct device *dev)
 	if (d->told)
 		qgpu_dev_tell_state(d);
 	mutex_unlock(&qgpu_reg_lock);
-	cancel_delayed_work_sync(&d->clean_work);
-	cancel_delayed_work_sync(&d->revoke_work);
+	disarm_sync(d, &d->clean_work);
 	qgpu_vm_lock();
 	qgpu_users_close(&d->users);
 	qgpu_vm_unlock();
@@ -315,10 +353,14 @@ static void forget_all(void)
 {
 	struct qgpu_dev *d, *n;
 
-	/* Nothing adds or removes any more, but works may still go through them. */
+	/* Nothing adds or removes any more, but works may still go through them: none begins anew. */
+	mutex_lock(&qgpu_reg_lock);
+	list_for_each_entry(d, &qgpu_devs, node)
+		WRITE_ONCE(d->gone, true);
+	mutex_unlock(&qgpu_reg_lock);
 	list_for_each_entry(d, &qgpu_devs, node) {
-		cancel_delayed_work_sync(&d->clean_work);
-		cancel_delayed_work_sync(&d->revoke_work);
+		disarm_sync(d, &d->clean_work);
+		disarm_sync(d, &d->revoke_work);
 	}
 	mutex_lock(&qgpu_reg_lock);
 	list_for_each_entry_safe(d, n, &qgpu_devs, node) {

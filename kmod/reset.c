@@ -160,15 +160,18 @@ u32 qgpu_reset_possible(struct qgpu_dev *d, struct qgpu_reset_set *s, u32 method
  * @d: the device, on our driver
  * @delay: in jiffies
  *
- * Called with the registry lock held. The device is RESETTING until it is done.
+ * Called with the registry lock held. The device is RESETTING until it is done; one that was
+ * removed is left as it is.
  */
 void qgpu_clean_start(struct qgpu_dev *d, unsigned long delay)
 {
 	lockdep_assert_held(&qgpu_reg_lock);
+	if (d->gone)
+		return;
 	d->cleaning = true;
 	d->tries = 0;
 	d->fails = 0;
-	queue_delayed_work(qgpu_wq, &d->clean_work, delay);
+	qgpu_dev_arm(d, &d->clean_work, delay);
 }
 
 /**
@@ -381,7 +384,12 @@ void qgpu_clean_work_fn(struct work_struct *work)
 	int ret;
 
 	if (IS_ERR(s)) {
-		queue_delayed_work(qgpu_wq, &d->clean_work, HZ);
+		/* Without memory; unless it was removed meanwhile. */
+		mutex_lock(&qgpu_reg_lock);
+		if (!d->gone)
+			qgpu_dev_arm(d, &d->clean_work, HZ);
+		mutex_unlock(&qgpu_reg_lock);
+		qgpu_dev_work_done(d);
 		return;
 	}
 	methods = qgpu_reset_methods(pdev, s);
@@ -393,12 +401,12 @@ void qgpu_clean_work_fn(struct work_struct *work)
 	whole = !(can & OWN_RESETS) && (can & QWAMOS_GPU_RESET_SET);
 	if (d->running || d->opens || (whole && busy)) {
 		/* Somebody else's turn; that it lasts says nothing of this device. */
-		queue_delayed_work(qgpu_wq, &d->clean_work, msecs_to_jiffies(RETRY_MS));
+		qgpu_dev_arm(d, &d->clean_work, msecs_to_jiffies(RETRY_MS));
 		goto out_unlock;
 	}
 	if (!can) {
 		if (++d->fails < FAILURES)
-			queue_delayed_work(qgpu_wq, &d->clean_work, msecs_to_jiffies(FAILURE_MS));
+			qgpu_dev_arm(d, &d->clean_work, msecs_to_jiffies(FAILURE_MS));
 		else
 			finish(d, QWAMOS_GPU_REASON_NO_RESET, 0);
 		goto out_unlock;
@@ -411,12 +419,12 @@ void qgpu_clean_work_fn(struct work_struct *work)
 	mutex_lock(&qgpu_reg_lock);
 	set_running(d, s, whole, false);
 	if (ret == -EAGAIN && ++d->tries < RETRIES) {
-		queue_delayed_work(qgpu_wq, &d->clean_work, msecs_to_jiffies(RETRY_MS));
+		qgpu_dev_arm(d, &d->clean_work, msecs_to_jiffies(RETRY_MS));
 	} else if ((ret || trouble) && ++d->fails < FAILURES) {
 		/* It may have met a removal or a rescan next door; quarantine is for what lasts. */
 		dev_info(d->dev, "qwamos_gpu: %s failed (%d), trying again\n",
 			 ret ? "reset" : "scrub", ret);
-		queue_delayed_work(qgpu_wq, &d->clean_work, msecs_to_jiffies(FAILURE_MS));
+		qgpu_dev_arm(d, &d->clean_work, msecs_to_jiffies(FAILURE_MS));
 	} else {
 		finish(d, ret ? QWAMOS_GPU_REASON_RESET_FAILED : trouble, reached);
 	}
@@ -427,4 +435,5 @@ out_unlock:
 	if (cleaned)
 		qgpu_clean_retry(pdev);
 	qgpu_dev_changed();
+	qgpu_dev_work_done(d);
 }

@@ -4,8 +4,8 @@
  * the first open: a device fd, and the group fd that makes one, can be inherited and passed on, but
  * only the process that has joined the owner VM can do anything with them.
  *
- * Not ours to check: group and container fds themselves, mappings that a fork inherits, and
- * resourceN in sysfs.
+ * Not ours to check: group and container fds themselves, the memory of a process that clone()
+ * shares (CLONE_VM), and resourceN in sysfs.
  */
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -126,11 +126,21 @@ static ssize_t qvfio_write(struct vfio_device *vdev, const char __user *buf, siz
 	return ret ?: vfio_pci_core_write(vdev, buf, count, ppos);
 }
 
+/*
+ * A child by fork() does not inherit the mapping: it has not joined, and would keep the device's
+ * memory past its parent's end. VM_IO, which vfio-pci-core sets, keeps MADV_DOFORK from undoing
+ * that.
+ */
 static int qvfio_mmap(struct vfio_device *vdev, struct vm_area_struct *vma)
 {
 	int ret = qwamos_gpu_dev_may(qvfio(vdev)->gpu, QWAMOS_GPU_VFIO_OP_MMAP);
 
-	return ret ?: vfio_pci_core_mmap(vdev, vma);
+	if (ret)
+		return ret;
+	ret = vfio_pci_core_mmap(vdev, vma);
+	if (!ret)
+		qgpu_vma_dont_copy(vma);
+	return ret;
 }
 
 static void qvfio_request(struct vfio_device *vdev, unsigned int count)
@@ -200,7 +210,7 @@ static int qvfio_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	dev_set_drvdata(&pdev->dev, &q->core);
 	q->gpu = qwamos_gpu_dev_bound(pdev, THIS_MODULE);
 	if (!q->gpu) {
-		dev_err(&pdev->dev, "not registered with qwamos_gpu\n");
+		dev_err(&pdev->dev, "not registered with qwamos_gpu, or being removed\n");
 		ret = -ENODEV;
 		goto err_put;
 	}

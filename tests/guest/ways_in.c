@@ -5,9 +5,11 @@
  * working meanwhile.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <linux/vfio.h>
 
 #include "kselftest_harness.h"
@@ -482,6 +484,61 @@ TEST_F(ways, passed_device_fd)
 	fd = qt_give_fd(&self->stranger, self->taken);
 	ASSERT_LE(0, fd);
 	expect_useless(_metadata, self, &self->stranger, fd);
+}
+
+/* Touch a mapping; return: 0, or the signal that it got. */
+static int touch(volatile const __u32 *p)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		(void)*p;
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return -errno;
+	return WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Map a BAR, and let a child touch it: plainly, after MADV_DOFORK, and in a part that was split
+ * off. */
+static long do_fork_mapping(long x, long y, void *data)
+{
+	size_t size;
+	volatile __u32 *p = qt_vfio_map_bar(v.device, VFIO_PCI_BAR0_REGION_INDEX, &size);
+	int ret;
+
+	if (!p)
+		return -errno;
+	(void)*p;
+	ret = touch(p);
+	if (ret != SIGSEGV)
+		return 1000 + ret;
+	if (!madvise((void *)p, 4096, MADV_DOFORK) || errno != EINVAL)
+		return -2000;
+	ret = touch(p);
+	if (ret != SIGSEGV)
+		return 3000 + ret;
+	if (mprotect((void *)p, 4096, PROT_READ))
+		return -errno;
+	ret = touch(p);
+	if (ret != SIGSEGV)
+		return 4000 + ret;
+	ret = touch(p + 4096 / sizeof(*p));
+	if (ret != SIGSEGV)
+		return 5000 + ret;
+	(void)*p;
+	munmap((void *)p, size);
+	return 0;
+}
+
+/* A child has not joined: of the parent's mapping of a BAR it has nothing. */
+TEST_F(ways, child_without_the_mapping)
+{
+	snprintf(self->vmm.data, QT_SHARED, "%s", self->addr);
+	ASSERT_EQ(0, qt_do(&self->vmm, do_open, 0, 0));
+	EXPECT_EQ(0, qt_do(&self->vmm, do_fork_mapping, 0, 0));
 }
 
 TEST_F(ways, inherited_device_fd)

@@ -70,6 +70,8 @@ enum qgpu_dirt {
  * @told: state that was told last, 0: none
  * @iommu: it had an IOMMU when that was looked at last; like @gone, @quarantined and @accepted
  *     written under the registry lock, but read without it by VM_CHECK
+ * @translated: a domain that translates, or an MMU of its own, stood between it and host memory then;
+ *     likewise
  * @iommu_asked: when that was, in jiffies
  * @users: VMs that have charges or guarantees on it
  */
@@ -108,6 +110,7 @@ struct qgpu_dev {
 	struct delayed_work revoke_work;
 	u32 told;
 	bool iommu;
+	bool translated;
 	unsigned long iommu_asked;
 	struct qgpu_users users;
 };
@@ -147,6 +150,7 @@ u32 qgpu_dev_verdict(struct qgpu_dev *d, struct qgpu_vm *vm, u32 level, bool pas
 
 /* platform.c */
 bool qgpu_platform_is_gpu(struct device *dev);
+bool qgpu_platform_has_mmu(struct device *dev);
 
 /* memory.c: what is known of devices that are not there */
 struct qgpu_memory *qgpu_memory_alloc(void);
@@ -175,6 +179,7 @@ struct iommu_group *qgpu_dev_group_get(struct qgpu_dev *d);
 struct qgpu_group *qgpu_group_gather(struct qgpu_dev *d);
 void qgpu_group_drop(struct qgpu_group *g);
 bool qgpu_dev_has_iommu(struct qgpu_dev *d);
+void qgpu_dev_ask_iommu(struct qgpu_dev *d, bool locked);
 bool qgpu_group_claimed(struct qgpu_dev *d);
 struct device *qgpu_group_stranger(struct qgpu_group *g);
 

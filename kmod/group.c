@@ -91,6 +91,39 @@ struct qgpu_group *qgpu_group_gather(struct qgpu_dev *d)
 	return ga.g;
 }
 
+/*
+ * Does what the device does reach host memory through a translation now? A domain may go away under
+ * our hands, but not that of a host's driver, while the device's lock keeps that there. Our own
+ * driver's devices are reached through VFIO, which brings its own domain, and those without a
+ * driver by nobody. Called with the registry lock and the device's lock held.
+ */
+static bool is_translated(struct qgpu_dev *d)
+{
+	struct iommu_domain *domain;
+
+	if (!d->dev->driver || d->bound)
+		return d->iommu;
+	domain = iommu_get_domain_for_dev(d->dev);
+	return (domain && domain->type & __IOMMU_DOMAIN_PAGING) || qgpu_platform_has_mmu(d->dev);
+}
+
+/**
+ * qgpu_dev_ask_iommu() - find out anew what stands between a device and host memory, for VM_CHECK
+ * @d: the device
+ * @locked: the caller holds the device's lock; else it is tried
+ *
+ * Called with the registry lock held. Does not sleep.
+ */
+void qgpu_dev_ask_iommu(struct qgpu_dev *d, bool locked)
+{
+	qgpu_dev_has_iommu(d);
+	if (d->gone || (!locked && !device_trylock(d->dev)))
+		return;
+	WRITE_ONCE(d->translated, is_translated(d));
+	if (!locked)
+		device_unlock(d->dev);
+}
+
 /**
  * qgpu_dev_has_iommu() - can an IOMMU keep the device to its owner's memory?
  * @d: the device

@@ -26,6 +26,26 @@ static bool is_gpu(const char *compatible)
 	return false;
 }
 
+/* GPUs whose kernel driver gives each of its users an address space of an MMU in the GPU. */
+static const char *const own_mmus[] = { "arm,mali-", "qcom,adreno" };
+
+/** qgpu_platform_has_mmu() - does a GPU, under its kernel driver, translate by itself? */
+bool qgpu_platform_has_mmu(struct device *dev)
+{
+	struct property *prop;
+	const char *s = NULL;
+	size_t i;
+
+	if (!qgpu_platform_is_gpu(dev))
+		return false;
+	prop = of_find_property(dev->of_node, "compatible", NULL);
+	while ((s = of_prop_next_string(prop, s)))
+		for (i = 0; i < ARRAY_SIZE(own_mmus); i++)
+			if (strstarts(s, own_mmus[i]))
+				return true;
+	return false;
+}
+
 /** qgpu_platform_is_gpu() - does the device tree say that this platform device is a GPU? */
 bool qgpu_platform_is_gpu(struct device *dev)
 {

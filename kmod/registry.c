@@ -215,7 +215,7 @@ static void dev_add(struct device *dev, bool quiet)
 	d->id = ++last_id;
 	if (pdev)
 		qgpu_memory_take(pdev, &d->dirt, &d->trouble, &d->quarantined, &d->last_owner);
-	qgpu_dev_has_iommu(d);
+	qgpu_dev_ask_iommu(d, false);
 	list_add_tail(&d->node, &qgpu_devs);
 	hash_add_rcu(ids, &d->id_node, d->id);
 	if (d->gpu && !quiet)
@@ -306,7 +306,7 @@ static void dev_driven(struct device *dev)
 	mutex_lock(&qgpu_reg_lock);
 	d = qgpu_dev_lookup(dev);
 	if (d)
-		qgpu_dev_has_iommu(d);
+		qgpu_dev_ask_iommu(d, true);
 	if (d && !d->bound && d->dirt == QGPU_CLEAN)
 		d->dirt = QGPU_DIRT_HOST;
 	mutex_unlock(&qgpu_reg_lock);

@@ -7,21 +7,25 @@
 #include <linux/jiffies.h>
 #include "device.h"
 
-/*
- * Is there an IOMMU? Once there is one it stays as long as the device. One may come late, with the
- * module of its driver: whoever asks looks again, but not all the time, and not if the registry
- * lock is taken.
- */
-static bool has_iommu(struct qgpu_dev *d)
+static bool known_kept(const struct qgpu_dev *d, bool passthrough)
 {
-	bool has = READ_ONCE(d->iommu);
+	return passthrough ? READ_ONCE(d->iommu) : READ_ONCE(d->translated);
+}
 
-	if (has || time_before(jiffies, READ_ONCE(d->iommu_asked) + HZ) ||
+/*
+ * Is the device kept to the memory of who uses it? Passed through, VFIO demands an IOMMU that can
+ * do so coherently, and sets it up; else what counts is how the host has set it up, coherent or
+ * not. An IOMMU may come late, with the module of its driver: whoever asks looks again, but not all
+ * the time, and not if a lock is taken.
+ */
+static bool is_kept(struct qgpu_dev *d, bool passthrough)
+{
+	if (known_kept(d, passthrough) || time_before(jiffies, READ_ONCE(d->iommu_asked) + HZ) ||
 	    !mutex_trylock(&qgpu_reg_lock))
-		return has;
-	has = qgpu_dev_has_iommu(d);
+		return known_kept(d, passthrough);
+	qgpu_dev_ask_iommu(d, false);
 	mutex_unlock(&qgpu_reg_lock);
-	return has;
+	return known_kept(d, passthrough);
 }
 
 /**
@@ -45,16 +49,15 @@ struct qgpu_dev *qgpu_dev_to_use(u64 id)
  * @passthrough: as a whole
  *
  * One that a VM has attached is that VM's as a whole, whoever else was given it; one that VMs were
- * given without that is theirs together, if all of them may share. What changes meanwhile may be seen
- * or not.
- * Return: &enum qwamos_gpu_reason.
+ * given without that is theirs together, if all of them may share. What changes meanwhile may be
+ * seen or not. Return: &enum qwamos_gpu_reason.
  */
 u32 qgpu_dev_verdict(struct qgpu_dev *d, struct qgpu_vm *vm, u32 level, bool passthrough)
 {
 	const struct qgpu_level *l = qgpu_level(level);
 	struct qgpu_vm *owner;
 
-	if (((l && l->needs_iommu) || passthrough) && !has_iommu(d))
+	if (((l && l->needs_iommu) || passthrough) && !is_kept(d, passthrough))
 		return QWAMOS_GPU_REASON_NO_IOMMU;
 	owner = rcu_access_pointer(d->owner);
 	/* One that goes into quarantine does so before its owner is gone. */

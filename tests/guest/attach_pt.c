@@ -3,6 +3,7 @@
  * own domain, so nothing is refused. */
 #include "kselftest_harness.h"
 #include "call.h"
+#include "charge.h"
 #include "vfio.h"
 #include "vm.h"
 
@@ -47,6 +48,17 @@ TEST_F(pt, granted)
 	ASSERT_EQ(0, qt_ours(self->ctl, "vga-a", NULL));
 	ASSERT_EQ(0, qt_device(self->ctl, "vga-a", &d));
 	EXPECT_EQ(QWAMOS_GPU_DEV_F_IOMMU, d.flags & QWAMOS_GPU_DEV_F_IOMMU);
+	/*
+	 * Under a host's driver nothing translates here: a level that needs an IOMMU gets no share
+	 * of it, one that needs none does, and passed through VFIO makes it translate.
+	 */
+	ASSERT_EQ(0, qt_set_level(self->vm.manage, QWAMOS_GPU_LEVEL_LOW));
+	EXPECT_EQ(QWAMOS_GPU_REASON_NO_IOMMU,
+		  (__u32)qt_check(self->vm.use, QWAMOS_GPU_OP_RENDERING_3D,
+				  qt_id(self->ctl, "bochs")));
+	ASSERT_EQ(0, qt_set_level(self->vm.manage, QWAMOS_GPU_LEVEL_SYSTEM));
+	EXPECT_EQ(0, qt_check(self->vm.use, QWAMOS_GPU_OP_RENDERING_3D, qt_id(self->ctl, "bochs")));
+	EXPECT_EQ(0, qt_check(self->vm.use, QWAMOS_GPU_OP_PASSTHROUGH, d.device_id));
 	ASSERT_EQ(0, qt_attach(self->vm.manage, d.device_id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 	ASSERT_EQ(0, qt_vmm(&self->vm, &self->a, NULL));
 	snprintf(self->a.data, QT_SHARED, "%s", qt_addr("vga-a"));

@@ -81,9 +81,20 @@ static bool group_has_gpu(struct qgpu_group *g)
 }
 
 /*
- * The checks from the owner on, each over the whole group before the next. Members without a driver
- * are taken, but there is nothing to check of their state: nobody can open them, and our driver
- * cleans them when it gets them. Called with the VM lock and the registry lock held.
+ * Is what was in a device before wiped as far as demanded? One without a driver can be opened by
+ * nobody, and our driver cleans it when it gets it; but what another VM left in it may do things by
+ * itself, in the new owner's memory. Called with the registry lock held.
+ */
+static bool is_clean(const struct qgpu_dev *d, u32 demanded)
+{
+	if (!d->bound)
+		return d->dirt != QGPU_DIRT_VM;
+	return d->dirt == QGPU_CLEAN && d->scrub >= demanded;
+}
+
+/*
+ * The checks from the owner on, each over the whole group before the next. Called with the VM lock
+ * and the registry lock held.
  */
 static int check_members(struct qgpu_vm *vm, struct look *l, size_t n, u32 demanded, u64 *culprit,
 			 u32 *reason)
@@ -121,7 +132,7 @@ static int check_members(struct qgpu_vm *vm, struct look *l, size_t n, u32 deman
 	}
 	for (i = 0; i < n; i++) {
 		d = qgpu_dev_lookup(l[i].dev);
-		if (d && d->bound && !d->accepted && (d->dirt != QGPU_CLEAN || d->scrub < demanded))
+		if (d && !d->accepted && !is_clean(d, demanded))
 			return refuse(d, culprit, reason, QWAMOS_GPU_REASON_SCRUB, -EACCES);
 	}
 	return 0;
@@ -129,8 +140,8 @@ static int check_members(struct qgpu_vm *vm, struct look *l, size_t n, u32 deman
 
 /*
  * Room in the VM's ledgers for the GPUs of a group. They are the VM's as DEV_ATTACH's only from
- * take_members() on; until then an entry is as good as none. Called with the VM lock and the registry
- * lock held. Return: 0 or -ENOSPC.
+ * take_members() on; until then an entry is as good as none. Called with the VM lock and the
+ * registry lock held. Return: 0 or -ENOSPC.
  */
 static int make_places(struct qgpu_vm *vm, struct look *l, size_t n)
 {
@@ -139,7 +150,8 @@ static int make_places(struct qgpu_vm *vm, struct look *l, size_t n)
 
 	for (i = 0; i < n; i++) {
 		d = qgpu_dev_lookup(l[i].dev);
-		if (d && d->gpu && qgpu_users_add(&d->users, &vm->lim, d->id, &l[i].room) == -ENOSPC)
+		if (d && d->gpu &&
+		    qgpu_users_add(&d->users, &vm->lim, d->id, &l[i].room) == -ENOSPC)
 			return -ENOSPC;
 	}
 	return 0;

@@ -127,6 +127,34 @@ TEST_F(attach, scrub_not_applicable)
 	qt_theirs(self->ctl, "virtio", NULL);
 }
 
+/*
+ * A member of the group without a driver, in which a VM left something, can't be wiped where it is:
+ * nobody gets the group before it is on our driver, and clean.
+ */
+TEST_F(attach, dirt_in_one_without_a_driver)
+{
+	struct qwamos_gpu_dev d, companion;
+	struct qt_vm last;
+
+	ASSERT_EQ(0, qt_ours(self->ctl, "pair-vga", "pair-edu", NULL));
+	ASSERT_EQ(0, qt_device(self->ctl, "pair-vga", &d));
+	ASSERT_EQ(0, qt_vm_new(&last, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
+	ASSERT_EQ(0, qt_attach(last.manage, d.device_id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+	ASSERT_EQ(0, qt_bind(qt_addr("pair-edu"), ""));
+	qt_vm_end(&last);
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "pair-vga", QWAMOS_GPU_DEV_STATE_FREE, 10000));
+	ASSERT_EQ(0, qt_device(self->ctl, "pair-edu", &companion));
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_UNBOUND, companion.state);
+	EXPECT_NE(0, companion.flags & QWAMOS_GPU_DEV_F_VM_DIRT);
+	REFUSED(d.device_id, -EACCES, SCRUB, companion.device_id);
+	ASSERT_EQ(0, qt_ours(self->ctl, "pair-edu", NULL));
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "pair-edu", QWAMOS_GPU_DEV_STATE_FREE, 10000));
+	EXPECT_EQ(0, qt_attach(self->vm.manage, d.device_id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+	EXPECT_EQ(0, qt_detach(self->vm.manage, d.device_id, 0));
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "pair-vga", QWAMOS_GPU_DEV_STATE_FREE, 10000));
+	qt_theirs(self->ctl, "pair-vga", "pair-edu", NULL);
+}
+
 /* noreset: NO_RESET at first, then, once released, it can be had exactly once, and ends in
  * quarantine. */
 TEST_F(attach, no_reset_and_quarantine)

@@ -80,24 +80,32 @@ static bool group_has_gpu(struct qgpu_group *g)
 	return false;
 }
 
+/* What DEV_ATTACH demands of a member of the group, if it demands @demanded of the GPU. */
+static u32 demanded_of(const struct qgpu_dev *d, u32 demanded, bool accept_unwiped)
+{
+	if (d->gpu)
+		return demanded;
+	return accept_unwiped ? QWAMOS_GPU_SCRUB_NONE : QWAMOS_GPU_SCRUB_BAR;
+}
+
 /*
  * Is what was in a device before wiped as far as demanded? One without a driver can be opened by
  * nobody, and our driver cleans it when it gets it; but what another VM left in it may do things by
  * itself, in the new owner's memory. Called with the registry lock held.
  */
-static bool is_clean(const struct qgpu_dev *d, u32 demanded)
+static bool is_clean(const struct qgpu_dev *d, u32 demanded, bool accept_unwiped)
 {
 	if (!d->bound)
 		return d->dirt != QGPU_DIRT_VM;
-	return d->dirt == QGPU_CLEAN && d->scrub >= demanded;
+	return d->dirt == QGPU_CLEAN && d->scrub >= demanded_of(d, demanded, accept_unwiped);
 }
 
 /*
  * The checks from the owner on, each over the whole group before the next. Called with the VM lock
  * and the registry lock held.
  */
-static int check_members(struct qgpu_vm *vm, struct look *l, size_t n, u32 demanded, u64 *culprit,
-			 u32 *reason)
+static int check_members(struct qgpu_vm *vm, struct look *l, size_t n, u32 demanded,
+			 bool accept_unwiped, u64 *culprit, u32 *reason)
 {
 	struct qgpu_vm *owner;
 	struct qgpu_dev *d;
@@ -132,7 +140,7 @@ static int check_members(struct qgpu_vm *vm, struct look *l, size_t n, u32 deman
 	}
 	for (i = 0; i < n; i++) {
 		d = qgpu_dev_lookup(l[i].dev);
-		if (d && !d->accepted && !is_clean(d, demanded))
+		if (d && !d->accepted && !is_clean(d, demanded, accept_unwiped))
 			return refuse(d, culprit, reason, QWAMOS_GPU_REASON_SCRUB, -EACCES);
 	}
 	return 0;
@@ -187,7 +195,7 @@ err:
 }
 
 /* Called with the VM lock and the registry lock held. */
-static u32 take_members(struct qgpu_vm *vm, struct qgpu_group *g, u32 demanded)
+static u32 take_members(struct qgpu_vm *vm, struct qgpu_group *g, u32 demanded, bool accept_unwiped)
 {
 	struct qgpu_dev *d;
 	u32 taken = 0;
@@ -203,11 +211,13 @@ static u32 take_members(struct qgpu_vm *vm, struct qgpu_group *g, u32 demanded)
 		rcu_assign_pointer(d->owner, vm);
 		d->generation++;
 		WRITE_ONCE(d->quarantined, false);
-		d->demanded = demanded;
+		d->demanded = demanded_of(d, demanded, accept_unwiped);
 		if (d->bound)
 			d->dirt = QGPU_DIRT_VM;
 		WRITE_ONCE(vm->devices, vm->devices + 1);
 		qgpu_dev_audit(vm->chain, d, QWAMOS_GPU_EV_DEVICE_ATTACHED, 0, 0);
+		if (!d->gpu && d->bound && d->scrub == QWAMOS_GPU_SCRUB_NONE)
+			qgpu_dev_audit(vm->chain, d, QWAMOS_GPU_EV_DEVICE_UNWIPED, 0, 0);
 		taken++;
 	}
 	return taken;
@@ -223,6 +233,7 @@ static u32 take_members(struct qgpu_vm *vm, struct qgpu_group *g, u32 demanded)
  */
 int qgpu_attach(struct qgpu_vm *vm, struct qwamos_gpu_dev_attach *arg, u32 *reason)
 {
+	bool accept_unwiped = arg->hdr.flags & QWAMOS_GPU_DEV_ATTACH_F_ACCEPT_UNWIPED;
 	u32 demanded = arg->scrub ?: QWAMOS_GPU_SCRUB_BAR;
 	struct qgpu_dev *d = qgpu_dev_by_id(arg->device_id), *sd;
 	struct qgpu_group *g = NULL;
@@ -281,7 +292,7 @@ again:
 			     -EBUSY);
 		goto out_unlock;
 	}
-	ret = check_members(vm, l, g->n, demanded, &arg->out_device_id, reason);
+	ret = check_members(vm, l, g->n, demanded, accept_unwiped, &arg->out_device_id, reason);
 	if (ret)
 		goto out_unlock;
 	ret = make_places(vm, l, g->n);
@@ -291,7 +302,7 @@ again:
 		ret = refuse(d, &arg->out_device_id, reason, QWAMOS_GPU_REASON_NOT_BOUND, -ENODEV);
 		goto out_unlock;
 	}
-	arg->out_devices = take_members(vm, g, demanded);
+	arg->out_devices = take_members(vm, g, demanded, accept_unwiped);
 	arg->out_generation = d->generation;
 	arg->out_iommu_group = g->id;
 	arg->out_device_id = d->id;

@@ -57,7 +57,7 @@ enum qgpu_dirt {
  * @quarantined: and a VM's dirt is in it
  * @accepted: leftovers accepted for the next DEV_ATTACH, or for this owner
  * @scrub: &enum qwamos_gpu_scrub reached last time
- * @demanded: &enum qwamos_gpu_scrub that its owner's DEV_ATTACH demanded
+ * @demanded: &enum qwamos_gpu_scrub that its owner's DEV_ATTACH demanded of it
  * @opens: 1 while VFIO has it open
  * @cleaning: to be reset and scrubbed
  * @running: a reset or scrub is under way right now: the driver can't leave
@@ -70,8 +70,8 @@ enum qgpu_dirt {
  * @told: state that was told last, 0: none
  * @iommu: it had an IOMMU when that was looked at last; like @gone, @quarantined and @accepted
  *     written under the registry lock, but read without it by VM_CHECK
- * @translated: a domain that translates, or an MMU of its own, stood between it and host memory then;
- *     likewise
+ * @translated: a domain that translates, or an MMU of its own, stood between it and host memory
+ * then; likewise
  * @iommu_asked: when that was, in jiffies
  * @users: VMs that have charges or guarantees on it
  */

@@ -6,6 +6,7 @@
  */
 #include <linux/io.h>
 #include <linux/pci.h>
+#include <linux/pci_ids.h>
 #include <linux/sched.h>
 #include "device.h"
 
@@ -25,6 +26,8 @@
 struct scrub_kind {
 	u32 vendor, device, bars, level;
 };
+
+#define PCI_CLASS_SERIAL_OTHER 0x0c80 /* as GPUs' USB-C controllers say */
 
 static const struct scrub_kind kinds[] = {
 	{ 0x1234, 0x1111, BIT(0),
@@ -46,18 +49,42 @@ static const struct scrub_kind *kind_of(struct pci_dev *pdev)
 	return NULL;
 }
 
+/*
+ * Is this a function that GPUs come with, which holds nothing that outlives a reset: their audio,
+ * USB and USB-C controllers? By class alone any device could say so; in the slot of a GPU, and of
+ * its vendor, it is part of it.
+ */
+static bool is_part_of_gpu(struct pci_dev *pdev)
+{
+	u32 class = pdev->class >> 8, fn;
+	struct pci_dev *other;
+	bool yes = false;
+
+	if (class != PCI_CLASS_MULTIMEDIA_HD_AUDIO && class != PCI_CLASS_SERIAL_USB &&
+	    class != PCI_CLASS_SERIAL_OTHER)
+		return false;
+	for (fn = 0; fn < 8 && !yes; fn++) {
+		other = pci_get_slot(pdev->bus, PCI_DEVFN(PCI_SLOT(pdev->devfn), fn));
+		if (!other)
+			continue;
+		yes = other->class >> 16 == PCI_BASE_CLASS_DISPLAY && other->vendor == pdev->vendor;
+		pci_dev_put(other);
+	}
+	return yes;
+}
+
 /**
  * qgpu_scrub_best() - the most that is known how to do
  * @pdev: the device
  *
- * Companions have nothing of their own to leak. Return: &enum qwamos_gpu_scrub.
+ * Takes the PCI bus semaphore. Return: &enum qwamos_gpu_scrub.
  */
 u32 qgpu_scrub_best(struct pci_dev *pdev)
 {
 	const struct scrub_kind *k;
 
 	if (pdev->class >> 16 != PCI_BASE_CLASS_DISPLAY && pdev->class >> 16 != 0x12)
-		return QWAMOS_GPU_SCRUB_NA;
+		return is_part_of_gpu(pdev) ? QWAMOS_GPU_SCRUB_NA : QWAMOS_GPU_SCRUB_NONE;
 	k = kind_of(pdev);
 	return k ? k->level : QWAMOS_GPU_SCRUB_NONE;
 }

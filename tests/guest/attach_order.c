@@ -128,6 +128,36 @@ TEST_F(attach, scrub_not_applicable)
 }
 
 /*
+ * A companion that nobody knows how to wipe: a VM would read what another one left in it, whatever
+ * is demanded of the GPU. It is taken only if that is accepted, and the log tells.
+ */
+TEST_F(attach, unwiped_companion)
+{
+	struct qwamos_gpu_dev vga, edu;
+	__u64 mark;
+
+	ASSERT_EQ(0, qt_ours(self->ctl, "pair-vga", "pair-edu", NULL));
+	ASSERT_EQ(0, qt_device(self->ctl, "pair-vga", &vga));
+	ASSERT_EQ(0, qt_device(self->ctl, "pair-edu", &edu));
+	EXPECT_EQ(QWAMOS_GPU_SCRUB_NONE, edu.scrub_best);
+	EXPECT_EQ(QWAMOS_GPU_SCRUB_NONE, edu.scrub);
+	REFUSED(vga.device_id, -EACCES, SCRUB, edu.device_id);
+	refused(_metadata, self, &self->vm, vga.device_id, QWAMOS_GPU_SCRUB_NONE, -EACCES,
+		QWAMOS_GPU_REASON_SCRUB, edu.device_id);
+	mark = qt_audit_mark(self->ctl);
+	EXPECT_EQ(0, qt_attach(self->vm.manage, vga.device_id, QT_UNWIPED | QWAMOS_GPU_SCRUB_FULL,
+			       NULL));
+	EXPECT_EQ(1, qt_audit_find(self->ctl, mark,
+				   QT_WANT(QWAMOS_GPU_EV_DEVICE_UNWIPED, .chain = self->vm.id,
+					   .device = qt_addr("pair-edu"), .pid = getpid()),
+				   NULL));
+	EXPECT_EQ(0, qt_detach(self->vm.manage, vga.device_id, 0));
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "pair-vga", QWAMOS_GPU_DEV_STATE_FREE, 10000));
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "pair-edu", QWAMOS_GPU_DEV_STATE_FREE, 10000));
+	qt_theirs(self->ctl, "pair-vga", "pair-edu", NULL);
+}
+
+/*
  * A member of the group without a driver, in which a VM left something, can't be wiped where it is:
  * nobody gets the group before it is on our driver, and clean.
  */
@@ -139,7 +169,7 @@ TEST_F(attach, dirt_in_one_without_a_driver)
 	ASSERT_EQ(0, qt_ours(self->ctl, "pair-vga", "pair-edu", NULL));
 	ASSERT_EQ(0, qt_device(self->ctl, "pair-vga", &d));
 	ASSERT_EQ(0, qt_vm_new(&last, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
-	ASSERT_EQ(0, qt_attach(last.manage, d.device_id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+	ASSERT_EQ(0, qt_attach(last.manage, d.device_id, QT_UNWIPED, NULL));
 	ASSERT_EQ(0, qt_bind(qt_addr("pair-edu"), ""));
 	qt_vm_end(&last);
 	ASSERT_EQ(0, qt_wait_state(self->ctl, "pair-vga", QWAMOS_GPU_DEV_STATE_FREE, 10000));
@@ -149,7 +179,7 @@ TEST_F(attach, dirt_in_one_without_a_driver)
 	REFUSED(d.device_id, -EACCES, SCRUB, companion.device_id);
 	ASSERT_EQ(0, qt_ours(self->ctl, "pair-edu", NULL));
 	ASSERT_EQ(0, qt_wait_state(self->ctl, "pair-edu", QWAMOS_GPU_DEV_STATE_FREE, 10000));
-	EXPECT_EQ(0, qt_attach(self->vm.manage, d.device_id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+	EXPECT_EQ(0, qt_attach(self->vm.manage, d.device_id, QT_UNWIPED, NULL));
 	EXPECT_EQ(0, qt_detach(self->vm.manage, d.device_id, 0));
 	ASSERT_EQ(0, qt_wait_state(self->ctl, "pair-vga", QWAMOS_GPU_DEV_STATE_FREE, 10000));
 	qt_theirs(self->ctl, "pair-vga", "pair-edu", NULL);
@@ -289,8 +319,7 @@ TEST_F(attach, owner)
 	EXPECT_EQ(QWAMOS_GPU_REASON_NOT_ATTACHED, qt_reason);
 	/* Not by another member of the group either. */
 	ASSERT_EQ(0, qt_ours(self->ctl, "pair-vga", "pair-edu", NULL));
-	ASSERT_EQ(0, qt_attach(self->other.manage, id_of(self, "pair-vga"),
-			       QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+	ASSERT_EQ(0, qt_attach(self->other.manage, id_of(self, "pair-vga"), QT_UNWIPED, NULL));
 	REFUSED(id_of(self, "pair-edu"), -EBUSY, OTHER_OWNER, id_of(self, "pair-vga"));
 }
 
@@ -315,7 +344,7 @@ TEST_F(attach, stranger)
 	EXPECT_EQ(-ENODEV, qt_attach(self->vm.manage, edu, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
 	EXPECT_EQ(QWAMOS_GPU_REASON_NOT_BOUND, qt_reason);
 	ASSERT_EQ(0, qt_ours(self->ctl, "pair-edu", NULL));
-	ASSERT_EQ(0, qt_attach(self->vm.manage, vga, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+	ASSERT_EQ(0, qt_attach(self->vm.manage, vga, QT_UNWIPED, NULL));
 
 	/* A GPU whose audio function is on its native driver; GROUP_NOT_VIABLE before NO_RESET. */
 	qt_run(true, (const char *const[]){ "modprobe", "snd-hda-intel", NULL });
@@ -461,7 +490,8 @@ TEST_F(attach, granted)
 	ASSERT_EQ(0, qt_ours(self->ctl, "pair-vga", "pair-edu", NULL));
 	ASSERT_EQ(0, qt_device(self->ctl, "pair-vga", &before));
 	mark = qt_audit_mark(self->ctl);
-	ASSERT_EQ(0, qt_attach(self->vm.manage, before.device_id, QWAMOS_GPU_SCRUB_DEFAULT, &out));
+	ASSERT_EQ(0, qt_attach(self->vm.manage, before.device_id,
+			       QT_UNWIPED | QWAMOS_GPU_SCRUB_DEFAULT, &out));
 	EXPECT_EQ(before.device_id, out.out_device_id);
 	EXPECT_EQ((__u32)qt_group(qt_addr("pair-vga")), out.out_iommu_group);
 	EXPECT_EQ(before.generation + 1, out.out_generation);

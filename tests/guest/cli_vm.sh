@@ -127,7 +127,9 @@ run vm_run a --level system --device "$pair" -- true
 says 125 "$edu" "a companion is not taken without --yes, and named"
 check "and nothing else is said" test "$(wc -l <"$dir/out")" -le 3
 check "and stays where it was" test "$(driver "$edu")" != qwamos_vfio_pci
-run vm_run a --level system --device "$pair" --yes -- sh -c "readlink /sys/bus/pci/devices/$edu/driver; sleep 2" &
+run vm_run a --level system --device "$pair" --yes -- true
+says 125 "SCRUB: .*gpu.accept_unwiped.*in the way: $edu" "nor one that nobody knows how to wipe, without --accept-unwiped"
+run vm_run a --level system --device "$pair" --yes --accept-unwiped -- sh -c "readlink /sys/bus/pci/devices/$edu/driver; sleep 2" &
 soon sh -c "qwamos-gpu vm list --json | python3 -c 'import json,sys; sys.exit(not any(v[\"name\"] == \"a\" and v[\"devices\"] == 2 for v in json.load(sys.stdin)))'" &&
 	ok "with --yes the VM has the whole group" || not_ok "with --yes the VM has the whole group" "$(qwamos-gpu vm list)"
 wait
@@ -322,6 +324,7 @@ says 0 "v +system +live +1 +1" "and the device"
 run qwamos-vm stop v --now
 wait $vm
 sed -i "s/$bochs/$pair/" "$dir/vm.yaml"
+echo '  accept_unwiped: true' >>"$dir/vm.yaml"
 check "[smmu, two devices of one group] start" vm_up --yes
 check "and tells that there is no IOMMU for them" grep -q "security.smmu: not carried out: QEMU's IOMMU can't be used with several devices of one IOMMU group" "$dir/vm.log"
 run qwamos-gpu vm list

@@ -42,7 +42,7 @@ machine: {type: virt, accel: tcg}
 hardware: {cpu: {model: cortex-a57}, memory: {size: 256}}
 boot: {kernel: $image, initrd: $dir/initrd, cmdline: "console=ttyAMA0 panic=-1 quiet cryptomgr.notests rodata=off vt.global_cursor_default=0"}
 network: {mode: airgapped, device: none}
-gpu: {enabled: true, access_mode: passthrough, trust_level: system, device: "$gpu", fallback: false}
+gpu: {enabled: true, access_mode: passthrough, trust_level: system, device: "$gpu", fallback: false, accept_unwiped: true}
 END
 boot arm "done" 900 --yes
 run qwamos-gpu vm list

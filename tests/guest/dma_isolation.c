@@ -107,8 +107,7 @@ FIXTURE_SETUP(dma)
 	ASSERT_EQ(0, qt_settle(self->ctl, 20000));
 	ASSERT_EQ(0, qt_ours(self->ctl, "pair-vga", "pair-edu", NULL));
 	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
-	ASSERT_EQ(0, qt_attach(self->vm.manage, qt_id(self->ctl, "pair-vga"),
-			       QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+	ASSERT_EQ(0, qt_attach(self->vm.manage, qt_id(self->ctl, "pair-vga"), QT_UNWIPED, NULL));
 	ASSERT_EQ(0, qt_vmm(&self->vm, &self->vmm, NULL));
 	snprintf(self->vmm.data, QT_SHARED, "%s", qt_addr("pair-edu"));
 	ASSERT_EQ(0, qt_do(&self->vmm, do_setup, 0, 0));

@@ -209,8 +209,7 @@ FIXTURE_SETUP(cdev)
 	ASSERT_EQ(0, qt_ours(self->ctl, "pair-vga", "pair-edu", NULL));
 	self->addr = qt_addr("pair-edu");
 	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
-	ASSERT_EQ(0, qt_attach(self->vm.manage, qt_id(self->ctl, "pair-vga"),
-			       QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+	ASSERT_EQ(0, qt_attach(self->vm.manage, qt_id(self->ctl, "pair-vga"), QT_UNWIPED, NULL));
 	ASSERT_EQ(0, qt_vmm(&self->vm, &self->vmm, NULL));
 }
 

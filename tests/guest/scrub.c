@@ -103,7 +103,7 @@ FIXTURE_SETUP(scrub)
 	self->id = qt_id(self->ctl, variant->device);
 	ASSERT_EQ(0, qt_vm_new(&self->a, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
 	ASSERT_EQ(0, qt_vm_new(&self->b, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
-	ASSERT_EQ(0, qt_attach(self->a.manage, self->id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+	ASSERT_EQ(0, qt_attach(self->a.manage, self->id, QT_UNWIPED, NULL));
 	ASSERT_EQ(0, qt_vmm(&self->a, &self->vmm_a, NULL));
 	ASSERT_EQ(0, qt_vmm(&self->b, &self->vmm_b, NULL));
 }
@@ -172,7 +172,7 @@ TEST_F_TIMEOUT(scrub, nothing_is_left, 60)
 	EXPECT_LE((__u64)variant->size, rec.used);
 	EXPECT_EQ(QWAMOS_GPU_SCRUB_FULL, rec.limit);
 
-	ASSERT_EQ(0, qt_attach(self->b.manage, self->id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+	ASSERT_EQ(0, qt_attach(self->b.manage, self->id, QT_UNWIPED, NULL));
 	snprintf(self->vmm_b.data, QT_SHARED, "%s", qt_addr(variant->device));
 	ASSERT_EQ(variant->size, qt_do(&self->vmm_b, do_open, 0, 0));
 	EXPECT_EQ(0, qt_do(&self->vmm_b, do_count, 0, 0)) TH_LOG("VM b reads what VM a wrote");

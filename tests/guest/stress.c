@@ -39,7 +39,7 @@ static int one_vm(int ctl, unsigned int *seed)
 		return ret;
 	if (qt_device(ctl, id, &d))
 		goto out;
-	ret = qt_attach(vm.manage, d.device_id, QWAMOS_GPU_SCRUB_DEFAULT, NULL);
+	ret = qt_attach(vm.manage, d.device_id, QT_UNWIPED, NULL);
 	if (ret == -ENOTRECOVERABLE || ret == -EINVAL || ret == -EFAULT)
 		goto out;
 	ret = 0;
@@ -95,8 +95,7 @@ static int one_user(int ctl, unsigned int *seed)
 	ret = qt_vm_new(&vm, ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0);
 	if (ret)
 		return ret;
-	if (!qt_attach(vm.manage, qt_id(ctl, id), QWAMOS_GPU_SCRUB_DEFAULT, NULL) &&
-	    !qt_vmm(&vm, &vmm, NULL)) {
+	if (!qt_attach(vm.manage, qt_id(ctl, id), QT_UNWIPED, NULL) && !qt_vmm(&vm, &vmm, NULL)) {
 		snprintf(vmm.data, QT_SHARED, "%s", qt_addr(id));
 		for (i = dice(seed, 4); i >= 0; i--)
 			if (qt_do(&vmm, do_open_close, 0, 0) == QT_LATE)
@@ -220,8 +219,7 @@ TEST_F_TIMEOUT(stress, everything, 150)
 		struct qt_vm vm;
 
 		ASSERT_EQ(0, qt_vm_new(&vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
-		EXPECT_EQ(0, qt_attach(vm.manage, qt_id(self->ctl, gpus[i]),
-				       QWAMOS_GPU_SCRUB_DEFAULT, NULL))
+		EXPECT_EQ(0, qt_attach(vm.manage, qt_id(self->ctl, gpus[i]), QT_UNWIPED, NULL))
 		TH_LOG("%s, reason %u", gpus[i], qt_reason);
 		qt_vm_end(&vm);
 	}

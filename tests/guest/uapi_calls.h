@@ -339,6 +339,7 @@ FIXTURE_VARIANT_ADD(call, destroy){
 
 FIXTURE_VARIANT_ADD(call, attach){
 	.cmd = QWAMOS_GPU_DEV_ATTACH,
+	.known = QWAMOS_GPU_DEV_ATTACH_F_ACCEPT_UNWIPED,
 	.size = sizeof(struct qwamos_gpu_dev_attach),
 	.right = MANAGE,
 	.kinds = ON(MANAGE),

@@ -165,9 +165,10 @@ int qt_attach(int manage, __u64 device_id, __u32 scrub, struct qwamos_gpu_dev_at
 	int ret;
 
 	memset(&a, QT_POISON, sizeof(a));
-	a.hdr = (struct qwamos_gpu_hdr)QT_HDR(a, 0);
+	a.hdr = (struct qwamos_gpu_hdr)QT_HDR(
+		a, scrub & QT_UNWIPED ? QWAMOS_GPU_DEV_ATTACH_F_ACCEPT_UNWIPED : 0);
 	a.device_id = device_id;
-	a.scrub = scrub;
+	a.scrub = scrub & ~QT_UNWIPED;
 	a.__reserved = 0;
 	ret = qt_call(manage, QWAMOS_GPU_DEV_ATTACH, &a, sizeof(a),
 		      QT_FIELD(struct qwamos_gpu_dev_attach, out_device_id));

@@ -62,6 +62,8 @@ int qt_set_level(int manage, __u32 level);
 int qt_join(int use);
 int qt_destroy(int manage);
 /** qt_attach() - DEV_ATTACH; @out: may be NULL */
+/* Beside @scrub of qt_attach(): F_ACCEPT_UNWIPED. */
+#define QT_UNWIPED (1U << 31)
 int qt_attach(int manage, __u64 device_id, __u32 scrub, struct qwamos_gpu_dev_attach *out);
 int qt_detach(int manage, __u64 device_id, __u32 flags);
 int qt_vm_info(int fd, struct qwamos_gpu_vm *vm);

@@ -568,7 +568,8 @@ enum qwamos_gpu_bus {
  *     it
  * @QWAMOS_GPU_SCRUB_BAR: all memory that can be reached through its BARs
  * @QWAMOS_GPU_SCRUB_FULL: all memory of the device
- * @QWAMOS_GPU_SCRUB_NA: it has no memory of its own that outlives a reset
+ * @QWAMOS_GPU_SCRUB_NA: it has no memory of its own that outlives a reset: GPUs of which that is
+ * known, and the audio, USB and USB-C functions in the slot of a GPU of the same vendor
  */
 enum qwamos_gpu_scrub {
 	QWAMOS_GPU_SCRUB_DEFAULT = 0,
@@ -703,13 +704,21 @@ struct qwamos_gpu_vm_destroy {
 };
 #define QWAMOS_GPU_VM_DESTROY _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_VM_DESTROY)
 
+/*
+ * DEV_ATTACH: take companions, too, that nobody knows how to wipe: the manager accepts that the VM
+ * may find in them what was left there, and leaves there what the next one may find. Each of them
+ * is in the audit log (DEVICE_UNWIPED).
+ */
+#define QWAMOS_GPU_DEV_ATTACH_F_ACCEPT_UNWIPED (1U << 0)
+
 /**
  * struct qwamos_gpu_dev_attach - DEV_ATTACH: give the VM a GPU, with every endpoint of its IOMMU
  * group (manage fd)
- * @hdr: head; no flags
+ * @hdr: head; QWAMOS_GPU_DEV_ATTACH_F_*
  * @device_id: in: the GPU, from DEV_LIST
- * @scrub: in: &enum qwamos_gpu_scrub that is demanded of every endpoint; the default is
- *     QWAMOS_GPU_SCRUB_BAR; NA always passes
+ * @scrub: in: &enum qwamos_gpu_scrub that is demanded of every GPU of the group; the default is
+ *     QWAMOS_GPU_SCRUB_BAR; NA always passes. Of an endpoint that is no GPU it is demanded that it
+ * is wiped, or has nothing to wipe, unless F_ACCEPT_UNWIPED
  * @out_iommu_group: out: the number of the group
  * @out_device_id: out, also on refusal: on success @device_id; else the device that stood in the
  *     way, 0: none in particular

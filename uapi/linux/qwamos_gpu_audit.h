@@ -46,6 +46,8 @@
  * @QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED: a device was asked back
  * @QWAMOS_GPU_EV_DEVICE_REVOKED: and was not given back in time
  * @QWAMOS_GPU_EV_QUEUES_QUOTA_EXCEEDED: a charge of Vulkan queues did not fit; by number
+ * @QWAMOS_GPU_EV_DEVICE_UNWIPED: a VM got a device that nobody knows how to wipe, as its manager
+ *     accepted
  * @QWAMOS_GPU_EV_COUNT: not an event; one more than the highest
  */
 enum qwamos_gpu_event {
@@ -80,6 +82,7 @@ enum qwamos_gpu_event {
 	QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED = 28,
 	QWAMOS_GPU_EV_DEVICE_REVOKED = 29,
 	QWAMOS_GPU_EV_QUEUES_QUOTA_EXCEEDED = 30,
+	QWAMOS_GPU_EV_DEVICE_UNWIPED = 31,
 	QWAMOS_GPU_EV_COUNT
 };
 
@@ -186,8 +189,8 @@ struct qwamos_gpu_audit_record {
  * @hdr: head; QWAMOS_GPU_AUDIT_F_*
  * @records: in: where the array goes
  * @record_size: in: bytes of a record that the caller wants, at least up to @comm; a multiple of 8.
- *     A reader that wants all of it checks hashes; what a longer one holds beyond the kernel's is set
- *     to 0
+ *     A reader that wants all of it checks hashes; what a longer one holds beyond the kernel's is
+ * set to 0
  * @count: in: room, in records, 1 to 65536; out: records written
  * @chain: in: with F_CHAIN; else 0
  * @after: in: with F_AFTER; else 0

@@ -19,6 +19,7 @@ static const char usage[] =
 	"reset and scrubbed, and what was bound for it goes back to its driver.\n" GPU_LIMIT_USAGE
 	"  --device ADDRESS     give it this GPU, with all of its IOMMU group; may be repeated\n"
 	"  --scrub HOW          what is demanded of the wipe before: bar (default), full or none\n"
+	"  --accept-unwiped     companions, too, that nobody knows how to wipe\n"
 	"  --bind               bind devices that are not on qwamos_vfio_pci (the default)\n"
 	"  --no-bind            refuse them instead\n"
 	"  --yes                binding may take companion functions\n"
@@ -71,6 +72,7 @@ static const struct cmd_opt opts[] = {
 	GPU_LIMIT_OPTS(struct run, limits),
 	{ "device", .kind = CMD_TAKE, .take = take_device },
 	{ "scrub", .kind = CMD_TAKE, .at = AT(vm.scrub), .take = take_scrub },
+	{ "accept-unwiped", .kind = CMD_BIT, .at = AT(vm.flags), .bit = QVM_F_UNWIPED },
 	{ "bind", .kind = CMD_FLAG, .at = AT(bind) },
 	{ "no-bind", .kind = CMD_BIT, .at = AT(vm.flags), .bit = QVM_F_NO_BIND },
 	{ "yes", .kind = CMD_BIT, .at = AT(vm.flags), .bit = QVM_F_YES },

@@ -350,7 +350,7 @@ static int setup_once(struct run *r, struct qerr *err)
 		.devices = s->host.asked,
 		.n_devices = start_passthrough(s) ? s->host.n_asked : 0,
 		.config = s->path,
-		.flags = s->yes ? QVM_F_YES : 0,
+		.flags = (s->yes ? QVM_F_YES : 0) | (s->config.accept_unwiped ? QVM_F_UNWIPED : 0),
 		.say = say,
 		.say_arg = r,
 	};

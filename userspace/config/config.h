@@ -128,6 +128,7 @@ struct qconfig_nats {
  * @allow_compute: gpu.allow_compute; -1: the level's
  * @devices: gpu.device: full addresses; none: look for one
  * @fallback: gpu.fallback (true)
+ * @accept_unwiped: gpu.accept_unwiped (false)
  * @extra_args: qemu_extra_args
  * @autostart: autostart (false): nothing starts VMs by itself, it is only told
  * @at: places of what qconfig_startable() speaks of
@@ -171,6 +172,7 @@ struct qconfig {
 	int allow_compute;
 	struct qconfig_list devices;
 	int fallback;
+	int accept_unwiped;
 	struct qconfig_list extra_args;
 	int autostart;
 	struct {

@@ -76,6 +76,7 @@ const struct qkey qkeys[] = {
 	KEY("gpu.allow_compute", QKEY_BOOL, allow_compute),
 	KEY("gpu.device", QKEY_ADDRS, devices),
 	KEY("gpu.fallback", QKEY_BOOL, fallback),
+	KEY("gpu.accept_unwiped", QKEY_BOOL, accept_unwiped),
 	KEY("qemu_extra_args", QKEY_LIST, extra_args),
 	KEY("autostart", QKEY_BOOL, autostart),
 	{ .path = NULL }

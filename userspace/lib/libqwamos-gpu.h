@@ -133,8 +133,8 @@ int libqg_vm_check_array(int vm_fd, __u64 device_id, struct qwamos_gpu_vm_check_
  *
  * Both are 0 where the call fails without a reason.
  *
- * Return: 0 or -errno: -EDQUOT (QUOTA, QUEUES), -EACCES (NOT_ASSIGNED, NO_POLICY, LEVEL, VULKAN_OFF), -ENODEV
- * (NO_DEVICE, VM_ENDED), -EINVAL (amount 0).
+ * Return: 0 or -errno: -EDQUOT (QUOTA, QUEUES), -EACCES (NOT_ASSIGNED, NO_POLICY, LEVEL,
+ * VULKAN_OFF), -ENODEV (NO_DEVICE, VM_ENDED), -EINVAL (amount 0).
  */
 int libqg_vm_charge(int use_fd, __u32 kind, __u64 device_id, __u64 amount, __u64 *used,
 		    __u64 *limit, __u32 *reason);
@@ -156,7 +156,8 @@ int libqg_vm_destroy(int manage_fd, __u32 *reason);
 /**
  * libqg_dev_attach() - DEV_ATTACH
  * @manage_fd: manage fd of the VM
- * @req: device_id and scrub in, out_* out (also on refusal as the uAPI says); head filled in here
+ * @req: flags in hdr.flags, device_id and scrub in, out_* out (also on refusal as the uAPI says);
+ * the rest of the head is filled in here
  * @reason: out, may be NULL
  *
  * Return: 0 or -errno.

@@ -59,6 +59,7 @@ static const char *const events[] = {
 	EVENT(DEVICE_REVOKE_REQUESTED),
 	EVENT(DEVICE_REVOKED),
 	EVENT(QUEUES_QUOTA_EXCEEDED),
+	EVENT(DEVICE_UNWIPED),
 };
 
 static const char *const states[] = {
@@ -172,8 +173,8 @@ static const struct {
 	       "(qwamos-vfio release ADDRESS --accept-leftovers)"),
 	REASON(SCRUB,
 	       "the device's memory could not be wiped as far as was demanded: demand less, or "
-	       "accept what is left in it "
-	       "(qwamos-vfio release ADDRESS --accept-leftovers)"),
+	       "accept what is left in it (of a GPU: qwamos-vfio release ADDRESS "
+	       "--accept-leftovers; of what comes with it: gpu.accept_unwiped)"),
 	REASON(ALREADY_JOINED, "a process has joined this VM already"),
 	REASON(JOINED_ELSEWHERE, "this process has joined a VM already"),
 	REASON(NOT_IN_CGROUP, "who joins must stand in the VM's cgroup: move it there first"),

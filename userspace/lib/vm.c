@@ -96,7 +96,6 @@ int libqg_vm_destroy(int manage_fd, __u32 *reason)
 
 int libqg_dev_attach(int manage_fd, struct qwamos_gpu_dev_attach *req, __u32 *reason)
 {
-	req->hdr.flags = 0;
 	req->__reserved = 0;
 	return libqg_call(manage_fd, QWAMOS_GPU_DEV_ATTACH, &req->hdr, sizeof(*req), reason);
 }

@@ -296,6 +296,14 @@ static void check_companion(const struct qvfio_dev *d, const struct qvfio_dev *g
 				    d->pci.driver[0] ? d->pci.driver : "none",
 				    slot ? "its slot" : "its IOMMU group", gpu->pci.addr),
 			qmem_strdup("say yes (--yes), or leave both"));
+	if (d->kernel_known && d->kernel.scrub_best == QWAMOS_GPU_SCRUB_NONE)
+		qplan_finding(
+			p, QSEV_NOTE, "unwiped", d->pci.addr,
+			qmem_printf("nobody knows how to wipe what a VM leaves in %s: the next one "
+				    "may find it",
+				    d->pci.addr),
+			qmem_strdup("VMs get it only where that is accepted: gpu.accept_unwiped, "
+				    "or vm run --accept-unwiped"));
 }
 
 bool qplan_check_stuck(const struct qvfio_dev *d, struct qplan *p)

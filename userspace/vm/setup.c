@@ -221,6 +221,8 @@ static int attach(struct qvm *vm, const char *addr, struct qerr *e)
 		memset(&req, 0, sizeof(req));
 		req.device_id = dev.device_id;
 		req.scrub = vm->opts.scrub;
+		if (vm->opts.flags & QVM_F_UNWIPED)
+			req.hdr.flags = QWAMOS_GPU_DEV_ATTACH_F_ACCEPT_UNWIPED;
 		ret = libqg_dev_attach(vm->manage, &req, &reason);
 		if (!ret)
 			break;

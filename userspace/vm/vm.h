@@ -28,6 +28,7 @@
 /* Flags of struct qvm_opts. */
 #define QVM_F_NO_BIND (1U << 0) /* do not bind devices that are not on our driver */
 #define QVM_F_YES     (1U << 1) /* binding may take companion functions */
+#define QVM_F_UNWIPED (1U << 2) /* companions that nobody knows how to wipe are accepted */
 
 /**
  * struct qvm_words - how limits are called where people set them, for errors ("--vram")

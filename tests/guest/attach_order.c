@@ -354,7 +354,7 @@ TEST_F(attach, stranger)
 	REFUSED(mf, -EBUSY, GROUP_NOT_VIABLE, id_of(self, "mf-audio"));
 	REFUSED(id_of(self, "mf-audio"), -ENODEV, NOT_BOUND, id_of(self, "mf-audio"));
 	ASSERT_EQ(0, qt_ours(self->ctl, "mf-audio", NULL));
-	EXPECT_EQ(0, qt_attach(self->vm.manage, mf, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+	EXPECT_EQ(0, qt_attach(self->vm.manage, mf, QT_UNWIPED, NULL));
 }
 
 TEST_F(attach, not_bound)

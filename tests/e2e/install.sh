@@ -51,8 +51,8 @@ completions=$dir/root/usr/share/bash-completion/completions
 check "completion in bash" bash -c ". '$completions/qwamos-gpu' && complete -p qwamos-gpu qwamos-vfio qwamos-vm"
 check "which is found by each program's name" cmp "$completions/qwamos-vfio" "$completions/qwamos-vm"
 check "the library shows its own functions only" \
-	[ -z "$(nm -D --defined-only "$dir/root/usr/lib/libqwamos-gpu.so.0" | awk '$2 == "T"' | grep -v ' qgpu_')" ]
-grep -oE '\bqgpu_[a-z_]+\(' "$dir/root/usr/include/libqwamos-gpu.h" | tr -d '(' | sort -u >"$dir/header"
+	[ -z "$(nm -D --defined-only "$dir/root/usr/lib/libqwamos-gpu.so.0" | awk '$2 == "T"' | grep -v ' libqg_')" ]
+grep -oE '\blibqg_[a-z_]+\(' "$dir/root/usr/include/libqwamos-gpu.h" | tr -d '(' | sort -u >"$dir/header"
 nm -D --defined-only "$dir/root/usr/lib/libqwamos-gpu.so.0" |
 	awk '$2 == "T" { sub("@.*", "", $3); print $3 }' | sort >"$dir/library"
 check "and all that its header has" diff "$dir/header" "$dir/library"

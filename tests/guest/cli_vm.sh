@@ -324,7 +324,7 @@ says 0 "v +system +live +1 +1" "and the device"
 run qwamos-vm stop v --now
 wait $vm
 sed -i "s/$bochs/$pair/" "$dir/vm.yaml"
-echo '  accept_unwiped: true' >>"$dir/vm.yaml"
+sed -i 's/^  device: .*/&\n  accept_unwiped: true/' "$dir/vm.yaml"
 check "[smmu, two devices of one group] start" vm_up --yes
 check "and tells that there is no IOMMU for them" grep -q "security.smmu: not carried out: QEMU's IOMMU can't be used with several devices of one IOMMU group" "$dir/vm.log"
 run qwamos-gpu vm list

@@ -270,8 +270,8 @@ u32 qgpu_limits_refusals(struct qgpu_limits *lim, struct qwamos_gpu_vm_refusal *
 	for (reason = 1; reason < QWAMOS_GPU_REASON_COUNT; reason++) {
 		count = atomic64_read(&lim->refused[reason]);
 		if (count)
-			out[n++] = (struct qwamos_gpu_vm_refusal){ .reason = reason,
-								   .count = count };
+			out[n++] =
+				(struct qwamos_gpu_vm_refusal){ .reason = reason, .count = count };
 	}
 	return n;
 }

@@ -353,7 +353,7 @@ static void forget_all(void)
 {
 	struct qgpu_dev *d, *n;
 
-	/* Nothing adds or removes any more, but works may still go through them: none begins anew. */
+	/* Nothing adds or removes any more, but works may still run: none begins anew. */
 	mutex_lock(&qgpu_reg_lock);
 	list_for_each_entry(d, &qgpu_devs, node)
 		WRITE_ONCE(d->gone, true);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Whom a GPU was given, and whether that keeps another VM off it. Only manage calls make a VM one of
- * them. VM_CHECK asks without a lock and without a look at any VM but these.
+ * Whom a GPU was given, and whether that keeps another VM off it. Only manage calls make a VM one
+ * of them. VM_CHECK asks without a lock and without a look at any VM but these.
  */
 #ifndef QWAMOS_GPU_USERS_H
 #define QWAMOS_GPU_USERS_H

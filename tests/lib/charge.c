@@ -94,7 +94,8 @@ int qt_set(int manage, const struct qwamos_gpu_vm_set_policy *policy, struct qt_
 int qt_give(int manage, __u64 gpu)
 {
 	return qt_set(manage,
-		      QT_SET(QWAMOS_GPU_POLICY_GPUS, .gpus_count = !!gpu, .gpus = (unsigned long)&gpu),
+		      QT_SET(QWAMOS_GPU_POLICY_GPUS, .gpus_count = !!gpu,
+			     .gpus = (unsigned long)&gpu),
 		      NULL);
 }
 

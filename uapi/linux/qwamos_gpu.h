@@ -486,7 +486,7 @@ struct qwamos_gpu_vm_gpu {
 	__u32 flags;
 	__u32 __reserved;
 };
-/* A manager has given it to the VM: it may charge on it. Else it only has what it charged before. */
+/* A manager has given it to the VM, which may charge on it; else it has what it charged before. */
 #define QWAMOS_GPU_VM_GPU_F_ASSIGNED (1U << 0)
 
 /**

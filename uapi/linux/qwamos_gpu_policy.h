@@ -90,8 +90,8 @@ struct qwamos_gpu_level_info {
  * @mode_got: in: the one that it got; another one is recorded (MODE_FALLBACK)
  * @mode_reason: in: &enum qwamos_gpu_reason why, 0: none of these
  * @gpus_count: in: length of @gpus, 0 to QWAMOS_GPU_VM_GPUS (-EINVAL)
- * @gpus: in: pointer to an array of device ids: these GPUs, and no others, are given to the VM by its
- *     policy from now on; none twice (-EINVAL)
+ * @gpus: in: pointer to an array of device ids: these GPUs, and no others, are given to the VM by
+ * its policy from now on; none twice (-EINVAL)
  * @out_used: out, also on refusal: what is in use of what is refused with QUOTA: bytes charged, the
  *     VM's cap or the sum of the other guarantees, in percent; else 0
  * @out_limit: out, also on refusal: and its limit; else 0
@@ -103,9 +103,9 @@ struct qwamos_gpu_level_info {
  * what was set before for as long as it holds. NO_DEVICE (-ENODEV) if there is no such GPU. A level
  * that would not allow what the VM holds is refused with IN_USE (-EBUSY).
  *
- * A VM has the GPUs of @gpus, those that it has a guarantee on, and those of DEV_ATTACH, together at
- * most QWAMOS_GPU_VM_GPUS (-ENOSPC; what is charged on one that was taken back counts, too). What it
- * has is what other VMs' SHARING goes by, and what it may charge on.
+ * A VM has the GPUs of @gpus, those that it has a guarantee on, and those of DEV_ATTACH, together
+ * at most QWAMOS_GPU_VM_GPUS (-ENOSPC; what is charged on one that was taken back counts, too).
+ * What it has is what other VMs' SHARING goes by, and what it may charge on.
  */
 struct qwamos_gpu_vm_set_policy {
 	struct qwamos_gpu_hdr hdr;
@@ -192,10 +192,10 @@ enum qwamos_gpu_resource {
  *
  * A charge belongs to the open file on which it was made. VM_UNCHARGE gives back at most what this
  * file has of this kind on this GPU (-EINVAL); when the file is closed for the last time, the rest
- * is given back. VM_CHARGE is refused with NOT_ASSIGNED (-EACCES) on a GPU that the VM was not given,
- * NO_POLICY, LEVEL (queues, where the level has no Vulkan)
- * or VULKAN_OFF (-EACCES), QUOTA or QUEUES (-EDQUOT), or NO_DEVICE (-ENODEV). On a GPU that was
- * removed, or taken back, nothing more is charged; what was stays until it is given back.
+ * is given back. VM_CHARGE is refused with NOT_ASSIGNED (-EACCES) on a GPU that the VM was not
+ * given, NO_POLICY, LEVEL (queues, where the level has no Vulkan) or VULKAN_OFF (-EACCES), QUOTA or
+ * QUEUES (-EDQUOT), or NO_DEVICE (-ENODEV). On a GPU that was removed, or taken back, nothing more
+ * is charged; what was stays until it is given back.
  */
 struct qwamos_gpu_vm_charge {
 	struct qwamos_gpu_hdr hdr;

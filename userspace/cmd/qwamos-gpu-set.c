@@ -96,9 +96,10 @@ static int request(const struct set *s, struct qwamos_gpu_vm_set_policy *req)
 	if (s->gpus)
 		req->mask |= QWAMOS_GPU_POLICY_GPUS;
 	if (!req->mask && !s->limits.widen)
-		return cmd_wrong(&line, "nothing to set; accepted: --level --vram --cap --guarantee "
-					"--priority --no-vulkan --vulkan --no-compute --compute "
-					"--gpus --mode");
+		return cmd_wrong(&line,
+				 "nothing to set; accepted: --level --vram --cap --guarantee "
+				 "--priority --no-vulkan --vulkan --no-compute --compute "
+				 "--gpus --mode");
 	return 0;
 }
 

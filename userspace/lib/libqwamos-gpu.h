@@ -90,7 +90,7 @@ int libqg_vm_set_level(int manage_fd, __u32 level, __u32 *reason);
  *
  * Return: 0 or -errno: -EDQUOT (QUOTA: more than the level, or than other guarantees leave),
  * -EBUSY (IN_USE), -ENODEV (NO_DEVICE), -EINVAL (no level yet and none given, or a number out of
- * its range), -ENOSPC (more than QWAMOS_GPU_VM_GPUS GPUs), -EOPNOTSUPP (no such level, bit or mode).
+ * its range), -ENOSPC (more than QWAMOS_GPU_VM_GPUS GPUs), -EOPNOTSUPP (no such level, bit, mode).
  */
 int libqg_vm_set_policy(int manage_fd, struct qwamos_gpu_vm_set_policy *req, __u32 *reason);
 

@@ -51,7 +51,7 @@ int libqg_vm_check_array(int vm_fd, __u64 device_id, struct qwamos_gpu_vm_check_
 	return err;
 }
 
-/* VM_CHARGE and VM_UNCHARGE: what is in use is told also on refusal, and only then or on success. */
+/* VM_CHARGE, VM_UNCHARGE: what is in use is told also on refusal, and only then or on success. */
 static int charge(int use_fd, unsigned long cmd, __u32 kind, __u64 device_id, __u64 amount,
 		  __u64 *used, __u64 *limit, __u32 *reason)
 {

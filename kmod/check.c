@@ -93,9 +93,13 @@ static int check_array(struct qgpu_call *call, struct qwamos_gpu_vm_check *a)
 	struct qwamos_gpu_vm_check_entry *v;
 	int ret = 0;
 
-	v = vmemdup_user(uv, bytes);
-	if (IS_ERR(v))
-		return PTR_ERR(v);
+	v = kvmalloc(bytes, GFP_KERNEL_ACCOUNT);
+	if (!v)
+		return -ENOMEM;
+	if (copy_from_user(v, uv, bytes)) {
+		kvfree(v);
+		return -EFAULT;
+	}
 	a->out_denied = 0;
 	if (a->device_id)
 		ret = judge_on(call->f->vm, v, a->count, a->device_id, &a->out_denied);
@@ -132,8 +136,8 @@ int qgpu_do_check(struct qgpu_call *call)
 }
 
 /*
- * The index in ledgers of a GPU that the VM was given. Called under RCU. Return: that, or -ENODEV or
- * -EACCES with a reason.
+ * The index in ledgers of a GPU that the VM was given. Called under RCU. Return: that, or -ENODEV
+ * or -EACCES with a reason.
  */
 static int gpu_of(struct qgpu_vm *vm, u64 device_id, u32 *reason)
 {
@@ -200,9 +204,8 @@ int qgpu_do_charge(struct qgpu_call *call)
 		return answer_charge(call, a, gpu);
 	if (call->reason != QWAMOS_GPU_REASON_QUOTA && call->reason != QWAMOS_GPU_REASON_QUEUES)
 		return -EACCES;
-	call->ev.event = a->kind == QWAMOS_GPU_RESOURCE_VRAM
-				 ? QWAMOS_GPU_EV_VRAM_QUOTA_EXCEEDED
-				 : QWAMOS_GPU_EV_QUEUES_QUOTA_EXCEEDED;
+	call->ev.event = a->kind == QWAMOS_GPU_RESOURCE_VRAM ? QWAMOS_GPU_EV_VRAM_QUOTA_EXCEEDED
+							     : QWAMOS_GPU_EV_QUEUES_QUOTA_EXCEEDED;
 	call->ev.asked = a->amount;
 	call->ev.used = a->out_used;
 	call->ev.limit = a->out_limit;
@@ -220,9 +223,8 @@ int qgpu_do_uncharge(struct qgpu_call *call)
 		return ret;
 	rcu_read_lock();
 	gpu = qgpu_limits_gpu(&call->f->vm->lim, a->device_id);
-	had = gpu >= 0 &&
-	      qgpu_limits_uncharge(&call->f->vm->lim, &call->f->charges, a->kind, gpu, a->amount,
-				   &a->out_used, &a->out_limit);
+	had = gpu >= 0 && qgpu_limits_uncharge(&call->f->vm->lim, &call->f->charges, a->kind, gpu,
+					       a->amount, &a->out_used, &a->out_limit);
 	rcu_read_unlock();
 	return had ? 0 : -EINVAL;
 }

@@ -6,18 +6,19 @@
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <linux/uuid.h>
+#include <linux/xarray.h>
 #include <crypto/sha2.h>
 #include "audit.h"
 #include "notes.h"
 
-/*
- * Guards qgpu_chains and serializes sealing and reading; taken before any chain's lock, never on
- * the path of an ioctl that audits.
- */
-DEFINE_MUTEX(qgpu_audit_mutex);
-LIST_HEAD(qgpu_chains);
-/* Lost with whole chains; guarded by the mutex. */
-u64 qgpu_audit_evicted;
+/* All chains by their id; a VM's id is never used twice. Each has a reference of the table's. */
+static DEFINE_XARRAY_FLAGS(chains, XA_FLAGS_ACCOUNT);
+/* Chains of VMs that are gone, in the order of their ends. A leaf. */
+static DEFINE_SPINLOCK(dead_lock);
+static LIST_HEAD(dead_chains);
+static atomic_t live = ATOMIC_INIT(0);
+/* Lost with whole chains. */
+static atomic64_t lost_chains = ATOMIC64_INIT(0);
 
 static struct qgpu_chain *host;
 static uuid_t instance;
@@ -48,64 +49,145 @@ static void genesis(u64 id, u8 *out)
 }
 
 /**
+ * qgpu_chain_put() - put a reference of a chain
+ * @c: the chain; does not sleep
+ */
+void qgpu_chain_put(struct qgpu_chain *c)
+{
+	if (!refcount_dec_and_test(&c->ref))
+		return;
+	WARN_ON_ONCE(c->n_pages);
+	kvfree(c->folds);
+	kfree(c->notes);
+	kfree_rcu(c, rcu);
+}
+
+/** qgpu_chain_find() - the chain of an id, with a reference, or NULL */
+struct qgpu_chain *qgpu_chain_find(u64 id)
+{
+	struct qgpu_chain *c;
+
+	rcu_read_lock();
+	c = xa_load(&chains, id);
+	if (c && !refcount_inc_not_zero(&c->ref))
+		c = NULL;
+	rcu_read_unlock();
+	return c;
+}
+
+/**
+ * qgpu_chain_next() - walk all chains
+ * @c: a chain, whose reference is put, or NULL to begin
+ *
+ * Holds nothing between two steps, and meets all chains that are there all the time. Return: the
+ * next one, with a reference, or NULL.
+ */
+struct qgpu_chain *qgpu_chain_next(struct qgpu_chain *c)
+{
+	unsigned long id = c ? c->id : 0;
+	struct qgpu_chain *n;
+
+	rcu_read_lock();
+	n = c ? xa_find_after(&chains, &id, ULONG_MAX, XA_PRESENT)
+	      : xa_find(&chains, &id, ULONG_MAX, XA_PRESENT);
+	while (n && !refcount_inc_not_zero(&n->ref))
+		n = xa_find_after(&chains, &id, ULONG_MAX, XA_PRESENT);
+	rcu_read_unlock();
+	if (c)
+		qgpu_chain_put(c);
+	return n;
+}
+
+/**
+ * qgpu_chain_next_dead() - walk the chains of VMs that are gone
+ * @c: one of them, or NULL to begin
+ *
+ * For the sealer alone, who alone forgets them: there are no references. Return: the next one, or
+ * NULL.
+ */
+struct qgpu_chain *qgpu_chain_next_dead(struct qgpu_chain *c)
+{
+	struct list_head *next;
+
+	spin_lock(&dead_lock);
+	next = c ? c->dead_node.next : dead_chains.next;
+	spin_unlock(&dead_lock);
+	return next == &dead_chains ? NULL : list_entry(next, struct qgpu_chain, dead_node);
+}
+
+/** qgpu_chains_live() - how many chains there are of the host and of VMs that are not gone */
+u32 qgpu_chains_live(void)
+{
+	return atomic_read(&live);
+}
+
+/** qgpu_chains_lost() - what was lost with whole chains */
+u64 qgpu_chains_lost(void)
+{
+	return atomic64_read(&lost_chains);
+}
+
+/**
+ * qgpu_chain_forget() - take a chain without records out of the table
+ * @c: the chain, dead or never alive
+ */
+void qgpu_chain_forget(struct qgpu_chain *c)
+{
+	spin_lock(&dead_lock);
+	list_del_init(&c->dead_node);
+	spin_unlock(&dead_lock);
+	xa_erase(&chains, c->id);
+	atomic64_add(c->lost, &lost_chains);
+	qgpu_chain_put(c);
+}
+
+/**
  * qgpu_chain_new() - a new chain
  * @id: VM id, or 0
  * @name: VM name
  *
- * Return: the chain, or NULL if there is no memory.
+ * All that it needs to count what it can't record is there from the beginning. Return: the chain,
+ * or NULL if there is no memory.
  */
 struct qgpu_chain *qgpu_chain_new(u64 id, const char *name)
 {
 	struct qgpu_chain *c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
 	u64 now = ktime_get_boottime_ns();
-	u32 b;
+	u32 i;
 
 	if (!c)
 		return NULL;
-	if (id) {
-		c->notes = qgpu_notes_new();
-		if (!c->notes) {
-			kfree(c);
-			return NULL;
-		}
-	}
+	refcount_set(&c->ref, 1);
 	c->id = id;
 	strscpy(c->name, name, sizeof(c->name));
 	spin_lock_init(&c->lock);
+	INIT_LIST_HEAD(&c->dead_node);
 	INIT_LIST_HEAD(&c->pages);
 	genesis(id, c->base_hash);
 	memcpy(c->head_hash, c->base_hash, sizeof(c->head_hash));
-	for (b = 0; b < QGPU_BUDGETS; b++) {
-		c->tokens[b] = U64_MAX / 2; /* full; cut to the budget at the first use */
-		c->tokens_ns[b] = now;
+	/* Full; cut to the budget at the first use. */
+	for (i = 0; i < QGPU_BUDGETS; i++)
+		c->common[i] = (struct qgpu_bucket){ U64_MAX / 2, now };
+	for (i = 0; i < QGPU_AUDIT_KINDS; i++)
+		c->own[i] = (struct qgpu_bucket){ U64_MAX / 2, now };
+	c->folds = qgpu_folds_new();
+	c->notes = id ? qgpu_notes_new() : NULL;
+	if (!c->folds || (id && !c->notes) || xa_insert(&chains, id, c, GFP_KERNEL_ACCOUNT)) {
+		qgpu_chain_put(c);
+		return NULL;
 	}
-	mutex_lock(&qgpu_audit_mutex);
-	list_add_tail(&c->node, &qgpu_chains);
-	mutex_unlock(&qgpu_audit_mutex);
+	atomic_inc(&live);
 	return c;
-}
-
-/* Called with c->lock held, or when nobody else knows the chain. */
-static void drop_waiting(struct qgpu_chain *c)
-{
-	qgpu_audit_page_put(c->folds);
-	c->folds = NULL;
-	c->n_folds = 0;
-	kfree(c->notes);
-	c->notes = NULL;
 }
 
 /**
  * qgpu_chain_drop() - forget a chain in which nothing was ever written
- * @c: the chain
+ * @c: the chain; it may wait to be sealed all the same, for what could not be written
  */
 void qgpu_chain_drop(struct qgpu_chain *c)
 {
-	mutex_lock(&qgpu_audit_mutex);
-	list_del(&c->node);
-	mutex_unlock(&qgpu_audit_mutex);
-	drop_waiting(c);
-	kfree(c);
+	atomic_dec(&live);
+	qgpu_chain_forget(c);
 }
 
 /**
@@ -114,18 +196,32 @@ void qgpu_chain_drop(struct qgpu_chain *c)
  */
 void qgpu_chain_end(struct qgpu_chain *c)
 {
-	mutex_lock(&qgpu_audit_mutex);
-	qgpu_audit_seal_chain(c, QGPU_FLUSH_END);
+	struct qgpu_notes *notes;
+	struct qgpu_fold *folds;
+	bool empty;
+
 	spin_lock(&c->lock);
+	qgpu_notes_collect(c, true);
+	qgpu_folds_flush(c, QGPU_FLUSH_END);
 	c->dead = true;
-	drop_waiting(c);
+	notes = c->notes;
+	c->notes = NULL;
+	folds = c->folds;
+	c->folds = NULL;
+	empty = !c->n_pages;
 	spin_unlock(&c->lock);
-	/*
-	 * Dead chains stand in the order of their deaths behind one another: the first in the list
-	 * dies first.
-	 */
-	list_move_tail(&c->node, &qgpu_chains);
-	mutex_unlock(&qgpu_audit_mutex);
+	kvfree(folds);
+	kfree(notes);
+	if (empty) {
+		qgpu_chain_drop(c);
+		return;
+	}
+	atomic_dec(&live);
+	qgpu_audit_want_seal(c, true);
+	/* From here on the sealer may forget it. */
+	spin_lock(&dead_lock);
+	list_add_tail(&c->dead_node, &dead_chains);
+	spin_unlock(&dead_lock);
 }
 
 /**
@@ -139,7 +235,7 @@ void qgpu_audit_write(struct qgpu_chain *c, const struct qwamos_gpu_audit_record
 
 	lockdep_assert_held(&c->lock);
 	if (!r) {
-		c->lost++;
+		c->lost += rec->count;
 		return;
 	}
 	*r = *rec;
@@ -254,16 +350,17 @@ int qgpu_audit_init(void)
 void qgpu_audit_exit(void)
 {
 	struct qgpu_audit_page *p, *pn;
-	struct qgpu_chain *c, *n;
+	struct qgpu_chain *c;
+	unsigned long id;
 
 	qgpu_audit_seal_exit();
-	list_for_each_entry_safe(c, n, &qgpu_chains, node) {
+	xa_for_each(&chains, id, c) {
 		list_for_each_entry_safe(p, pn, &c->pages, node)
 			qgpu_audit_page_put(p);
-		drop_waiting(c);
-		kfree(c);
+		c->n_pages = 0;
+		qgpu_chain_forget(c);
 	}
-	INIT_LIST_HEAD(&qgpu_chains);
+	xa_destroy(&chains);
 	host = NULL;
 	qgpu_audit_pool_exit();
 }

@@ -10,16 +10,21 @@
  *
  * An event becomes a record at once if it is the first of its kind in its chain; repeats within a
  * second are folded into a count, which becomes a record when the second is over or somebody reads.
- * A record gets its number when it is written, and its order and hash when it is sealed, by a work
- * item or a reader, never on the path of the caller. Only sealed records can be read. A repeat
+ * A record gets its number when it is written, and its order and hash when it is sealed, by one
+ * work item, the sealer, never on the path of the caller. Only sealed records can be read. A repeat
  * touches nothing but its chain: no lock and no cache line that two VMs share.
+ *
+ * Nobody waits for a reader: the chains stand in an xarray that readers walk by references, and
+ * each chain's spinlock is held for a bounded number of records. A reader waits for the sealer
+ * alone.
  */
 #ifndef QWAMOS_GPU_AUDIT_H
 #define QWAMOS_GPU_AUDIT_H
 
 #include <linux/list.h>
 #include <linux/llist.h>
-#include <linux/mutex.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
@@ -28,7 +33,9 @@
 struct qgpu_notes;
 
 #define QGPU_AUDIT_PER_PAGE 14 /* records in a page, beside its list head */
-#define QGPU_AUDIT_FOLDS    24 /* kinds of events that a chain folds at the same time; one page */
+#define QGPU_AUDIT_FOLDS    24 /* kinds of events that a chain folds exactly at the same time */
+#define QGPU_AUDIT_PLACES   80 /* folds beside them that belong to an event and operation each */
+#define QGPU_AUDIT_KINDS    14 /* events that have a budget */
 
 /**
  * struct qgpu_event - what a caller tells the audit log
@@ -78,6 +85,8 @@ struct qgpu_repeats {
 enum qgpu_budget {
 	QGPU_BUDGET_REFUSED, /* refusals, open and close: what a process can cause at will */
 	QGPU_BUDGET_ALLOWED, /* operations that were allowed */
+	QGPU_BUDGET_DEVICE, /* a device bound, unbound, reset, scrubbed: whoever may bind can cause
+			       it */
 	QGPU_BUDGETS,
 	QGPU_BUDGET_FREE = QGPU_BUDGETS /* everything else: kept as long as there is room */
 };
@@ -85,12 +94,12 @@ enum qgpu_budget {
 /**
  * struct qgpu_fold - repeats of one kind of event that wait to become a record
  * @key: the kind: event, operation, reason, level, result and way in one
- * @device_id: and the device
+ * @device_id: and the device; all that do not exist are one, told as 0 once two of them came
  * @start_ns: when the first of the kind was written (CLOCK_BOOTTIME)
  * @count: how many wait
  * @first_ns: when the first of those came
  * @last_ns: when the last one came
- * @asked: amount of the last one, as all below
+ * @asked: amount of the last one
  * @used: amount
  * @limit: amount
  * @event: &enum qwamos_gpu_event
@@ -98,10 +107,10 @@ enum qgpu_budget {
  * @reason: &enum qwamos_gpu_reason
  * @result: 0 or a negative errno
  * @level: &enum qwamos_gpu_level
- * @pid: thread group
- * @uid: user; in the host's chain it is part of the kind
+ * @pid: thread group, part of the kind
+ * @uid: user, part of the kind
  * @flags: QWAMOS_GPU_RECORD_F_*
- * @device_name: the device's name
+ * @device_name: the device's name, "": there is none of that id
  * @comm: command
  */
 struct qgpu_fold {
@@ -130,19 +139,32 @@ struct qgpu_fold {
 #define QGPU_CHAIN_QUEUED 0
 /* Sealing is to begin at once. */
 #define QGPU_CHAIN_SOON 1
+/* Somebody reads: what waits is to become a record first. */
+#define QGPU_CHAIN_FLUSH 2
+
+/**
+ * struct qgpu_bucket - what a budget has saved up
+ * @tokens: ns of waiting
+ * @ns: when @tokens was last brought up to date
+ */
+struct qgpu_bucket {
+	u64 tokens;
+	u64 ns;
+};
 
 /**
  * struct qgpu_chain - one chain of records
- * @node: in the list of all chains; guarded by the audit mutex
+ * @ref: the table of chains has one, as have the list of chains to seal and each reader
  * @seal_node: in the list of chains with something to seal, while QGPU_CHAIN_QUEUED
+ * @dead_node: in the list of dead chains
+ * @rcu: frees it
  * @id: VM id, 0 for the host; constant
  * @name: VM name; constant
- * @dead: the VM is gone; its pages are the first to be reused; written under the audit mutex and
- *     @lock
+ * @dead: the VM is gone; its pages are the first to be reused; written under @lock
  * @flags: QGPU_CHAIN_* bits
  * @lock: guards all below; a leaf
- * @n_folds: folds in use
- * @folds: kinds of events seen within the last second, %NULL until the first that can be folded
+ * @folds: QGPU_AUDIT_FOLDS for any kinds seen within the last second, then QGPU_AUDIT_PLACES; %NULL
+ *     for dead VMs
  * @notes: verdicts that are on their way here, %NULL for the host and for dead VMs
  * @pages: pages with records, oldest first
  * @n_pages: their number
@@ -152,20 +174,21 @@ struct qgpu_fold {
  * @sealed: number of the youngest sealed record
  * @order: its order
  * @lost: records evicted, and events never taken up
- * @tokens: ns of waiting that each budget has saved up
- * @tokens_ns: when each was last brought up to date
+ * @common: what each budget has saved up
+ * @own: what each event with a budget has saved up beside, for itself alone
  * @head_hash: hash of the youngest sealed record
  * @base_hash: hash of the record before the oldest that is there
  */
 struct qgpu_chain {
-	struct list_head node;
+	refcount_t ref;
 	struct llist_node seal_node;
+	struct list_head dead_node;
+	struct rcu_head rcu;
 	u64 id;
 	char name[QWAMOS_GPU_NAME_LEN];
 	bool dead;
 	unsigned long flags;
 	spinlock_t lock ____cacheline_aligned;
-	u32 n_folds;
 	struct qgpu_fold *folds;
 	struct qgpu_notes *notes;
 	struct list_head pages;
@@ -176,8 +199,8 @@ struct qgpu_chain {
 	u64 sealed;
 	u64 order;
 	u64 lost;
-	u64 tokens[QGPU_BUDGETS];
-	u64 tokens_ns[QGPU_BUDGETS];
+	struct qgpu_bucket common[QGPU_BUDGETS];
+	struct qgpu_bucket own[QGPU_AUDIT_KINDS];
 	u8 head_hash[32];
 	u8 base_hash[32];
 };
@@ -196,8 +219,7 @@ struct qgpu_audit_page {
 
 /**
  * struct qgpu_audit_filter - what a reader wants
- * @all: of all chains; else only of @chain
- * @chain: chain id
+ * @chain: of this chain only; %NULL: of all
  * @newest: the newest @count; else the first @count whose order is above @after
  * @after: order
  * @event: only this event; 0: all
@@ -206,8 +228,7 @@ struct qgpu_audit_page {
  *     into a record by reading
  */
 struct qgpu_audit_filter {
-	bool all;
-	u64 chain;
+	struct qgpu_chain *chain;
 	bool newest;
 	u64 after;
 	u32 event;
@@ -216,13 +237,15 @@ struct qgpu_audit_filter {
 };
 
 /**
- * struct qgpu_audit_answer - what a reader gets
- * @recs: array to kvfree(), NULL if there are none
- * @lost: records of the chains looked at that were evicted, and events never taken up
- * @upto: no record up to this order, of those that the reader may read, is left for it
+ * struct qgpu_audit_reader - who gets what was read
+ * @put: gets the next @n records, in their order; may sleep, for no lock is held; returns 0, or a
+ *     negative errno that ends the reading
+ * @lost: out: records of the chains looked at that were evicted, and events never taken up
+ * @upto: out: no record up to this order, of those that the reader may read, is left for it
  */
-struct qgpu_audit_answer {
-	struct qwamos_gpu_audit_record *recs;
+struct qgpu_audit_reader {
+	int (*put)(struct qgpu_audit_reader *to, const struct qwamos_gpu_audit_record *recs,
+		   size_t n);
 	u64 lost;
 	u64 upto;
 };
@@ -235,12 +258,15 @@ enum qgpu_flush {
 };
 
 /* audit.c */
-extern struct mutex qgpu_audit_mutex;
-extern struct list_head qgpu_chains;
-extern u64 qgpu_audit_evicted;
+struct qgpu_chain *qgpu_chain_next(struct qgpu_chain *c);
+struct qgpu_chain *qgpu_chain_next_dead(struct qgpu_chain *c);
+void qgpu_chain_forget(struct qgpu_chain *c);
+u32 qgpu_chains_live(void);
+u64 qgpu_chains_lost(void);
 void qgpu_audit_write(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *rec);
 
 /* fold.c */
+struct qgpu_fold *qgpu_folds_new(void);
 enum qgpu_budget qgpu_audit_budget(u32 event);
 bool qgpu_fold_enter(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *r);
 void qgpu_folds_flush(struct qgpu_chain *c, enum qgpu_flush why);
@@ -249,7 +275,6 @@ bool qgpu_folds_wait(const struct qgpu_chain *c);
 /* audit_pool.c */
 extern unsigned int qgpu_audit_records;
 struct qwamos_gpu_audit_record *qgpu_audit_room(struct qgpu_chain *c);
-void *qgpu_audit_page_get(bool anyway);
 void qgpu_audit_page_put(void *page);
 bool qgpu_audit_crowded(void);
 void qgpu_audit_evict(void);
@@ -261,6 +286,8 @@ extern wait_queue_head_t qgpu_audit_wq;
 u64 qgpu_audit_order(void);
 void qgpu_audit_seal_chain(struct qgpu_chain *c, enum qgpu_flush why);
 void qgpu_audit_want_seal(struct qgpu_chain *c, bool soon);
+void qgpu_audit_settle(struct qgpu_chain *c, bool flush);
+void qgpu_audit_settle_all(bool flush);
 void qgpu_audit_seal_exit(void);
 
 /* For everybody. */
@@ -271,11 +298,13 @@ u32 qgpu_audit_capacity(void);
 struct qgpu_chain *qgpu_chain_new(u64 id, const char *name);
 void qgpu_chain_end(struct qgpu_chain *c);
 void qgpu_chain_drop(struct qgpu_chain *c);
+struct qgpu_chain *qgpu_chain_find(u64 id);
+void qgpu_chain_put(struct qgpu_chain *c);
 void qgpu_audit(struct qgpu_chain *c, const struct qgpu_event *ev);
 bool qgpu_audit_repeats(struct qgpu_chain *c, const struct qgpu_event *ev,
 			const struct qgpu_repeats *more);
 void qgpu_audit_wake(struct qgpu_chain *c, bool waits);
-long qgpu_audit_read(const struct qgpu_audit_filter *f, struct qgpu_audit_answer *out);
-int qgpu_audit_head(struct qwamos_gpu_audit_head *head, bool flush);
+long qgpu_audit_read(const struct qgpu_audit_filter *f, struct qgpu_audit_reader *to);
+void qgpu_audit_head(struct qgpu_chain *c, struct qwamos_gpu_audit_head *head, bool flush);
 
 #endif /* QWAMOS_GPU_AUDIT_H */

@@ -2,6 +2,7 @@
 /* Audit chains: the pool of pages, and what goes when it runs short. See audit.h. */
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include "audit.h"
 
@@ -21,15 +22,12 @@ MODULE_PARM_DESC(audit_pool_pages, "pages for audit records of all VMs together 
 static atomic_t pool_used = ATOMIC_INIT(0);
 
 static_assert(sizeof(struct qgpu_audit_page) <= PAGE_SIZE);
-static_assert(sizeof(struct qgpu_fold) * QGPU_AUDIT_FOLDS <= PAGE_SIZE);
 
-/**
- * qgpu_audit_page_get() - a page of the pool
- * @anyway: even if the pool is used up: what every chain is guaranteed
- *
- * May be called from where one can't sleep. Return: a page, not cleared, or NULL.
+/*
+ * A page of the pool, or beyond it if @anyway: what every chain is guaranteed. May be called from
+ * where one can't sleep. Return: a page, not cleared, or NULL.
  */
-void *qgpu_audit_page_get(bool anyway)
+static void *page_get(bool anyway)
 {
 	void *p = NULL;
 
@@ -151,7 +149,7 @@ struct qwamos_gpu_audit_record *qgpu_audit_room(struct qgpu_chain *c)
 	if (r)
 		return r;
 	if (c->n_pages < max_pages)
-		p = qgpu_audit_page_get(c->n_pages < GUARANTEED);
+		p = page_get(c->n_pages < GUARANTEED);
 	for (tries = c->n_pages; !p && tries; tries--) {
 		if (!evict_oldest(c, &p))
 			return NULL;
@@ -198,37 +196,34 @@ static void shrink(struct qgpu_chain *c, u32 least)
  * qgpu_audit_evict() - make room in the pool
  *
  * First the records of VMs that have ended go, in the order of their ends, and those chains when
- * they are empty; then what live chains have beyond their equal share of the pool. Called with the
- * audit mutex held.
+ * they are empty; then what live chains have beyond their equal share of the pool. Called by the
+ * sealer.
  */
 void qgpu_audit_evict(void)
 {
-	struct qgpu_chain *c, *n;
-	u32 live = 0, share;
+	struct qgpu_chain *c, *next;
+	u32 share;
 
-	lockdep_assert_held(&qgpu_audit_mutex);
-	list_for_each_entry_safe(c, n, &qgpu_chains, node) {
-		if (!c->dead) {
-			live++;
-			continue;
-		}
+	for (c = qgpu_chain_next_dead(NULL); c; c = next) {
 		if (atomic_read(&pool_used) <= enough())
 			return;
 		shrink(c, 0);
-		if (!c->n_pages && !test_bit(QGPU_CHAIN_QUEUED, &c->flags)) {
-			qgpu_audit_evicted += c->lost;
-			list_del(&c->node);
-			kfree(c);
-		}
+		next = qgpu_chain_next_dead(c);
+		if (!READ_ONCE(c->n_pages))
+			qgpu_chain_forget(c);
+		cond_resched();
 	}
-	share = max(enough() / max(live, 1U), GUARANTEED);
-	list_for_each_entry(c, &qgpu_chains, node) {
-		if (atomic_read(&pool_used) <= enough())
+	share = max(enough() / max(qgpu_chains_live(), 1U), GUARANTEED);
+	for (c = qgpu_chain_next(NULL); c; c = qgpu_chain_next(c)) {
+		if (atomic_read(&pool_used) <= enough()) {
+			qgpu_chain_put(c);
 			return;
-		if (READ_ONCE(c->n_pages) <= share)
+		}
+		if (READ_ONCE(c->dead) || READ_ONCE(c->n_pages) <= share)
 			continue;
 		shrink(c, share);
 		qgpu_audit_seal_chain(c, QGPU_FLUSH_OLD); /* what was carried forward */
+		cond_resched();
 	}
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Audit chains: reading. See audit.h. */
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include "audit.h"
@@ -12,48 +13,81 @@ static int cmp_rec(const void *a, const void *b)
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
-typedef bool (*visit_fn)(void *arg, const struct qwamos_gpu_audit_record *rec);
+/* Records that are copied at a time: what a reader holds in the kernel, 31.5 KiB. */
+#define CHUNK 112
+
+/**
+ * struct look - one walk over records
+ * @see: gets those that match; false: it has seen enough of this chain
+ * @newest: backwards
+ * @after: orders above this
+ * @upto: and up to this
+ * @event: only this event; 0: all
+ */
+struct look {
+	bool (*see)(struct look *l, const struct qwamos_gpu_audit_record *rec);
+	bool newest;
+	u64 after;
+	u64 upto;
+	u32 event;
+};
+
+static u32 used_of(struct qgpu_chain *c, struct qgpu_audit_page *p)
+{
+	return list_is_last(&p->node, &c->pages) ? c->tail_used : QGPU_AUDIT_PER_PAGE;
+}
+
+/* Return: @see has seen enough. */
+static bool show(struct qgpu_chain *c, struct look *l, const struct qwamos_gpu_audit_record *r)
+{
+	return r->seq <= c->sealed && r->order > l->after && r->order <= l->upto &&
+	       (!l->event || r->event == l->event) && !l->see(l, r);
+}
 
 /*
- * Show the sealed records of @c that pass @f, in their order if it asks for those after one, and
- * backwards if it asks for the newest, until @fn has seen enough: along a chain order rises with
- * the number. Called with the audit mutex held, which keeps sealed pages of other chains alone but
- * not this one's: hence c->lock.
+ * Show the sealed records of @c that match, in their order, or backwards, until @see has seen
+ * enough: along a chain order rises with the number.
  */
-static void visit(struct qgpu_chain *c, const struct qgpu_audit_filter *f, visit_fn fn, void *arg)
+static void visit(struct qgpu_chain *c, struct look *l)
 {
-	const struct qwamos_gpu_audit_record *r;
 	struct qgpu_audit_page *p;
 	u32 i, n;
 
 	spin_lock(&c->lock);
-	if (f->newest) {
-		list_for_each_entry_reverse(p, &c->pages, node) {
-			n = list_is_last(&p->node, &c->pages) ? c->tail_used : QGPU_AUDIT_PER_PAGE;
-			while (n--) {
-				r = &p->rec[n];
-				if (r->seq <= c->sealed && (!f->event || r->event == f->event) &&
-				    !fn(arg, r))
+	if (l->newest) {
+		list_for_each_entry_reverse(p, &c->pages, node)
+			for (n = used_of(c, p); n--;)
+				if (show(c, l, &p->rec[n]))
 					goto out;
-			}
-		}
 		goto out;
 	}
 	list_for_each_entry(p, &c->pages, node) {
-		n = list_is_last(&p->node, &c->pages) ? c->tail_used : QGPU_AUDIT_PER_PAGE;
-		if (!n || (p->rec[n - 1].seq <= c->sealed && p->rec[n - 1].order <= f->after))
+		n = used_of(c, p);
+		if (!n || (p->rec[n - 1].seq <= c->sealed && p->rec[n - 1].order <= l->after))
 			continue;
-		for (i = 0; i < n; i++) {
-			r = &p->rec[i];
-			if (r->seq > c->sealed)
+		if (p->rec[0].seq > c->sealed || p->rec[0].order > l->upto)
+			break;
+		for (i = 0; i < n; i++)
+			if (show(c, l, &p->rec[i]))
 				goto out;
-			if (r->order > f->after && (!f->event || r->event == f->event) &&
-			    !fn(arg, r))
-				goto out;
-		}
 	}
 out:
 	spin_unlock(&c->lock);
+}
+
+/* As visit(), for all chains that a reader wants. */
+static void visit_all(const struct qgpu_audit_filter *f, struct look *l)
+{
+	struct qgpu_chain *c;
+
+	if (f->chain) {
+		visit(f->chain, l);
+		return;
+	}
+	for (c = qgpu_chain_next(NULL); c; c = qgpu_chain_next(c)) {
+		visit(c, l);
+		cond_resched();
+	}
 }
 
 /*
@@ -61,20 +95,18 @@ out:
  * down, the lower.
  */
 struct best {
+	struct look look;
 	u64 *v;
 	size_t n, room;
-	bool newest;
 	bool more;
 };
 
-static bool pick(void *arg, const struct qwamos_gpu_audit_record *rec)
+static bool pick(struct look *l, const struct qwamos_gpu_audit_record *rec)
 {
-	u64 key = rec->order;
-	struct best *b = arg;
+	struct best *b = container_of(l, struct best, look);
+	u64 key = l->newest ? rec->order : ~rec->order;
 	size_t at, down;
 
-	if (!b->newest)
-		key = ~key;
 	if (b->n < b->room) {
 		for (at = b->n++; at && b->v[(at - 1) / 2] > key; at = (at - 1) / 2)
 			b->v[at] = b->v[(at - 1) / 2];
@@ -96,114 +128,157 @@ static bool pick(void *arg, const struct qwamos_gpu_audit_record *rec)
 }
 
 struct window {
-	u64 lo, hi;
+	struct look look;
 	struct qwamos_gpu_audit_record *v;
 	size_t n, room;
 };
 
-static bool add_rec(void *arg, const struct qwamos_gpu_audit_record *rec)
+static bool add_rec(struct look *l, const struct qwamos_gpu_audit_record *rec)
 {
-	struct window *w = arg;
+	struct window *w = container_of(l, struct window, look);
 
-	if (rec->order < w->lo || rec->order > w->hi || w->n == w->room)
+	if (w->n == w->room)
 		return false;
 	w->v[w->n++] = *rec;
 	return true;
 }
 
+/* What was lost of the chains that a reader wants. @all: out: room that their records have. */
+static u64 lost_of(const struct qgpu_audit_filter *f, size_t *all)
+{
+	u64 lost = qgpu_chains_lost();
+	struct qgpu_chain *c;
+
+	if (f->chain) {
+		*all = (size_t)READ_ONCE(f->chain->n_pages) * QGPU_AUDIT_PER_PAGE;
+		return READ_ONCE(f->chain->lost);
+	}
+	*all = 0;
+	for (c = qgpu_chain_next(NULL); c; c = qgpu_chain_next(c)) {
+		*all += (size_t)READ_ONCE(c->n_pages) * QGPU_AUDIT_PER_PAGE;
+		lost += READ_ONCE(c->lost);
+	}
+	return lost;
+}
+
+/* Have @after stand before the newest f->count of all up to @upto. Return: 0 or -ENOMEM. */
+static int find_newest(const struct qgpu_audit_filter *f, size_t all, u64 upto, u64 *after)
+{
+	struct best b = { .look = { .see = pick, .newest = true, .upto = upto, .event = f->event },
+			  .room = min_t(size_t, all, f->count) };
+
+	*after = upto;
+	if (!b.room)
+		return 0;
+	b.v = kvmalloc_array(b.room, sizeof(*b.v), GFP_KERNEL_ACCOUNT);
+	if (!b.v)
+		return -ENOMEM;
+	visit_all(f, &b.look);
+	if (b.n)
+		*after = b.v[0] - 1;
+	kvfree(b.v);
+	return 0;
+}
+
+/*
+ * Copy the next of up to w->room records behind b->look.after, which moves on. Return: their
+ * number, which may be 0 although there are more, for some are evicted meanwhile.
+ */
+static size_t next_chunk(const struct qgpu_audit_filter *f, struct best *b, struct window *w)
+{
+	b->n = 0;
+	b->more = false;
+	b->room = w->room;
+	visit_all(f, &b->look);
+	w->n = 0;
+	if (!b->n)
+		return 0;
+	w->look.after = b->look.after;
+	w->look.upto = ~b->v[0];
+	visit_all(f, &w->look);
+	sort(w->v, w->n, sizeof(*w->v), cmp_rec, NULL);
+	b->look.after = w->look.upto;
+	return w->n;
+}
+
+static long read_chunks(const struct qgpu_audit_filter *f, struct best *b, struct window *w,
+			struct qgpu_audit_reader *to)
+{
+	size_t left = f->count, n;
+	int ret;
+
+	do {
+		w->room = min_t(size_t, left, CHUNK);
+		n = next_chunk(f, b, w);
+		ret = n ? to->put(to, w->v, n) : 0;
+		if (ret)
+			return ret;
+		left -= n;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+	} while (left && b->more);
+	to->upto = b->more ? b->look.after : b->look.upto;
+	return f->count - left;
+}
+
 /**
  * qgpu_audit_read() - sealed records in the order of their sealing
  * @f: which
- * @out: out: they, and what is lost
+ * @to: who gets them, in chunks, with nothing held
  *
- * Every record written before the call is sealed first. Return: number of records, or -ENOMEM.
+ * Every record written before the call is sealed first. What comes or goes meanwhile is there or
+ * not. Return: number of records, -ENOMEM, -EINTR for who is killed, or what @to's function
+ * returned.
  */
-long qgpu_audit_read(const struct qgpu_audit_filter *f, struct qgpu_audit_answer *out)
+long qgpu_audit_read(const struct qgpu_audit_filter *f, struct qgpu_audit_reader *to)
 {
-	struct best b = { .newest = f->newest };
-	struct window w = { .hi = U64_MAX };
-	struct qgpu_chain *c;
-	size_t all = 0;
-	long ret = 0;
+	struct best b = { .look = { .see = pick, .after = f->after, .event = f->event } };
+	struct window w = { .look = { .see = add_rec, .event = f->event } };
+	size_t all, room;
+	long ret;
 
-	*out = (struct qgpu_audit_answer){};
-	mutex_lock(&qgpu_audit_mutex);
-	out->lost = f->all ? qgpu_audit_evicted : 0;
-	list_for_each_entry(c, &qgpu_chains, node) {
-		if (!f->all && c->id != f->chain)
-			continue;
-		qgpu_audit_seal_chain(c, f->flush ? QGPU_FLUSH_ALL : QGPU_FLUSH_OLD);
-		all += (size_t)c->n_pages * QGPU_AUDIT_PER_PAGE;
-		out->lost += READ_ONCE(c->lost);
-		out->upto = f->all ? qgpu_audit_order() : c->order;
-	}
-	b.room = min_t(size_t, all, f->count);
-	if (!b.room)
-		goto out;
-	b.v = kvmalloc_array(b.room, sizeof(*b.v), GFP_KERNEL);
-	if (!b.v) {
-		ret = -ENOMEM;
-		goto out;
-	}
-	list_for_each_entry(c, &qgpu_chains, node)
-		if (f->all || c->id == f->chain)
-			visit(c, f, pick, &b);
-	if (!b.n)
-		goto out;
-	if (f->newest)
-		w.lo = b.v[0];
+	if (f->chain)
+		qgpu_audit_settle(f->chain, f->flush);
 	else
-		w.hi = ~b.v[0];
-	if (!f->newest && b.more)
-		out->upto = w.hi;
-	w.room = b.n;
-	w.v = kvmalloc_array(w.room, sizeof(*w.v), GFP_KERNEL);
-	if (!w.v) {
-		ret = -ENOMEM;
-		goto out;
+		qgpu_audit_settle_all(f->flush);
+	/* Whatever has an order up to this one is sealed. */
+	b.look.upto = f->chain ? READ_ONCE(f->chain->order) : qgpu_audit_order();
+	to->upto = b.look.upto;
+	to->lost = lost_of(f, &all);
+	if (f->newest) {
+		ret = find_newest(f, all, b.look.upto, &b.look.after);
+		if (ret)
+			return ret;
 	}
-	list_for_each_entry(c, &qgpu_chains, node)
-		if (f->all || c->id == f->chain)
-			visit(c, f, add_rec, &w);
-	sort(w.v, w.n, sizeof(*w.v), cmp_rec, NULL);
-	out->recs = w.v;
-	ret = w.n;
-out:
-	mutex_unlock(&qgpu_audit_mutex);
+	if (b.look.after >= b.look.upto)
+		return 0;
+	room = min_t(size_t, f->count, CHUNK);
+	b.v = kvmalloc_array(room, sizeof(*b.v), GFP_KERNEL_ACCOUNT);
+	w.v = kvmalloc_array(room, sizeof(*w.v), GFP_KERNEL_ACCOUNT);
+	ret = b.v && w.v ? read_chunks(f, &b, &w, to) : -ENOMEM;
+	kvfree(w.v);
 	kvfree(b.v);
 	return ret;
 }
 
 /**
  * qgpu_audit_head() - where a chain stands
- * @head: in: the chain; out: all that is called out_*
+ * @c: the chain
+ * @head: out: all that is called out_*
  * @flush: with the repeats of the last second, as in &struct qgpu_audit_filter
- *
- * Return: 0, or -ENOENT: no such chain.
  */
-int qgpu_audit_head(struct qwamos_gpu_audit_head *head, bool flush)
+void qgpu_audit_head(struct qgpu_chain *c, struct qwamos_gpu_audit_head *head, bool flush)
 {
 	struct qgpu_audit_page *p;
-	struct qgpu_chain *c;
-	int ret = -ENOENT;
 
-	mutex_lock(&qgpu_audit_mutex);
-	list_for_each_entry(c, &qgpu_chains, node) {
-		if (c->id != head->chain)
-			continue;
-		qgpu_audit_seal_chain(c, flush ? QGPU_FLUSH_ALL : QGPU_FLUSH_OLD);
-		spin_lock(&c->lock);
-		p = list_first_entry_or_null(&c->pages, struct qgpu_audit_page, node);
-		head->out_seq = c->sealed;
-		head->out_first = p ? p->first_seq : c->sealed + 1;
-		head->out_lost = c->lost;
-		memcpy(head->out_hash, c->head_hash, sizeof(head->out_hash));
-		memcpy(head->out_prev_hash, c->base_hash, sizeof(head->out_prev_hash));
-		spin_unlock(&c->lock);
-		memcpy(head->out_instance, qgpu_audit_instance(), sizeof(head->out_instance));
-		ret = 0;
-		break;
-	}
-	mutex_unlock(&qgpu_audit_mutex);
-	return ret;
+	qgpu_audit_settle(c, flush);
+	spin_lock(&c->lock);
+	p = list_first_entry_or_null(&c->pages, struct qgpu_audit_page, node);
+	head->out_seq = c->sealed;
+	head->out_first = p ? p->first_seq : c->sealed + 1;
+	head->out_lost = c->lost;
+	memcpy(head->out_hash, c->head_hash, sizeof(head->out_hash));
+	memcpy(head->out_prev_hash, c->base_hash, sizeof(head->out_prev_hash));
+	spin_unlock(&c->lock);
+	memcpy(head->out_instance, qgpu_audit_instance(), sizeof(head->out_instance));
 }

@@ -299,23 +299,41 @@ static int do_release(struct qgpu_call *call)
 	return qgpu_release(a->device_id, &call->reason);
 }
 
+/* Where AUDIT_READ's records go. */
+struct audit_copy {
+	struct qgpu_audit_reader reader;
+	char __user *at;
+	size_t size;
+};
+
+static int put_records(struct qgpu_audit_reader *to, const struct qwamos_gpu_audit_record *recs,
+		       size_t n)
+{
+	struct audit_copy *copy = container_of(to, struct audit_copy, reader);
+	size_t both = min(sizeof(*recs), copy->size);
+
+	for (; n; n--, recs++, copy->at += copy->size)
+		if (copy_to_user(copy->at, recs, both) ||
+		    clear_user(copy->at + both, copy->size - both))
+			return -EFAULT;
+	return 0;
+}
+
 static int do_audit_read(struct qgpu_call *call)
 {
 	struct qwamos_gpu_audit_read *a = &call->arg->audit_read;
 	bool chain = a->hdr.flags & QWAMOS_GPU_AUDIT_F_CHAIN,
 	     after = a->hdr.flags & QWAMOS_GPU_AUDIT_F_AFTER;
-	struct qgpu_audit_filter f = { .all = !chain,
-				       .chain = a->chain,
-				       .newest = !after,
+	struct qgpu_audit_filter f = { .newest = !after,
 				       .after = a->after,
 				       .event = a->event,
 				       .count = a->count,
 				       .flush = call->f->kind != QGPU_FILE_USE };
-	struct qgpu_audit_answer got;
-	char __user *p = u64_to_user_ptr(a->records);
-	const size_t ksize = sizeof(*got.recs);
-	size_t both;
-	long n, i;
+	struct audit_copy copy = { .reader.put = put_records,
+				   .at = u64_to_user_ptr(a->records),
+				   .size = a->record_size };
+	bool one = chain || call->f->vm;
+	long n = 0;
 
 	if (a->__reserved || !a->count || a->count > AUDIT_MAX ||
 	    a->record_size < offsetofend(struct qwamos_gpu_audit_record, comm) ||
@@ -324,27 +342,19 @@ static int do_audit_read(struct qgpu_call *call)
 		return -EINVAL;
 	if (a->event >= QWAMOS_GPU_EV_COUNT)
 		return -EOPNOTSUPP;
-	if (call->f->vm) {
-		if (chain && a->chain != call->f->vm->id)
-			return -EINVAL;
-		f.all = false;
-		f.chain = call->f->vm->id;
-	}
-	n = qgpu_audit_read(&f, &got);
+	if (chain && call->f->vm && a->chain != call->f->vm->id)
+		return -EINVAL;
+	if (one)
+		f.chain = qgpu_chain_find(call->f->vm ? call->f->vm->id : a->chain);
+	if (!one || f.chain)
+		n = qgpu_audit_read(&f, &copy.reader);
+	if (f.chain)
+		qgpu_chain_put(f.chain);
 	if (n < 0)
 		return n;
-	both = min_t(size_t, ksize, a->record_size);
-	for (i = 0; i < n; i++, p += a->record_size) {
-		if (copy_to_user(p, &got.recs[i], both) ||
-		    clear_user(p + both, a->record_size - both)) {
-			kvfree(got.recs);
-			return -EFAULT;
-		}
-	}
 	a->count = n;
-	a->out_lost = got.lost;
-	kvfree(got.recs);
-	atomic64_set(&call->f->audit_upto, got.upto);
+	a->out_lost = copy.reader.lost;
+	atomic64_set(&call->f->audit_upto, copy.reader.upto);
 	WRITE_ONCE(call->f->audit_read, true);
 	return 0;
 }
@@ -373,10 +383,16 @@ static int do_level_info(struct qgpu_call *call)
 static int do_audit_head(struct qgpu_call *call)
 {
 	struct qwamos_gpu_audit_head *a = &call->arg->audit_head;
+	struct qgpu_chain *c;
 
 	if (call->f->vm && a->chain != call->f->vm->id)
 		return -EINVAL;
-	return qgpu_audit_head(a, call->f->kind != QGPU_FILE_USE);
+	c = qgpu_chain_find(a->chain);
+	if (!c)
+		return -ENOENT;
+	qgpu_audit_head(c, a, call->f->kind != QGPU_FILE_USE);
+	qgpu_chain_put(c);
+	return 0;
 }
 
 #define POLICY_MASK                                                                              \

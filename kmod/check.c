@@ -93,9 +93,13 @@ static int check_array(struct qgpu_call *call, struct qwamos_gpu_vm_check *a)
 	struct qwamos_gpu_vm_check_entry *v;
 	int ret = 0;
 
-	v = vmemdup_user(uv, bytes);
-	if (IS_ERR(v))
-		return PTR_ERR(v);
+	v = kvmalloc(bytes, GFP_KERNEL_ACCOUNT);
+	if (!v)
+		return -ENOMEM;
+	if (copy_from_user(v, uv, bytes)) {
+		kvfree(v);
+		return -EFAULT;
+	}
 	a->out_denied = 0;
 	if (a->device_id)
 		ret = judge_on(call->f->vm, v, a->count, a->device_id, &a->out_denied);

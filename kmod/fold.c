@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Audit chains: repeats become a count, and floods keep to a budget. See audit.h. */
 #include <linux/ktime.h>
+#include <linux/mm.h>
 #include "audit.h"
+#include "policy.h"
 
 #define FOLD_NS NSEC_PER_SEC
 
@@ -16,53 +18,104 @@ static const struct {
 } budgets[QGPU_BUDGETS] = {
 	[QGPU_BUDGET_REFUSED] = { 4ULL * NSEC_PER_SEC, 4 },
 	[QGPU_BUDGET_ALLOWED] = { 60ULL * NSEC_PER_SEC, 16 },
+	[QGPU_BUDGET_DEVICE] = { 4ULL * NSEC_PER_SEC, 8 },
 };
 /* The host's chain is that of all processes that are no VM's. */
 #define HOST_COST_NS (NSEC_PER_SEC / 8)
+/*
+ * And what each event has for itself, in records, once the others have used up what they share:
+ * that no flood of one event keeps another one out of the log.
+ */
+#define OWN_BURST	 8
+#define OWN_COST_NS	 (120ULL * NSEC_PER_SEC)
+#define OWN_HOST_COST_NS (4ULL * NSEC_PER_SEC)
+
+/*
+ * The events that have a budget, and how many places each has: folds that nothing else can take, one
+ * for each operation, refused call or way in, where all is counted that finds no fold of its kind.
+ */
+#define CALLS (QWAMOS_GPU_CMD_VM_UNCHARGE + 1)
+#define WAYS  (QWAMOS_GPU_VFIO_OP_DETACH_IOAS + 1)
+
+enum sub { SUB_NONE, SUB_OPERATION, SUB_ASKED };
+
+static const struct kind {
+	u8 event;
+	u8 budget;
+	u8 sub; /* what tells its places apart */
+	u8 place; /* the first of them */
+	u8 places;
+} kinds[QGPU_AUDIT_KINDS] = {
+	{ QWAMOS_GPU_EV_OPERATION_ALLOWED, QGPU_BUDGET_ALLOWED, SUB_OPERATION, 0, QGPU_OPS },
+	{ QWAMOS_GPU_EV_OPERATION_DENIED, QGPU_BUDGET_REFUSED, SUB_OPERATION, 8, QGPU_OPS },
+	{ QWAMOS_GPU_EV_OPERATION_RATE_LIMITED, QGPU_BUDGET_REFUSED, SUB_OPERATION, 16, QGPU_OPS },
+	{ QWAMOS_GPU_EV_VRAM_QUOTA_EXCEEDED, QGPU_BUDGET_REFUSED, SUB_NONE, 24, 1 },
+	{ QWAMOS_GPU_EV_QUEUES_QUOTA_EXCEEDED, QGPU_BUDGET_REFUSED, SUB_NONE, 25, 1 },
+	{ QWAMOS_GPU_EV_DEVICE_OPENED, QGPU_BUDGET_REFUSED, SUB_NONE, 26, 1 },
+	{ QWAMOS_GPU_EV_DEVICE_CLOSED, QGPU_BUDGET_REFUSED, SUB_NONE, 27, 1 },
+	{ QWAMOS_GPU_EV_DEVICE_BOUND, QGPU_BUDGET_DEVICE, SUB_NONE, 28, 1 },
+	{ QWAMOS_GPU_EV_DEVICE_UNBOUND, QGPU_BUDGET_DEVICE, SUB_NONE, 29, 1 },
+	{ QWAMOS_GPU_EV_DEVICE_RESET, QGPU_BUDGET_DEVICE, SUB_NONE, 30, 1 },
+	{ QWAMOS_GPU_EV_DEVICE_SCRUBBED, QGPU_BUDGET_DEVICE, SUB_NONE, 31, 1 },
+	{ QWAMOS_GPU_EV_DEVICE_FAILED, QGPU_BUDGET_DEVICE, SUB_NONE, 32, 1 },
+	{ QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED, QGPU_BUDGET_REFUSED, SUB_ASKED, 33, WAYS },
+	{ QWAMOS_GPU_EV_CALL_REFUSED, QGPU_BUDGET_REFUSED, SUB_ASKED, 33 + WAYS, CALLS },
+};
+
+static_assert(QGPU_OPS == 8);
+static_assert(33 + WAYS + CALLS <= QGPU_AUDIT_PLACES);
+
+#define ALL_FOLDS (QGPU_AUDIT_FOLDS + QGPU_AUDIT_PLACES)
+
+/* Return: NULL for an event without a budget. */
+static const struct kind *kind_of(u32 event)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (kinds[i].event == event)
+			return &kinds[i];
+	return NULL;
+}
 
 /** qgpu_audit_budget() - which budget an &enum qwamos_gpu_event draws on */
 enum qgpu_budget qgpu_audit_budget(u32 event)
 {
-	switch (event) {
-	case QWAMOS_GPU_EV_OPERATION_ALLOWED:
-		return QGPU_BUDGET_ALLOWED;
-	case QWAMOS_GPU_EV_OPERATION_DENIED:
-	case QWAMOS_GPU_EV_OPERATION_RATE_LIMITED:
-	case QWAMOS_GPU_EV_VRAM_QUOTA_EXCEEDED:
-	case QWAMOS_GPU_EV_QUEUES_QUOTA_EXCEEDED:
-	case QWAMOS_GPU_EV_CALL_REFUSED:
-	case QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED:
-	case QWAMOS_GPU_EV_DEVICE_OPENED:
-	case QWAMOS_GPU_EV_DEVICE_CLOSED:
-		return QGPU_BUDGET_REFUSED;
-	}
-	return QGPU_BUDGET_FREE;
+	const struct kind *k = kind_of(event);
+
+	return k ? k->budget : QGPU_BUDGET_FREE;
 }
 
-/* Take what a record costs. Called with c->lock held. */
-static bool take_token(struct qgpu_chain *c, u32 event)
+/**
+ * qgpu_folds_new() - the folds of a new chain
+ *
+ * Return: to be freed with kvfree(), or NULL.
+ */
+struct qgpu_fold *qgpu_folds_new(void)
 {
-	enum qgpu_budget b = qgpu_audit_budget(event);
-	u64 cost, now;
+	return kvcalloc(ALL_FOLDS, sizeof(struct qgpu_fold), GFP_KERNEL_ACCOUNT);
+}
 
-	lockdep_assert_held(&c->lock);
-	if (b == QGPU_BUDGET_FREE)
-		return true;
-	cost = c->id ? budgets[b].cost_ns : HOST_COST_NS;
-	now = ktime_get_boottime_ns();
-	c->tokens[b] = min(c->tokens[b] + (now - c->tokens_ns[b]),
-			   cost * (qgpu_audit_records / budgets[b].burst));
-	c->tokens_ns[b] = now;
-	if (c->tokens[b] < cost)
+static bool take(struct qgpu_bucket *b, u64 now, u64 cost, u64 burst)
+{
+	b->tokens = min(b->tokens + (now - b->ns), cost * burst);
+	b->ns = now;
+	if (b->tokens < cost)
 		return false;
-	c->tokens[b] -= cost;
+	b->tokens -= cost;
 	return true;
 }
 
-/*
- * All that makes two events of one kind, but for the device and, in the host's chain, the user: in
- * a VM's chain users do not count, for a VMM that runs as root is any user that it likes.
- */
+/* Take what a record costs. Called with c->lock held. */
+static bool take_token(struct qgpu_chain *c, const struct kind *k, u64 now)
+{
+	lockdep_assert_held(&c->lock);
+	return take(&c->common[k->budget], now, c->id ? budgets[k->budget].cost_ns : HOST_COST_NS,
+		    qgpu_audit_records / budgets[k->budget].burst) ||
+	       take(&c->own[k - kinds], now, c->id ? OWN_COST_NS : OWN_HOST_COST_NS, OWN_BURST);
+}
+
+/* All that makes two events of one kind, but for the device and who acted. */
 static u64 key_of(const struct qwamos_gpu_audit_record *r)
 {
 	bool way = r->event == QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED ||
@@ -73,10 +126,22 @@ static u64 key_of(const struct qwamos_gpu_audit_record *r)
 	       (way ? (u64)(u16)r->asked << 48 : 0);
 }
 
+/* Devices that do not exist have no name and are all the same: who makes up ids makes no kinds. */
+static bool same_device(const struct qgpu_fold *f, const struct qwamos_gpu_audit_record *r)
+{
+	return f->device_name[0] ? r->device_name[0] && f->device_id == r->device_id
+				 : !r->device_name[0];
+}
+
+/* But for the process. */
+static bool same_user(const struct qgpu_fold *f, const struct qwamos_gpu_audit_record *r)
+{
+	return f->key == key_of(r) && f->uid == r->uid && same_device(f, r);
+}
+
 static bool same_kind(const struct qgpu_fold *f, const struct qwamos_gpu_audit_record *r)
 {
-	return f->key == key_of(r) && f->device_id == r->device_id &&
-	       (r->chain || f->uid == r->uid);
+	return same_user(f, r) && f->pid == r->pid;
 }
 
 /* Put what is in a fold into the chain. Called with c->lock held. */
@@ -121,64 +186,67 @@ static void begin_fold(struct qgpu_fold *f, const struct qwamos_gpu_audit_record
 	f->reason = r->reason;
 	f->result = r->result;
 	f->level = r->level;
+	f->pid = r->pid;
 	f->uid = r->uid;
 	f->flags = 0;
 	memcpy(f->device_name, r->device_name, sizeof(f->device_name));
+	memcpy(f->comm, r->comm, sizeof(f->comm));
 }
 
+/* Of several kinds, it goes on telling the first one's author, operation, reason and device. */
 static void count_repeat(struct qgpu_fold *f, const struct qwamos_gpu_audit_record *r)
 {
 	if (!same_kind(f, r))
 		f->flags |= QWAMOS_GPU_RECORD_F_MIXED;
+	else
+		memcpy(f->comm, r->comm, sizeof(f->comm));
 	if (!f->count)
 		f->first_ns = r->time_ns;
+	if (!f->device_name[0])
+		f->device_id = !f->count || f->device_id == r->device_id ? r->device_id : 0;
 	f->last_ns = r->last_ns;
 	f->asked = r->asked;
 	f->used = r->used;
 	f->limit = r->limit;
-	f->pid = r->pid;
-	f->uid = r->uid;
-	memcpy(f->comm, r->comm, sizeof(f->comm));
 	f->count += r->count;
+}
+
+/* Where all is counted that finds no fold of its kind. */
+static struct qgpu_fold *place_of(struct qgpu_chain *c, const struct kind *k,
+				  const struct qwamos_gpu_audit_record *r)
+{
+	u64 sub = k->sub == SUB_OPERATION ? r->operation : k->sub == SUB_ASKED ? r->asked : 0;
+
+	return c->folds + QGPU_AUDIT_FOLDS + k->place + min_t(u64, sub, k->places - 1);
+}
+
+/* May it be used for another kind? */
+static bool idle(const struct qgpu_fold *f, u64 now)
+{
+	return !f->count && (!f->event || now - f->start_ns > FOLD_NS);
 }
 
 /*
  * The fold of @r's kind, or one to begin with it, or NULL: all others are young, or something waits
- * in them. Called with c->lock held.
+ * in them. @place: place_of() it; @near: out: one where the same user's wait. Called with c->lock
+ * held.
  */
 static struct qgpu_fold *find_fold(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *r,
-				   u64 now)
+				   u64 now, struct qgpu_fold *place, struct qgpu_fold **near)
 {
 	struct qgpu_fold *f, *old = NULL;
-	u32 i;
 
-	if (!c->folds)
-		c->folds = qgpu_audit_page_get(true);
-	if (!c->folds)
-		return NULL;
-	for (i = 0; i < c->n_folds; i++) {
-		f = &c->folds[i];
+	for (f = c->folds; f < c->folds + QGPU_AUDIT_FOLDS; f++) {
 		if (same_kind(f, r))
 			return f;
-		if (!f->count && now - f->start_ns > FOLD_NS)
+		if (f->count && same_user(f, r))
+			*near = f;
+		if (idle(f, now))
 			old = f;
 	}
-	if (c->n_folds < QGPU_AUDIT_FOLDS) {
-		old = &c->folds[c->n_folds++];
-		memset(old, 0, sizeof(*old));
-	}
+	if (!old && (same_kind(place, r) || idle(place, now)))
+		old = place;
 	return old;
-}
-
-/* Any fold of the same event: for what finds no fold of its own. Called with c->lock held. */
-static struct qgpu_fold *catch_all(struct qgpu_chain *c, u32 event)
-{
-	u32 i;
-
-	for (i = 0; i < c->n_folds; i++)
-		if (c->folds[i].event == event)
-			return &c->folds[i];
-	return NULL;
 }
 
 /**
@@ -191,33 +259,32 @@ static struct qgpu_fold *catch_all(struct qgpu_chain *c, u32 event)
  */
 bool qgpu_fold_enter(struct qgpu_chain *c, const struct qwamos_gpu_audit_record *r)
 {
+	const struct kind *k = kind_of(r->event);
+	struct qgpu_fold *f, *place, *near = NULL;
 	u64 now = ktime_get_boottime_ns();
-	struct qgpu_fold *f;
 
 	lockdep_assert_held(&c->lock);
-	if (qgpu_audit_budget(r->event) == QGPU_BUDGET_FREE) {
+	if (!k || WARN_ON_ONCE(!c->folds)) {
 		qgpu_audit_write(c, r);
 		return false;
 	}
-	f = find_fold(c, r, now);
-	if (f && f->key && same_kind(f, r) && (f->count || now - f->start_ns <= FOLD_NS)) {
+	place = place_of(c, k, r);
+	f = find_fold(c, r, now, place, &near);
+	if (f && same_kind(f, r) && (f->count || now - f->start_ns <= FOLD_NS)) {
 		count_repeat(f, r);
 		return true;
 	}
 	/* The first of its kind. */
 	if (f)
 		begin_fold(f, r, now);
-	if (take_token(c, r->event)) {
+	if (take_token(c, k, now)) {
 		qgpu_audit_write(c, r);
 		return false;
 	}
-	if (!f)
-		f = catch_all(c, r->event);
-	if (f)
-		count_repeat(f, r);
-	else
-		c->lost += r->count;
-	return f;
+	if (!f && !near && !place->count)
+		begin_fold(place, r, now);
+	count_repeat(f ?: near ?: place, r);
+	return true;
 }
 
 /**
@@ -229,26 +296,30 @@ bool qgpu_fold_enter(struct qgpu_chain *c, const struct qwamos_gpu_audit_record 
  */
 void qgpu_folds_flush(struct qgpu_chain *c, enum qgpu_flush why)
 {
-	bool spent[QGPU_BUDGETS] = {};
+	bool spent[QGPU_AUDIT_KINDS] = {};
 	u64 now = ktime_get_boottime_ns();
 	struct qgpu_fold *f, *next;
-	u32 i;
+	const struct kind *k;
 
 	lockdep_assert_held(&c->lock);
+	if (!c->folds)
+		return;
 	do {
 		next = NULL;
-		for (i = 0; i < c->n_folds; i++) {
-			f = &c->folds[i];
-			if (!f->count || spent[qgpu_audit_budget(f->event)] ||
+		for (f = c->folds; f < c->folds + ALL_FOLDS; f++) {
+			if (!f->count || spent[kind_of(f->event) - kinds] ||
 			    (why == QGPU_FLUSH_OLD && now - f->start_ns < FOLD_NS))
 				continue;
 			if (!next || f->first_ns < next->first_ns)
 				next = f;
 		}
-		if (next && (why == QGPU_FLUSH_END || take_token(c, next->event)))
+		if (!next)
+			break;
+		k = kind_of(next->event);
+		if (why == QGPU_FLUSH_END || take_token(c, k, now))
 			write_fold(c, next);
-		else if (next)
-			spent[qgpu_audit_budget(next->event)] = true;
+		else
+			spent[k - kinds] = true;
 	} while (next);
 }
 
@@ -258,7 +329,7 @@ bool qgpu_folds_wait(const struct qgpu_chain *c)
 	u32 i;
 
 	lockdep_assert_held(&c->lock);
-	for (i = 0; i < c->n_folds; i++)
+	for (i = 0; c->folds && i < ALL_FOLDS; i++)
 		if (c->folds[i].count)
 			return true;
 	return false;

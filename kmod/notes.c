@@ -19,9 +19,12 @@ struct qgpu_notes *qgpu_notes_new(void)
 	struct qgpu_notes *notes = kzalloc(sizeof(*notes), GFP_KERNEL_ACCOUNT);
 	u32 kind, op;
 
-	for (kind = 0; notes && kind < QGPU_NOTE_CLASSES; kind++)
-		for (op = 0; op < QGPU_OPS; op++)
+	for (kind = 0; notes && kind < QGPU_NOTE_CLASSES; kind++) {
+		for (op = 0; op < QGPU_OPS; op++) {
 			notes->note[kind][op].key = QGPU_NOTE_CLOSED;
+			notes->note[kind][op].told.key = QGPU_NOTE_CLOSED;
+		}
+	}
 	return notes;
 }
 
@@ -55,35 +58,39 @@ static bool enter(struct qgpu_chain *c, const struct qgpu_note *n, u32 kind, u32
 		.count = count,
 		.first_age_ns = jiffies_to_nsecs(jiffies - first),
 		.last_age_ns = jiffies_to_nsecs(jiffies - last),
-		.pid = c->notes->pid,
-		.uid = c->notes->uid,
-		.comm = c->notes->comm,
+		.pid = n->told.pid,
+		.uid = n->told.uid,
+		.comm = n->told.comm,
 	};
 	struct qgpu_event ev = {
 		.event = what[kind].event,
 		.op = op,
-		.reason = QGPU_RULE_REASON(n->key),
+		.reason = QGPU_RULE_REASON(n->told.key),
 		.result = what[kind].result,
-		.level = level_of(n->key),
-		.limit = kind == QGPU_NOTE_RATE ? interval_ns(level_of(n->key)) : 0,
+		.level = level_of(n->told.key),
+		.limit = kind == QGPU_NOTE_RATE ? interval_ns(level_of(n->told.key)) : 0,
 	};
 
 	lockdep_assert_held(&c->lock);
 	return qgpu_audit_repeats(c, &ev, &more);
 }
 
-/* Put what was counted since the note was last looked at into the chain. */
-static void collect(struct qgpu_chain *c, u32 kind, u32 op)
+/*
+ * Put what was counted since the note was last looked at, up to @total, into the chain. Return: it
+ * waits there.
+ */
+static bool collect(struct qgpu_chain *c, u32 kind, u32 op, u64 total)
 {
 	struct qgpu_note *n = &c->notes->note[kind][op];
-	u64 count = atomic64_read(&n->total) - n->taken;
+	u64 count = total - n->taken;
 
 	lockdep_assert_held(&c->lock);
-	if (!count || n->key == QGPU_NOTE_CLOSED)
-		return;
-	n->taken += count;
-	if (n->key != QGPU_NOTE_OFF)
-		enter(c, n, kind, op, count, n->until - HZ, READ_ONCE(n->last));
+	if (!count)
+		return false;
+	n->taken = total;
+	if (n->told.key == QGPU_NOTE_OFF)
+		return false;
+	return enter(c, n, kind, op, count, n->until - HZ, READ_ONCE(n->last));
 }
 
 /**
@@ -92,44 +99,41 @@ static void collect(struct qgpu_chain *c, u32 kind, u32 op)
  * @kind: &enum qgpu_note_class
  * @op: &enum qwamos_gpu_op
  * @key: reason and level, or QGPU_NOTE_OFF
+ * @author: qgpu_note_author(), or 0
  *
- * It is in the note's total already.
+ * It is not in the note's total yet.
  */
-void qgpu_note_first(struct qgpu_chain *c, u32 kind, u32 op, u32 key)
+void qgpu_note_first(struct qgpu_chain *c, u32 kind, u32 op, u32 key, u64 author)
 {
 	struct qgpu_note *n = &c->notes->note[kind][op];
 	unsigned long now = jiffies;
-	bool waits;
-	u64 count;
+	bool waits, more;
+	u64 total;
 
 	spin_lock(&c->lock);
 	/* Another thread may have been faster: then it is one that will be collected. */
-	if (n->key == key && time_before(now, n->until))
-		goto out;
-	count = atomic64_read(&n->total) - n->taken;
-	if (!count)
-		goto out;
-	if (n->key != key && n->key != QGPU_NOTE_CLOSED && count > 1) {
-		n->taken += count - 1;
-		if (n->key != QGPU_NOTE_OFF)
-			enter(c, n, kind, op, count - 1, n->until - HZ, READ_ONCE(n->last));
-		count = 1;
+	if (n->key == key && n->author == author && time_before(now, n->until)) {
+		atomic64_inc(&n->total);
+		spin_unlock(&c->lock);
+		return;
 	}
-	n->taken += count;
-	WRITE_ONCE(n->key, key);
+	/* From here on nobody counts: who has looked at the note before finds another total. */
+	WRITE_ONCE(n->key, QGPU_NOTE_CLOSED);
+	total = atomic64_inc_return(&n->total);
+	more = collect(c, kind, op, total - 1);
+	n->taken = total;
+	n->told.key = key;
+	n->told.pid = task_tgid_nr(current);
+	n->told.uid = from_kuid_munged(&init_user_ns, current_uid());
+	get_task_comm(n->told.comm, current);
+	WRITE_ONCE(n->author, author);
 	WRITE_ONCE(n->last, now);
 	WRITE_ONCE(n->until, now + HZ);
-	if (key == QGPU_NOTE_OFF)
-		goto out;
-	c->notes->pid = task_tgid_nr(current);
-	c->notes->uid = from_kuid_munged(&init_user_ns, current_uid());
-	get_task_comm(c->notes->comm, current);
-	waits = enter(c, n, kind, op, count, now, now);
+	waits = key == QGPU_NOTE_OFF || enter(c, n, kind, op, 1, now, now);
+	smp_store_release(&n->key, key);
 	spin_unlock(&c->lock);
-	qgpu_audit_wake(c, waits);
-	return;
-out:
-	spin_unlock(&c->lock);
+	if (more || key != QGPU_NOTE_OFF)
+		qgpu_audit_wake(c, waits);
 }
 
 /**
@@ -149,7 +153,7 @@ void qgpu_notes_collect(struct qgpu_chain *c, bool all)
 		for (op = 0; op < QGPU_OPS; op++) {
 			n = &c->notes->note[kind][op];
 			if (all || time_after_eq(jiffies, n->until))
-				collect(c, kind, op);
+				collect(c, kind, op, atomic64_read(&n->total));
 		}
 	}
 }
@@ -184,13 +188,16 @@ bool qgpu_notes_wait(struct qgpu_chain *c)
  */
 void qgpu_notes_close(struct qgpu_chain *c)
 {
+	struct qgpu_note *n;
 	u32 kind, op;
 
 	spin_lock(&c->lock);
 	for (kind = 0; kind < QGPU_NOTE_CLASSES; kind++) {
 		for (op = 0; op < QGPU_OPS; op++) {
-			collect(c, kind, op);
-			WRITE_ONCE(c->notes->note[kind][op].key, QGPU_NOTE_CLOSED);
+			n = &c->notes->note[kind][op];
+			/* Who is counting this moment is told as before, with the next collection. */
+			WRITE_ONCE(n->key, QGPU_NOTE_CLOSED);
+			collect(c, kind, op, atomic64_read(&n->total));
 		}
 	}
 	spin_unlock(&c->lock);

@@ -164,8 +164,8 @@ struct qwamos_gpu_audit_record {
 };
 
 /*
- * The record counts refusals of several kinds, because too many came at once; all but @event are
- * the last one's or the first one's.
+ * The record counts events of several kinds or callers, because too many came at once; all but
+ * @event are the last one's or the first one's.
  */
 #define QWAMOS_GPU_RECORD_F_MIXED (1U << 0)
 /*

@@ -10,7 +10,7 @@
 #include "audit.h"
 #include "check.h"
 #include "device.h"
-#include "heirs.h"
+#include "vm_tasks.h"
 #include "ioctl.h"
 #include "policy.h"
 #include "vm.h"
@@ -25,7 +25,7 @@ static int do_get_info(struct qgpu_call *call)
 	a->out_version = QWAMOS_GPU_VERSION;
 	a->out_levels = QGPU_LEVELS;
 	a->out_caps = QWAMOS_GPU_CAP_PASSTHROUGH | QWAMOS_GPU_CAP_AUDIT | QWAMOS_GPU_CAP_POLICY |
-		      QWAMOS_GPU_CAP_NETLINK | (qgpu_heirs_inherit() ? QWAMOS_GPU_CAP_HEIRS : 0);
+		      QWAMOS_GPU_CAP_NETLINK | (qgpu_tasks_inherit() ? QWAMOS_GPU_CAP_TASKS : 0);
 	memcpy(a->out_instance, qgpu_audit_instance(), sizeof(a->out_instance));
 	a->out_revoke_timeout_s = READ_ONCE(qgpu_revoke_timeout_s);
 	a->out_audit_records = qgpu_audit_capacity();

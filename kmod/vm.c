@@ -9,7 +9,7 @@
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include "events.h"
-#include "heirs.h"
+#include "vm_tasks.h"
 #include "notes.h"
 #include "objects.h"
 #include "policy.h"
@@ -147,7 +147,7 @@ static struct qgpu_vm *vm_of_cgroup(struct cgroup *cgrp)
  */
 static void *vm_of_task(struct task_struct *p)
 {
-	void *vm = qgpu_heirs_owner(task_tgid(p));
+	void *vm = qgpu_tasks_owner(task_tgid(p));
 
 	return vm ?: vm_of_cgroup(task_dfl_cgroup(p));
 }
@@ -311,7 +311,7 @@ struct qgpu_vm *qgpu_vm_create(const char *name, struct cgroup *cgrp, work_func_
 	atomic_inc(&qgpu_objects);
 	if (cgrp)
 		hash_add_rcu(cgroups, &vm->cgroup_node, (unsigned long)cgrp);
-	known = !cgrp || !qgpu_heirs_adopt(cgrp, vm);
+	known = !cgrp || !qgpu_tasks_adopt(cgrp, vm);
 	mutex_unlock(&vms_lock);
 	if (!known)
 		pr_warn("qwamos_gpu: VM %s: no memory to know all who stand in its cgroup\n", name);
@@ -374,7 +374,7 @@ static bool joined_elsewhere(struct qgpu_vm *vm)
 	bool yes;
 
 	rcu_read_lock();
-	other = qgpu_heirs_owner(task_tgid(current));
+	other = qgpu_tasks_owner(task_tgid(current));
 	yes = other && other != vm;
 	rcu_read_unlock();
 	return yes;
@@ -397,8 +397,8 @@ static int become_leader(struct qgpu_vm *vm)
 	int ret = 0;
 
 	rcu_read_lock();
-	if (qgpu_heirs_owner(pid) != vm)
-		ret = qgpu_heirs_add(pid, vm);
+	if (qgpu_tasks_owner(pid) != vm)
+		ret = qgpu_tasks_add(pid, vm);
 	rcu_read_unlock();
 	if (ret)
 		return ret;
@@ -479,12 +479,12 @@ void qgpu_vm_over(struct qgpu_vm *vm)
 	if (vm->cgrp)
 		hash_del_rcu(&vm->cgroup_node);
 	mutex_unlock(&vms_lock);
-	/* Who has found the VM by its cgroup may be making an heir of it; then no more. */
+	/* Who has found the VM by its cgroup may be making a member of it; then no more. */
 	synchronize_rcu();
-	qgpu_heirs_forget(vm);
+	qgpu_tasks_forget(vm);
 	/* A fork may have found its parent's entry just before. */
 	synchronize_rcu();
-	qgpu_heirs_forget(vm);
+	qgpu_tasks_forget(vm);
 	if (vm->leader) {
 		remove_wait_queue(&vm->leader->wait_pidfd, &vm->leader_wait);
 		cancel_delayed_work_sync(&vm->leader_work);
@@ -566,7 +566,7 @@ int qgpu_vm_init(void)
 	qgpu_wq = alloc_workqueue("qwamos_gpu", WQ_UNBOUND | WQ_FREEZABLE, 0);
 	if (!qgpu_wq)
 		goto err_cache;
-	ret = qgpu_heirs_init(vm_of_task);
+	ret = qgpu_tasks_init(vm_of_task);
 	if (ret)
 		goto err_wq;
 	return 0;
@@ -581,7 +581,7 @@ err_cache:
 void qgpu_vm_exit(void)
 {
 	destroy_workqueue(qgpu_wq);
-	qgpu_heirs_exit();
+	qgpu_tasks_exit();
 	WARN_ON(!list_empty(&vms));
 	kmem_cache_destroy(vm_cache);
 }

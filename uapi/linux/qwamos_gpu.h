@@ -252,7 +252,7 @@ struct qwamos_gpu_hdr {
 /* Capability bits of GET_INFO. */
 #define QWAMOS_GPU_CAP_PASSTHROUGH (1ULL << 0) /* DEV_ATTACH, through qwamos_vfio_pci */
 #define QWAMOS_GPU_CAP_AUDIT	   (1ULL << 1) /* AUDIT_READ and AUDIT_HEAD */
-#define QWAMOS_GPU_CAP_HEIRS	   (1ULL << 2) /* a VM's processes stay its own anywhere */
+#define QWAMOS_GPU_CAP_TASKS	   (1ULL << 2) /* a VM's processes stay its own anywhere */
 #define QWAMOS_GPU_CAP_NETLINK	   (1ULL << 4) /* linux/qwamos_gpu_netlink.h */
 #define QWAMOS_GPU_CAP_POLICY \
 	(1ULL << 3) /* VM_CHECK, VM_CHARGE, LEVEL_INFO, all of VM_SET_POLICY */

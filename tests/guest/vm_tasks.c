@@ -18,7 +18,7 @@
 static long do_create(long fd, long y, void *data)
 {
 	struct qwamos_gpu_vm_create c;
-	int ret = qt_create(fd, "by-an-heir", -1, QWAMOS_GPU_VM_CREATE_F_NO_CGROUP, &c);
+	int ret = qt_create(fd, "by-a-member", -1, QWAMOS_GPU_VM_CREATE_F_NO_CGROUP, &c);
 
 	*(__u32 *)data = qt_reason;
 	if (!ret) {
@@ -33,7 +33,7 @@ static long do_leave(long x, long y, void *data)
 	return qt_cgroup_enter("/sys/fs/cgroup");
 }
 
-FIXTURE(heirs)
+FIXTURE(vm_tasks)
 {
 	int ctl;
 	struct qt_vm vm;
@@ -41,7 +41,7 @@ FIXTURE(heirs)
 	int vmm_ctl;
 };
 
-FIXTURE_SETUP(heirs)
+FIXTURE_SETUP(vm_tasks)
 {
 	struct qwamos_gpu_get_info info;
 
@@ -49,21 +49,21 @@ FIXTURE_SETUP(heirs)
 	ASSERT_LE(0, self->ctl);
 	ASSERT_EQ(0, qt_settle(self->ctl, 20000));
 	ASSERT_EQ(0, qt_get_info(self->ctl, &info));
-	ASSERT_NE(0, info.out_caps & QWAMOS_GPU_CAP_HEIRS);
+	ASSERT_NE(0, info.out_caps & QWAMOS_GPU_CAP_TASKS);
 	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
 	ASSERT_EQ(0, qt_vmm(&self->vm, &self->vmm, NULL));
 	self->vmm_ctl = qt_give_fd(&self->vmm, self->ctl);
 	ASSERT_LE(0, self->vmm_ctl);
 }
 
-FIXTURE_TEARDOWN(heirs)
+FIXTURE_TEARDOWN(vm_tasks)
 {
 	qt_end(&self->vmm);
 	qt_vm_end(&self->vm);
 }
 
 /* An actor that has the VMM's fds can't manage. */
-static void expect_member(struct __test_metadata *_metadata, FIXTURE_DATA(heirs) * self,
+static void expect_member(struct __test_metadata *_metadata, FIXTURE_DATA(vm_tasks) * self,
 			  struct qt_actor *a)
 {
 	EXPECT_EQ(-EACCES, qt_do(a, do_create, self->vmm_ctl, 0));
@@ -86,7 +86,7 @@ static bool outside(pid_t pid)
 	return root;
 }
 
-TEST_F(heirs, child_that_left)
+TEST_F(vm_tasks, child_that_left)
 {
 	struct qt_actor child, grandchild, daemon;
 
@@ -100,14 +100,14 @@ TEST_F(heirs, child_that_left)
 	expect_member(_metadata, self, &grandchild);
 	ASSERT_EQ(0, qt_clone(&grandchild, &daemon, QT_CLONE_DAEMON));
 	expect_member(_metadata, self, &daemon);
-	/* Orphans are heirs, too. */
+	/* Orphans are members, too. */
 	qt_kill(&grandchild);
 	expect_member(_metadata, self, &daemon);
 	qt_kill(&child);
 	qt_kill(&daemon);
 }
 
-TEST_F(heirs, they_end_with_the_vm)
+TEST_F(vm_tasks, they_end_with_the_vm)
 {
 	struct qt_actor child, daemon;
 
@@ -120,7 +120,7 @@ TEST_F(heirs, they_end_with_the_vm)
 	EXPECT_EQ(0, qt_settle(self->ctl, SOON));
 }
 
-TEST_F(heirs, leader_that_left)
+TEST_F(vm_tasks, leader_that_left)
 {
 	struct qt_actor child;
 
@@ -135,18 +135,18 @@ TEST_F(heirs, leader_that_left)
 }
 
 /* One that stood in the cgroup before the VM was made, and one that the manager moved there. */
-TEST_F(heirs, adopted)
+TEST_F(vm_tasks, adopted)
 {
 	struct qt_actor early, late, child;
 	struct qwamos_gpu_vm_create c;
 	char path[QT_PATH], file[QT_PATH + 16], text[16];
 	int fd;
 
-	fd = qt_cgroup_new("qt-heirs", path);
+	fd = qt_cgroup_new("qt-tasks", path);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, qt_spawn(&early, path));
 	ASSERT_EQ(0, qt_spawn(&late, NULL));
-	ASSERT_EQ(0, qt_create(self->ctl, "qt-heirs", fd, 0, &c));
+	ASSERT_EQ(0, qt_create(self->ctl, "qt-tasks", fd, 0, &c));
 	self->vmm_ctl = qt_give_fd(&early, self->ctl);
 	ASSERT_EQ(0, qt_do(&early, do_leave, 0, 0));
 	expect_member(_metadata, self, &early);
@@ -170,7 +170,7 @@ TEST_F(heirs, adopted)
 }
 
 /* Without a cgroup there is still the family of who joined. */
-TEST_F(heirs, family_without_cgroup)
+TEST_F(vm_tasks, family_without_cgroup)
 {
 	struct qt_actor leader, child;
 	struct qt_vm other;
@@ -187,7 +187,7 @@ TEST_F(heirs, family_without_cgroup)
 }
 
 /* Who is nobody's stays nobody's: the test itself, and its other children. */
-TEST_F(heirs, others)
+TEST_F(vm_tasks, others)
 {
 	struct qt_actor other;
 
@@ -214,7 +214,7 @@ static long do_exec_from_thread(long x, long y, void *data)
 	return -ENOEXEC;
 }
 
-TEST_F(heirs, exec_from_a_thread)
+TEST_F(vm_tasks, exec_from_a_thread)
 {
 	struct qwamos_gpu_vm vm;
 

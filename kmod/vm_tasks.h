@@ -4,8 +4,8 @@
  * process in a VM's cgroup, wherever they move: a VMM that runs as root may leave its cgroup, but
  * not its family.
  */
-#ifndef QWAMOS_GPU_HEIRS_H
-#define QWAMOS_GPU_HEIRS_H
+#ifndef QWAMOS_GPU_VM_TASKS_H
+#define QWAMOS_GPU_VM_TASKS_H
 
 #include <linux/types.h>
 
@@ -16,12 +16,12 @@ struct task_struct;
 /* Whose is a process that is about to have a child? Called under RCU. */
 typedef void *(*qgpu_owner_fn)(struct task_struct *p);
 
-int qgpu_heirs_init(qgpu_owner_fn owner_of);
-void qgpu_heirs_exit(void);
-bool qgpu_heirs_inherit(void);
-int qgpu_heirs_add(struct pid *pid, void *owner);
-int qgpu_heirs_adopt(struct cgroup *cgrp, void *owner);
-void *qgpu_heirs_owner(struct pid *pid);
-void qgpu_heirs_forget(void *owner);
+int qgpu_tasks_init(qgpu_owner_fn owner_of);
+void qgpu_tasks_exit(void);
+bool qgpu_tasks_inherit(void);
+int qgpu_tasks_add(struct pid *pid, void *owner);
+int qgpu_tasks_adopt(struct cgroup *cgrp, void *owner);
+void *qgpu_tasks_owner(struct pid *pid);
+void qgpu_tasks_forget(void *owner);
 
-#endif /* QWAMOS_GPU_HEIRS_H */
+#endif /* QWAMOS_GPU_VM_TASKS_H */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whose is this process? See heirs.h. */
+/* Whose is this process? See vm_tasks.h. */
 #include <linux/cgroup.h>
 #include <linux/hashtable.h>
 #include <linux/pid.h>
@@ -9,85 +9,85 @@
 #include <trace/events/cgroup.h>
 #include <trace/events/sched.h>
 #include "compat.h"
-#include "heirs.h"
+#include "vm_tasks.h"
 
 /**
- * struct heir - a thread group that is somebody's
+ * struct vm_task - a thread group that is somebody's
  * @node: in the table; written under the table's lock, read under RCU
  * @pid: its pid, with a reference
- * @owner: whose it is; no reference: the owner forgets its heirs before it goes
+ * @owner: whose it is; no reference: the owner forgets its tasks before it goes
  * @rcu: for the free
  */
-struct heir {
+struct vm_task {
 	struct hlist_node node;
 	struct pid *pid;
 	void *owner;
 	struct rcu_head rcu;
 };
 
-static DEFINE_HASHTABLE(heirs, 10);
-static DEFINE_SPINLOCK(heirs_lock); /* guards the table's writers; a leaf */
+static DEFINE_HASHTABLE(tasks, 10);
+static DEFINE_SPINLOCK(tasks_lock); /* guards the table's writers; a leaf */
 static qgpu_owner_fn owner_fn;
 static struct tracepoint *tp_fork, *tp_exit, *tp_move;
 
-static struct heir *find(struct pid *pid)
+static struct vm_task *find(struct pid *pid)
 {
-	struct heir *h;
+	struct vm_task *h;
 
-	hash_for_each_possible_rcu(heirs, h, node, (unsigned long)pid, lockdep_is_held(&heirs_lock))
+	hash_for_each_possible_rcu(tasks, h, node, (unsigned long)pid, lockdep_is_held(&tasks_lock))
 		if (h->pid == pid)
 			return h;
 	return NULL;
 }
 
 /**
- * qgpu_heirs_owner() - whose is a thread group?
+ * qgpu_tasks_owner() - whose is a thread group?
  * @pid: its pid
  *
  * Called under RCU, which also keeps the owner. Return: the owner, or NULL.
  */
-void *qgpu_heirs_owner(struct pid *pid)
+void *qgpu_tasks_owner(struct pid *pid)
 {
-	struct heir *h = find(pid);
+	struct vm_task *h = find(pid);
 
 	return h ? h->owner : NULL;
 }
 
 /**
- * qgpu_heirs_add() - a thread group is somebody's from now on, unless it is already
+ * qgpu_tasks_add() - a thread group is somebody's from now on, unless it is already
  * @pid: its pid
  * @owner: whose
  *
  * Does not sleep. Return: 0 or -ENOMEM.
  */
-int qgpu_heirs_add(struct pid *pid, void *owner)
+int qgpu_tasks_add(struct pid *pid, void *owner)
 {
-	struct heir *h = kmalloc(sizeof(*h), GFP_ATOMIC);
+	struct vm_task *h = kmalloc(sizeof(*h), GFP_ATOMIC);
 	unsigned long flags;
 
 	if (!h)
 		return -ENOMEM;
 	h->pid = get_pid(pid);
 	h->owner = owner;
-	spin_lock_irqsave(&heirs_lock, flags);
+	spin_lock_irqsave(&tasks_lock, flags);
 	if (find(pid)) {
 		put_pid(pid);
 		kfree(h);
 	} else {
-		hash_add_rcu(heirs, &h->node, (unsigned long)pid);
+		hash_add_rcu(tasks, &h->node, (unsigned long)pid);
 	}
-	spin_unlock_irqrestore(&heirs_lock, flags);
+	spin_unlock_irqrestore(&tasks_lock, flags);
 	return 0;
 }
 
 /**
- * qgpu_heirs_adopt() - all who stand in a cgroup are somebody's from now on
+ * qgpu_tasks_adopt() - all who stand in a cgroup are somebody's from now on
  * @cgrp: the cgroup
  * @owner: whose
  *
  * Who is born there or moves there later is followed by itself. Return: 0 or -ENOMEM.
  */
-int qgpu_heirs_adopt(struct cgroup *cgrp, void *owner)
+int qgpu_tasks_adopt(struct cgroup *cgrp, void *owner)
 {
 	struct task_struct *p;
 	int ret = 0;
@@ -96,43 +96,43 @@ int qgpu_heirs_adopt(struct cgroup *cgrp, void *owner)
 	for_each_process(p) {
 		if (!(p->flags & PF_KTHREAD) && !is_global_init(p) &&
 		    task_under_cgroup_hierarchy(p, cgrp))
-			ret = qgpu_heirs_add(task_tgid(p), owner) ?: ret;
+			ret = qgpu_tasks_add(task_tgid(p), owner) ?: ret;
 	}
 	rcu_read_unlock();
 	return ret;
 }
 
-static void heir_free(struct rcu_head *rcu)
+static void task_free(struct rcu_head *rcu)
 {
-	struct heir *h = container_of(rcu, struct heir, rcu);
+	struct vm_task *h = container_of(rcu, struct vm_task, rcu);
 
 	put_pid(h->pid);
 	kfree(h);
 }
 
 /* Called with the table's lock held. */
-static void drop(struct heir *h)
+static void drop(struct vm_task *h)
 {
 	hash_del_rcu(&h->node);
-	call_rcu(&h->rcu, heir_free);
+	call_rcu(&h->rcu, task_free);
 }
 
 /**
- * qgpu_heirs_forget() - an owner goes
+ * qgpu_tasks_forget() - an owner goes
  * @owner: whose entries are dropped
  */
-void qgpu_heirs_forget(void *owner)
+void qgpu_tasks_forget(void *owner)
 {
 	struct hlist_node *n;
 	unsigned long flags;
-	struct heir *h;
+	struct vm_task *h;
 	int i;
 
-	spin_lock_irqsave(&heirs_lock, flags);
-	hash_for_each_safe(heirs, i, n, h, node)
+	spin_lock_irqsave(&tasks_lock, flags);
+	hash_for_each_safe(tasks, i, n, h, node)
 		if (h->owner == owner)
 			drop(h);
-	spin_unlock_irqrestore(&heirs_lock, flags);
+	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
 /*
@@ -147,7 +147,7 @@ static void on_fork(void *unused, struct task_struct *parent, struct task_struct
 		return;
 	rcu_read_lock();
 	owner = owner_fn(parent) ?: owner_fn(child);
-	if (owner && qgpu_heirs_add(task_tgid(child), owner))
+	if (owner && qgpu_tasks_add(task_tgid(child), owner))
 		send_sig(SIGKILL, child, 1);
 	rcu_read_unlock();
 }
@@ -160,7 +160,7 @@ static void on_move(void *unused, struct cgroup *to, const char *path, struct ta
 
 	rcu_read_lock();
 	owner = p->flags & PF_KTHREAD ? NULL : owner_fn(p);
-	if (owner && !is_global_init(p) && qgpu_heirs_add(task_tgid(p), owner))
+	if (owner && !is_global_init(p) && qgpu_tasks_add(task_tgid(p), owner))
 		send_sig(SIGKILL, p, 1);
 	rcu_read_unlock();
 }
@@ -173,7 +173,7 @@ static void on_move(void *unused, struct cgroup *to, const char *path, struct ta
 static void QGPU_PROBE_EXIT(on_exit, p)
 {
 	unsigned long flags;
-	struct heir *h;
+	struct vm_task *h;
 
 	if (atomic_read(&p->signal->live))
 		return;
@@ -182,11 +182,11 @@ static void QGPU_PROBE_EXIT(on_exit, p)
 	rcu_read_unlock();
 	if (!h)
 		return;
-	spin_lock_irqsave(&heirs_lock, flags);
+	spin_lock_irqsave(&tasks_lock, flags);
 	h = find(task_tgid(p));
 	if (h)
 		drop(h);
-	spin_unlock_irqrestore(&heirs_lock, flags);
+	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
 /*
@@ -210,27 +210,27 @@ static void find_tracepoint(struct tracepoint *tp, void *unused)
 		tp_move = tp;
 }
 
-/** qgpu_heirs_inherit() - do children inherit? Not on a kernel without tracepoints. */
-bool qgpu_heirs_inherit(void)
+/** qgpu_tasks_inherit() - do children inherit? Not on a kernel without tracepoints. */
+bool qgpu_tasks_inherit(void)
 {
 	return tp_fork && tp_exit && tp_move;
 }
 
 /**
- * qgpu_heirs_init() - follow births and deaths
+ * qgpu_tasks_init() - follow births and deaths
  * @owner_of: whose a parent is
  *
  * Return: 0, also on a kernel without tracepoints, where only who is added is known; or a negative
  * errno.
  */
-int qgpu_heirs_init(qgpu_owner_fn owner_of)
+int qgpu_tasks_init(qgpu_owner_fn owner_of)
 {
 	int ret;
 
 	check_types();
 	owner_fn = owner_of;
 	for_each_kernel_tracepoint(find_tracepoint, NULL);
-	if (!qgpu_heirs_inherit()) {
+	if (!qgpu_tasks_inherit()) {
 		pr_warn("qwamos_gpu: no tracepoints: who leaves a VM's cgroup is lost\n");
 		tp_fork = NULL;
 		return 0;
@@ -253,15 +253,15 @@ err_exit:
 	return ret;
 }
 
-/** qgpu_heirs_exit() - no owner is left */
-void qgpu_heirs_exit(void)
+/** qgpu_tasks_exit() - no owner is left */
+void qgpu_tasks_exit(void)
 {
-	if (qgpu_heirs_inherit()) {
+	if (qgpu_tasks_inherit()) {
 		tracepoint_probe_unregister(tp_move, on_move, NULL);
 		tracepoint_probe_unregister(tp_fork, on_fork, NULL);
 		tracepoint_probe_unregister(tp_exit, on_exit, NULL);
 		tracepoint_synchronize_unregister();
 	}
 	rcu_barrier();
-	WARN_ON(!hash_empty(heirs));
+	WARN_ON(!hash_empty(tasks));
 }

@@ -10,8 +10,8 @@
 
 /**
  * qgpu_reap() - kill what still lives of a VM
- * @cgrp: every process below it; NULL: none
- * @owner: and every process that is this one's (vm_tasks.h), wherever it stands
+ * @cgrp: on a kernel where descent is not followed: every process below it; NULL: none
+ * @owner: every member of it (vm_tasks.h), wherever it stands
  * @killed: incremented for each process that was not being killed before
  *
  * Goes by threads: a process whose first thread has ended may have others that hold its fds. A
@@ -27,6 +27,8 @@ unsigned int qgpu_reap(struct cgroup *cgrp, void *owner, unsigned int *killed)
 	unsigned int alive = 0;
 	bool first;
 
+	if (qgpu_tasks_inherit())
+		cgrp = NULL;
 	rcu_read_lock();
 	for_each_process_thread(p, t) {
 		if (t->flags & PF_KTHREAD || is_global_init(t) || READ_ONCE(t->exit_state))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Whose is this process? See vm_tasks.h. */
+/* Members of VMs, and usermode helpers: see vm_tasks.h. */
 #include <linux/cgroup.h>
 #include <linux/hashtable.h>
 #include <linux/pid.h>
@@ -12,22 +12,27 @@
 #include "vm_tasks.h"
 
 /**
- * struct vm_task - a thread group that is somebody's
+ * struct vm_task - what is known of a thread group
  * @node: in the table; written under the table's lock, read under RCU
  * @pid: its pid, with a reference
- * @owner: whose it is; no reference: the owner forgets its tasks before it goes
+ * @owner: whose member it is, or NULL; written under the table's lock, read under RCU. No
+ * reference: the owner forgets its tasks before it goes
+ * @not_of: whose snapshot leaves it out, or NULL; likewise
+ * @helper: it descends from a usermode helper; likewise
  * @rcu: for the free
  */
 struct vm_task {
 	struct hlist_node node;
 	struct pid *pid;
 	void *owner;
+	void *not_of;
+	bool helper;
 	struct rcu_head rcu;
 };
 
 static DEFINE_HASHTABLE(tasks, 10);
 static DEFINE_SPINLOCK(tasks_lock); /* guards the table's writers; a leaf */
-static qgpu_owner_fn owner_fn;
+static const struct qgpu_task_hooks *hooks;
 static struct tracepoint *tp_fork, *tp_exit, *tp_move;
 
 static struct vm_task *find(struct pid *pid)
@@ -41,7 +46,7 @@ static struct vm_task *find(struct pid *pid)
 }
 
 /**
- * qgpu_tasks_owner() - whose is a thread group?
+ * qgpu_tasks_owner() - look up whose member a thread group is
  * @pid: its pid
  *
  * Called under RCU, which also keeps the owner. Return: the owner, or NULL.
@@ -50,53 +55,116 @@ void *qgpu_tasks_owner(struct pid *pid)
 {
 	struct vm_task *h = find(pid);
 
-	return h ? h->owner : NULL;
+	return h ? READ_ONCE(h->owner) : NULL;
 }
 
 /**
- * qgpu_tasks_add() - a thread group is somebody's from now on, unless it is already
+ * qgpu_tasks_is_helper() - does a thread group descend from a usermode helper?
+ * @pid: its pid
+ */
+bool qgpu_tasks_is_helper(struct pid *pid)
+{
+	struct vm_task *h;
+	bool yes;
+
+	rcu_read_lock();
+	h = find(pid);
+	yes = h && READ_ONCE(h->helper);
+	rcu_read_unlock();
+	return yes;
+}
+
+/*
+ * Add to what is known of a thread group: what is NULL or false in @what stays as it is. Does not
+ * sleep. Return: 0, -EBUSY (it is another one's member) or -ENOMEM.
+ */
+static int learn(struct pid *pid, const struct vm_task *what)
+{
+	struct vm_task *new = kzalloc(sizeof(*new), GFP_ATOMIC), *h;
+	unsigned long flags;
+	int ret = 0;
+
+	spin_lock_irqsave(&tasks_lock, flags);
+	h = find(pid);
+	if (!h && !new) {
+		ret = -ENOMEM;
+	} else if (!h) {
+		h = new;
+		new = NULL;
+		*h = *what;
+		h->pid = get_pid(pid);
+		hash_add_rcu(tasks, &h->node, (unsigned long)pid);
+	} else if (what->owner && h->owner && h->owner != what->owner) {
+		ret = -EBUSY;
+	} else {
+		WRITE_ONCE(h->owner, what->owner ?: h->owner);
+		WRITE_ONCE(h->not_of, what->not_of ?: h->not_of);
+		WRITE_ONCE(h->helper, what->helper || h->helper);
+	}
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	kfree(new);
+	return ret;
+}
+
+/**
+ * qgpu_tasks_add() - make a thread group a member, with all children that it has from now on
  * @pid: its pid
  * @owner: whose
  *
- * Does not sleep. Return: 0 or -ENOMEM.
+ * Does not sleep. Return: 0, also if it is one already, -EBUSY (it is another one's) or -ENOMEM.
  */
 int qgpu_tasks_add(struct pid *pid, void *owner)
 {
-	struct vm_task *h = kmalloc(sizeof(*h), GFP_ATOMIC);
-	unsigned long flags;
+	const struct vm_task what = { .owner = owner };
 
-	if (!h)
-		return -ENOMEM;
-	h->pid = get_pid(pid);
-	h->owner = owner;
-	spin_lock_irqsave(&tasks_lock, flags);
-	if (find(pid)) {
-		put_pid(pid);
-		kfree(h);
-	} else {
-		hash_add_rcu(tasks, &h->node, (unsigned long)pid);
-	}
-	spin_unlock_irqrestore(&tasks_lock, flags);
-	return 0;
+	return learn(pid, &what);
 }
 
 /**
- * qgpu_tasks_adopt() - all who stand in a cgroup are somebody's from now on
- * @cgrp: the cgroup
- * @owner: whose
+ * qgpu_tasks_exclude() - leave a thread group out of an owner's snapshot, with its children
+ * @pid: its pid
+ * @owner: whose snapshot
  *
- * Who is born there or moves there later is followed by itself. Return: 0 or -ENOMEM.
+ * Does not sleep. Return: 0 or -ENOMEM.
  */
-int qgpu_tasks_adopt(struct cgroup *cgrp, void *owner)
+int qgpu_tasks_exclude(struct pid *pid, void *owner)
+{
+	const struct vm_task what = { .not_of = owner };
+
+	return learn(pid, &what);
+}
+
+static bool excluded(struct pid *pid, void *owner)
+{
+	struct vm_task *h = find(pid);
+
+	return h && READ_ONCE(h->not_of) == owner;
+}
+
+/**
+ * qgpu_tasks_snapshot() - make all who stand in a cgroup members, but who was excluded
+ * @cgrp: the cgroup
+ * @owner: whose; the hook snapshotting() says so from before the call until after it
+ *
+ * Return: 0 or -ENOMEM; who was found stays a member.
+ */
+int qgpu_tasks_snapshot(struct cgroup *cgrp, void *owner)
 {
 	struct task_struct *p;
 	int ret = 0;
 
+	/*
+	 * Pairs with the one in on_fork(): a child that is added to the list of processes too late
+	 * for this walk is born late enough to see that a snapshot is under way.
+	 */
+	smp_mb();
 	rcu_read_lock();
 	for_each_process(p) {
-		if (!(p->flags & PF_KTHREAD) && !is_global_init(p) &&
-		    task_under_cgroup_hierarchy(p, cgrp))
-			ret = qgpu_tasks_add(task_tgid(p), owner) ?: ret;
+		if (p->flags & PF_KTHREAD || is_global_init(p) ||
+		    !task_under_cgroup_hierarchy(p, cgrp) || excluded(task_tgid(p), owner))
+			continue;
+		if (qgpu_tasks_add(task_tgid(p), owner) == -ENOMEM)
+			ret = -ENOMEM;
 	}
 	rcu_read_unlock();
 	return ret;
@@ -118,8 +186,8 @@ static void drop(struct vm_task *h)
 }
 
 /**
- * qgpu_tasks_forget() - an owner goes
- * @owner: whose entries are dropped
+ * qgpu_tasks_forget() - drop all that is known of an owner
+ * @owner: who goes; NULL: drop everything
  */
 void qgpu_tasks_forget(void *owner)
 {
@@ -129,39 +197,60 @@ void qgpu_tasks_forget(void *owner)
 	int i;
 
 	spin_lock_irqsave(&tasks_lock, flags);
-	hash_for_each_safe(tasks, i, n, h, node)
+	hash_for_each_safe(tasks, i, n, h, node) {
 		if (h->owner == owner)
+			WRITE_ONCE(h->owner, NULL);
+		if (h->not_of == owner)
+			WRITE_ONCE(h->not_of, NULL);
+		if (!owner || (!h->owner && !h->not_of && !h->helper))
 			drop(h);
+	}
 	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
 /*
- * A child is born, not yet running. One that could not be entered is killed before it can do
- * anything.
+ * Called before the child first runs. A member's child that can't be tracked is killed before it can
+ * do anything. A usermode helper's is not: nothing of the host's may fail because a VM is watched.
  */
 static void on_fork(void *unused, struct task_struct *parent, struct task_struct *child)
 {
+	struct vm_task what = {}, *h;
 	void *owner;
 
 	if (!thread_group_leader(child))
 		return;
+	/* The child is in the list of processes by now. Pairs with qgpu_tasks_snapshot(). */
+	smp_mb();
 	rcu_read_lock();
-	owner = owner_fn(parent) ?: owner_fn(child);
-	if (owner && qgpu_tasks_add(task_tgid(child), owner))
+	/* Before the parent is looked up: once no snapshot is under way, its result is seen. */
+	owner = hooks->snapshotting(child);
+	h = find(task_tgid(parent));
+	if (h) {
+		what.owner = READ_ONCE(h->owner);
+		what.not_of = READ_ONCE(h->not_of);
+		what.helper = READ_ONCE(h->helper);
+	}
+	if (!what.owner && owner != what.not_of)
+		what.owner = owner;
+	/* What the kernel starts: its own threads have no program, and their children are none. */
+	if (parent->flags & PF_KTHREAD && !(child->flags & PF_KTHREAD) && !is_global_init(child))
+		what.helper = true;
+	if ((what.owner || what.not_of || what.helper) && learn(task_tgid(child), &what) &&
+	    what.owner)
 		send_sig(SIGKILL, child, 1);
+	if (!what.owner)
+		hooks->born_into(child);
 	rcu_read_unlock();
 }
 
-/* A thread, or with its first one the whole group, has moved to another cgroup. */
+/* A thread, or with its first one the whole group, was moved to another cgroup. */
 static void on_move(void *unused, struct cgroup *to, const char *path, struct task_struct *p,
 		    bool group)
 {
-	void *owner;
-
+	if (p->flags & PF_KTHREAD)
+		return;
 	rcu_read_lock();
-	owner = p->flags & PF_KTHREAD ? NULL : owner_fn(p);
-	if (owner && !is_global_init(p) && qgpu_tasks_add(task_tgid(p), owner))
-		send_sig(SIGKILL, p, 1);
+	hooks->moved(p, to);
 	rcu_read_unlock();
 }
 
@@ -218,20 +307,20 @@ bool qgpu_tasks_inherit(void)
 
 /**
  * qgpu_tasks_init() - follow births and deaths
- * @owner_of: whose a parent is
+ * @h: what the owners do about them
  *
  * Return: 0, also on a kernel without tracepoints, where only who is added is known; or a negative
  * errno.
  */
-int qgpu_tasks_init(qgpu_owner_fn owner_of)
+int qgpu_tasks_init(const struct qgpu_task_hooks *h)
 {
 	int ret;
 
 	check_types();
-	owner_fn = owner_of;
+	hooks = h;
 	for_each_kernel_tracepoint(find_tracepoint, NULL);
 	if (!qgpu_tasks_inherit()) {
-		pr_warn("qwamos_gpu: no tracepoints: who leaves a VM's cgroup is lost\n");
+		pr_warn("qwamos_gpu: no tracepoints: VMs' processes are told by their cgroups alone\n");
 		tp_fork = NULL;
 		return 0;
 	}
@@ -262,6 +351,6 @@ void qgpu_tasks_exit(void)
 		tracepoint_probe_unregister(tp_exit, on_exit, NULL);
 		tracepoint_synchronize_unregister();
 	}
+	qgpu_tasks_forget(NULL); /* usermode helpers that still run */
 	rcu_barrier();
-	WARN_ON(!hash_empty(tasks));
 }

@@ -24,12 +24,13 @@
  * @QWAMOS_GPU_EV_VM_CREATED: VM created
  * @QWAMOS_GPU_EV_VM_DESTROYED: VM ended; the reason tells why
  * @QWAMOS_GPU_EV_VM_JOINED: a process joined a VM
- * @QWAMOS_GPU_EV_VM_KILLED: the processes in a VM's cgroup were killed; asked = how many
+ * @QWAMOS_GPU_EV_VM_KILLED: the members of a VM were killed; asked = how many
  * @QWAMOS_GPU_EV_CALL_REFUSED: a call was refused to this caller (wrong fd, no capability, a VM's
  *     member, ...); asked = the ioctl's number
  * @QWAMOS_GPU_EV_DEVICE_ADDED: a device appeared
  * @QWAMOS_GPU_EV_DEVICE_REMOVED: a device disappeared
- * @QWAMOS_GPU_EV_DEVICE_BOUND: a device was bound to our driver
+ * @QWAMOS_GPU_EV_DEVICE_BOUND: a device was bound to our driver, or, with a result, a member of a
+ * VM tried that
  * @QWAMOS_GPU_EV_DEVICE_UNBOUND: a device left our driver
  * @QWAMOS_GPU_EV_DEVICE_ATTACHED: a VM got a device
  * @QWAMOS_GPU_EV_DEVICE_DETACHED: a device left its VM
@@ -46,6 +47,10 @@
  * @QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED: a device was asked back
  * @QWAMOS_GPU_EV_DEVICE_REVOKED: and was not given back in time
  * @QWAMOS_GPU_EV_QUEUES_QUOTA_EXCEEDED: a charge of Vulkan queues did not fit; by number
+ * @QWAMOS_GPU_EV_VM_ADOPTED: a manager made a process a member of a VM; asked = its thread group in
+ *     the initial pid namespace
+ * @QWAMOS_GPU_EV_VM_OUTSIDER: a process that is no member of the VM was moved, or cloned, into its
+ *     cgroup; asked = its thread group in the initial pid namespace; pid = who did it
  * @QWAMOS_GPU_EV_COUNT: not an event; one more than the highest
  */
 enum qwamos_gpu_event {
@@ -80,6 +85,8 @@ enum qwamos_gpu_event {
 	QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED = 28,
 	QWAMOS_GPU_EV_DEVICE_REVOKED = 29,
 	QWAMOS_GPU_EV_QUEUES_QUOTA_EXCEEDED = 30,
+	QWAMOS_GPU_EV_VM_ADOPTED = 31,
+	QWAMOS_GPU_EV_VM_OUTSIDER = 32,
 	QWAMOS_GPU_EV_COUNT
 };
 
@@ -186,8 +193,8 @@ struct qwamos_gpu_audit_record {
  * @hdr: head; QWAMOS_GPU_AUDIT_F_*
  * @records: in: where the array goes
  * @record_size: in: bytes of a record that the caller wants, at least up to @comm; a multiple of 8.
- *     A reader that wants all of it checks hashes; what a longer one holds beyond the kernel's is set
- *     to 0
+ *     A reader that wants all of it checks hashes; what a longer one holds beyond the kernel's is
+ * set to 0
  * @count: in: room, in records, 1 to 65536; out: records written
  * @chain: in: with F_CHAIN; else 0
  * @after: in: with F_AFTER; else 0

@@ -64,6 +64,16 @@ int libqg_vm_create(int ctl, const char *name, int cgroup_fd, __u32 flags, int *
 int libqg_vm_open(int ctl, __u64 vm_id, const char *name, __u32 right, __u32 *reason);
 
 /**
+ * libqg_vm_adopt() - VM_ADOPT: make a process a member of the VM
+ * @manage: manage fd
+ * @pidfd: pidfd of the process
+ * @reason: out, may be NULL
+ *
+ * Return: 0 or -errno.
+ */
+int libqg_vm_adopt(int manage, int pidfd, __u32 *reason);
+
+/**
  * libqg_vm_list() - all VMs
  * @ctl: control fd
  * @vms: out: array to free(), NULL if there are none
@@ -133,8 +143,8 @@ int libqg_vm_check_array(int vm_fd, __u64 device_id, struct qwamos_gpu_vm_check_
  *
  * Both are 0 where the call fails without a reason.
  *
- * Return: 0 or -errno: -EDQUOT (QUOTA, QUEUES), -EACCES (NOT_ASSIGNED, NO_POLICY, LEVEL, VULKAN_OFF), -ENODEV
- * (NO_DEVICE, VM_ENDED), -EINVAL (amount 0).
+ * Return: 0 or -errno: -EDQUOT (QUOTA, QUEUES), -EACCES (NOT_ASSIGNED, NO_POLICY, LEVEL,
+ * VULKAN_OFF), -ENODEV (NO_DEVICE, VM_ENDED), -EINVAL (amount 0).
  */
 int libqg_vm_charge(int use_fd, __u32 kind, __u64 device_id, __u64 amount, __u64 *used,
 		    __u64 *limit, __u32 *reason);

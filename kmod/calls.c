@@ -4,13 +4,16 @@
 #include <linux/file.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
+#include <linux/pid.h>
+#include <linux/poll.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/uaccess.h>
 #include "audit.h"
 #include "check.h"
 #include "device.h"
-#include "heirs.h"
+#include "vm_tasks.h"
 #include "ioctl.h"
 #include "policy.h"
 #include "vm.h"
@@ -25,7 +28,7 @@ static int do_get_info(struct qgpu_call *call)
 	a->out_version = QWAMOS_GPU_VERSION;
 	a->out_levels = QGPU_LEVELS;
 	a->out_caps = QWAMOS_GPU_CAP_PASSTHROUGH | QWAMOS_GPU_CAP_AUDIT | QWAMOS_GPU_CAP_POLICY |
-		      QWAMOS_GPU_CAP_NETLINK | (qgpu_heirs_inherit() ? QWAMOS_GPU_CAP_HEIRS : 0);
+		      QWAMOS_GPU_CAP_NETLINK | (qgpu_tasks_inherit() ? QWAMOS_GPU_CAP_TASKS : 0);
 	memcpy(a->out_instance, qgpu_audit_instance(), sizeof(a->out_instance));
 	a->out_revoke_timeout_s = READ_ONCE(qgpu_revoke_timeout_s);
 	a->out_audit_records = qgpu_audit_capacity();
@@ -35,7 +38,7 @@ static int do_get_info(struct qgpu_call *call)
 
 /*
  * The cgroup of a VM to be: not the root, and not one that the caller stands in, since all below it
- * dies with the VM.
+ * become members with VM_JOIN, and die with the VM.
  */
 static struct cgroup *cgroup_of(struct qwamos_gpu_vm_create *a)
 {
@@ -519,6 +522,65 @@ static int do_join(struct qgpu_call *call)
 	return qgpu_vm_join(call->f->vm, &call->reason);
 }
 
+/* What pid_of_pidfd() asks a file by. */
+struct pidfd_query {
+	struct poll_table_struct table;
+	const wait_queue_head_t *wait;
+};
+
+static void note_wait_queue(struct file *file, wait_queue_head_t *wait,
+			    struct poll_table_struct *table)
+{
+	container_of(table, struct pidfd_query, table)->wait = wait;
+}
+
+/*
+ * The process of a pidfd. The kernel exports no way to ask one, so ask it what poll() would wait
+ * on: a file that waits on the pidfd queue of a process is a pidfd of that process. Nothing is read
+ * through the pointer that a file tells. Return: the pid of a running thread group with a
+ * reference, or NULL.
+ */
+static struct pid *pid_of_pidfd(int fd)
+{
+	struct pidfd_query q = {};
+	struct task_struct *p;
+	struct pid *pid = NULL;
+	struct file *file = fget(fd);
+
+	if (!file)
+		return NULL;
+	init_poll_funcptr(&q.table, note_wait_queue);
+	vfs_poll(file, &q.table);
+	rcu_read_lock();
+	for_each_process(p) {
+		if (q.wait != &task_tgid(p)->wait_pidfd)
+			continue;
+		if (atomic_read(&p->signal->live) && !(p->flags & PF_KTHREAD))
+			pid = get_pid(task_tgid(p));
+		break;
+	}
+	rcu_read_unlock();
+	fput(file);
+	return pid;
+}
+
+static int do_adopt(struct qgpu_call *call)
+{
+	struct qwamos_gpu_vm_adopt *a = &call->arg->adopt;
+	struct pid *pid;
+	int ret = -EINVAL;
+
+	if (a->__reserved)
+		return -EINVAL;
+	pid = pid_of_pidfd(a->pidfd);
+	if (!pid)
+		return -EBADF;
+	if (pid != task_tgid(current) && pid_nr(pid) != 1)
+		ret = qgpu_vm_adopt(call->f->vm, pid, &call->reason);
+	put_pid(pid);
+	return ret;
+}
+
 static int do_destroy(struct qgpu_call *call)
 {
 	qgpu_vm_end(call->f->vm, QWAMOS_GPU_REASON_DESTROYED);
@@ -586,6 +648,7 @@ static const struct qgpu_call_desc calls[] = {
 	     do_set_policy, .also = offsetof(struct qwamos_gpu_vm_set_policy, out_used),
 	     .n_also = 2),
 	CALL(VM_JOIN, qwamos_gpu_vm_join, hdr, 0, QGPU_FILE_USE, false, do_join),
+	CALL(VM_ADOPT, qwamos_gpu_vm_adopt, __reserved, 0, QGPU_FILE_MANAGE, true, do_adopt),
 	CALL(VM_DESTROY, qwamos_gpu_vm_destroy, hdr, 0, QGPU_FILE_MANAGE, true, do_destroy),
 	CALL(DEV_ATTACH, qwamos_gpu_dev_attach, __reserved, QWAMOS_GPU_DEV_ATTACH_F_ACCEPT_UNWIPED,
 	     QGPU_FILE_MANAGE, true, do_attach, .op = QWAMOS_GPU_OP_PASSTHROUGH,

@@ -220,6 +220,29 @@ void qwamos_gpu_dev_request(struct qgpu_dev *d)
 QGPU_EXPORT(qwamos_gpu_dev_request);
 
 /**
+ * qwamos_gpu_dev_may_bind() - may our driver have a device? Not if a member of a VM binds it
+ * @pdev: the device, locked
+ *
+ * Return: 0 or -EACCES.
+ */
+int qwamos_gpu_dev_may_bind(struct pci_dev *pdev)
+{
+	struct qgpu_dev *d = qgpu_dev_of(&pdev->dev);
+	int ret = 0;
+
+	if (d && d->binder) {
+		ret = -EACCES;
+		qgpu_dev_audit(d->binder->chain, d, QWAMOS_GPU_EV_DEVICE_BOUND,
+			       QWAMOS_GPU_REASON_VM_MEMBER, ret);
+		qgpu_limits_refused(&d->binder->lim, QWAMOS_GPU_REASON_VM_MEMBER);
+	}
+	if (d)
+		qgpu_dev_put(d);
+	return ret;
+}
+QGPU_EXPORT(qwamos_gpu_dev_may_bind);
+
+/**
  * qwamos_gpu_dev_bound() - our driver has got a device
  * @pdev: the device, locked
  * @driver: the driver's module

@@ -9,6 +9,7 @@ struct module;
 struct pci_dev;
 struct qgpu_dev;
 
+int qwamos_gpu_dev_may_bind(struct pci_dev *pdev);
 struct qgpu_dev *qwamos_gpu_dev_bound(struct pci_dev *pdev, struct module *driver);
 void qwamos_gpu_dev_unbound(struct qgpu_dev *d);
 int qwamos_gpu_dev_may(struct qgpu_dev *d, u32 way);

@@ -48,6 +48,8 @@ enum qgpu_dirt {
  * @last_owner: id of the last VM that had it, 0: none
  * @generation: counts owners
  * @bound: on our driver
+ * @binder: the VM whose member is binding the device to a driver, with a reference; guarded by
+ *     the device's lock
  * @gone: removed; out of the registry
  * @memory: room to remember it in when it is removed; so that this can't fail
  * @driver_module: our driver's module, while @bound
@@ -89,6 +91,7 @@ struct qgpu_dev {
 	u64 last_owner;
 	u64 generation;
 	bool bound;
+	struct qgpu_vm *binder;
 	bool gone;
 	struct qgpu_memory *memory;
 	struct module *driver_module;

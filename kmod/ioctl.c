@@ -4,11 +4,14 @@
  * calls themselves are in calls.c.
  */
 #include <linux/capability.h>
+#include <linux/pid.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include "check.h"
 #include "device.h"
 #include "ioctl.h"
 #include "vm.h"
+#include "vm_tasks.h"
 
 /**
  * qgpu_call_answer() - write the whole answer
@@ -66,6 +69,10 @@ static int check_right(struct qgpu_call *call, const struct qgpu_call_desc *desc
 			call->reason = QWAMOS_GPU_REASON_VM_MEMBER;
 			return -EACCES;
 		}
+		if (qgpu_tasks_is_helper(task_tgid(current))) {
+			call->reason = QWAMOS_GPU_REASON_USERMODE_HELPER;
+			return -EACCES;
+		}
 		if (!capable(CAP_SYS_ADMIN)) {
 			call->reason = QWAMOS_GPU_REASON_NOT_CAPABLE;
 			return -EACCES;
@@ -91,6 +98,7 @@ static noinline void audit_refusal(struct qgpu_call *call, const struct qgpu_cal
 	struct qgpu_dev *d = call->device_id ? qgpu_dev_by_id(call->device_id) : NULL;
 	bool right = call->reason == QWAMOS_GPU_REASON_WRONG_FD ||
 		     call->reason == QWAMOS_GPU_REASON_VM_MEMBER ||
+		     call->reason == QWAMOS_GPU_REASON_USERMODE_HELPER ||
 		     call->reason == QWAMOS_GPU_REASON_NOT_CAPABLE;
 	struct qgpu_event ev = {
 		.event = desc->op && !right ? QWAMOS_GPU_EV_OPERATION_DENIED

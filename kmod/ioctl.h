@@ -25,6 +25,7 @@ union qgpu_arg {
 	struct qwamos_gpu_dev_detach detach;
 	struct qwamos_gpu_vm_info vm_info;
 	struct qwamos_gpu_vm_new_fd new_use;
+	struct qwamos_gpu_vm_adopt adopt;
 	struct qwamos_gpu_level_info level_info;
 	struct qwamos_gpu_vm_check check;
 	struct qwamos_gpu_vm_charge charge;

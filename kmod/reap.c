@@ -5,13 +5,13 @@
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
-#include "heirs.h"
+#include "vm_tasks.h"
 #include "reap.h"
 
 /**
  * qgpu_reap() - kill what still lives of a VM
- * @cgrp: every process below it; NULL: none
- * @owner: and every process that is this one's (heirs.h), wherever it stands
+ * @cgrp: on a kernel where descent is not followed: every process below it; NULL: none
+ * @owner: every member of it (vm_tasks.h), wherever it stands
  * @killed: incremented for each process that was not being killed before
  *
  * Goes by threads: a process whose first thread has ended may have others that hold its fds. A
@@ -27,11 +27,13 @@ unsigned int qgpu_reap(struct cgroup *cgrp, void *owner, unsigned int *killed)
 	unsigned int alive = 0;
 	bool first;
 
+	if (qgpu_tasks_inherit())
+		cgrp = NULL;
 	rcu_read_lock();
 	for_each_process_thread(p, t) {
 		if (t->flags & PF_KTHREAD || is_global_init(t) || READ_ONCE(t->exit_state))
 			continue;
-		if (qgpu_heirs_owner(task_tgid(t)) != owner &&
+		if (qgpu_tasks_owner(task_tgid(t)) != owner &&
 		    !(cgrp && task_under_cgroup_hierarchy(t, cgrp)))
 			continue;
 		alive++;

@@ -314,6 +314,22 @@ static void dev_driven(struct device *dev)
 		qgpu_dev_changed();
 }
 
+/*
+ * Somebody binds a driver, or has done with it. Noted here, for the probe itself may run in a
+ * kernel thread near the device. Called with the device lock held.
+ */
+static void dev_set_binder(struct device *dev, struct qgpu_vm *vm)
+{
+	struct qgpu_dev *d = qgpu_dev_of(dev);
+
+	if (d) {
+		swap(d->binder, vm);
+		qgpu_dev_put(d);
+	}
+	if (vm)
+		qgpu_vm_put(vm);
+}
+
 /* Runs under the device lock, but for ADD, DEL and REMOVED. */
 static int bus_event(struct notifier_block *nb, unsigned long action, void *data)
 {
@@ -328,7 +344,14 @@ static int bus_event(struct notifier_block *nb, unsigned long action, void *data
 	case BUS_NOTIFY_REMOVED_DEVICE:
 		dev_remove(dev);
 		break;
+	case BUS_NOTIFY_BIND_DRIVER:
+		dev_set_binder(dev, qgpu_vm_of_current());
+		break;
+	case BUS_NOTIFY_DRIVER_NOT_BOUND:
+		dev_set_binder(dev, NULL);
+		break;
 	case BUS_NOTIFY_BOUND_DRIVER:
+		dev_set_binder(dev, NULL);
 		dev_driven(dev);
 		break;
 	case BUS_NOTIFY_UNBOUND_DRIVER:

@@ -2,6 +2,7 @@
 /* The VM object: see vm.h. */
 #include <linux/cgroup.h>
 #include <linux/hashtable.h>
+#include <linux/kfifo.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/pid.h>
@@ -9,7 +10,7 @@
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include "events.h"
-#include "heirs.h"
+#include "vm_tasks.h"
 #include "notes.h"
 #include "objects.h"
 #include "policy.h"
@@ -142,19 +143,18 @@ static struct qgpu_vm *vm_of_cgroup(struct cgroup *cgrp)
 }
 
 /*
- * The VM that a process belongs to: by itself, by descent, or by its cgroup. Called under RCU; no
- * reference is taken.
+ * The VM that a process is a member of. Where descent is not followed, its cgroup tells. Called
+ * under RCU; no reference is taken.
  */
-static void *vm_of_task(struct task_struct *p)
+static struct qgpu_vm *vm_of_task(struct task_struct *p)
 {
-	void *vm = qgpu_heirs_owner(task_tgid(p));
+	struct qgpu_vm *vm = qgpu_tasks_owner(task_tgid(p));
 
-	return vm ?: vm_of_cgroup(task_dfl_cgroup(p));
+	return vm || qgpu_tasks_inherit() ? vm : vm_of_cgroup(task_dfl_cgroup(p));
 }
 
 /**
- * qgpu_vm_of_current() - the VM that the current process has joined, descends from, or in whose
- * cgroup it stands
+ * qgpu_vm_of_current() - get the VM that the current process is a member of
  *
  * Return: the VM, live or ending, with a reference; NULL: it is no VM's.
  */
@@ -169,6 +169,131 @@ struct qgpu_vm *qgpu_vm_of_current(void)
 	rcu_read_unlock();
 	return vm;
 }
+
+/**
+ * struct outsider - a process that was moved into a VM's cgroup, to be audited
+ * @vm: the VM, with a reference
+ * @at_ns: when, CLOCK_BOOTTIME
+ * @pid: who was moved, in the initial pid namespace
+ * @by: who did it
+ * @uid: his user in the initial user namespace
+ * @comm: his command
+ */
+struct outsider {
+	struct qgpu_vm *vm;
+	u64 at_ns;
+	u32 pid;
+	u32 by;
+	u32 uid;
+	char comm[TASK_COMM_LEN];
+};
+
+/*
+ * Between the tracepoints, which may be called with interrupts off and under locks that the audit
+ * log must not be taken under, and a work item. A leaf.
+ */
+static DEFINE_KFIFO(outsiders, struct outsider, 128);
+static DEFINE_SPINLOCK(outsiders_lock);
+static void audit_outsiders(struct work_struct *work);
+static DECLARE_WORK(outsiders_work, audit_outsiders);
+
+static void audit_outsider(const struct outsider *o)
+{
+	struct qgpu_event ev = { .event = QWAMOS_GPU_EV_VM_OUTSIDER,
+				 .level = READ_ONCE(o->vm->lim.level),
+				 .asked = o->pid };
+	u64 age = ktime_get_boottime_ns() - o->at_ns;
+	const struct qgpu_repeats by = { .count = 1,
+					 .first_age_ns = age,
+					 .last_age_ns = age,
+					 .pid = o->by,
+					 .uid = o->uid,
+					 .comm = o->comm };
+	struct qgpu_chain *c = o->vm->chain;
+	u32 lost = atomic_xchg(&o->vm->outsiders_lost, 0);
+	bool waits;
+
+	spin_lock(&c->lock);
+	waits = qgpu_audit_repeats(c, &ev, &by);
+	c->lost += lost;
+	spin_unlock(&c->lock);
+	qgpu_audit_wake(c, waits);
+}
+
+static void audit_outsiders(struct work_struct *work)
+{
+	struct outsider o;
+
+	while (kfifo_out_spinlocked(&outsiders, &o, 1, &outsiders_lock)) {
+		audit_outsider(&o);
+		qgpu_vm_put(o.vm);
+	}
+}
+
+/* The current process has brought @p into the cgroup of @vm. Called under RCU, in any context. */
+static void note_outsider(struct qgpu_vm *vm, struct task_struct *p)
+{
+	struct outsider o = { .vm = vm, .at_ns = ktime_get_boottime_ns(), .pid = task_tgid_nr(p) };
+
+	if (!kref_get_unless_zero(&vm->ref))
+		return;
+	if (!(current->flags & PF_KTHREAD)) {
+		o.by = task_tgid_nr(current);
+		o.uid = from_kuid_munged(&init_user_ns, current_uid());
+		/* Not by get_task_comm(): no lock of others is taken here. */
+		memcpy(o.comm, current->comm, sizeof(o.comm));
+	}
+	if (!kfifo_in_spinlocked(&outsiders, &o, 1, &outsiders_lock)) {
+		atomic_inc(&vm->outsiders_lost);
+		qgpu_vm_put(vm);
+	}
+	queue_work(qgpu_wq, &outsiders_work);
+}
+
+/* A hook of vm_tasks.c. */
+static void *snapshotting(struct task_struct *p)
+{
+	struct qgpu_vm *vm = vm_of_cgroup(task_dfl_cgroup(p));
+
+	/* Pairs with the release in become_leader(): "no more" comes after what was found. */
+	return vm && smp_load_acquire(&vm->snapshotting) ? vm : NULL;
+}
+
+/* A hook of vm_tasks.c: by CLONE_INTO_CGROUP a child may begin where its parent does not stand. */
+static void born_into(struct task_struct *child)
+{
+	struct qgpu_vm *vm = vm_of_cgroup(task_dfl_cgroup(child));
+
+	if (vm && READ_ONCE(vm->leader) && vm_of_cgroup(task_dfl_cgroup(current)) != vm)
+		note_outsider(vm, child);
+}
+
+/*
+ * A hook of vm_tasks.c. Before VM_JOIN, whoever sets a VM up brings together there who is to become
+ * a member. What a VM, or what the kernel has started for it, brings there is not to.
+ */
+static void moved(struct task_struct *p, struct cgroup *to)
+{
+	struct qgpu_vm *vm = vm_of_cgroup(to);
+
+	if (!vm || qgpu_tasks_owner(task_tgid(p)) == vm)
+		return;
+	if (!READ_ONCE(vm->leader)) {
+		if (!qgpu_tasks_owner(task_tgid(current)) &&
+		    !qgpu_tasks_is_helper(task_tgid(current)))
+			return;
+		if (qgpu_tasks_exclude(task_tgid(p), vm))
+			pr_warn_ratelimited("qwamos_gpu: VM %s: no memory to tell an outsider\n",
+					    vm->name);
+	}
+	note_outsider(vm, p);
+}
+
+static const struct qgpu_task_hooks task_hooks = {
+	.snapshotting = snapshotting,
+	.born_into = born_into,
+	.moved = moved,
+};
 
 /* Called under the VM lock. */
 static struct qgpu_vm *find_live(u64 id, const char *name)
@@ -276,7 +401,6 @@ struct qgpu_vm *qgpu_vm_create(const char *name, struct cgroup *cgrp, work_func_
 {
 	struct qgpu_vm *vm = kmem_cache_zalloc(vm_cache, GFP_KERNEL_ACCOUNT);
 	int ret = -EEXIST;
-	bool known;
 
 	if (!vm)
 		return ERR_PTR(-ENOMEM);
@@ -311,10 +435,7 @@ struct qgpu_vm *qgpu_vm_create(const char *name, struct cgroup *cgrp, work_func_
 	atomic_inc(&qgpu_objects);
 	if (cgrp)
 		hash_add_rcu(cgroups, &vm->cgroup_node, (unsigned long)cgrp);
-	known = !cgrp || !qgpu_heirs_adopt(cgrp, vm);
 	mutex_unlock(&vms_lock);
-	if (!known)
-		pr_warn("qwamos_gpu: VM %s: no memory to know all who stand in its cgroup\n", name);
 	return vm;
 err:
 	mutex_unlock(&vms_lock);
@@ -364,17 +485,14 @@ struct qgpu_vm *qgpu_vm_next(struct qgpu_vm *vm)
 	return vm;
 }
 
-/*
- * Has the current process joined another VM, or does it descend from who has? It may descend from
- * one of this VM's cgroup.
- */
+/* Is the current process a member of another VM? It may be one of this VM. */
 static bool joined_elsewhere(struct qgpu_vm *vm)
 {
 	struct qgpu_vm *other;
 	bool yes;
 
 	rcu_read_lock();
-	other = qgpu_heirs_owner(task_tgid(current));
+	other = qgpu_tasks_owner(task_tgid(current));
 	yes = other && other != vm;
 	rcu_read_unlock();
 	return yes;
@@ -390,16 +508,21 @@ static bool stands_in(struct cgroup *cgrp)
 	return yes;
 }
 
-/* Called with the VM lock held. */
+/*
+ * Members are made before the leader: who comes to the cgroup after that is an outsider. Called
+ * with the VM lock held.
+ */
 static int become_leader(struct qgpu_vm *vm)
 {
 	struct pid *pid = task_tgid(current);
-	int ret = 0;
+	int ret;
 
-	rcu_read_lock();
-	if (qgpu_heirs_owner(pid) != vm)
-		ret = qgpu_heirs_add(pid, vm);
-	rcu_read_unlock();
+	WRITE_ONCE(vm->snapshotting, true);
+	ret = qgpu_tasks_add(pid, vm);
+	if (!ret && vm->cgrp)
+		ret = qgpu_tasks_snapshot(vm->cgrp, vm);
+	/* Pairs with the acquire in snapshotting(). */
+	smp_store_release(&vm->snapshotting, false);
 	if (ret)
 		return ret;
 	WRITE_ONCE(vm->leader, get_pid(pid));
@@ -442,6 +565,35 @@ int qgpu_vm_join(struct qgpu_vm *vm, u32 *reason)
 }
 
 /**
+ * qgpu_vm_adopt() - make a process a member of a VM
+ * @vm: the VM
+ * @pid: the process
+ * @reason: out: why a refusal
+ *
+ * Return: 0, -ENODEV (VM_ENDED), -EBUSY (JOINED_ELSEWHERE) or -ENOMEM.
+ */
+int qgpu_vm_adopt(struct qgpu_vm *vm, struct pid *pid, u32 *reason)
+{
+	struct qgpu_event ev = { .event = QWAMOS_GPU_EV_VM_ADOPTED, .asked = pid_nr(pid) };
+	int ret;
+
+	mutex_lock(&vms_lock);
+	if (vm->state != QWAMOS_GPU_VM_STATE_LIVE) {
+		*reason = QWAMOS_GPU_REASON_VM_ENDED;
+		ret = -ENODEV;
+	} else {
+		ret = qgpu_tasks_add(pid, vm);
+		if (ret == -EBUSY)
+			*reason = QWAMOS_GPU_REASON_JOINED_ELSEWHERE;
+	}
+	ev.level = vm->lim.level;
+	mutex_unlock(&vms_lock);
+	if (!ret)
+		qgpu_audit(vm->chain, &ev);
+	return ret;
+}
+
+/**
  * qgpu_vm_end() - end a VM; the rest happens in its end work
  * @vm: the VM
  * @reason: why (&enum qwamos_gpu_reason)
@@ -479,12 +631,12 @@ void qgpu_vm_over(struct qgpu_vm *vm)
 	if (vm->cgrp)
 		hash_del_rcu(&vm->cgroup_node);
 	mutex_unlock(&vms_lock);
-	/* Who has found the VM by its cgroup may be making an heir of it; then no more. */
+	/* Who has found the VM by its cgroup may be making a member of it; then no more. */
 	synchronize_rcu();
-	qgpu_heirs_forget(vm);
+	qgpu_tasks_forget(vm);
 	/* A fork may have found its parent's entry just before. */
 	synchronize_rcu();
-	qgpu_heirs_forget(vm);
+	qgpu_tasks_forget(vm);
 	if (vm->leader) {
 		remove_wait_queue(&vm->leader->wait_pidfd, &vm->leader_wait);
 		cancel_delayed_work_sync(&vm->leader_work);
@@ -566,7 +718,7 @@ int qgpu_vm_init(void)
 	qgpu_wq = alloc_workqueue("qwamos_gpu", WQ_UNBOUND | WQ_FREEZABLE, 0);
 	if (!qgpu_wq)
 		goto err_cache;
-	ret = qgpu_heirs_init(vm_of_task);
+	ret = qgpu_tasks_init(&task_hooks);
 	if (ret)
 		goto err_wq;
 	return 0;
@@ -581,7 +733,7 @@ err_cache:
 void qgpu_vm_exit(void)
 {
 	destroy_workqueue(qgpu_wq);
-	qgpu_heirs_exit();
+	qgpu_tasks_exit();
 	WARN_ON(!list_empty(&vms));
 	kmem_cache_destroy(vm_cache);
 }

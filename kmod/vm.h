@@ -35,6 +35,8 @@ struct pid;
  * @cgrp: its cgroup, or NULL; constant
  * @leader: the thread group that joined, or NULL; written once, under the VM lock; the reference is
  *     kept until the VM is freed
+ * @snapshotting: VM_JOIN looks who stands in @cgrp; written under the VM lock, read under RCU
+ * @outsiders_lost: processes moved into @cgrp of which no more is known
  * @leader_wait: on @leader's wait_pidfd
  * @leader_work: has @leader ended?
  * @end_work: takes everything back once the VM has ended
@@ -60,6 +62,8 @@ struct qgpu_vm {
 	u32 end_reason;
 	struct cgroup *cgrp;
 	struct pid *leader;
+	bool snapshotting;
+	atomic_t outsiders_lost;
 	wait_queue_entry_t leader_wait;
 	struct delayed_work leader_work;
 	struct delayed_work end_work;
@@ -89,6 +93,7 @@ struct qgpu_vm *qgpu_vm_find(u64 id, const char *name);
 struct qgpu_vm *qgpu_vm_of_current(void);
 struct qgpu_vm *qgpu_vm_next(struct qgpu_vm *vm);
 int qgpu_vm_join(struct qgpu_vm *vm, u32 *reason);
+int qgpu_vm_adopt(struct qgpu_vm *vm, struct pid *pid, u32 *reason);
 void qgpu_vm_end(struct qgpu_vm *vm, u32 reason);
 void qgpu_vm_over(struct qgpu_vm *vm);
 void qgpu_vm_tell(struct qgpu_vm *vm, struct qwamos_gpu_vm *out);

@@ -202,9 +202,12 @@ static const struct vfio_device_ops qvfio_ops = {
 
 static int qvfio_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
-	struct qvfio_dev *q = vfio_alloc_device(qvfio_dev, core.vdev, &pdev->dev, &qvfio_ops);
-	int ret;
+	struct qvfio_dev *q;
+	int ret = qwamos_gpu_dev_may_bind(pdev);
 
+	if (ret)
+		return ret;
+	q = vfio_alloc_device(qvfio_dev, core.vdev, &pdev->dev, &qvfio_ops);
 	if (IS_ERR(q))
 		return PTR_ERR(q);
 	dev_set_drvdata(&pdev->dev, &q->core);

@@ -66,7 +66,7 @@ done
 # sched_process_exit, with an argument that no kernel passes.
 sed -i 's/^#define QGPU_PROBE_EXIT(fn, p) fn(void \*unused, struct task_struct \*p/&, int other/' \
 	"$dir/build/kmod/compat.h"
-build kmod/heirs.o
+build kmod/vm_tasks.o
 says 2 'check_trace_callback_type_sched_process_exit' \
 	"$k: a probe of another type than its tracepoint's ends the build"
 

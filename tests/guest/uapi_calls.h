@@ -22,6 +22,7 @@ union argument {
 	struct qwamos_gpu_dev_detach detach;
 	struct qwamos_gpu_vm_info vm_info;
 	struct qwamos_gpu_vm_new_fd new_use;
+	struct qwamos_gpu_vm_adopt adopt;
 	struct qwamos_gpu_level_info level_info;
 	struct qwamos_gpu_vm_check check;
 	struct qwamos_gpu_vm_charge charge;
@@ -137,6 +138,34 @@ static void fill_new_use(union argument *a, struct qt_vm *vm)
 {
 	(void)vm;
 	a->new_use.__reserved = 0;
+}
+
+/* Where pidfds go: open from the beginning, so that no test counts it as left over. */
+#define ADOPT_FD 200
+
+static void __attribute__((constructor)) reserve_adopt_fd(void)
+{
+	if (dup2(0, ADOPT_FD) < 0)
+		dup2(open("/dev/null", O_RDONLY), ADOPT_FD);
+}
+
+/* A process for each call: it ends with the VM that adopts it, or soon. It holds no fd of a VM. */
+static void fill_adopt(union argument *a, struct qt_vm *vm)
+{
+	pid_t pid = fork();
+	int fd;
+
+	(void)vm;
+	if (!pid) {
+		close_range(3, ~0U, 0);
+		qt_sleep_ms(20000);
+		_exit(0);
+	}
+	fd = syscall(SYS_pidfd_open, pid, 0);
+	dup2(fd, ADOPT_FD);
+	close(fd);
+	a->adopt.pidfd = ADOPT_FD;
+	a->adopt.__reserved = 0;
 }
 
 static void fill_level_info(union argument *a, struct qt_vm *vm)
@@ -376,6 +405,15 @@ FIXTURE_VARIANT_ADD(call, new_use){
 	.reserved = offsetof(struct qwamos_gpu_vm_new_fd, __reserved),
 	.fill = fill_new_use,
 	.fd_at = { offsetof(struct qwamos_gpu_vm_new_fd, out_fd) },
+};
+
+FIXTURE_VARIANT_ADD(call, adopt){
+	.cmd = QWAMOS_GPU_VM_ADOPT,
+	.size = sizeof(struct qwamos_gpu_vm_adopt),
+	.right = MANAGE,
+	.kinds = ON(MANAGE),
+	.reserved = offsetof(struct qwamos_gpu_vm_adopt, __reserved),
+	.fill = fill_adopt,
 };
 
 FIXTURE_VARIANT_ADD(call, level_info){

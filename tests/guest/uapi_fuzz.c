@@ -16,7 +16,7 @@
 #define CALLS	5000
 
 static const __u8 numbers[] = { 0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x10,
-				0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x20, 0x21, 0x22 };
+				0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x20, 0x21, 0x22 };
 /* sizeof() of each one's argument. */
 static const __u16 sizes[] = {
 	sizeof(struct qwamos_gpu_get_info),   sizeof(struct qwamos_gpu_vm_create),
@@ -28,8 +28,8 @@ static const __u16 sizes[] = {
 	sizeof(struct qwamos_gpu_dev_attach), sizeof(struct qwamos_gpu_dev_detach),
 	sizeof(struct qwamos_gpu_vm_info),    sizeof(struct qwamos_gpu_vm_new_fd),
 	sizeof(struct qwamos_gpu_list),	      sizeof(struct qwamos_gpu_list),
-	sizeof(struct qwamos_gpu_vm_check),   sizeof(struct qwamos_gpu_vm_charge),
-	sizeof(struct qwamos_gpu_vm_charge),
+	sizeof(struct qwamos_gpu_vm_adopt),   sizeof(struct qwamos_gpu_vm_check),
+	sizeof(struct qwamos_gpu_vm_charge),  sizeof(struct qwamos_gpu_vm_charge),
 };
 
 /* Where answers may go: nothing of the test's own is near. */
@@ -100,6 +100,8 @@ static void tame(void *arg, unsigned int nr, __u64 device_id)
 	} else if (nr == QWAMOS_GPU_CMD_VM_CHECK) {
 		if (c->entries < 1ULL << 47 && c->entries > 4096)
 			c->entries = (unsigned long)room;
+	} else if (nr == QWAMOS_GPU_CMD_VM_ADOPT) {
+		((struct qwamos_gpu_vm_adopt *)arg)->pidfd = -1; /* nobody is to be killed */
 	} else if (nr == QWAMOS_GPU_CMD_DEV_CLEAR_QUARANTINE && release->device_id < 4096) {
 		release->device_id = device_id;
 	}
@@ -259,6 +261,7 @@ TEST(random_arguments)
 			sum += done[i][k];
 		TH_LOG("call %#x: %u times done", numbers[k], sum);
 		if (numbers[k] != QWAMOS_GPU_CMD_DEV_CLEAR_QUARANTINE &&
+		    numbers[k] != QWAMOS_GPU_CMD_VM_ADOPT &&
 		    numbers[k] != QWAMOS_GPU_CMD_VM_JOIN) {
 			EXPECT_LT(0, sum);
 		}

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "kselftest_harness.h"
 #include "audit.h"
@@ -19,6 +20,9 @@ FIXTURE_SETUP(call)
 {
 	self->ctl = qt_open_control();
 	ASSERT_LE(0, self->ctl);
+	/* The last test's VM may still be killing whom it had adopted, and tell the log of it. */
+	if (variant->cmd == QWAMOS_GPU_VM_ADOPT)
+		ASSERT_EQ(0, qt_settle(self->ctl, 20000));
 	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM,
 			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));
 	self->fds[CONTROL] = self->ctl;

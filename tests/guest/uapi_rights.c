@@ -406,7 +406,7 @@ TEST_F(rights, member_outside_of_its_cgroup)
 	expect_no_manager(_metadata, self, &self->a, QWAMOS_GPU_REASON_VM_MEMBER);
 }
 
-/* Its children have joined nothing; they stand in its cgroup. */
+/* Its children have joined nothing; they descend from it. */
 TEST_F(rights, members_children)
 {
 	struct qt_actor child, daemon;
@@ -422,25 +422,66 @@ TEST_F(rights, members_children)
 	qt_end(&daemon);
 }
 
-/* Who only stands in a VM's cgroup, or in one below it. */
+/* Who stood in the VM's cgroup, or in one below it, when it was joined. */
 TEST_F(rights, in_the_cgroup)
 {
 	char below[QT_PATH], name[96];
+	struct qt_actor leader;
 	int fd;
 
 	ASSERT_EQ(0, qt_spawn(&self->a, self->vm.cgroup));
-	ASSERT_EQ(0, equip(self, &self->a));
-	expect_no_manager(_metadata, self, &self->a, QWAMOS_GPU_REASON_VM_MEMBER);
 	snprintf(name, sizeof(name), "%s/below", self->vm.name);
 	fd = qt_cgroup_new(name, below);
 	ASSERT_LE(0, fd);
 	close(fd);
 	snprintf(self->a.data, QT_SHARED, "%s", below);
 	ASSERT_EQ(0, qt_do(&self->a, do_enter, 0, 0));
+	ASSERT_EQ(0, qt_vmm(&self->vm, &leader, NULL));
 	ASSERT_EQ(0, equip(self, &self->a));
 	expect_no_manager(_metadata, self, &self->a, QWAMOS_GPU_REASON_VM_MEMBER);
 	qt_kill(&self->a);
+	qt_end(&leader);
 	EXPECT_EQ(0, rmdir(below));
+}
+
+static long do_bind(long how, long y, void *data)
+{
+	char path[QT_PATH], addr[64];
+	int ret;
+
+	snprintf(addr, sizeof(addr), "%s", (char *)data);
+	if (how)
+		return qt_bind(addr, QT_OURS);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override", addr);
+	ret = qt_write(path, QT_OURS);
+	return ret ? ret : qt_write("/sys/bus/pci/drivers/" QT_OURS "/bind", addr);
+}
+
+/* A member of a VM binds no device to our driver, whichever way. */
+TEST_F(rights, member_binds_nothing)
+{
+	__u64 mark = qt_audit_mark(self->ctl);
+	struct qwamos_gpu_dev d;
+	struct qt_actor child;
+
+	ASSERT_EQ(0, qt_vmm(&self->vm, &self->a, NULL));
+	ASSERT_EQ(0, qt_clone(&self->a, &child, QT_CLONE_DAEMON));
+	ASSERT_EQ(0, qt_bind(qt_addr("bochs"), ""));
+	snprintf(self->a.data, QT_SHARED, "%s", qt_addr("bochs"));
+	EXPECT_EQ(-EACCES, qt_do(&self->a, do_bind, 0, 0));
+	EXPECT_EQ(-EIO, qt_do(&self->a, do_bind, 1, 0)) TH_LOG("by drivers_probe");
+	snprintf(child.data, QT_SHARED, "%s", qt_addr("bochs"));
+	EXPECT_EQ(-EACCES, qt_do(&child, do_bind, 0, 0));
+	ASSERT_EQ(0, qt_device(self->ctl, "bochs", &d));
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_UNBOUND, d.state);
+	EXPECT_LT(0, qt_audit_find(self->ctl, mark,
+				   QT_WANT(QWAMOS_GPU_EV_DEVICE_BOUND, .chain = self->vm.id,
+					   .result = -EACCES, .pid = self->a.pid,
+					   .reason = QWAMOS_GPU_REASON_VM_MEMBER),
+				   NULL));
+	qt_kill(&child);
+	/* Others do. */
+	EXPECT_EQ(0, qt_ours(self->ctl, "bochs", NULL));
 }
 
 /* A second thread of a member, which is no other process. */

@@ -118,7 +118,7 @@ TEST_F(life, policy_records)
 TEST_F(life, join)
 {
 	struct qwamos_gpu_vm vm;
-	struct qt_actor second;
+	struct qt_actor second, child;
 	__u64 mark;
 	int use, use2;
 
@@ -147,13 +147,13 @@ TEST_F(life, join)
 	use = qt_give_fd(&self->a, self->other.use);
 	EXPECT_EQ(-EBUSY, qt_do(&self->a, qt_do_join, use, 0));
 	EXPECT_EQ(QWAMOS_GPU_REASON_JOINED_ELSEWHERE, *(__u32 *)self->a.data);
-	/* Who stands in a VM's cgroup is that VM's, joined or not. */
-	use2 = qt_give_fd(&second, self->other.use);
-	EXPECT_EQ(-EBUSY, qt_do(&second, qt_do_join, use2, 0));
-	EXPECT_EQ(QWAMOS_GPU_REASON_JOINED_ELSEWHERE, *(__u32 *)second.data);
-	qt_end(&second);
-	/* Which took nothing from the other VM. */
-	ASSERT_EQ(0, qt_spawn(&second, NULL));
+	/* A child of who has joined is that VM's, wherever it stands. */
+	ASSERT_EQ(0, qt_clone(&self->a, &child, 0));
+	use = qt_give_fd(&child, self->other.use);
+	EXPECT_EQ(-EBUSY, qt_do(&child, qt_do_join, use, 0));
+	EXPECT_EQ(QWAMOS_GPU_REASON_JOINED_ELSEWHERE, *(__u32 *)child.data);
+	qt_end(&child);
+	/* Which took nothing from the other VM: who only came to the cgroup later may join it. */
 	use2 = qt_give_fd(&second, self->other.use);
 	EXPECT_EQ(0, qt_do(&second, qt_do_join, use2, 0));
 	qt_end(&second);
@@ -182,8 +182,8 @@ TEST_F(life, join_from_outside)
 	qt_end(&self->a);
 	ASSERT_EQ(0, qt_spawn(&self->a, self->other.cgroup));
 	use = qt_give_fd(&self->a, self->vm.use);
-	EXPECT_EQ(-EBUSY, qt_do(&self->a, qt_do_join, use, 0));
-	EXPECT_EQ(QWAMOS_GPU_REASON_JOINED_ELSEWHERE, *(__u32 *)self->a.data);
+	EXPECT_EQ(-EACCES, qt_do(&self->a, qt_do_join, use, 0));
+	EXPECT_EQ(QWAMOS_GPU_REASON_NOT_IN_CGROUP, *(__u32 *)self->a.data);
 }
 
 static long do_join_below(long use, long y, void *data)
@@ -224,8 +224,8 @@ TEST_F(life, membership)
 
 	ASSERT_EQ(0, qt_vmm(&self->vm, &self->a, &use));
 	ASSERT_EQ(0, qt_clone(&self->a, &child, 0));
-	/* The child is no member, but it stands in the VM's cgroup: there it can't join, and
-	 * elsewhere neither. */
+	/* The child has not joined, but it descends from who has: it can't join this VM, and no
+	 * other either. */
 	EXPECT_EQ(-EBUSY, qt_do(&child, qt_do_join, use, 0));
 	EXPECT_EQ(QWAMOS_GPU_REASON_ALREADY_JOINED, *(__u32 *)child.data);
 	ASSERT_EQ(0, qt_vm_new(&self->other, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM,

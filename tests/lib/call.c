@@ -104,7 +104,6 @@ int qt_get_info(int fd, struct qwamos_gpu_get_info *info)
 {
 	memset(info, QT_POISON, sizeof(*info));
 	info->hdr = (struct qwamos_gpu_hdr)QT_HDR(*info, 0);
-	info->__reserved = 0;
 	return qt_call(fd, QWAMOS_GPU_GET_INFO, info, sizeof(*info), QT_NONE);
 }
 

@@ -154,6 +154,11 @@ AT(level_info, out_ops, 64, 8);
 AT(level_info, out_flags, 72, 4);
 AT(level_info, __reserved, 76, 4);
 
+SIZE(vm_adopt, 24);
+AT(vm_adopt, hdr, 0, 16);
+AT(vm_adopt, pidfd, 16, 4);
+AT(vm_adopt, __reserved, 20, 4);
+
 SIZE(vm_new_fd, 24);
 AT(vm_new_fd, hdr, 0, 16);
 AT(vm_new_fd, out_fd, 16, 4);
@@ -296,6 +301,7 @@ HEAD(get_info);
 HEAD(vm_join);
 HEAD(level_info);
 HEAD(list);
+HEAD(vm_adopt);
 HEAD(vm_new_fd);
 HEAD(vm_open);
 HEAD(dev_clear_quarantine);

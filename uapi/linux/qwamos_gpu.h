@@ -83,6 +83,7 @@ enum qwamos_gpu_cmd {
 	QWAMOS_GPU_CMD_VM_NEW_FD = 0x16,
 	QWAMOS_GPU_CMD_VM_GPU_LIST = 0x17,
 	QWAMOS_GPU_CMD_VM_REFUSAL_LIST = 0x18,
+	QWAMOS_GPU_CMD_VM_ADOPT = 0x19,
 	QWAMOS_GPU_CMD_VM_CHECK = 0x20,
 	QWAMOS_GPU_CMD_VM_CHARGE = 0x21,
 	QWAMOS_GPU_CMD_VM_UNCHARGE = 0x22,
@@ -149,8 +150,8 @@ enum qwamos_gpu_op {
  * @QWAMOS_GPU_REASON_WRONG_FD: this call is not for this kind of fd (-EACCES)
  * @QWAMOS_GPU_REASON_NOT_CAPABLE: the caller lacks CAP_SYS_ADMIN in the initial user namespace
  *     (-EACCES)
- * @QWAMOS_GPU_REASON_VM_MEMBER: the caller has joined a VM, stands in a VM's cgroup or descends
- *     from one who does, so it manages none (-EACCES)
+ * @QWAMOS_GPU_REASON_VM_MEMBER: the caller is a member of a VM (VM_JOIN tells who that is), so it
+ *     manages none and binds no device (-EACCES)
  * @QWAMOS_GPU_REASON_VM_ENDED: the VM behind this fd has ended (-ENODEV)
  * @QWAMOS_GPU_REASON_NO_DEVICE: no such device, or it is not a GPU nor in the group of one
  *     (-ENODEV)
@@ -163,7 +164,7 @@ enum qwamos_gpu_op {
  * @QWAMOS_GPU_REASON_SCRUB: a member of the group could not be scrubbed as far as demanded
  *     (-EACCES)
  * @QWAMOS_GPU_REASON_ALREADY_JOINED: a process has joined this VM already (-EBUSY)
- * @QWAMOS_GPU_REASON_JOINED_ELSEWHERE: this process has joined, or belongs to, another VM (-EBUSY)
+ * @QWAMOS_GPU_REASON_JOINED_ELSEWHERE: this process is a member of another VM (-EBUSY)
  * @QWAMOS_GPU_REASON_NOT_IN_CGROUP: who joins must stand in the VM's cgroup (-EACCES)
  * @QWAMOS_GPU_REASON_NO_CGROUP: the VM has no cgroup, so its processes could not be ended (-EACCES)
  * @QWAMOS_GPU_REASON_CGROUP_IN_USE: the cgroup, one above or one below it is another VM's (-EBUSY)
@@ -185,6 +186,8 @@ enum qwamos_gpu_op {
  * or the list of GPUs in its policy (-EACCES)
  * @QWAMOS_GPU_REASON_DMA_BUF: no dma-buf of a device's memory is made, for whoever imports one uses
  *     it without being asked whether he may (-EOPNOTSUPP, of VFIO_DEVICE_FEATURE_DMA_BUF)
+ * @QWAMOS_GPU_REASON_USERMODE_HELPER: the caller was started by the kernel (core_pattern and the
+ *     like), or descends from such a process, so it manages no VM (-EACCES)
  * @QWAMOS_GPU_REASON_COUNT: not a reason; the number of those that this header knows
  */
 enum qwamos_gpu_reason {
@@ -232,6 +235,7 @@ enum qwamos_gpu_reason {
 	QWAMOS_GPU_REASON_NOTHING_TO_RELEASE = 41,
 	QWAMOS_GPU_REASON_DMA_BUF = 42,
 	QWAMOS_GPU_REASON_NOT_ASSIGNED = 43,
+	QWAMOS_GPU_REASON_USERMODE_HELPER = 44,
 	QWAMOS_GPU_REASON_COUNT
 };
 
@@ -252,7 +256,7 @@ struct qwamos_gpu_hdr {
 /* Capability bits of GET_INFO. */
 #define QWAMOS_GPU_CAP_PASSTHROUGH (1ULL << 0) /* DEV_ATTACH, through qwamos_vfio_pci */
 #define QWAMOS_GPU_CAP_AUDIT	   (1ULL << 1) /* AUDIT_READ and AUDIT_HEAD */
-#define QWAMOS_GPU_CAP_HEIRS	   (1ULL << 2) /* a VM's processes stay its own anywhere */
+#define QWAMOS_GPU_CAP_TASKS	   (1ULL << 2) /* a VM's processes stay its own anywhere */
 #define QWAMOS_GPU_CAP_NETLINK	   (1ULL << 4) /* linux/qwamos_gpu_netlink.h */
 #define QWAMOS_GPU_CAP_POLICY \
 	(1ULL << 3) /* VM_CHECK, VM_CHARGE, LEVEL_INFO, all of VM_SET_POLICY */
@@ -286,7 +290,7 @@ struct qwamos_gpu_get_info {
 #define QWAMOS_GPU_VM_CREATE_F_END_ON_CLOSE (1U << 0)
 /*
  * VM_CREATE: the VM has no cgroup (@cgroup_fd must be -1); such a VM can't be given a device. When
- * it ends, the process that joined it and all that descend from that one are killed.
+ * it ends, the process that joined it, those adopted, and all their descendants are killed.
  */
 #define QWAMOS_GPU_VM_CREATE_F_NO_CGROUP (1U << 1)
 
@@ -294,9 +298,9 @@ struct qwamos_gpu_get_info {
  * struct qwamos_gpu_vm_create - VM_CREATE: a new VM, without a policy (control fd; CAP_SYS_ADMIN,
  * not a VM's member)
  * @hdr: head; QWAMOS_GPU_VM_CREATE_F_*
- * @cgroup_fd: in: an open directory of the cgroup (v2) whose processes are the VM; every process
- *     below it is killed when the VM ends. Not the root, and not one that the caller stands in
- *     (-EINVAL); not another VM's, nor above or below one (-EBUSY)
+ * @cgroup_fd: in: an open directory of the cgroup (v2) whose processes become members of the VM
+ *     with VM_JOIN. Not the root, and not one that the caller stands in (-EINVAL); not another
+ *     VM's, nor above or below one (-EBUSY)
  * @__reserved: must be 0
  * @name: in: NUL-terminated, unique among live VMs
  * @out_vm_id: out: never reused while the module is loaded
@@ -319,8 +323,8 @@ struct qwamos_gpu_vm_create {
 
 /**
  * enum qwamos_gpu_right - what an fd of a VM is good for
- * @QWAMOS_GPU_RIGHT_MANAGE: VM_SET_POLICY, DEV_ATTACH, DEV_DETACH, VM_DESTROY, VM_CHECK, VM_INFO,
- * AUDIT_READ; does not keep the VM alive unless VM_CREATE returned it
+ * @QWAMOS_GPU_RIGHT_MANAGE: VM_SET_POLICY, VM_ADOPT, DEV_ATTACH, DEV_DETACH, VM_DESTROY, VM_CHECK,
+ * VM_INFO, AUDIT_READ; does not keep the VM alive unless VM_CREATE returned it
  * @QWAMOS_GPU_RIGHT_USE: VM_JOIN, VM_CHECK, VM_CHARGE, VM_UNCHARGE, VM_INFO, VM_NEW_FD, AUDIT_READ
  */
 enum qwamos_gpu_right {
@@ -685,12 +689,40 @@ struct qwamos_gpu_dev_clear_quarantine {
  * @hdr: head; no flags
  *
  * Once for each VM, one VM for each process. The process must stand in the VM's cgroup, if the VM
- * has one. Membership outlives execve() and is not inherited by fork().
+ * has one. That a process has joined outlives execve() and is not inherited by fork().
+ *
+ * Members of the VM are from now on: the process that joined; every process that stands in the
+ * cgroup, or below it, now; those that VM_ADOPT adds; and all descendants of a member. A member
+ * manages no VM, binds no device, and is killed when the VM ends, wherever it has moved to. Before
+ * VM_JOIN nobody is a member but who was adopted.
+ *
+ * Whoever is moved into the cgroup later, or is cloned into it by an outsider, is none: it is
+ * neither killed by this module nor kept from anything. Nor is one that a member of another VM
+ * moved into the cgroup before VM_JOIN. Both are audited (VM_OUTSIDER). Who supervises the VM ends
+ * such processes by cgroup.kill.
  */
 struct qwamos_gpu_vm_join {
 	struct qwamos_gpu_hdr hdr;
 };
 #define QWAMOS_GPU_VM_JOIN _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_VM_JOIN)
+
+/**
+ * struct qwamos_gpu_vm_adopt - VM_ADOPT: make a process a member of the VM (manage fd)
+ * @hdr: head; no flags
+ * @pidfd: in: a pidfd of a running process (thread group), else -EBADF. Not the caller's own, nor
+ *     the initial process' (-EINVAL)
+ * @__reserved: must be 0
+ *
+ * For helpers that start after VM_JOIN. Children that the process has already do not become
+ * members, those that it makes from now on do. JOINED_ELSEWHERE (-EBUSY) if it is a member of
+ * another VM; of this one: nothing changes.
+ */
+struct qwamos_gpu_vm_adopt {
+	struct qwamos_gpu_hdr hdr;
+	__s32 pidfd;
+	__u32 __reserved;
+};
+#define QWAMOS_GPU_VM_ADOPT _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_VM_ADOPT)
 
 /**
  * struct qwamos_gpu_vm_destroy - VM_DESTROY: end the VM now (manage fd)
@@ -726,8 +758,8 @@ struct qwamos_gpu_vm_destroy {
  * @out_devices: out: how many endpoints the VM got
  * @__reserved: must be 0
  *
- * Checks are made, and reasons given, in this order: the right (WRONG_FD, VM_MEMBER, NOT_CAPABLE),
- * VM_ENDED, NO_CGROUP, the level (NO_POLICY, LEVEL), NO_DEVICE, NO_IOMMU, NOT_BOUND,
+ * Checks are made, and reasons given, in this order: the right (WRONG_FD, VM_MEMBER,
+ * USERMODE_HELPER, NOT_CAPABLE), VM_ENDED, NO_CGROUP, the level (NO_POLICY, LEVEL), NO_DEVICE, NO_IOMMU, NOT_BOUND,
  * GROUP_NOT_VIABLE, the owner (ALREADY_ATTACHED, OTHER_OWNER), RESETTING, QUARANTINED, NO_RESET,
  * SCRUB.
  */

@@ -24,12 +24,13 @@
  * @QWAMOS_GPU_EV_VM_CREATED: VM created
  * @QWAMOS_GPU_EV_VM_DESTROYED: VM ended; the reason tells why
  * @QWAMOS_GPU_EV_VM_JOINED: a process joined a VM
- * @QWAMOS_GPU_EV_VM_KILLED: the processes in a VM's cgroup were killed; asked = how many
+ * @QWAMOS_GPU_EV_VM_KILLED: the members of a VM were killed; asked = how many
  * @QWAMOS_GPU_EV_CALL_REFUSED: a call was refused to this caller (wrong fd, no capability, a VM's
  *     member, ...); asked = the ioctl's number
  * @QWAMOS_GPU_EV_DEVICE_ADDED: a device appeared
  * @QWAMOS_GPU_EV_DEVICE_REMOVED: a device disappeared
- * @QWAMOS_GPU_EV_DEVICE_BOUND: a device was bound to our driver
+ * @QWAMOS_GPU_EV_DEVICE_BOUND: a device was bound to our driver, or, with a result, a member of a
+ * VM tried that
  * @QWAMOS_GPU_EV_DEVICE_UNBOUND: a device left our driver
  * @QWAMOS_GPU_EV_DEVICE_ATTACHED: a VM got a device
  * @QWAMOS_GPU_EV_DEVICE_DETACHED: a device left its VM
@@ -46,6 +47,10 @@
  * @QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED: a device was asked back
  * @QWAMOS_GPU_EV_DEVICE_REVOKED: and was not given back in time
  * @QWAMOS_GPU_EV_QUEUES_QUOTA_EXCEEDED: a charge of Vulkan queues did not fit; by number
+ * @QWAMOS_GPU_EV_VM_ADOPTED: a manager made a process a member of a VM; asked = its thread group in
+ *     the initial pid namespace
+ * @QWAMOS_GPU_EV_VM_OUTSIDER: a process that is no member of the VM was moved, or cloned, into its
+ *     cgroup; asked = its thread group in the initial pid namespace; pid = who did it
  * @QWAMOS_GPU_EV_DEVICE_UNWIPED: a VM got a device that nobody knows how to wipe, as its manager
  *     accepted
  * @QWAMOS_GPU_EV_COUNT: not an event; one more than the highest
@@ -82,7 +87,9 @@ enum qwamos_gpu_event {
 	QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED = 28,
 	QWAMOS_GPU_EV_DEVICE_REVOKED = 29,
 	QWAMOS_GPU_EV_QUEUES_QUOTA_EXCEEDED = 30,
-	QWAMOS_GPU_EV_DEVICE_UNWIPED = 31,
+	QWAMOS_GPU_EV_VM_ADOPTED = 31,
+	QWAMOS_GPU_EV_VM_OUTSIDER = 32,
+	QWAMOS_GPU_EV_DEVICE_UNWIPED = 33,
 	QWAMOS_GPU_EV_COUNT
 };
 

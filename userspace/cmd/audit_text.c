@@ -161,6 +161,10 @@ static void put_what(struct text *t, const struct qwamos_gpu_audit_record *r)
 		put(t, " %llu process%s, %s", r->asked, r->asked == 1 ? "" : "es",
 		    libqg_reason_name(r->reason));
 		break;
+	case QWAMOS_GPU_EV_VM_ADOPTED:
+	case QWAMOS_GPU_EV_VM_OUTSIDER:
+		put(t, " process %llu", r->asked);
+		break;
 	case QWAMOS_GPU_EV_CALL_REFUSED:
 		put(t, " call 0x%llx, %s", r->asked, libqg_reason_name(r->reason));
 		break;

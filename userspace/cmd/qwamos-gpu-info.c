@@ -16,7 +16,7 @@ static const struct {
 } caps[] = {
 	{ QWAMOS_GPU_CAP_PASSTHROUGH, "passthrough" },
 	{ QWAMOS_GPU_CAP_AUDIT, "audit" },
-	{ QWAMOS_GPU_CAP_HEIRS, "heirs" },
+	{ QWAMOS_GPU_CAP_TASKS, "tasks" },
 	{ QWAMOS_GPU_CAP_POLICY, "policy" },
 	{ QWAMOS_GPU_CAP_NETLINK, "netlink" },
 };

@@ -88,6 +88,13 @@ int libqg_vm_open(int ctl, __u64 vm_id, const char *name, __u32 right, __u32 *re
 	return err ? err : req.out_fd;
 }
 
+int libqg_vm_adopt(int manage, int pidfd, __u32 *reason)
+{
+	struct qwamos_gpu_vm_adopt req = { .pidfd = pidfd };
+
+	return libqg_call(manage, QWAMOS_GPU_VM_ADOPT, &req.hdr, sizeof(req), reason);
+}
+
 int libqg_list(int fd, unsigned long cmd, size_t entry_size, void **entries, size_t *n,
 	       __u32 *reason)
 {

@@ -64,6 +64,16 @@ int libqg_vm_create(int ctl, const char *name, int cgroup_fd, __u32 flags, int *
 int libqg_vm_open(int ctl, __u64 vm_id, const char *name, __u32 right, __u32 *reason);
 
 /**
+ * libqg_vm_adopt() - VM_ADOPT: make a process a member of the VM
+ * @manage: manage fd
+ * @pidfd: pidfd of the process
+ * @reason: out, may be NULL
+ *
+ * Return: 0 or -errno.
+ */
+int libqg_vm_adopt(int manage, int pidfd, __u32 *reason);
+
+/**
  * libqg_vm_list() - all VMs
  * @ctl: control fd
  * @vms: out: array to free(), NULL if there are none

@@ -59,6 +59,8 @@ static const char *const events[] = {
 	EVENT(DEVICE_REVOKE_REQUESTED),
 	EVENT(DEVICE_REVOKED),
 	EVENT(QUEUES_QUOTA_EXCEEDED),
+	EVENT(VM_ADOPTED),
+	EVENT(VM_OUTSIDER),
 	EVENT(DEVICE_UNWIPED),
 };
 
@@ -155,6 +157,9 @@ static const struct {
 	REASON(VM_MEMBER,
 	       "the caller belongs to a VM, and a VM manages none: run it outside the VM's "
 	       "processes"),
+	REASON(USERMODE_HELPER,
+	       "the caller was started by the kernel (as core_pattern does), and such a process "
+	       "manages no VM: let a service of its own do it"),
 	REASON(VM_ENDED, "the VM has ended"),
 	REASON(NO_DEVICE,
 	       "there is no such device, or it is neither a GPU nor in the group of one"),
@@ -176,7 +181,7 @@ static const struct {
 	       "accept what is left in it (of a GPU: qwamos-vfio release ADDRESS "
 	       "--accept-leftovers; of what comes with it: gpu.accept_unwiped)"),
 	REASON(ALREADY_JOINED, "a process has joined this VM already"),
-	REASON(JOINED_ELSEWHERE, "this process has joined a VM already"),
+	REASON(JOINED_ELSEWHERE, "this process has joined, or belongs to, another VM"),
 	REASON(NOT_IN_CGROUP, "who joins must stand in the VM's cgroup: move it there first"),
 	REASON(NO_CGROUP,
 	       "the VM has no cgroup, so its processes could not be ended: create it with one"),

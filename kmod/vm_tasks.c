@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Members of VMs, and usermode helpers: see vm_tasks.h. */
+#include <linux/cgroup.h>
+#include <linux/hashtable.h>
+#include <linux/pid.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/tracepoint.h>
+#include <trace/events/cgroup.h>
+#include <trace/events/sched.h>
+#include "compat.h"
+#include "vm_tasks.h"
+
+/**
+ * struct vm_task - what is known of a thread group
+ * @node: in the table; written under the table's lock, read under RCU
+ * @pid: its pid, with a reference
+ * @owner: whose member it is, or NULL; written under the table's lock, read under RCU. No
+ * reference: the owner forgets its tasks before it goes
+ * @not_of: whose snapshot leaves it out, or NULL; likewise
+ * @helper: it descends from a usermode helper; likewise
+ * @rcu: for the free
+ */
+struct vm_task {
+	struct hlist_node node;
+	struct pid *pid;
+	void *owner;
+	void *not_of;
+	bool helper;
+	struct rcu_head rcu;
+};
+
+static DEFINE_HASHTABLE(tasks, 10);
+static DEFINE_SPINLOCK(tasks_lock); /* guards the table's writers; a leaf */
+static const struct qgpu_task_hooks *hooks;
+static struct tracepoint *tp_fork, *tp_exit, *tp_move;
+
+static struct vm_task *find(struct pid *pid)
+{
+	struct vm_task *h;
+
+	hash_for_each_possible_rcu(tasks, h, node, (unsigned long)pid, lockdep_is_held(&tasks_lock))
+		if (h->pid == pid)
+			return h;
+	return NULL;
+}
+
+/**
+ * qgpu_tasks_owner() - look up whose member a thread group is
+ * @pid: its pid
+ *
+ * Called under RCU, which also keeps the owner. Return: the owner, or NULL.
+ */
+void *qgpu_tasks_owner(struct pid *pid)
+{
+	struct vm_task *h = find(pid);
+
+	return h ? READ_ONCE(h->owner) : NULL;
+}
+
+/**
+ * qgpu_tasks_is_helper() - does a thread group descend from a usermode helper?
+ * @pid: its pid
+ */
+bool qgpu_tasks_is_helper(struct pid *pid)
+{
+	struct vm_task *h;
+	bool yes;
+
+	rcu_read_lock();
+	h = find(pid);
+	yes = h && READ_ONCE(h->helper);
+	rcu_read_unlock();
+	return yes;
+}
+
+/*
+ * Add to what is known of a thread group: what is NULL or false in @what stays as it is. Does not
+ * sleep. Return: 0, -EBUSY (it is another one's member) or -ENOMEM.
+ */
+static int learn(struct pid *pid, const struct vm_task *what)
+{
+	struct vm_task *new = kzalloc(sizeof(*new), GFP_ATOMIC), *h;
+	unsigned long flags;
+	int ret = 0;
+
+	spin_lock_irqsave(&tasks_lock, flags);
+	h = find(pid);
+	if (!h && !new) {
+		ret = -ENOMEM;
+	} else if (!h) {
+		h = new;
+		new = NULL;
+		*h = *what;
+		h->pid = get_pid(pid);
+		hash_add_rcu(tasks, &h->node, (unsigned long)pid);
+	} else if (what->owner && h->owner && h->owner != what->owner) {
+		ret = -EBUSY;
+	} else {
+		WRITE_ONCE(h->owner, what->owner ?: h->owner);
+		WRITE_ONCE(h->not_of, what->not_of ?: h->not_of);
+		WRITE_ONCE(h->helper, what->helper || h->helper);
+	}
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	kfree(new);
+	return ret;
+}
+
+/**
+ * qgpu_tasks_add() - make a thread group a member, with all children that it has from now on
+ * @pid: its pid
+ * @owner: whose
+ *
+ * Does not sleep. Return: 0, also if it is one already, -EBUSY (it is another one's) or -ENOMEM.
+ */
+int qgpu_tasks_add(struct pid *pid, void *owner)
+{
+	const struct vm_task what = { .owner = owner };
+
+	return learn(pid, &what);
+}
+
+/**
+ * qgpu_tasks_exclude() - leave a thread group out of an owner's snapshot, with its children
+ * @pid: its pid
+ * @owner: whose snapshot
+ *
+ * Does not sleep. Return: 0 or -ENOMEM.
+ */
+int qgpu_tasks_exclude(struct pid *pid, void *owner)
+{
+	const struct vm_task what = { .not_of = owner };
+
+	return learn(pid, &what);
+}
+
+static bool excluded(struct pid *pid, void *owner)
+{
+	struct vm_task *h = find(pid);
+
+	return h && READ_ONCE(h->not_of) == owner;
+}
+
+/**
+ * qgpu_tasks_snapshot() - make all who stand in a cgroup members, but who was excluded
+ * @cgrp: the cgroup
+ * @owner: whose; the hook snapshotting() says so from before the call until after it
+ *
+ * Return: 0 or -ENOMEM; who was found stays a member.
+ */
+int qgpu_tasks_snapshot(struct cgroup *cgrp, void *owner)
+{
+	struct task_struct *p;
+	int ret = 0;
+
+	/*
+	 * Pairs with the one in on_fork(): a child that is added to the list of processes too late
+	 * for this walk is born late enough to see that a snapshot is under way.
+	 */
+	smp_mb();
+	rcu_read_lock();
+	for_each_process(p) {
+		if (p->flags & PF_KTHREAD || is_global_init(p) ||
+		    !task_under_cgroup_hierarchy(p, cgrp) || excluded(task_tgid(p), owner))
+			continue;
+		if (qgpu_tasks_add(task_tgid(p), owner) == -ENOMEM)
+			ret = -ENOMEM;
+	}
+	rcu_read_unlock();
+	return ret;
+}
+
+static void task_free(struct rcu_head *rcu)
+{
+	struct vm_task *h = container_of(rcu, struct vm_task, rcu);
+
+	put_pid(h->pid);
+	kfree(h);
+}
+
+/* Called with the table's lock held. */
+static void drop(struct vm_task *h)
+{
+	hash_del_rcu(&h->node);
+	call_rcu(&h->rcu, task_free);
+}
+
+/**
+ * qgpu_tasks_forget() - drop all that is known of an owner
+ * @owner: who goes; NULL: drop everything
+ */
+void qgpu_tasks_forget(void *owner)
+{
+	struct hlist_node *n;
+	unsigned long flags;
+	struct vm_task *h;
+	int i;
+
+	spin_lock_irqsave(&tasks_lock, flags);
+	hash_for_each_safe(tasks, i, n, h, node) {
+		if (h->owner == owner)
+			WRITE_ONCE(h->owner, NULL);
+		if (h->not_of == owner)
+			WRITE_ONCE(h->not_of, NULL);
+		if (!owner || (!h->owner && !h->not_of && !h->helper))
+			drop(h);
+	}
+	spin_unlock_irqrestore(&tasks_lock, flags);
+}
+
+/*
+ * Called before the child first runs. A member's child that can't be tracked is killed before it can
+ * do anything. A usermode helper's is not: nothing of the host's may fail because a VM is watched.
+ */
+static void on_fork(void *unused, struct task_struct *parent, struct task_struct *child)
+{
+	struct vm_task what = {}, *h;
+	void *owner;
+
+	if (!thread_group_leader(child))
+		return;
+	/* The child is in the list of processes by now. Pairs with qgpu_tasks_snapshot(). */
+	smp_mb();
+	rcu_read_lock();
+	/* Before the parent is looked up: once no snapshot is under way, its result is seen. */
+	owner = hooks->snapshotting(child);
+	h = find(task_tgid(parent));
+	if (h) {
+		what.owner = READ_ONCE(h->owner);
+		what.not_of = READ_ONCE(h->not_of);
+		what.helper = READ_ONCE(h->helper);
+	}
+	if (!what.owner && owner != what.not_of)
+		what.owner = owner;
+	/* What the kernel starts: its own threads have no program, and their children are none. */
+	if (parent->flags & PF_KTHREAD && !(child->flags & PF_KTHREAD) && !is_global_init(child))
+		what.helper = true;
+	if ((what.owner || what.not_of || what.helper) && learn(task_tgid(child), &what) &&
+	    what.owner)
+		send_sig(SIGKILL, child, 1);
+	if (!what.owner)
+		hooks->born_into(child);
+	rcu_read_unlock();
+}
+
+/* A thread, or with its first one the whole group, was moved to another cgroup. */
+static void on_move(void *unused, struct cgroup *to, const char *path, struct task_struct *p,
+		    bool group)
+{
+	if (p->flags & PF_KTHREAD)
+		return;
+	rcu_read_lock();
+	hooks->moved(p, to);
+	rcu_read_unlock();
+}
+
+/*
+ * A thread ends; with the last one of its group the group is done: no instruction of it runs any
+ * more. It may still have files and, since 6.16, memory: a device that it has open keeps its VM
+ * until the close, see qgpu_vm_hold().
+ */
+static void QGPU_PROBE_EXIT(on_exit, p)
+{
+	unsigned long flags;
+	struct vm_task *h;
+
+	if (atomic_read(&p->signal->live))
+		return;
+	rcu_read_lock();
+	h = find(task_tgid(p));
+	rcu_read_unlock();
+	if (!h)
+		return;
+	spin_lock_irqsave(&tasks_lock, flags);
+	h = find(task_tgid(p));
+	if (h)
+		drop(h);
+	spin_unlock_irqrestore(&tasks_lock, flags);
+}
+
+/*
+ * Our probes are registered by pointers that have no type: here each must be what its tracepoint
+ * calls on this kernel, or the build ends.
+ */
+static void check_types(void)
+{
+	check_trace_callback_type_sched_process_fork(on_fork);
+	check_trace_callback_type_sched_process_exit(on_exit);
+	check_trace_callback_type_cgroup_attach_task(on_move);
+}
+
+static void find_tracepoint(struct tracepoint *tp, void *unused)
+{
+	if (!strcmp(tp->name, "sched_process_fork"))
+		tp_fork = tp;
+	else if (!strcmp(tp->name, "sched_process_exit"))
+		tp_exit = tp;
+	else if (!strcmp(tp->name, "cgroup_attach_task"))
+		tp_move = tp;
+}
+
+/** qgpu_tasks_inherit() - do children inherit? Not on a kernel without tracepoints. */
+bool qgpu_tasks_inherit(void)
+{
+	return tp_fork && tp_exit && tp_move;
+}
+
+/**
+ * qgpu_tasks_init() - follow births and deaths
+ * @h: what the owners do about them
+ *
+ * Return: 0, also on a kernel without tracepoints, where only who is added is known; or a negative
+ * errno.
+ */
+int qgpu_tasks_init(const struct qgpu_task_hooks *h)
+{
+	int ret;
+
+	check_types();
+	hooks = h;
+	for_each_kernel_tracepoint(find_tracepoint, NULL);
+	if (!qgpu_tasks_inherit()) {
+		pr_warn("qwamos_gpu: no tracepoints: VMs' processes are told by their cgroups alone\n");
+		tp_fork = NULL;
+		return 0;
+	}
+	ret = tracepoint_probe_register(tp_exit, on_exit, NULL);
+	if (ret)
+		return ret;
+	ret = tracepoint_probe_register(tp_fork, on_fork, NULL);
+	if (ret)
+		goto err_exit;
+	ret = tracepoint_probe_register(tp_move, on_move, NULL);
+	if (ret)
+		goto err_fork;
+	return 0;
+err_fork:
+	tracepoint_probe_unregister(tp_fork, on_fork, NULL);
+err_exit:
+	tracepoint_probe_unregister(tp_exit, on_exit, NULL);
+	tracepoint_synchronize_unregister();
+	return ret;
+}
+
+/** qgpu_tasks_exit() - no owner is left */
+void qgpu_tasks_exit(void)
+{
+	if (qgpu_tasks_inherit()) {
+		tracepoint_probe_unregister(tp_move, on_move, NULL);
+		tracepoint_probe_unregister(tp_fork, on_fork, NULL);
+		tracepoint_probe_unregister(tp_exit, on_exit, NULL);
+		tracepoint_synchronize_unregister();
+	}
+	qgpu_tasks_forget(NULL); /* usermode helpers that still run */
+	rcu_barrier();
+}

@@ -418,7 +418,10 @@ void qgpu_clean_work_fn(struct work_struct *work)
 
 	mutex_lock(&qgpu_reg_lock);
 	set_running(d, s, whole, false);
-	if (ret == -EAGAIN && ++d->tries < RETRIES) {
+	if (d->gone) {
+		/* Whoever removes it stops this work, which must not be armed from then on. */
+		d->cleaning = false;
+	} else if (ret == -EAGAIN && ++d->tries < RETRIES) {
 		qgpu_dev_arm(d, &d->clean_work, msecs_to_jiffies(RETRY_MS));
 	} else if ((ret || trouble) && ++d->fails < FAILURES) {
 		/* It may have met a removal or a rescan next door; quarantine is for what lasts. */

@@ -11,6 +11,7 @@
 #include <linux/atomic.h>
 #include <linux/cred.h>
 #include <linux/jiffies.h>
+#include <linux/pid.h>
 #include <linux/sched.h>
 #include <linux/types.h>
 #include "limits.h"

@@ -22,12 +22,6 @@ static long do_open(long x, long y, void *data)
 	return qt_vfio_open(&v, data);
 }
 
-static long do_close(long x, long y, void *data)
-{
-	qt_vfio_close(&v);
-	return 0;
-}
-
 FIXTURE(removal)
 {
 	int ctl;
@@ -60,7 +54,6 @@ FIXTURE_TEARDOWN(removal)
 	qt_end(&self->vmm);
 	qt_vm_end(&self->vm);
 	EXPECT_EQ(0, qt_settle(self->ctl, SOON));
-	EXPECT_EQ(0, qt_rescan());
 	EXPECT_EQ(0, qt_set_param("qwamos_gpu", "revoke_timeout_s", 30));
 	close(self->ctl);
 }
@@ -108,35 +101,31 @@ static int ended(pid_t pid, int ms)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* The first one is gone from its driver, and waits with all the rest for the second one. */
+/*
+ * The first one is gone from its driver, and waits with all the rest for the second one, until
+ * whoever holds on to that is ended. Once only: after a rescan kernels may have no room for what
+ * they find.
+ */
 TEST_F_TIMEOUT(removal, what_goes_is_not_bound_again, 60)
 {
-	pid_t pid = begin_removal(self->up);
+	struct qwamos_gpu_vm info;
+	pid_t pid;
 	int i;
 
+	ASSERT_EQ(0, qt_set_param("qwamos_gpu", "revoke_timeout_s", 4));
+	pid = begin_removal(self->up);
 	ASSERT_EQ(0, wait_driverless(self->x));
 	for (i = 0; i < 20; i++) {
 		EXPECT_GT(0, qt_write("/sys/bus/pci/drivers/qwamos_vfio_pci/bind", self->x));
 		EXPECT_TRUE(is_driverless(self->x)) TH_LOG("it is bound again");
 		qt_sleep_ms(20);
 	}
-	ASSERT_EQ(0, qt_do(&self->vmm, do_close, 0, 0));
-	EXPECT_EQ(0, ended(pid, SOON));
-	EXPECT_EQ(0, qt_id(self->ctl, "sw-x"));
-}
-
-/* Who does not give it back is ended, and the removal goes on. */
-TEST_F_TIMEOUT(removal, who_holds_on_is_ended, 60)
-{
-	struct qwamos_gpu_vm info;
-	pid_t pid;
-
-	ASSERT_EQ(0, qt_set_param("qwamos_gpu", "revoke_timeout_s", 2));
-	pid = begin_removal(self->up);
 	EXPECT_EQ(0, ended(pid, SOON));
 	EXPECT_EQ(-ENODEV, qt_vm_info(self->vm.manage, &info));
+	EXPECT_EQ(0, qt_id(self->ctl, "sw-x"));
+	EXPECT_EQ(0, qt_id(self->ctl, "sw-y"));
 	/* Were a timer left, it would be over in this time. */
-	qt_sleep_ms(3000);
+	qt_sleep_ms(5000);
 }
 
 TEST_HARNESS_MAIN

@@ -31,8 +31,9 @@ static const struct {
 #define OWN_HOST_COST_NS (4ULL * NSEC_PER_SEC)
 
 /*
- * The events that have a budget, and how many places each has: folds that nothing else can take, one
- * for each operation, refused call or way in, where all is counted that finds no fold of its kind.
+ * The events that have a budget, and how many places each has: folds that nothing else can take,
+ * one for each operation, refused call or way in, where all is counted that finds no fold of its
+ * kind.
  */
 #define CALLS (QWAMOS_GPU_CMD_VM_UNCHARGE + 1)
 #define WAYS  (QWAMOS_GPU_VFIO_OP_DETACH_IOAS + 1)

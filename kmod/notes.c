@@ -130,6 +130,7 @@ void qgpu_note_first(struct qgpu_chain *c, u32 kind, u32 op, u32 key, u64 author
 	WRITE_ONCE(n->last, now);
 	WRITE_ONCE(n->until, now + HZ);
 	waits = key == QGPU_NOTE_OFF || enter(c, n, kind, op, 1, now, now);
+	/* Pairs with qgpu_note_repeat(): who sees the key sees whose it is. */
 	smp_store_release(&n->key, key);
 	spin_unlock(&c->lock);
 	if (more || key != QGPU_NOTE_OFF)
@@ -195,7 +196,7 @@ void qgpu_notes_close(struct qgpu_chain *c)
 	for (kind = 0; kind < QGPU_NOTE_CLASSES; kind++) {
 		for (op = 0; op < QGPU_OPS; op++) {
 			n = &c->notes->note[kind][op];
-			/* Who is counting this moment is told as before, with the next collection. */
+			/* Who is counting now is told as before, with the next collection. */
 			WRITE_ONCE(n->key, QGPU_NOTE_CLOSED);
 			collect(c, kind, op, atomic64_read(&n->total));
 		}

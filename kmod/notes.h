@@ -94,6 +94,7 @@ static __always_inline bool qgpu_note_repeat(struct qgpu_note *n, u32 key, u64 a
 	s64 total = atomic64_read_acquire(&n->total);
 
 	do {
+		/* Pairs with qgpu_note_first(). */
 		if (unlikely(smp_load_acquire(&n->key) != key || READ_ONCE(n->author) != author ||
 			     !time_before(now, READ_ONCE(n->until))))
 			return false;

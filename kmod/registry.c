@@ -48,9 +48,9 @@ void qgpu_dev_get(struct qgpu_dev *d)
  * @delay: in jiffies, from now on, whatever it was before
  *
  * The one place where these are queued. What is queued holds the device, until qgpu_dev_work_done()
- * at its end or qgpu_dev_disarm(): so none outlives it, whoever removes the device meanwhile. Called
- * with the registry lock held; @clean_work only of a device that is not gone, for while it is stopped
- * for good nothing is queued, and nothing tells so.
+ * at its end or qgpu_dev_disarm(): so none outlives it, whoever removes the device meanwhile.
+ * Called with the registry lock held; @clean_work only of a device that is not gone, for while it
+ * is stopped for good nothing is queued, and nothing tells so.
  */
 void qgpu_dev_arm(struct qgpu_dev *d, struct delayed_work *work, unsigned long delay)
 {

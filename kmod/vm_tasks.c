@@ -209,8 +209,9 @@ void qgpu_tasks_forget(void *owner)
 }
 
 /*
- * Called before the child first runs. A member's child that can't be tracked is killed before it can
- * do anything. A usermode helper's is not: nothing of the host's may fail because a VM is watched.
+ * Called before the child first runs. A member's child that can't be tracked is killed before it
+ * can do anything. A usermode helper's is not: nothing of the host's may fail because a VM is
+ * watched.
  */
 static void on_fork(void *unused, struct task_struct *parent, struct task_struct *child)
 {

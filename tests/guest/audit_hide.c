@@ -46,7 +46,7 @@ FIXTURE_TEARDOWN(hide)
 	qt_vm_end(&self->vm);
 }
 
-/* What the records of a chain say of an event: how many, of whom, and how many records are MIXED. */
+/* What the records of a chain say of an event: how many, of whom, how many records are MIXED. */
 struct told {
 	__u64 events;
 	__u64 mixed;

@@ -15,8 +15,8 @@
 #define WORKERS 4
 #define CALLS	5000
 
-static const __u8 numbers[] = { 0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x10,
-				0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x20, 0x21, 0x22 };
+static const __u8 numbers[] = { 0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x10, 0x11,
+				0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x20, 0x21, 0x22 };
 /* sizeof() of each one's argument. */
 static const __u16 sizes[] = {
 	sizeof(struct qwamos_gpu_get_info),   sizeof(struct qwamos_gpu_vm_create),
@@ -261,8 +261,7 @@ TEST(random_arguments)
 			sum += done[i][k];
 		TH_LOG("call %#x: %u times done", numbers[k], sum);
 		if (numbers[k] != QWAMOS_GPU_CMD_DEV_CLEAR_QUARANTINE &&
-		    numbers[k] != QWAMOS_GPU_CMD_VM_ADOPT &&
-		    numbers[k] != QWAMOS_GPU_CMD_VM_JOIN) {
+		    numbers[k] != QWAMOS_GPU_CMD_VM_ADOPT && numbers[k] != QWAMOS_GPU_CMD_VM_JOIN) {
 			EXPECT_LT(0, sum);
 		}
 	}

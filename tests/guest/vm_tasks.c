@@ -196,7 +196,8 @@ TEST_F(vm_tasks, moved_into_the_cgroup)
 	EXPECT_TRUE(qt_alive(bystander.pid));
 	EXPECT_TRUE(qt_alive(child.pid));
 	EXPECT_EQ(0, qt_audit_find(self->ctl, 0,
-				   QT_WANT(QWAMOS_GPU_EV_VM_OUTSIDER, .asked = self->vmm.pid), NULL));
+				   QT_WANT(QWAMOS_GPU_EV_VM_OUTSIDER, .asked = self->vmm.pid),
+				   NULL));
 	qt_kill(&child);
 	qt_kill(&bystander);
 }
@@ -470,8 +471,8 @@ TEST_F(vm_tasks, adopted_alone)
 }
 
 /*
- * What the kernel starts as core_pattern says: argv = as-helper, a file for the answer, the test and
- * the number of its manage fd there, the VM's name. It and a child of its try to manage.
+ * What the kernel starts as core_pattern says: argv = as-helper, a file for the answer, the test,
+ * and the number of its manage fd there, the VM's name. It and a child of its try to manage.
  */
 #define AS_HELPER "as-helper"
 

@@ -759,9 +759,9 @@ struct qwamos_gpu_vm_destroy {
  * @__reserved: must be 0
  *
  * Checks are made, and reasons given, in this order: the right (WRONG_FD, VM_MEMBER,
- * USERMODE_HELPER, NOT_CAPABLE), VM_ENDED, NO_CGROUP, the level (NO_POLICY, LEVEL), NO_DEVICE, NO_IOMMU, NOT_BOUND,
- * GROUP_NOT_VIABLE, the owner (ALREADY_ATTACHED, OTHER_OWNER), RESETTING, QUARANTINED, NO_RESET,
- * SCRUB.
+ * USERMODE_HELPER, NOT_CAPABLE), VM_ENDED, NO_CGROUP, the level (NO_POLICY, LEVEL), NO_DEVICE,
+ * NO_IOMMU, NOT_BOUND, GROUP_NOT_VIABLE, the owner (ALREADY_ATTACHED, OTHER_OWNER), RESETTING,
+ * QUARANTINED, NO_RESET, SCRUB.
  */
 struct qwamos_gpu_dev_attach {
 	struct qwamos_gpu_hdr hdr;

@@ -143,7 +143,7 @@ static int gpu_of(struct qgpu_vm *vm, u64 device_id, u32 *reason)
 {
 	int i = qgpu_limits_gpu(&vm->lim, device_id);
 
-	if (i >= 0 && qgpu_limits_assigned(&vm->lim, i))
+	if (i >= 0 && qgpu_limits_assigned(&vm->lim, i, device_id))
 		return i;
 	if (qgpu_dev_to_use(device_id)) {
 		*reason = QWAMOS_GPU_REASON_NOT_ASSIGNED;
@@ -351,7 +351,7 @@ long qgpu_charge_fast(struct qgpu_file *f, void __user *uarg, bool charge)
 	rcu_read_lock();
 	gpu = qgpu_limits_gpu(lim, device_id);
 	done = gpu >= 0 &&
-	       (charge ? qgpu_limits_assigned(lim, gpu) &&
+	       (charge ? qgpu_limits_assigned(lim, gpu, device_id) &&
 				 !qgpu_limits_charge(lim, &f->charges, kind, gpu, amount, &used,
 						     &limit)
 		       : qgpu_limits_uncharge(lim, &f->charges, kind, gpu, amount, &used, &limit));

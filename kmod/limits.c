@@ -55,8 +55,8 @@ void qgpu_limits_apply(struct qgpu_limits *lim)
  * @lim: the VM's limits
  * @device_id: the GPU, or 0: none in particular
  *
- * Called under RCU, which keeps the index as it is, or with the VM lock held. Return: the index, or
- * -ENOENT.
+ * Called under RCU, or with the VM lock held. Only that, or that it is the VM's, or that something
+ * is charged on it, keeps the GPU at the index. Return: the index, or -ENOENT.
  */
 int qgpu_limits_gpu(const struct qgpu_limits *lim, u64 device_id)
 {
@@ -73,7 +73,9 @@ int qgpu_limits_gpu(const struct qgpu_limits *lim, u64 device_id)
 	return -ENOENT;
 }
 
-/* What the VM has of the GPU of an index, which is not 0. Called under RCU. */
+/*
+ * What the VM has of the GPU of an index, which is not 0, and where it stays. Called under RCU.
+ */
 static struct qgpu_gpu_use *use_of(struct qgpu_limits *lim, u32 gpu)
 {
 	return rcu_dereference(lim->gpu[gpu - 1]);
@@ -84,7 +86,7 @@ static struct qgpu_gpu_use *use_of(struct qgpu_limits *lim, u32 gpu)
  * @lim: its limits
  * @led: the open file's ledger
  * @kind: &enum qwamos_gpu_resource, one that exists
- * @gpu: index of the GPU, found in the same RCU section
+ * @gpu: index of the GPU, which was assigned in the same RCU section
  * @amount: how much
  * @used: out: what is in use, after the call if it fits
  * @limit: out: of how much

@@ -141,11 +141,20 @@ static inline bool qgpu_use_assigned(const struct qgpu_gpu_use *use)
 /**
  * qgpu_limits_assigned() - may the VM charge on the GPU of this index?
  * @lim: its limits, under RCU
- * @gpu: from qgpu_limits_gpu(), in the same RCU section
+ * @gpu: from qgpu_limits_gpu()
+ * @device_id: the GPU that it was looked for
+ *
+ * What is no more the VM's may make room for another one at any time, so the entry is looked at
+ * once more. If it is the VM's, it stays where it is until the end of the RCU section.
  */
-static inline bool qgpu_limits_assigned(const struct qgpu_limits *lim, int gpu)
+static inline bool qgpu_limits_assigned(const struct qgpu_limits *lim, int gpu, u64 device_id)
 {
-	return !gpu || qgpu_use_assigned(rcu_dereference(lim->gpu[gpu - 1]));
+	const struct qgpu_gpu_use *use;
+
+	if (!gpu)
+		return true;
+	use = rcu_dereference(lim->gpu[gpu - 1]);
+	return use && use->device_id == device_id && qgpu_use_assigned(use);
 }
 
 /**

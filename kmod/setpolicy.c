@@ -242,6 +242,7 @@ int qgpu_vm_set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_vm_set_policy
 		qgpu_vm_unlock();
 		qgpu_vm_reclaim_gpus(vm);
 		qgpu_vm_lock();
+		first = vm->lim.level == QWAMOS_GPU_LEVEL_NONE;
 		ret = set_policy(vm, a, g, fits, ev);
 	}
 	if (!ret) {

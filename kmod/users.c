@@ -184,12 +184,16 @@ void qgpu_users_attached(struct qgpu_limits *lim, u64 device_id)
  */
 void qgpu_users_detached(struct qgpu_limits *lim, u64 device_id)
 {
-	int i;
+	struct qgpu_gpu_use *use;
+	u32 i;
 
+	/* Without the VM lock: one that was removed may make room for another one meanwhile. */
 	rcu_read_lock();
-	i = qgpu_limits_gpu(lim, device_id);
-	if (i > 0)
-		WRITE_ONCE(rcu_dereference(lim->gpu[i - 1])->attached, false);
+	for (i = 0; i < QWAMOS_GPU_VM_GPUS; i++) {
+		use = rcu_dereference(lim->gpu[i]);
+		if (use && use->device_id == device_id)
+			WRITE_ONCE(use->attached, false);
+	}
 	rcu_read_unlock();
 }
 

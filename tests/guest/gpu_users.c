@@ -322,14 +322,43 @@ TEST_F_TIMEOUT(users, in_the_way_at_each_moment, 60)
 	EXPECT_EQ(0, c.failed);
 }
 
+/* Who charges on GPUs that its VM has, had, or never had, while they make room for one another. */
+struct charger {
+	struct crowd *c;
+	int fd;
+};
+
+static void *charge_on(void *arg)
+{
+	struct charger *me = arg;
+	__u64 now;
+	int i, ret;
+
+	for (i = 0; !stopped(me->c); i++) {
+		now = __atomic_load_n(&me->c->gpu, __ATOMIC_RELAXED);
+		now -= now > (__u64)i % 12 ? i % 12 : 0;
+		ret = qt_charge(me->fd, QWAMOS_GPU_RESOURCE_VRAM, now, 1, NULL);
+		expect(me->c, ret == -EACCES ? -ENODEV : ret, -ENODEV);
+		if (!ret)
+			expect(me->c, qt_uncharge(me->fd, QWAMOS_GPU_RESOURCE_VRAM, now, 1, NULL),
+			       0);
+	}
+	return NULL;
+}
+
 /* What one has of a GPU it can give up, also as that is being removed. */
 static void *give_up(void *arg)
 {
 	struct crowd *c = arg;
+	struct charger charger = { .c = c };
 	struct one o;
 	__u64 gpu = 0, now;
+	pthread_t t;
 
 	expect(c, begin(&o, c->ctl), 0);
+	charger.fd = o.vm.use;
+	if (pthread_create(&t, NULL, charge_on, &charger))
+		expect(c, -EAGAIN, 0);
 	while (!stopped(c)) {
 		now = __atomic_load_n(&c->gpu, __ATOMIC_RELAXED);
 		/* It has been plugged in anew, often: what was of an old one makes room. */
@@ -340,6 +369,7 @@ static void *give_up(void *arg)
 		}
 		expect(c, guarantee(&o, gpu, 0), 0);
 	}
+	pthread_join(t, NULL);
 	qt_vm_end(&o.vm);
 	return NULL;
 }

@@ -104,7 +104,8 @@ struct qwamos_gpu_level_info {
  * that would not allow what the VM holds is refused with IN_USE (-EBUSY).
  *
  * A VM has the GPUs of @gpus, those that it has a guarantee on, and those of DEV_ATTACH, together
- * at most QWAMOS_GPU_VM_GPUS (-ENOSPC; what is charged on one that was taken back counts, too).
+ * at most QWAMOS_GPU_VM_GPUS (-ENOSPC). One that was taken back counts as long as something is
+ * charged on it, and one that this call takes back counts in this call.
  * What it has is what other VMs' SHARING goes by, and what it may charge on.
  */
 struct qwamos_gpu_vm_set_policy {

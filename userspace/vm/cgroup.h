@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The cgroup of a VM: every process of the VM stands in it or below it, and the kernel module kills
- * them all when the VM ends. Cgroups (v2) of VMs are directories of "qwamos" at the top of the
- * hierarchy.
+ * The cgroup of a VM: who stands in it or below it at VM_JOIN is the VM's, with all descendants, and
+ * the kernel module kills these when the VM ends; qcgroup_remove() ends whoever else is there.
+ * Cgroups (v2) of VMs are directories of "qwamos" at the top of the hierarchy.
  */
 #ifndef QWAMOS_VM_CGROUP_H
 #define QWAMOS_VM_CGROUP_H

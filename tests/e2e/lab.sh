@@ -103,6 +103,7 @@ check "and is shown" grep -q 'WARNING: CPU: 0 PID: 1 at lab/test.c' "$dir/err"
 boot --kernel 6.12 -- sh -c 'uname -r; echo c >/proc/sysrq-trigger; sleep 100'
 check "6.12 boots" grep -q '^6\.12\.' "$dir/out"
 check "a panic fails the run" [ $status = 126 ]
+check "and who was called is shown" grep -q 'sysrq_handle_crash' "$dir/err"
 
 start=$SECONDS
 boot --timeout 20 -- sh -c 'echo begun; sleep 1000'

@@ -45,6 +45,7 @@ class Console:
         self.part = ""
         self.lines = []
         self.bad = []
+        self.first_bad = None  # where in lines
         self.fatal = False
         self.oom = False
         self.command_ended = False
@@ -66,9 +67,16 @@ class Console:
                 self.oom = False
                 hit = None
             if hit:
+                if not self.bad:
+                    self.first_bad = len(self.lines) - 1
                 self.bad.append(hit)
                 if FATAL.search(hit):
                     self.fatal = True
 
     def tail(self, count):
         return "\n".join("    " + line for line in (self.lines + [self.part])[-count:])
+
+    def complaint(self, count):
+        """The first complaint with what follows: who was called, and where."""
+        first = self.lines[self.first_bad:self.first_bad + count]
+        return "\n".join("    " + line for line in first)

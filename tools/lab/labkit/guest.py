@@ -334,6 +334,7 @@ class Guest:
             if self.console.bad:
                 say.append("lab: the guest's kernel complained:")
                 say += ["    " + line for line in self.console.bad[:20]]
+                say += ["lab: the first of them:", self.console.complaint(60)]
             say += [f"lab: the end of its console (all of it: {log}):", self.console.tail(25)]
             sys.stdout.flush()
             print("\n".join(say), file=sys.stderr, flush=True)

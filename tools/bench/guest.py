@@ -6,9 +6,9 @@ ratios. See tools/bench/run.
 """
 
 import argparse
+import json
 import os
 import statistics
-import struct
 import subprocess
 import sys
 import time
@@ -78,30 +78,15 @@ def settle(addr):
     """Waits until the kernel has reset and scrubbed what it got."""
     for _ in range(1000):
         time.sleep(0.01)
-        if f'"{addr}"' not in busy():
+        if addr not in busy():
             return
     sys.exit(f"bench: {addr} is not free after 10 s")
 
 
 def busy():
-    """What is being reset, as DEV_LIST tells it."""
-    import array
-    import fcntl
-    fd = os.open("/dev/qwamos_gpu", os.O_RDWR)
-    try:
-        size = struct.calcsize("=3Q14I32s32s4Q")
-        room = array.array("B", bytes(size * 64))
-        arg = bytearray(struct.pack("=4IQII", 32, 0, 0, 0, room.buffer_info()[0], size, 64))
-        fcntl.ioctl(fd, 0xB904, arg)
-        count = struct.unpack_from("=I", arg, 28)[0]
-        found = []
-        for i in range(count):
-            entry = struct.unpack_from("=3Q14I32s32s4Q", room, i * size)
-            if entry[3] == 5:
-                found.append('"' + entry[17].split(b"\0")[0].decode() + '"')
-        return found
-    finally:
-        os.close(fd)
+    """The addresses of what is being reset and scrubbed."""
+    gpus = json.loads(run("qwamos-vfio", "list", "--json"))["devices"]
+    return [d["address"] for d in gpus if d.get("kernel", d).get("state") == "resetting"]
 
 
 HAND = f"""printf %s {OURS} >{SYS}/devices/$1/driver_override
@@ -166,22 +151,12 @@ def bench_open(runs, gpu):
 
 def bench_scrub():
     """From the audit log: what the scrubs of all these rounds took."""
-    import array
-    import fcntl
-    record = struct.Struct("=10Q3Ii4I64s32s16s32s32s")
-    fd = os.open("/dev/qwamos_gpu", os.O_RDWR)
-    room = array.array("B", bytes(record.size * 4096))
-    arg = bytearray(struct.pack("=4IQIIQQIIQ", 64, 1, 0, 0, room.buffer_info()[0], record.size, 4096,
-                                0, 0, 0, 0, 0))
-    fcntl.ioctl(fd, 0xB906, arg)
-    os.close(fd)
     reset, per_mib = {}, []
-    for i in range(struct.unpack_from("=I", arg, 28)[0]):
-        r = record.unpack_from(room, i * record.size)
-        device, event, when, used, count = r[6], r[10], r[3], r[8], r[5]
-        if event == 23:
+    for r in json.loads(run("qwamos-gpu", "audit", "--limit", "4096", "--json")):
+        device, when, used = r["device_id"], r["time_ns"], r["used"]
+        if r["event"] == "DEVICE_RESET":
             reset[device] = when
-        elif event == 24 and count == 1 and used and device in reset:
+        elif r["event"] == "DEVICE_SCRUBBED" and r["count"] == 1 and used and device in reset:
             per_mib.append((when - reset.pop(device)) / 1e3 / (used / (1 << 20)))
     print(f"\nScrub: {statistics.median(per_mib):.0f} us per MiB (median of {len(per_mib)}), "
           "not part of the ratios of open and close")

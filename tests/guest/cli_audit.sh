@@ -21,7 +21,7 @@ soon()
 # vm NAME LEVEL COMMAND...: a VM in the background, once it runs
 vm()
 {
-	qwamos-gpu vm run "$1" --level "$2" --quiet -- "${@:3}" &
+	qwamos-gpu vm run "$1" --as-root --level "$2" --quiet -- "${@:3}" &
 	soon sh -c "qwamos-gpu vm list | grep -q ' $1 .* live '"
 }
 
@@ -56,9 +56,9 @@ forged()
 echo "TAP version 13"
 
 # Something to tell of.
-qwamos-gpu vm run a --level low --quiet -- true
-qwamos-gpu vm run b --level high --quiet -- sh -c 'qwamos-gpu vm list; true' 2>/dev/null
-qwamos-gpu vm run a --level untrusted --quiet -- sh -c 'qwamos-gpu vm list; true' 2>/dev/null
+qwamos-gpu vm run a --as-root --level low --quiet -- true
+qwamos-gpu vm run b --as-root --level high --quiet -- sh -c 'qwamos-gpu vm list; true' 2>/dev/null
+qwamos-gpu vm run a --as-root --level untrusted --quiet -- sh -c 'qwamos-gpu vm list; true' 2>/dev/null
 
 # Filters.
 run qwamos-gpu audit --vm a --limit 1000
@@ -174,7 +174,7 @@ qwamos-gpu monitor >"$dir/monitor" 2>&1 &
 monitor=$!
 qwamos-gpu monitor --json >"$dir/monitor.json" 2>&1 &
 monitor_json=$!
-soon sh -c "qwamos-gpu vm run f --level medium --quiet -- true; grep -q VM_DESTROYED $dir/follow && grep -q VM_DESTROYED $dir/monitor && grep -q VM_DESTROYED $dir/monitor.json && grep -q VM_DESTROYED $dir/follow.json"
+soon sh -c "qwamos-gpu vm run f --as-root --level medium --quiet -- true; grep -q VM_DESTROYED $dir/follow && grep -q VM_DESTROYED $dir/monitor && grep -q VM_DESTROYED $dir/monitor.json && grep -q VM_DESTROYED $dir/follow.json"
 check "--follow tells what comes" grep -q ' f POLICY_CREATED: trust level MEDIUM' "$dir/follow"
 check "and of no other VM" sh -c "! grep -v ' f ' $dir/follow"
 check "monitor tells records" grep -q ' f POLICY_CREATED: trust level MEDIUM' "$dir/monitor"
@@ -186,7 +186,7 @@ check "with why one ended" grep -qE '^VM f \([0-9]+\) is ending: LEADER_EXITED' 
 kill -STOP $follow $follow_json $monitor $monitor_json
 check "600 VMs come and go" python3 "$lib/many_vms.py" 600 f
 kill -CONT $follow $follow_json $monitor $monitor_json
-soon sh -c "qwamos-gpu vm run f --level low --quiet -- true; grep -q '^lost: [0-9]* messages of the group audit' $dir/monitor && grep -q '^lost: [0-9]* messages of the group state' $dir/monitor"
+soon sh -c "qwamos-gpu vm run f --as-root --level low --quiet -- true; grep -q '^lost: [0-9]* messages of the group audit' $dir/monitor && grep -q '^lost: [0-9]* messages of the group state' $dir/monitor"
 check "monitor tells how many records it has lost" grep -qE '^lost: [1-9][0-9]* messages of the group audit' "$dir/monitor"
 check "and how many states" grep -qE '^lost: [1-9][0-9]* messages of the group state' "$dir/monitor"
 for file in follow follow.json; do

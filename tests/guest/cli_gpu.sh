@@ -97,7 +97,7 @@ says 2 "takes one LEVEL, no further 'high'" "policy of two levels"
 
 # A VM's first policy is that of its level.
 for level in untrusted low medium high system; do
-	run qwamos-gpu vm run "first-$level" --quiet --level $level -- qwamos-gpu vm show --json
+	run qwamos-gpu vm run "first-$level" --as-root --quiet --level $level -- qwamos-gpu vm show --json
 	check "[create_policy] a VM at $level" json "$dir/out" "(d['level'], d['denied']) == ('$level', 0)"
 	run qwamos-gpu audit --vm "first-$level" --event POLICY_CREATED
 	says 0 " first-$level POLICY_CREATED: trust level ${level^^}( |$)" "is in the log"
@@ -179,17 +179,17 @@ kill $bare
 wait $bare 2>/dev/null
 
 # The VM's own process.
-run qwamos-gpu vm run b --quiet --level low -- qwamos-gpu check rendering_2d compute_shader
+run qwamos-gpu vm run b --as-root --quiet --level low -- qwamos-gpu check rendering_2d compute_shader
 says 1 "^OPERATION_DENIED: compute_shader, not allowed at LOW$" "check in a VM's process is about its own VM"
-run qwamos-gpu vm run b --quiet --level low -- qwamos-gpu vm show --json
+run qwamos-gpu vm run b --as-root --quiet --level low -- qwamos-gpu vm show --json
 check "vm show, too" json "$dir/out" "d['name'] == 'b' and d['level'] == 'low'"
-run qwamos-gpu vm run b --quiet --level low -- qwamos-gpu info --json
+run qwamos-gpu vm run b --as-root --quiet --level low -- qwamos-gpu info --json
 check "and info tells of it" json "$dir/out" "d['vm']['name'] == 'b' and 'vms' not in d and 'policy' in d['capabilities']"
-run qwamos-gpu vm run b --quiet --level low -- qwamos-gpu policy low --json
+run qwamos-gpu vm run b --as-root --quiet --level low -- qwamos-gpu policy low --json
 check "and policy answers there" json "$dir/out" "d[0]['vram_mib'] == 256"
-run qwamos-gpu vm run b --quiet --level low -- qwamos-gpu vm set b --level system
+run qwamos-gpu vm run b --as-root --quiet --level low -- qwamos-gpu vm set b --level system
 says 1 "a VM manages none" "but it can't set its level"
-run qwamos-gpu vm run b --quiet --level low -- qwamos-gpu check --vm a rendering_2d
+run qwamos-gpu vm run b --as-root --quiet --level low -- qwamos-gpu check --vm a rendering_2d
 says 3 "a VM manages none" "nor ask for another VM"
 
 # info, and who enforces what.

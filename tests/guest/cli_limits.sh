@@ -137,10 +137,10 @@ wait $held
 vm_down u
 
 # In a VM's own process.
-run qwamos-gpu vm run b --quiet --level low --vram 100 -- qwamos-gpu charge 101
+run qwamos-gpu vm run b --as-root --quiet --level low --vram 100 -- qwamos-gpu charge 101
 says 1 "requested 101 MiB, used 0 MiB, limit 100 MiB" "a VM's process charges to its own VM"
 # shellcheck disable=SC2016
-run qwamos-gpu vm run b --quiet --level low -- sh -c 'qwamos-gpu charge 100 -- true; qwamos-gpu vm show --json'
+run qwamos-gpu vm run b --as-root --quiet --level low -- sh -c 'qwamos-gpu charge 100 -- true; qwamos-gpu vm show --json'
 check "and its charge is its own, not its parent's" json "$dir/out" \
 	"d['vram']['used_bytes'] == 0 and d['vram']['high_bytes'] == 100 << 20"
 run qwamos-gpu charge --vm a --device "$bochs" 10
@@ -271,7 +271,7 @@ vm_down a
 # vm run.
 while IFS='|' read -r options pattern; do
 	# shellcheck disable=SC2086
-	run qwamos-gpu vm run e --level low $options -- touch "$dir/ran"
+	run qwamos-gpu vm run e --as-root --level low $options -- touch "$dir/ran"
 	says 125 "$pattern" "vm run $options"
 done <<'END'
 --vram 257|--vram 257: level low allows at most 256 MiB
@@ -293,7 +293,7 @@ run qwamos-gpu charge --vm games 256 -- qwamos-gpu charge --vm work 256 -- true
 silent "each has a quota of its own"
 vm_down games
 vm_down work
-run qwamos-gpu vm run whole --quiet --level system --device "$bochs" --guarantee 50 -- sleep 4321 &
+run qwamos-gpu vm run whole --as-root --quiet --level system --device "$bochs" --guarantee 50 -- sleep 4321 &
 soon vm_there whole
 run qwamos-gpu vm show whole
 says 0 "VRAM: .*enforced by: vfio" "a GPU given whole: vfio is what holds"

@@ -33,7 +33,7 @@ no_cgroup()
 
 vm_run()
 {
-	qwamos-gpu vm run "$@"
+	qwamos-gpu vm run --as-root "$@"
 }
 
 echo "TAP version 13"
@@ -95,11 +95,11 @@ run vm_run a --level low -- python3 "$dir/look.py" 7</etc/passwd 8>"$dir/eight"
 says 0 "" "COMMAND has 0, 1, 2 and the use fd, and stands in its cgroup"
 run vm_run a --level low -- qwamos-gpu vm list
 says 1 "a VM manages none" "a VM's process can't list VMs"
-run vm_run a --level low -- qwamos-gpu vm run b --level system -- true
+run vm_run a --level low -- qwamos-gpu vm run b --as-root --level system -- true
 says 125 "VM_MEMBER" "nor make one"
 run vm_run a --level low -- sh -c 'ulimit -l; trap "exit 3" TERM; kill -TERM $$; sleep 5'
 says 3 "" "COMMAND's signals are not blocked"
-run sh -c 'trap "" HUP; exec qwamos-gpu vm run a --level low -- sh -c "kill -HUP \$\$; exit 4"'
+run sh -c 'trap "" HUP; exec qwamos-gpu vm run a --as-root --level low -- sh -c "kill -HUP \$\$; exit 4"'
 says 4 "" "nor those that were ignored made deadly"
 
 # Devices: levels, binding.
@@ -138,7 +138,7 @@ check "and goes back" test "$(driver "$edu")" != qwamos_vfio_pci
 check "with the GPU" test "$(driver "$pair")" = bochs-drm
 
 # Two VMs.
-qwamos-gpu vm run a --level system --device "$bochs" --quiet -- sleep 1000 &
+qwamos-gpu vm run a --as-root --level system --device "$bochs" --quiet -- sleep 1000 &
 a=$!
 soon sh -c "qwamos-gpu vm list | grep -q '^[0-9]* *a '" && ok "VM a runs" || not_ok "VM a runs"
 run vm_run b --level system --device "$bochs" -- true
@@ -162,7 +162,7 @@ check "none of the processes is left" sh -c '! pgrep -f "^sleep 4321"'
 check "nor a cgroup" no_cgroup a
 
 # The supervisor is killed: the kernel ends the VM, the next run puts the rest back.
-qwamos-gpu vm run a --level system --device "$vga" --quiet -- sleep 4321 &
+qwamos-gpu vm run a --as-root --level system --device "$vga" --quiet -- sleep 4321 &
 a=$!
 soon pgrep -f "^sleep 4321" || not_ok "VM a runs"
 kill -9 $a
@@ -342,7 +342,7 @@ wait $vm
 mv "$dir/plain.yaml" "$dir/vm.yaml"
 
 # The kernel refuses: another VM has it.
-qwamos-gpu vm run a --level system --device "$bochs" --quiet -- sleep 1000 &
+qwamos-gpu vm run a --as-root --level system --device "$bochs" --quiet -- sleep 1000 &
 a=$!
 soon sh -c "qwamos-gpu vm list | grep -q '^[0-9]* *a '" || not_ok "VM a runs"
 { cat "$dir/vm.yaml"; echo '  fallback: false'; } >"$dir/no.yaml"

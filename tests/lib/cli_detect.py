@@ -145,8 +145,8 @@ def test_topology():
 
 def test_owner():
     """a VM that has a GPU stands beside it, and is gone when it has ended"""
-    with subprocess.Popen(["qwamos-gpu", "vm", "run", "work", "--level", "system", "--device",
-                           D["vga-a"], "--", "sleep", "600"], stdin=subprocess.DEVNULL) as vm:
+    with subprocess.Popen(["qwamos-gpu", "vm", "run", "work", "--as-root", "--level", "system",
+                           "--device", D["vga-a"], "--", "sleep", "600"], stdin=subprocess.DEVNULL) as vm:
         try:
             wait_for(lambda: vm.poll() is not None or topology()["vms"], 60)
             doc = topology()

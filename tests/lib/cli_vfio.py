@@ -329,8 +329,8 @@ def test_held_companion():
 def test_owned():
     """unbind of a VM's GPU is refused and names the VM; bind of it is done already"""
     assert Run("bind", "--no-wait", ALONE).status == 0
-    with subprocess.Popen(["qwamos-gpu", "vm", "run", "games", "--level", "system", "--device",
-                           ALONE, "--", "sleep", "100"]) as vm:
+    with subprocess.Popen(["qwamos-gpu", "vm", "run", "games", "--as-root", "--level", "system",
+                           "--device", ALONE, "--", "sleep", "100"]) as vm:
         try:
             wait_for(lambda: device(Run("list", "--json").doc, ALONE)["owner_vm"], 30)
             d = device(status(ALONE), ALONE)

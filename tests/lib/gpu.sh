@@ -34,12 +34,12 @@ vm_gone()
 	! qwamos-gpu vm show "$1" >/dev/null 2>&1
 }
 
-# vm_up NAME LEVEL [OPTION]...: a VM whose process sleeps, until vm_down NAME
+# vm_up NAME LEVEL [OPTION]...: a VM whose process sleeps, as nobody else, until vm_down NAME
 vm_up()
 {
 	local name=$1 level=$2
 	shift 2
-	qwamos-gpu vm run "$name" --quiet --level "$level" "$@" -- sleep 4321 &
+	qwamos-gpu vm run "$name" --user 4711:4711 --quiet --level "$level" "$@" -- sleep 4321 &
 	soon vm_there "$name" || not_ok "VM $name runs" "$(qwamos-gpu vm list)"
 }
 

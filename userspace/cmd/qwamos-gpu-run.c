@@ -23,6 +23,8 @@ static const char usage[] =
 	"  --bind               bind devices that are not on qwamos_vfio_pci (the default)\n"
 	"  --no-bind            refuse them instead\n"
 	"  --yes                binding may take companion functions\n"
+	"  --user USER          run COMMAND as this user: NAME or UID, and :GROUP after it\n"
+	"  --as-root            let COMMAND run as root, which is refused else\n"
 	"  --quiet              say only what goes wrong\n"
 	"COMMAND finds the VM's use fd in $" QVM_ENV ". The exit status is COMMAND's, 128 + N if\n"
 	"signal N ended it; 125: it was not run; 126: it can't be executed; 127: not found.";
@@ -33,6 +35,8 @@ struct run {
 	char (*addrs)[QPCI_ADDR_LEN];
 	size_t n_addrs;
 	const char **devices;
+	const char *user;
+	bool as_root;
 	bool quiet;
 	bool bind;
 };
@@ -76,6 +80,8 @@ static const struct cmd_opt opts[] = {
 	{ "bind", .kind = CMD_FLAG, .at = AT(bind) },
 	{ "no-bind", .kind = CMD_BIT, .at = AT(vm.flags), .bit = QVM_F_NO_BIND },
 	{ "yes", .kind = CMD_BIT, .at = AT(vm.flags), .bit = QVM_F_YES },
+	{ "user", .kind = CMD_TEXT, .at = AT(user) },
+	{ "as-root", .kind = CMD_FLAG, .at = AT(as_root) },
 	{ "quiet", .kind = CMD_FLAG, .at = AT(quiet) },
 	{ 0 },
 };
@@ -89,9 +95,24 @@ static const struct cmd_line line = {
 };
 /* clang-format on */
 
-static int run(struct run *r, char **command)
+/* Whom COMMAND runs as, and whether that can be; return: 0 or an exit status. */
+static int choose_user(const struct run *r, char **command, struct qvm_user *user)
 {
-	struct qvm_program program = { .argv = command };
+	struct qerr err = { 0 };
+	int ret;
+
+	if (qvm_user_choose(r->user, r->as_root, user, &err))
+		return cmd_wrong(&line, "%s", err.msg);
+	ret = qvm_user_check(user, command, &err);
+	if (!ret)
+		return 0;
+	cmd_fail("%s", err.msg);
+	return ret == -ENOEXEC ? EXIT_NO_EXEC : EXIT_NOT_RUN;
+}
+
+static int run(struct run *r, char **command, const struct qvm_user *user)
+{
+	struct qvm_program program = { .argv = command, .user = user };
 	struct qerr err = { 0 }, end_err = { 0 };
 	int ret, status = EXIT_NOT_RUN;
 	struct qvm vm;
@@ -116,6 +137,7 @@ static int run(struct run *r, char **command)
 
 int gpu_vm_run(int argc, char **argv)
 {
+	struct qvm_user user;
 	struct run r = {
 		.vm = { .say = cmd_say, .words = gpu_limit_words },
 		.limits = GPU_LIMITS_UNSET,
@@ -132,7 +154,9 @@ int gpu_vm_run(int argc, char **argv)
 		ret = cmd_wrong(&line, "no --level");
 	else if (r.bind && r.vm.flags & QVM_F_NO_BIND)
 		ret = cmd_wrong(&line, "--bind and --no-bind: one of them is accepted");
-	else {
+	else
+		ret = choose_user(&r, argv + at + 1, &user);
+	if (at > 0 && !ret) {
 		r.vm.name = argv[at];
 		gpu_limits_request(&r.limits, &r.vm.policy);
 		if (r.quiet)
@@ -142,7 +166,7 @@ int gpu_vm_run(int argc, char **argv)
 			r.devices[i] = r.addrs[i];
 		r.vm.devices = r.devices;
 		r.vm.n_devices = r.n_addrs;
-		ret = run(&r, argv + at + 1);
+		ret = run(&r, argv + at + 1, &user);
 		free(r.devices);
 	}
 	free(r.addrs);

@@ -124,6 +124,7 @@ static struct json_object *sandbox_json(const struct start *s)
 	struct json_object *o = qjson_obj(), *list;
 	size_t i;
 
+	qjson_add_str(o, "user", "own");
 	qjson_add_str(o, "network", x->sandbox.host_net ? "host" : "own");
 	list = qjson_add(o, "devices", qjson_arr());
 	for (i = 0; i < x->sandbox.n_nodes; i++)
@@ -143,8 +144,9 @@ static void sandbox_print(const struct start *s)
 	const struct qconfine *x = &s->confine;
 	size_t i;
 
-	printf("in a sandbox with:\n  %s network\n  devices",
-	       x->sandbox.host_net ? "the host's" : "its own");
+	printf("in a sandbox with:\n  a user and group of its own, from %u on\n  %s network\n"
+	       "  devices",
+	       QSANDBOX_UID, x->sandbox.host_net ? "the host's" : "its own");
 	for (i = 0; i < x->sandbox.n_nodes; i++)
 		printf(" %s", x->sandbox.nodes[i].path);
 	puts(start_passthrough(s) ? ", and VFIO's of its groups" : "");

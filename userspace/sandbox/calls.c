@@ -179,3 +179,30 @@ int qsandbox_filter_calls(struct qerr *e)
 	seccomp_release(f);
 	return ret ? qerr_sys(e, -ret, "the system call filter") : 0;
 }
+
+int qsandbox_filter_terminal(struct qerr *e)
+{
+	/* Each that a kernel of ours may run programs of. */
+	static const uint32_t archs[] = { SCMP_ARCH_X86_64, SCMP_ARCH_X86, SCMP_ARCH_X32,
+					  SCMP_ARCH_AARCH64, SCMP_ARCH_ARM };
+	static const unsigned int types[] = { TIOCSTI, TIOCLINUX };
+	scmp_filter_ctx f;
+	size_t i;
+	int ret = 0;
+
+	f = seccomp_init(SCMP_ACT_ALLOW);
+	if (!f)
+		return qerr_set(e, ENOMEM, "the filter of calls on terminals");
+	for (i = 0; i < COUNT(archs) && !ret; i++) {
+		ret = seccomp_arch_add(f, archs[i]);
+		if (ret == -EEXIST)
+			ret = 0;
+	}
+	for (i = 0; i < COUNT(types) && !ret; i++)
+		ret = seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
+				       SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, types[i]));
+	if (!ret)
+		ret = seccomp_load(f);
+	seccomp_release(f);
+	return ret ? qerr_sys(e, -ret, "the filter of calls on terminals") : 0;
+}

@@ -183,6 +183,30 @@ int qsandbox_holds(const struct qsandbox *s, pid_t pid, struct qerr *e);
  */
 int qsandbox_filter_devices(const struct qsandbox *s, int cgroup_fd, struct qerr *e);
 
+/**
+ * qsandbox_own_nodes() - in a new process that has no sandbox: hide a directory of /dev behind one
+ * that has the nodes of @s alone, which are a user's
+ * @s: the nodes, all of them in @dir
+ * @dir: the directory, in full
+ * @uid: the user
+ * @gid: its group
+ * @e: error
+ *
+ * It is in a mount namespace that is the process's own, and ends with the last process in it.
+ *
+ * Return: 0 or a negative errno
+ */
+int qsandbox_own_nodes(const struct qsandbox *s, const char *dir, uid_t uid, gid_t gid,
+		       struct qerr *e);
+
+/**
+ * qsandbox_filter_terminal() - refuse the calls that type on a terminal, for a process that shares
+ * one with another user; demands no_new_privs
+ *
+ * Return: 0 or a negative errno
+ */
+int qsandbox_filter_terminal(struct qerr *e);
+
 /** qsandbox_filter_calls() - inside this folder: the system call filter; return: 0 or -errno */
 int qsandbox_filter_calls(struct qerr *e);
 

@@ -14,6 +14,7 @@
 
 #include "util/file.h"
 #include "util/mem.h"
+#include "vm/words.h"
 
 #define MIB (1ULL << 20)
 
@@ -64,29 +65,13 @@ static uint64_t memory(const struct qconfig *c, const struct qemu_plan *p)
 	return mib * MIB;
 }
 
-/*
- * Files that an argument of qemu_extra_args names: it can read these. What follows a "=" or a ","
- * may be one.
- */
-static void add_named_files(struct qsandbox *s, const char *word)
+/* A file that an argument of qemu_extra_args names: it can read it. */
+static void add_named_file(void *arg, const char *path)
 {
-	const char *p = word;
 	struct stat st;
-	char *file;
 
-	while (p && *p) {
-		size_t len = strcspn(p, ",");
-
-		if (*p == '/') {
-			file = qmem_calloc(1, len + 1);
-			memcpy(file, p, len);
-			if (!stat(file, &st) && S_ISREG(st.st_mode))
-				qsandbox_add_file(s, file);
-			free(file);
-		}
-		p = strpbrk(p + (*p == '/' ? len : 0), "=,");
-		p = p ? p + 1 : NULL;
-	}
+	if (*path == '/' && !stat(path, &st) && S_ISREG(st.st_mode))
+		qsandbox_add_file(arg, path);
 }
 
 int qconfine_plan(struct qconfine *x, const struct qconfig *c, const struct qemu_plan *p,
@@ -110,7 +95,7 @@ int qconfine_plan(struct qconfine *x, const struct qconfig *c, const struct qemu
 	if (h->firmware)
 		qsandbox_add_file(s, h->firmware);
 	for (i = 0; i < c->extra_args.n; i++)
-		add_named_files(s, c->extra_args.v[i].text);
+		qvm_words_paths(c->extra_args.v[i].text, add_named_file, s);
 	/* Its user-mode network is the host's; all other has fds, or leads nowhere. */
 	s->host_net = p->nic && c->net == QNET_NAT;
 	s->hugepages = c->hugepages ? c->memory_mib : 0;
@@ -186,6 +171,16 @@ static int add_group(struct qsandbox *s, const char *addr, struct qerr *e)
 		if (!strcmp(s->nodes[i].path, node))
 			return 0;
 	return qsandbox_add_node(s, node, e);
+}
+
+int qconfine_add_vfio(struct qsandbox *s, const char *const *addrs, size_t n, struct qerr *e)
+{
+	int ret = qsandbox_add_node(s, "vfio/vfio", e);
+	size_t i;
+
+	for (i = 0; i < n && !ret; i++)
+		ret = add_group(s, addrs[i], e);
+	return ret;
 }
 
 static int open_tmp(const char *path)
@@ -315,14 +310,11 @@ int qconfine_apply(struct qconfine *x, const struct qvm *vm, const struct qemu_p
 {
 	struct qsandbox *s = &x->sandbox;
 	int ret = 0;
-	size_t i;
 
 	qsandbox_number(s, vm->id);
 	/* These come with the binding. */
 	if (p->gpu.got == QACCESS_PASSTHROUGH)
-		ret = qsandbox_add_node(s, "vfio/vfio", e);
-	for (i = 0; p->gpu.got == QACCESS_PASSTHROUGH && i < h->n_devices && !ret; i++)
-		ret = add_group(s, h->devices[i], e);
+		ret = qconfine_add_vfio(s, h->devices, h->n_devices, e);
 	if (!ret && s->tmp[0])
 		ret = make_tmp(x, e);
 	if (!ret)

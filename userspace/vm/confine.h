@@ -51,6 +51,17 @@ int qconfine_absolute(struct qconfig *c, struct qerr *e);
 int qconfine_plan(struct qconfine *x, const struct qconfig *c, const struct qemu_plan *p,
 		  const struct qemu_host *h, struct qerr *e);
 
+/**
+ * qconfine_add_vfio() - VFIO's nodes for devices that are bound, with what is in sysfs of them
+ * @s: gets them
+ * @addrs: the devices
+ * @n: their number
+ * @e: error
+ *
+ * Return: 0 or a negative errno
+ */
+int qconfine_add_vfio(struct qsandbox *s, const char *const *addrs, size_t n, struct qerr *e);
+
 /** qconfine_open() - open its files, as the manager; return: 0 or a negative errno */
 int qconfine_open(struct qconfine *x, const struct qconfig *c, struct qerr *e);
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/libqwamos-gpu.h"
+#include "vm/confine.h"
 #include "vm/internal.h"
 
 static const int passed_on[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
@@ -103,6 +104,39 @@ static int set_limits(const struct qvm_program *p)
 	return 0;
 }
 
+/* Does the program become another user without a sandbox? */
+static bool changes_user(const struct qvm_program *p)
+{
+	return !p->sandbox && p->user && !p->user->same;
+}
+
+/* VFIO's nodes of the VM's devices as the user's own; the host's stay as they are. */
+static int own_devices(const struct qvm *vm, const struct qvm_program *p, struct qerr *e)
+{
+	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+	struct qsandbox nodes = { 0 };
+	int ret;
+
+	if (!vm->opts.n_devices)
+		return 0;
+	/* As root, for whom it has no limit: how much a guest has, only the program knows. */
+	if (setrlimit(RLIMIT_MEMLOCK, &all))
+		return qerr_sys(e, errno, "the limit of locked memory");
+	ret = qconfine_add_vfio(&nodes, vm->opts.devices, vm->opts.n_devices, e);
+	if (!ret)
+		ret = qsandbox_own_nodes(&nodes, "/dev/vfio", p->user->uid, p->user->gid, e);
+	qsandbox_free(&nodes);
+	return ret;
+}
+
+/* Gives up what the program is not to have; nothing but exec comes after it. */
+static int drop(const struct qvm_program *p, struct qerr *e)
+{
+	if (p->sandbox)
+		return qsandbox_drop(p->sandbox, e);
+	return changes_user(p) ? qvm_user_become(p->user, e) : 0;
+}
+
 /*
  * Between fork and exec. The order counts: the new root before the cgroup, whose device filter
  * allows no new nodes; in the cgroup before the VM_JOIN, which demands it; no fd of the manager's
@@ -123,6 +157,8 @@ child(struct qvm *vm, const struct qvm_program *p, int pipe_fd, char *env)
 		setsid();
 		if (qsandbox_root(p->sandbox, &e))
 			give_up_whole(pipe_fd, &e);
+	} else if (changes_user(p) && own_devices(vm, p, &e)) {
+		give_up_whole(pipe_fd, &e);
 	}
 	ret = qcgroup_enter(&vm->cg);
 	if (ret)
@@ -142,7 +178,7 @@ child(struct qvm *vm, const struct qvm_program *p, int pipe_fd, char *env)
 	ret = libqg_vm_join(vm->use, &reason);
 	if (ret)
 		give_up(pipe_fd, "VM_JOIN", -ret, reason);
-	if (p->sandbox && qsandbox_drop(p->sandbox, &e))
+	if (drop(p, &e))
 		give_up_whole(pipe_fd, &e);
 	unblock_signals();
 	if (p->sandbox)
@@ -178,12 +214,23 @@ static int hear(int fd, const struct qvm_program *p, struct qerr *e)
 	return qerr_sys(e, f.err, "%s could not be started: %s", p->argv[0], f.step);
 }
 
+static void tell_user(const struct qvm *vm, const struct qvm_program *p)
+{
+	char text[160];
+
+	if (!changes_user(p))
+		return;
+	qvm_user_text(p->user, text, sizeof(text));
+	qvm_say(&vm->opts, "running %s as %s", p->argv[0], text);
+}
+
 int qvm_spawn(struct qvm *vm, const struct qvm_program *p, struct qerr *e)
 {
 	char env[sizeof(QVM_ENV) + 16];
 	int fds[2], ret;
 
 	snprintf(env, sizeof(env), QVM_ENV "=%d", vm->use);
+	tell_user(vm, p);
 	if (pipe2(fds, O_CLOEXEC))
 		return qerr_sys(e, errno, "pipe");
 	vm->pid = qsandbox_clone(p->sandbox);

@@ -21,6 +21,7 @@
 #include "util/err.h"
 #include "vm/cgroup.h"
 #include "vm/record.h"
+#include "vm/user.h"
 
 /** QVM_ENV - the variable by which the VM's program finds its use fd */
 #define QVM_ENV "QWAMOS_GPU_VM_FD"
@@ -133,6 +134,8 @@ int qvm_setup(struct qvm *vm, const struct qvm_opts *o, struct qerr *e);
  * @n_keep: their number
  * @memlock: RLIMIT_MEMLOCK in bytes, 0: as it is
  * @sandbox: where it runs; NULL: as the supervisor does, with its environment
+ * @user: whom it runs as, without @sandbox; NULL: as the supervisor does. Of /dev/vfio it sees what
+ *     the VM's devices need, as that user's; if it has any, all memory may be locked for DMA
  * @out_fd: its stdout and stderr, its stdin being empty; <= 0: those of the supervisor
  */
 struct qvm_program {
@@ -141,6 +144,7 @@ struct qvm_program {
 	size_t n_keep;
 	rlim_t memlock;
 	const struct qsandbox *sandbox;
+	const struct qvm_user *user;
 	int out_fd;
 };
 

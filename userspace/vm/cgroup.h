@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The cgroup of a VM: who stands in it or below it at VM_JOIN is the VM's, with all descendants, and
- * the kernel module kills these when the VM ends; qcgroup_remove() ends whoever else is there.
+ * The cgroup of a VM: who stands in it or below it at VM_JOIN is the VM's, with all descendants,
+ * and the kernel module kills these when the VM ends; qcgroup_remove() ends whoever else is there.
  * Cgroups (v2) of VMs are directories of "qwamos" at the top of the hierarchy.
  */
 #ifndef QWAMOS_VM_CGROUP_H

@@ -86,7 +86,7 @@ def settle(addr):
 def busy():
     """The addresses of what is being reset and scrubbed."""
     gpus = json.loads(run("qwamos-vfio", "list", "--json"))["devices"]
-    return [d["address"] for d in gpus if d.get("kernel", d).get("state") == "resetting"]
+    return [d["address"] for d in gpus if d["state"] == "resetting"]
 
 
 HAND = f"""printf %s {OURS} >{SYS}/devices/$1/driver_override

@@ -22,7 +22,7 @@ from vfio_cli import devices, main                              # noqa: E402
 D = devices()
 DRAW = os.path.join(TREE, "build/tests/nested/draw3d")
 CONFIGS = os.path.join(TREE, "tests/data/qemu/configs")
-# What is expected of which QEMU: 8.2 brought Vulkan by virtio-gpu.
+# Debian 12's QEMU 7.2 has no Vulkan by virtio-gpu, Debian 13's 10.0 has.
 GOLDEN = os.path.join(TREE, "tests/data/qemu/golden/development-3d.%s-x86_64")
 BOOT_SECONDS = 800
 WORK = tempfile.mkdtemp(prefix="cli_virgl.")
@@ -179,7 +179,7 @@ def test_vm():
                   "cmdline: \"console=ttyS0 panic=-1 no_timer_check\"}\n")
     doc, said = qemu_args(file, "--render-node", RENDER)
     assert doc["gpu"]["3d"] and "2D only" not in said, doc
-    old = int(doc["qemu"]["version"].split(".")[0]) < 9
+    old = doc["qemu"]["version"].startswith("7.")
     with open(GOLDEN % ("7.2gui" if old else "10.0"), encoding="utf-8") as f:
         words = f.read().splitlines()
     # The unit tests expect these words for this config; here they are carried out.

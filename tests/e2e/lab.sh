@@ -17,7 +17,7 @@ boot()
 	status=$?
 }
 
-echo "1..34"
+echo "1..35"
 
 cat >"$dir/lines.py" <<'END'
 import sys

@@ -2,6 +2,8 @@
 /* Giving devices to VMs and taking them back. */
 #include <linux/module.h>
 #include <linux/slab.h>
+#include "core.h"
+#include "cut.h"
 #include "device.h"
 #include "policy.h"
 #include "reap.h"
@@ -178,9 +180,9 @@ static bool hold_modules(struct qgpu_group *g)
 		d = qgpu_dev_lookup(g->dev[i]);
 		if (!d || !d->bound)
 			continue;
-		if (!try_module_get(d->driver_module))
+		if (!try_module_get(d->driver->owner))
 			goto err;
-		d->held_module = d->driver_module;
+		d->held_module = d->driver->owner;
 	}
 	return true;
 err:
@@ -498,40 +500,12 @@ static u32 take_back(struct qgpu_vm *vm)
 	return open;
 }
 
-/*
- * What an open device does by itself: DMA and interrupts. Written past VFIO and whatever it waits
- * for. A call of the VMM that was under way may write it back, so this is done in each round of an
- * ending.
- */
-static void cut_off_one(struct pci_dev *pdev)
-{
-	u16 cmd, off;
-
-	if (pci_read_config_word(pdev, PCI_COMMAND, &cmd) || PCI_POSSIBLE_ERROR(cmd))
-		return; /* it does not answer, so it does nothing either */
-	off = (cmd & ~PCI_COMMAND_MASTER) | PCI_COMMAND_INTX_DISABLE;
-	if (off != cmd)
-		pci_write_config_word(pdev, PCI_COMMAND, off);
-}
-
-/* Killing is a request; the hardware does not wait until it is granted. */
-static void cut_off(struct qgpu_vm *vm)
-{
-	struct qgpu_dev *d;
-
-	mutex_lock(&qgpu_reg_lock);
-	list_for_each_entry(d, &qgpu_devs, node)
-		if (qgpu_dev_owner(d) == vm && d->opens && dev_is_pci(d->dev))
-			cut_off_one(to_pci_dev(d->dev));
-	mutex_unlock(&qgpu_reg_lock);
-}
-
 /**
  * qgpu_end_work_fn() - end a VM: cut its devices off, kill its processes, take the devices back
  * @work: &qgpu_vm.end_work
  *
  * Runs again and again until no process is left and no device is open. A process that does not die
- * holds what it has; nobody else gets that meanwhile, and it does no DMA.
+ * holds what it has; nobody else gets that meanwhile, and it is cut off.
  */
 void qgpu_end_work_fn(struct work_struct *work)
 {
@@ -539,10 +513,12 @@ void qgpu_end_work_fn(struct work_struct *work)
 	struct qgpu_event ev = { .event = QWAMOS_GPU_EV_VM_KILLED,
 				 .level = READ_ONCE(vm->lim.level),
 				 .reason = vm->end_reason };
+	struct pid *left;
 	u32 alive;
 
-	cut_off(vm);
-	alive = qgpu_reap(vm->cgrp, vm, &vm->killed);
+	qgpu_cut_off(vm);
+	alive = qgpu_reap(vm->cgrp, vm, &vm->killed, &left);
+	qgpu_vm_left(vm, alive, left);
 	if (alive || take_back(vm)) {
 		if (++vm->tries == END_FAST_ROUNDS * 2)
 			pr_warn("qwamos_gpu: VM %s does not end: %s\n", vm->name,

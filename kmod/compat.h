@@ -69,6 +69,17 @@ static inline bool qgpu_group_isolated_msi(struct iommu_group *group)
 #endif
 
 /*
+ * Mappings of a device: since 6.10 each VFIO device has an inode of its own, and vfio-pci-core
+ * takes them away through it; since 6.12 it answers faults with huge pages.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define QGPU_VFIO_HAS_INODE 1
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define QGPU_VFIO_HAS_HUGE_FAULT 1
+#endif
+
+/*
  * Every member, by its name, of the tables through which VFIO calls a driver on any kernel from 6.1
  * on. kmod/vfio/ops.awk reads this list when the VFIO driver is built, and ends the build at a
  * member of this kernel's tables that is not in it: it may be a way to a device past the checks.

@@ -171,7 +171,7 @@ QGPU_EXPORT(qwamos_gpu_dev_opened);
  * @d: the device
  *
  * The device stays its VM's. A VM that has ended gives it back in its end work, which looks again
- * until the device is closed.
+ * until the device is closed. Waits for the core's calls of the driver; none begins any more.
  */
 void qwamos_gpu_dev_closed(struct qgpu_dev *d)
 {
@@ -186,6 +186,7 @@ void qwamos_gpu_dev_closed(struct qgpu_dev *d)
 	if (d->gone)
 		qgpu_dev_leave(d, QWAMOS_GPU_REASON_DEVICE_GONE);
 	mutex_unlock(&qgpu_reg_lock);
+	wait_event(qgpu_registry_wq, !READ_ONCE(d->calls));
 	qgpu_vm_unhold(vm);
 	qgpu_vm_put(vm);
 	qgpu_dev_changed();
@@ -245,13 +246,15 @@ QGPU_EXPORT(qwamos_gpu_dev_may_bind);
 /**
  * qwamos_gpu_dev_bound() - our driver has got a device
  * @pdev: the device, locked
- * @driver: the driver's module
+ * @driver: the driver
+ * @data: for its functions, until qwamos_gpu_dev_unbound() returns
  *
  * It is reset and scrubbed, as whoever had it before left it, as soon as its lock is free. Return:
  * the device, with a reference, or NULL if it is not registered, or is being removed: nobody is to
  * open what goes while whoever removes it waits for its neighbours.
  */
-struct qgpu_dev *qwamos_gpu_dev_bound(struct pci_dev *pdev, struct module *driver)
+struct qgpu_dev *qwamos_gpu_dev_bound(struct pci_dev *pdev, const struct qgpu_driver *driver,
+				      void *data)
 {
 	struct qgpu_dev *d = qgpu_pci_going(pdev) ? NULL : qgpu_dev_of(&pdev->dev);
 
@@ -259,11 +262,12 @@ struct qgpu_dev *qwamos_gpu_dev_bound(struct pci_dev *pdev, struct module *drive
 		return NULL;
 	mutex_lock(&qgpu_reg_lock);
 	d->bound = true;
-	d->driver_module = driver;
+	d->driver = driver;
+	d->driver_data = data;
 	if (d->dirt == QGPU_CLEAN)
 		d->dirt = QGPU_DIRT_HOST;
-	if (qgpu_dev_owner(d) && !d->held_module && try_module_get(driver))
-		d->held_module = driver;
+	if (qgpu_dev_owner(d) && !d->held_module && try_module_get(driver->owner))
+		d->held_module = driver->owner;
 	qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_BOUND, 0, 0);
 	qgpu_clean_start(d, 1);
 	mutex_unlock(&qgpu_reg_lock);
@@ -286,7 +290,7 @@ void qwamos_gpu_dev_unbound(struct qgpu_dev *d)
 
 	mutex_lock(&qgpu_reg_lock);
 	d->bound = false;
-	d->driver_module = NULL;
+	d->driver = NULL;
 	d->cleaning = false;
 	if (d->revoking) {
 		/* Given back in time. */

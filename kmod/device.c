@@ -35,7 +35,7 @@ static u32 state_of(struct qgpu_dev *d)
 	if (d->gone)
 		return QWAMOS_GPU_DEV_STATE_GONE;
 	if (d->opens)
-		return QWAMOS_GPU_DEV_STATE_OPEN;
+		return d->revoked ? QWAMOS_GPU_DEV_STATE_REVOKED : QWAMOS_GPU_DEV_STATE_OPEN;
 	if (d->cleaning || d->running || (vm && !qgpu_vm_live(vm)))
 		return QWAMOS_GPU_DEV_STATE_RESETTING;
 	if (vm)

@@ -20,6 +20,8 @@
 #include "users.h"
 #include "vm.h"
 
+struct qgpu_driver;
+
 /**
  * enum qgpu_dirt - what may still be in a device
  * @QGPU_CLEAN: nothing: reset and scrubbed since its last use
@@ -52,8 +54,9 @@ enum qgpu_dirt {
  *     the device's lock
  * @gone: removed; out of the registry
  * @memory: room to remember it in when it is removed; so that this can't fail
- * @driver_module: our driver's module, while @bound
- * @held_module: of it, while a VM has the device: no rmmod then
+ * @driver: our driver, while @bound
+ * @driver_data: for its functions
+ * @held_module: the driver's, while a VM has the device: no rmmod then
  * @dirt: &enum qgpu_dirt
  * @trouble: why it could not be cleaned last time (&enum qwamos_gpu_reason), 0: it could
  * @quarantined: and a VM's dirt is in it
@@ -61,6 +64,9 @@ enum qgpu_dirt {
  * @scrub: &enum qwamos_gpu_scrub reached last time
  * @demanded: &enum qwamos_gpu_scrub that its owner's DEV_ATTACH demanded of it
  * @opens: 1 while VFIO has it open
+ * @revoked: its VM has ended while it was open: cut off (cut.c); also read without the lock
+ * @withdrawn: and its driver has been told
+ * @calls: of @driver's functions, under way: a close waits
  * @cleaning: to be reset and scrubbed
  * @running: a reset or scrub is under way right now: the driver can't leave
  * @tries: of the current cleaning, while a lock was taken
@@ -94,7 +100,8 @@ struct qgpu_dev {
 	struct qgpu_vm *binder;
 	bool gone;
 	struct qgpu_memory *memory;
-	struct module *driver_module;
+	const struct qgpu_driver *driver;
+	void *driver_data;
 	struct module *held_module;
 	u32 dirt;
 	u32 trouble;
@@ -103,6 +110,9 @@ struct qgpu_dev {
 	u32 scrub;
 	u32 demanded;
 	u32 opens;
+	bool revoked;
+	bool withdrawn;
+	u32 calls;
 	bool cleaning;
 	bool running;
 	u32 tries;

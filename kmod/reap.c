@@ -13,6 +13,7 @@
  * @cgrp: on a kernel where descent is not followed: every process below it; NULL: none
  * @owner: every member of it (vm_tasks.h), wherever it stands
  * @killed: incremented for each process that was not being killed before
+ * @left: out: one of the threads that are still alive, with a reference, or NULL
  *
  * Goes by threads: a process whose first thread has ended may have others that hold its fds. A
  * thread that has not reached its exit state may still hold files and mappings, so it counts as
@@ -21,7 +22,7 @@
  *
  * Return: number of threads still alive; 0: none is left, and all their files are closed.
  */
-unsigned int qgpu_reap(struct cgroup *cgrp, void *owner, unsigned int *killed)
+unsigned int qgpu_reap(struct cgroup *cgrp, void *owner, unsigned int *killed, struct pid **left)
 {
 	struct task_struct *p, *t;
 	unsigned int alive = 0;
@@ -29,6 +30,7 @@ unsigned int qgpu_reap(struct cgroup *cgrp, void *owner, unsigned int *killed)
 
 	if (qgpu_tasks_inherit())
 		cgrp = NULL;
+	*left = NULL;
 	rcu_read_lock();
 	for_each_process_thread(p, t) {
 		if (t->flags & PF_KTHREAD || is_global_init(t) || READ_ONCE(t->exit_state))
@@ -36,7 +38,8 @@ unsigned int qgpu_reap(struct cgroup *cgrp, void *owner, unsigned int *killed)
 		if (qgpu_tasks_owner(task_tgid(t)) != owner &&
 		    !(cgrp && task_under_cgroup_hierarchy(t, cgrp)))
 			continue;
-		alive++;
+		if (!alive++)
+			*left = get_pid(task_pid(t));
 		/*
 		 * Also to a group that is ending: one that dumps its core ends early only by this.
 		 */

@@ -8,7 +8,7 @@
 struct cgroup;
 struct pid;
 
-unsigned int qgpu_reap(struct cgroup *cgrp, void *owner, unsigned int *killed);
+unsigned int qgpu_reap(struct cgroup *cgrp, void *owner, unsigned int *killed, struct pid **left);
 bool qgpu_leader_gone(struct pid *leader, bool *going);
 
 #endif /* QWAMOS_GPU_REAP_H */

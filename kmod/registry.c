@@ -251,6 +251,8 @@ void qgpu_dev_leave(struct qgpu_dev *d, u32 reason)
 		WRITE_ONCE(vm->revoking, vm->revoking - 1);
 	d->revoking = false;
 	qgpu_dev_disarm(d, &d->revoke_work);
+	WRITE_ONCE(d->revoked, false);
+	d->withdrawn = false;
 	d->last_owner = vm->id;
 	WRITE_ONCE(d->accepted, false);
 	rcu_assign_pointer(d->owner, NULL);

@@ -96,6 +96,7 @@ static void vm_free(struct work_struct *work)
 	else
 		qgpu_chain_drop(vm->chain);
 	put_pid(vm->leader);
+	put_pid(rcu_dereference_protected(vm->thread_left, true));
 	qgpu_users_free(&vm->lim);
 	kmem_cache_free(vm_cache, vm);
 	atomic_dec(&qgpu_objects);
@@ -619,6 +620,25 @@ void qgpu_vm_end(struct qgpu_vm *vm, u32 reason)
 }
 
 /**
+ * qgpu_vm_left() - who has been killed and has not ended yet
+ * @vm: the VM, ended
+ * @threads: how many threads
+ * @one: one of them; the reference becomes the VM's
+ *
+ * Called from the VM's end work.
+ */
+void qgpu_vm_left(struct qgpu_vm *vm, u32 threads, struct pid *one)
+{
+	struct pid *old = rcu_dereference_protected(vm->thread_left, true);
+
+	WRITE_ONCE(vm->threads_left, threads);
+	rcu_assign_pointer(vm->thread_left, one);
+	if (old && old != one)
+		synchronize_rcu();
+	put_pid(old);
+}
+
+/**
  * qgpu_vm_over() - everything that the VM had is given back
  * @vm: the VM, ended; the reference of qgpu_vm_end() is put
  *
@@ -665,6 +685,10 @@ void qgpu_vm_tell(struct qgpu_vm *vm, struct qwamos_gpu_vm *out)
 	out->devices = READ_ONCE(vm->devices);
 	out->devices_open = READ_ONCE(vm->devices_open);
 	out->joined_pid = pid_vnr(READ_ONCE(vm->leader));
+	out->threads_left = READ_ONCE(vm->threads_left);
+	rcu_read_lock();
+	out->thread_left = pid_vnr(rcu_dereference(vm->thread_left));
+	rcu_read_unlock();
 	out->flags = (READ_ONCE(vm->revoking) ? QWAMOS_GPU_VM_F_REVOKING : 0) |
 		     (vm->cgrp ? QWAMOS_GPU_VM_F_CGROUP : 0);
 	qgpu_limits_tell(&vm->lim, out->devices, out);

@@ -42,6 +42,8 @@ struct pid;
  * @end_work: takes everything back once the VM has ended
  * @killed: processes that @end_work killed; its own
  * @tries: rounds of @end_work; its own
+ * @threads_left: threads of members that had not ended in its last round; written by it alone
+ * @thread_left: one of them, with a reference, or NULL; likewise, read under RCU
  * @devices: devices that it has; guarded by the registry lock
  * @devices_open: open ones of them; guarded by the registry lock
  * @revoking: devices asked back; guarded by the registry lock
@@ -69,6 +71,8 @@ struct qgpu_vm {
 	struct delayed_work end_work;
 	u32 killed;
 	u32 tries;
+	u32 threads_left;
+	struct pid __rcu *thread_left;
 	u32 devices;
 	u32 devices_open;
 	u32 revoking;
@@ -95,6 +99,7 @@ struct qgpu_vm *qgpu_vm_next(struct qgpu_vm *vm);
 int qgpu_vm_join(struct qgpu_vm *vm, u32 *reason);
 int qgpu_vm_adopt(struct qgpu_vm *vm, struct pid *pid, u32 *reason);
 void qgpu_vm_end(struct qgpu_vm *vm, u32 reason);
+void qgpu_vm_left(struct qgpu_vm *vm, u32 threads, struct pid *one);
 void qgpu_vm_over(struct qgpu_vm *vm);
 void qgpu_vm_tell(struct qgpu_vm *vm, struct qwamos_gpu_vm *out);
 u32 qgpu_vm_list(u64 after, u32 room, struct qwamos_gpu_vm *out, u64 *left);

@@ -9,18 +9,25 @@
  */
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/pm_runtime.h>
 #include <linux/vfio_pci_core.h>
 #include "compat.h"
 #include "core.h"
+#include "mapping.h"
 
 /**
  * struct qvfio_dev - a device on this driver
  * @core: vfio-pci-core's part; its release frees the whole
  * @gpu: the core's device, from probe to remove
+ * @maps: the mappings of its memory
+ * @awake: it was revoked, and is kept from sleeping; set by the core's call alone, which no close
+ *     overtakes
  */
 struct qvfio_dev {
 	struct vfio_pci_core_device core;
 	struct qgpu_dev *gpu;
+	struct qvfio_maps maps;
+	bool awake;
 };
 
 static struct qvfio_dev *qvfio(struct vfio_device *vdev)
@@ -28,20 +35,69 @@ static struct qvfio_dev *qvfio(struct vfio_device *vdev)
 	return container_of(vdev, struct qvfio_dev, core.vdev);
 }
 
+/**
+ * qvfio_maps_of() - the mappings that one is among
+ * @vma: the mapping, as vfio_pci_core_mmap() left it
+ */
+struct qvfio_maps *qvfio_maps_of(struct vm_area_struct *vma)
+{
+	struct vfio_pci_core_device *core = vma->vm_private_data;
+
+	return &container_of(core, struct qvfio_dev, core)->maps;
+}
+
+/*
+ * The device's VM has ended, and its processes may not do so for long. Wakes the device, for as
+ * long as it is open: whoever woke it later would get back what was cut off before.
+ */
+static void qvfio_revoke(void *data)
+{
+	struct qvfio_dev *q = data;
+
+	q->awake = !pm_runtime_resume_and_get(&q->core.pdev->dev);
+	qvfio_maps_revoke(&q->maps, &q->core.vdev);
+}
+
+static const struct qgpu_driver qvfio_core_driver = {
+	.owner = THIS_MODULE,
+	.revoke = qvfio_revoke,
+};
+
+/* Nothing revokes it from here on. */
+static void closed(struct qvfio_dev *q)
+{
+	qwamos_gpu_dev_closed(q->gpu);
+	if (q->awake)
+		pm_runtime_put(&q->core.pdev->dev);
+	q->awake = false;
+}
+
 static int qvfio_open_device(struct vfio_device *vdev)
 {
 	struct qvfio_dev *q = qvfio(vdev);
-	int ret = qwamos_gpu_dev_opened(q->gpu);
+	int ret;
 
+	qvfio_maps_forget(&q->maps);
+	ret = qwamos_gpu_dev_opened(q->gpu);
 	if (ret)
 		return ret;
+	ret = qvfio_maps_open(&q->maps);
+	if (ret)
+		goto err_closed;
 	ret = vfio_pci_core_enable(&q->core);
-	if (ret) {
-		qwamos_gpu_dev_closed(q->gpu);
-		return ret;
-	}
+	if (ret)
+		goto err_maps;
 	vfio_pci_core_finish_enable(&q->core);
+	/* This brings back what may have been cut off meanwhile. */
+	qwamos_gpu_dev_back(q->gpu);
 	return 0;
+err_maps:
+	closed(q);
+	qvfio_maps_close(&q->maps);
+	return ret;
+err_closed:
+	closed(q);
+	return ret;
 }
 
 /*
@@ -50,8 +106,11 @@ static int qvfio_open_device(struct vfio_device *vdev)
  */
 static void qvfio_close_device(struct vfio_device *vdev)
 {
+	struct qvfio_dev *q = qvfio(vdev);
+
 	vfio_pci_core_close_device(vdev);
-	qwamos_gpu_dev_closed(qvfio(vdev)->gpu);
+	closed(q);
+	qvfio_maps_close(&q->maps);
 }
 
 /*
@@ -67,11 +126,23 @@ static int qvfio_match(struct vfio_device *vdev, char *buf)
 	return qwamos_gpu_dev_may_open(qvfio(vdev)->gpu, QWAMOS_GPU_VFIO_OP_GET_FD) ?: ret;
 }
 
+/*
+ * Resets and interrupts may take time, and give a device back what it had before. An eventfd that
+ * writes to the device would be used by whoever has it, without asking us.
+ */
 static long qvfio_ioctl(struct vfio_device *vdev, unsigned int cmd, unsigned long arg)
 {
-	int ret = qwamos_gpu_dev_may(qvfio(vdev)->gpu, QWAMOS_GPU_VFIO_OP_IOCTL);
+	struct qgpu_dev *gpu = qvfio(vdev)->gpu;
+	long ret = qwamos_gpu_dev_may(gpu, QWAMOS_GPU_VFIO_OP_IOCTL);
 
-	return ret ?: vfio_pci_core_ioctl(vdev, cmd, arg);
+	if (ret)
+		return ret;
+	if (cmd == VFIO_DEVICE_IOEVENTFD)
+		return qwamos_gpu_dev_not_offered(gpu, QWAMOS_GPU_VFIO_OP_IOCTL,
+						  QWAMOS_GPU_REASON_IOEVENTFD);
+	ret = vfio_pci_core_ioctl(vdev, cmd, arg);
+	qwamos_gpu_dev_back(gpu);
+	return ret;
 }
 
 #ifdef QGPU_VFIO_HAS_REGION_INFO
@@ -100,7 +171,9 @@ static int qvfio_feature(struct vfio_device *vdev, u32 flags, void __user *arg, 
 	case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP:
 	case VFIO_DEVICE_FEATURE_LOW_POWER_EXIT:
 	case VFIO_DEVICE_FEATURE_PCI_VF_TOKEN:
-		return vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
+		ret = vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
+		qwamos_gpu_dev_back(gpu);
+		return ret;
 #ifdef QGPU_VFIO_HAS_DMA_BUF
 	case VFIO_DEVICE_FEATURE_DMA_BUF:
 		return qwamos_gpu_dev_not_offered(gpu, QWAMOS_GPU_VFIO_OP_FEATURE,
@@ -111,36 +184,63 @@ static int qvfio_feature(struct vfio_device *vdev, u32 flags, void __user *arg, 
 	}
 }
 
+/*
+ * How much of a read or write is passed on at once. Each copies from or to the caller's memory,
+ * which may block for as long as the caller likes; what is left of a write that goes on when its
+ * VM has ended is one access.
+ */
+static size_t piece(loff_t pos, size_t left, bool write)
+{
+	size_t size = PAGE_SIZE;
+
+	if (write)
+		size = VFIO_PCI_OFFSET_TO_INDEX(pos) == VFIO_PCI_CONFIG_REGION_INDEX ? 4 : 8;
+	return min_t(size_t, left, size - ((size_t)pos & (size - 1)));
+}
+
 static ssize_t qvfio_read(struct vfio_device *vdev, char __user *buf, size_t count, loff_t *ppos)
 {
-	int ret = qwamos_gpu_dev_may(qvfio(vdev)->gpu, QWAMOS_GPU_VFIO_OP_READ);
+	struct qgpu_dev *gpu = qvfio(vdev)->gpu;
+	ssize_t done = 0, n;
 
-	return ret ?: vfio_pci_core_read(vdev, buf, count, ppos);
+	do {
+		n = qwamos_gpu_dev_may(gpu, QWAMOS_GPU_VFIO_OP_READ);
+		if (!n)
+			n = vfio_pci_core_read(vdev, buf + done, piece(*ppos, count - done, false),
+					       ppos);
+		if (n > 0)
+			done += n;
+	} while (n > 0 && done < count);
+	return done ?: n;
 }
 
 static ssize_t qvfio_write(struct vfio_device *vdev, const char __user *buf, size_t count,
 			   loff_t *ppos)
 {
-	int ret = qwamos_gpu_dev_may(qvfio(vdev)->gpu, QWAMOS_GPU_VFIO_OP_WRITE);
+	struct qgpu_dev *gpu = qvfio(vdev)->gpu;
+	ssize_t done = 0, n;
 
-	return ret ?: vfio_pci_core_write(vdev, buf, count, ppos);
+	do {
+		n = qwamos_gpu_dev_may(gpu, QWAMOS_GPU_VFIO_OP_WRITE);
+		if (n)
+			break;
+		n = vfio_pci_core_write(vdev, buf + done, piece(*ppos, count - done, true), ppos);
+		qwamos_gpu_dev_back(gpu);
+		if (n > 0)
+			done += n;
+	} while (n > 0 && done < count);
+	return done ?: n;
 }
 
-/*
- * A child by fork() does not inherit the mapping: it has not joined, and would keep the device's
- * memory past its parent's end. VM_IO, which vfio-pci-core sets, keeps MADV_DOFORK from undoing
- * that.
- */
 static int qvfio_mmap(struct vfio_device *vdev, struct vm_area_struct *vma)
 {
-	int ret = qwamos_gpu_dev_may(qvfio(vdev)->gpu, QWAMOS_GPU_VFIO_OP_MMAP);
+	struct qvfio_dev *q = qvfio(vdev);
+	int ret = qwamos_gpu_dev_may(q->gpu, QWAMOS_GPU_VFIO_OP_MMAP);
 
 	if (ret)
 		return ret;
 	ret = vfio_pci_core_mmap(vdev, vma);
-	if (!ret)
-		qgpu_vma_dont_copy(vma);
-	return ret;
+	return ret ?: qvfio_maps_add(&q->maps, vma);
 }
 
 static void qvfio_request(struct vfio_device *vdev, unsigned int count)
@@ -211,7 +311,8 @@ static int qvfio_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (IS_ERR(q))
 		return PTR_ERR(q);
 	dev_set_drvdata(&pdev->dev, &q->core);
-	q->gpu = qwamos_gpu_dev_bound(pdev, THIS_MODULE);
+	qvfio_maps_init(&q->maps);
+	q->gpu = qwamos_gpu_dev_bound(pdev, &qvfio_core_driver, q);
 	if (!q->gpu) {
 		dev_err(&pdev->dev, "not registered with qwamos_gpu, or being removed\n");
 		ret = -ENODEV;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A VMM without any right that can't be killed: one of its threads waits for a FUSE server that is
- * itself. It keeps its device open; the device does no DMA all the same once its VM is over.
+ * itself. It keeps its device open; the device does no DMA all the same once its VM is over. And
+ * VMMs that the end overtakes in the middle of a call: what is left of that does not undo it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -19,10 +20,16 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <linux/futex.h>
+#include <linux/vfio.h>
 
 #include "kselftest_harness.h"
 #include "call.h"
+#include "fuse.h"
 #include "vfio.h"
 #include "vm.h"
 
@@ -168,7 +175,7 @@ static void expect_cut_off(struct __test_metadata *_metadata, int ctl, int ms)
 	EXPECT_EQ(0, word & PCI_COMMAND_MASTER) TH_LOG("COMMAND is 0x%04x", word);
 	EXPECT_EQ(PCI_COMMAND_INTX_DISABLE, word & PCI_COMMAND_INTX_DISABLE);
 	/* It really was not killed. */
-	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_OPEN, qt_state(ctl, "vga-a"));
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_REVOKED, qt_state(ctl, "vga-a"));
 }
 
 TEST_F_TIMEOUT(unkillable, destroyed, 60)
@@ -191,6 +198,316 @@ TEST_F_TIMEOUT(unkillable, asked_for, 60)
 	expect_cut_off(_metadata, self->ctl, 1000 + SOON);
 	abort_all();
 	EXPECT_EQ(pid, waitpid(pid, NULL, 0));
+}
+
+/* From here on the file is the test's, and so is the moment when the VMM goes on. */
+static char *late;
+static volatile __u32 *bar;
+static struct qt_fuse fuse;
+
+static long do_map(long x, long y, void *data)
+{
+	int fd = open(data, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	late = mmap(NULL, QT_FUSE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return late == MAP_FAILED ? -errno : 0;
+}
+
+static long do_reset(long x, long y, void *data)
+{
+	return ioctl(v.device, VFIO_DEVICE_RESET) ? -errno : 0;
+}
+
+static void *reset(void *unused)
+{
+	return (void *)do_reset(0, 0, NULL);
+}
+
+static void *write_config(void *unused)
+{
+	__u16 value = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+	char buf[PCI_CACHE_LINE_SIZE + 1 - PCI_COMMAND] = {};
+	__u64 offset, size;
+
+	memcpy(buf, &value, sizeof(value));
+	buf[PCI_CACHE_LINE_SIZE - PCI_COMMAND] = 0x10;
+	qt_vfio_region(v.device, VFIO_PCI_CONFIG_REGION_INDEX, &offset, &size);
+	qt_sleep_ms(100);
+	return (void *)pwrite(v.device, buf, sizeof(buf), offset + PCI_COMMAND);
+}
+
+/*
+ * Resets, one after the other, each of which takes 100 ms and restores COMMAND. Behind them COMMAND
+ * is written, and after it what stands behind it. None of that can be interrupted.
+ */
+static long do_resets_and_write(long n, long y, void *data)
+{
+	pthread_t t;
+
+	if (pthread_create(&t, NULL, write_config, NULL))
+		return -EAGAIN;
+	while (n--)
+		pthread_create(&t, NULL, reset, NULL);
+	return do_reset(0, 0, NULL);
+}
+
+static long do_device(long x, long y, void *data)
+{
+	return v.device;
+}
+
+/*
+ * Whoever shares the VMM's memory and is none of its VM: a child from before it joined. It touches
+ * the device's memory when it is told to, until that fails.
+ */
+static volatile struct {
+	int touch; /* 1: go on */
+	long touched;
+	int refused; /* the signal */
+} * other;
+
+static void refused(int sig)
+{
+	other->refused = sig;
+	syscall(SYS_exit, 0);
+}
+
+_Noreturn static int touch_all_the_time(void *unused)
+{
+	struct timespec ms = { .tv_nsec = 1000000 };
+
+	signal(SIGBUS, refused);
+	while (!other->touch)
+		syscall(SYS_nanosleep, &ms, NULL);
+	for (;;) {
+		(void)*bar;
+		other->touched++;
+	}
+}
+
+static long do_share_memory(long x, long y, void *data)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+
+	return clone(touch_all_the_time, stack + sizeof(stack), CLONE_VM | SIGCHLD, NULL);
+}
+
+static long do_map_bar(long x, long y, void *data)
+{
+	size_t size;
+
+	bar = qt_vfio_map_bar(v.device, VFIO_PCI_BAR4_REGION_INDEX, &size);
+	return bar ? 0 : -errno;
+}
+
+static void *wake(void *unused)
+{
+	static int word;
+
+	/* The fault that this makes is answered with the mmap_lock held. */
+	return (void *)syscall(SYS_futex, &word, FUTEX_WAKE_OP_PRIVATE, 0, 0, late,
+			       FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, 1));
+}
+
+static long do_hold_mmap_lock(long x, long y, void *data)
+{
+	pthread_t t;
+
+	return -pthread_create(&t, NULL, wake, NULL);
+}
+
+static long do_low_power(long x, long y, void *data)
+{
+	struct vfio_device_feature f = {
+		.argsz = sizeof(f),
+		.flags = VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY,
+	};
+
+	return ioctl(v.device, VFIO_DEVICE_FEATURE, &f) ? -errno : 0;
+}
+
+FIXTURE(overtaken)
+{
+	int ctl;
+	struct qt_vm vm;
+	struct qt_actor a;
+	long other;
+	int device;
+};
+
+FIXTURE_SETUP(overtaken)
+{
+	char path[300], pid[16];
+	int use;
+
+	self->ctl = qt_open_control();
+	ASSERT_LE(0, self->ctl);
+	ASSERT_EQ(0, qt_settle(self->ctl, 20000));
+	qt_run(true, (const char *const[]){ "modprobe", "fuse", NULL });
+	ASSERT_EQ(0, qt_fuse_start(&fuse));
+	ASSERT_EQ(0, qt_ours(self->ctl, "virtio", NULL));
+	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
+	ASSERT_EQ(0, qt_attach(self->vm.manage, qt_id(self->ctl, "virtio"), 0, NULL));
+	other = mmap(NULL, sizeof(*other), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
+	ASSERT_NE(MAP_FAILED, other);
+	ASSERT_EQ(0, qt_spawn(&self->a, NULL));
+	self->other = qt_do(&self->a, do_share_memory, 0, 0);
+	ASSERT_LT(0, self->other);
+	snprintf(path, sizeof(path), "%s/cgroup.procs", self->vm.cgroup);
+	snprintf(pid, sizeof(pid), "%d", self->a.pid);
+	ASSERT_EQ(0, qt_write(path, pid));
+	use = qt_give_fd(&self->a, self->vm.use);
+	ASSERT_LE(0, use);
+	ASSERT_EQ(0, qt_do(&self->a, qt_do_join, use, 0));
+	snprintf(self->a.data, QT_SHARED, "%s", qt_addr("virtio"));
+	ASSERT_EQ(0, qt_do(&self->a, do_open, 0, 0));
+	snprintf(self->a.data, QT_SHARED, "%s", fuse.path);
+	ASSERT_EQ(0, qt_do(&self->a, do_map, 0, 0));
+	/* So that it stays open whatever becomes of the VMM. */
+	self->device = qt_take_fd(&self->a, qt_do(&self->a, do_device, 0, 0));
+	ASSERT_LE(0, self->device);
+}
+
+FIXTURE_TEARDOWN(overtaken)
+{
+	qt_fuse_go(&fuse);
+	kill(self->other, SIGKILL);
+	close(self->device);
+	qt_end(&self->a);
+	qt_vm_end(&self->vm);
+	EXPECT_EQ(0, qt_settle(self->ctl, 20000));
+	qt_fuse_end(&fuse);
+	munmap((void *)other, sizeof(*other));
+	close(self->ctl);
+}
+
+static void expect_revoked(struct __test_metadata *_metadata, int ctl)
+{
+	EXPECT_EQ(0, qt_wait_state(ctl, "virtio", QWAMOS_GPU_DEV_STATE_REVOKED, SOON));
+}
+
+/* For how many of the next ms it is seen with bus mastering on. It has that for moments at most. */
+static int seen_on(const char *gpu, int ms)
+{
+	long long end = qt_now_ms() + qt_patience(ms);
+	int n = 0;
+
+	while (qt_now_ms() < end) {
+		n += command(qt_addr(gpu)) != 0xffff && command(qt_addr(gpu)) & PCI_COMMAND_MASTER;
+		qt_sleep_ms(1);
+	}
+	return n;
+}
+
+static int read_config(const char *gpu, off_t at)
+{
+	unsigned char byte = 0xff;
+	char path[96];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", qt_addr(gpu));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || pread(fd, &byte, 1, at) != 1)
+		byte = 0xff;
+	close(fd);
+	return byte;
+}
+
+/*
+ * A reset that has begun before the end restores what it found then. The access that is under way
+ * passes, too, and both are undone where it matters; nothing of the rest of the write passes. It
+ * comes when the end's work does not look all the time any more, so that this is not what undoes
+ * it.
+ */
+TEST_F_TIMEOUT(overtaken, resets_and_write, 90)
+{
+	ASSERT_EQ(PCI_COMMAND_SERR, command(qt_addr("virtio")) & PCI_COMMAND_SERR);
+	ASSERT_EQ(0, read_config("virtio", PCI_CACHE_LINE_SIZE));
+	qt_start(&self->a, do_resets_and_write, 40, 0);
+	qt_sleep_ms(200);
+	ASSERT_EQ(0, qt_destroy(self->vm.manage));
+	expect_revoked(_metadata, self->ctl);
+	EXPECT_GT(25, seen_on("virtio", 8000));
+	/* It did pass, without this bit. */
+	EXPECT_EQ(0, command(qt_addr("virtio")) & PCI_COMMAND_SERR);
+	EXPECT_EQ(0, read_config("virtio", PCI_CACHE_LINE_SIZE));
+}
+
+/* Faults come all the time, and are answered until the end. */
+static void expect_no_mapping(struct __test_metadata *_metadata, int ctl, struct qt_vm *vm)
+{
+	long long end = qt_now_ms() + qt_patience(SOON);
+
+	ASSERT_EQ(0, other->refused);
+	other->touch = 1;
+	while (!other->touched && qt_now_ms() < end)
+		qt_sleep_ms(1);
+	ASSERT_LT(0, other->touched);
+	ASSERT_EQ(0, qt_destroy(vm->manage));
+	expect_revoked(_metadata, ctl);
+	end = qt_now_ms() + qt_patience(SOON);
+	while (!other->refused && qt_now_ms() < end)
+		qt_sleep_ms(1);
+	EXPECT_EQ(SIGBUS, other->refused);
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_REVOKED, qt_state(ctl, "virtio"));
+}
+
+TEST_F_TIMEOUT(overtaken, mapping, 90)
+{
+	ASSERT_EQ(0, qt_do(&self->a, do_map_bar, 0, 0));
+	expect_no_mapping(_metadata, self->ctl, &self->vm);
+}
+
+/* A thread of the VMM holds the lock that all of its mappings are under. */
+TEST_F_TIMEOUT(overtaken, mapping_and_mmap_lock, 90)
+{
+	ASSERT_EQ(0, qt_do(&self->a, do_map_bar, 0, 0));
+	ASSERT_EQ(0, qt_do(&self->a, do_hold_mmap_lock, 0, 0));
+	ASSERT_EQ(0, qt_fuse_held(&fuse, 10000));
+	expect_no_mapping(_metadata, self->ctl, &self->vm);
+}
+
+static bool power_is(const char *gpu, const char *status)
+{
+	char path[96], text[32] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/power/runtime_status", qt_addr(gpu));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = 0;
+	close(fd);
+	return !strncmp(text, status, strlen(status));
+}
+
+/* Whoever has the fd wakes the device by any call, and what it had comes back with it. */
+TEST_F_TIMEOUT(overtaken, asleep, 90)
+{
+	struct vfio_device_info info = { .argsz = sizeof(info) };
+	int i;
+
+	ASSERT_EQ(0, qt_do(&self->a, do_low_power, 0, 0));
+	for (i = 0; i < 500 && !power_is("virtio", "suspended"); i++)
+		qt_sleep_ms(10);
+	ASSERT_TRUE(power_is("virtio", "suspended"));
+	ASSERT_EQ(0, qt_destroy(self->vm.manage));
+	expect_revoked(_metadata, self->ctl);
+	/* Long enough for the end's work to look only now and then. */
+	qt_sleep_ms(3000);
+	EXPECT_TRUE(power_is("virtio", "active"));
+	EXPECT_EQ(0, command(qt_addr("virtio")) & PCI_COMMAND_MASTER);
+	EXPECT_EQ(-1, ioctl(self->device, VFIO_DEVICE_GET_INFO, &info));
+	EXPECT_EQ(EACCES, errno);
+	EXPECT_GT(3, seen_on("virtio", 500));
+	close(self->device);
+	self->device = -1;
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "virtio", QWAMOS_GPU_DEV_STATE_FREE, 20000));
+	for (i = 0; i < 500 && !power_is("virtio", "suspended"); i++)
+		qt_sleep_ms(10);
+	EXPECT_TRUE(power_is("virtio", "suspended"));
 }
 
 TEST_HARNESS_MAIN

@@ -373,6 +373,24 @@ TEST_F(ways, no_dma_buf)
 	still_works(_metadata, self);
 }
 
+/* What an eventfd writes, whoever has it would write. */
+TEST_F(ways, no_ioeventfd)
+{
+	__u64 mark = qt_audit_mark(self->ctl);
+
+	ASSERT_EQ(0, try_open(&self->vmm, self->addr));
+	EXPECT_EQ(-EOPNOTSUPP,
+		  qt_do(&self->vmm, do_op, IOEVENTFD, qt_do(&self->vmm, do_fd_of, 1, 0)));
+	EXPECT_TRUE(qt_audit_find(self->ctl, mark,
+				  QT_WANT(QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED,
+					  .reason = QWAMOS_GPU_REASON_IOEVENTFD,
+					  .result = -EOPNOTSUPP, .chain = self->vm.id,
+					  .pid = self->vmm.pid, .asked = QWAMOS_GPU_VFIO_OP_IOCTL,
+					  .device = self->addr),
+				  NULL));
+	still_works(_metadata, self);
+}
+
 TEST_F(ways, first_open_by_root)
 {
 	__u64 mark = qt_audit_mark(self->ctl);

@@ -195,7 +195,7 @@ AT(list, count, 28, 4);
 AT(list, after, 32, 8);
 AT(list, out_left, 40, 8);
 
-SIZE(vm, 216);
+SIZE(vm, 224);
 AT(vm, vm_id, 0, 8);
 AT(vm, created_ns, 8, 8);
 AT(vm, checks, 16, 8);
@@ -227,6 +227,8 @@ AT(vm, compute_by, 200, 4);
 AT(vm, queues_by, 204, 4);
 AT(vm, rate_by, 208, 4);
 AT(vm, gpus, 212, 4);
+AT(vm, threads_left, 216, 4);
+AT(vm, thread_left, 220, 4);
 
 SIZE(vm_gpu, 40);
 AT(vm_gpu, device_id, 0, 8);
@@ -237,9 +239,9 @@ AT(vm_gpu, guarantee, 28, 4);
 AT(vm_gpu, flags, 32, 4);
 AT(vm_gpu, __reserved, 36, 4);
 
-SIZE(vm_info, 232);
+SIZE(vm_info, 240);
 AT(vm_info, hdr, 0, 16);
-AT(vm_info, out_vm, 16, 216);
+AT(vm_info, out_vm, 16, 224);
 
 SIZE(vm_refusal, 16);
 AT(vm_refusal, reason, 0, 8);

@@ -188,6 +188,8 @@ enum qwamos_gpu_op {
  *     it without being asked whether he may (-EOPNOTSUPP, of VFIO_DEVICE_FEATURE_DMA_BUF)
  * @QWAMOS_GPU_REASON_USERMODE_HELPER: the caller was started by the kernel (core_pattern and the
  *     like), or descends from such a process, so it manages no VM (-EACCES)
+ * @QWAMOS_GPU_REASON_IOEVENTFD: no eventfd writes to a device, for whoever has one uses it without
+ *     being asked whether he may (-EOPNOTSUPP, of VFIO_DEVICE_IOEVENTFD)
  * @QWAMOS_GPU_REASON_COUNT: not a reason; the number of those that this header knows
  */
 enum qwamos_gpu_reason {
@@ -236,6 +238,7 @@ enum qwamos_gpu_reason {
 	QWAMOS_GPU_REASON_DMA_BUF = 42,
 	QWAMOS_GPU_REASON_NOT_ASSIGNED = 43,
 	QWAMOS_GPU_REASON_USERMODE_HELPER = 44,
+	QWAMOS_GPU_REASON_IOEVENTFD = 45,
 	QWAMOS_GPU_REASON_COUNT
 };
 
@@ -429,6 +432,9 @@ enum qwamos_gpu_enforcer {
  * @queues_by: of @queues_limit
  * @rate_by: of the minimum time between operations
  * @gpus: GPUs that VM_GPU_LIST tells
+ * @threads_left: while it is ending: threads of its members that have not ended yet, as of a moment
+ * ago
+ * @thread_left: one of them, in the caller's pid namespace; 0: none, or not to be seen from there
  */
 struct qwamos_gpu_vm {
 	__aligned_u64 vm_id;
@@ -462,6 +468,8 @@ struct qwamos_gpu_vm {
 	__u32 queues_by;
 	__u32 rate_by;
 	__u32 gpus;
+	__u32 threads_left;
+	__s32 thread_left;
 };
 /*
  * A device of this VM was asked back (hot-unplug, unbind); the VM is ended if it does not give it
@@ -544,6 +552,8 @@ struct qwamos_gpu_list {
  * @QWAMOS_GPU_DEV_STATE_QUARANTINED: could not be reset or scrubbed after a VM; nobody gets it
  * before a DEV_CLEAR_QUARANTINE
  * @QWAMOS_GPU_DEV_STATE_GONE: removed (only in audit records)
+ * @QWAMOS_GPU_DEV_STATE_REVOKED: its VM has ended, and a process of it has it open all the same: it
+ * is cut off from memory and from its mappings until it is closed
  */
 enum qwamos_gpu_dev_state {
 	QWAMOS_GPU_DEV_STATE_UNBOUND = 1,
@@ -553,6 +563,7 @@ enum qwamos_gpu_dev_state {
 	QWAMOS_GPU_DEV_STATE_RESETTING = 5,
 	QWAMOS_GPU_DEV_STATE_QUARANTINED = 6,
 	QWAMOS_GPU_DEV_STATE_GONE = 7,
+	QWAMOS_GPU_DEV_STATE_REVOKED = 8,
 };
 
 /**

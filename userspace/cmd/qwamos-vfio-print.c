@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/cmd.h"
 #include "util/json.h"
+#include "util/task.h"
 
 static const char *str(const struct json_object *o, const char *key, const char *otherwise)
 {
@@ -124,7 +126,8 @@ void print_list(struct json_object *doc)
 static void print_kernel(const struct json_object *d)
 {
 	const struct json_object *scrub = qjson_get(d, "scrub"), *q = qjson_get(d, "quarantine");
-	const struct json_object *vm = qjson_get(d, "owner_vm");
+	const struct json_object *vm = qjson_get(d, "owner_vm"), *left;
+	char text[256];
 
 	if (!qjson_get_str(d, "state"))
 		return;
@@ -134,6 +137,13 @@ static void print_kernel(const struct json_object *d)
 	if (vm)
 		printf("  VM:         %s (id %" PRId64 ")\n", str(vm, "name", "?"),
 		       qjson_get_int(vm, "id", 0));
+	left = vm ? qjson_get(vm, "thread_left") : NULL;
+	if (left) {
+		qtask_text(left, text, sizeof(text));
+		printf("  killed:     ");
+		cmd_put(text);
+		printf("; %" PRId64 " not ended\n", qjson_get_int(vm, "threads_left", 0));
+	}
 	printf("  scrub:      %s (best known: %s)\n", str(scrub, "reached", "not done yet"),
 	       str(scrub, "best", "unknown"));
 	if (q)

@@ -8,6 +8,7 @@
 #include "cmd/vm_doc.h"
 #include "cmd/vm_kernel.h"
 #include "util/json.h"
+#include "util/task.h"
 #include "vm/usage.h"
 
 static const char usage[] =
@@ -47,9 +48,12 @@ static struct json_object *cgroup_json(const char *path)
 static struct json_object *to_json(const struct qvm_known *k)
 {
 	struct json_object *o = qjson_obj(), *gpu = NULL;
+	struct qtask left = { 0 };
 	struct vm_kernel q;
 
 	vm_kernel_ask(k, &q);
+	if (q.found && q.vm.thread_left)
+		qtask_read(q.vm.thread_left, &left);
 	qjson_add_str(o, "name", k->name);
 	qjson_add_str(o, "state", qvm_known_state_name(k->state));
 	qjson_add_str(o, "config", k->path);
@@ -59,6 +63,8 @@ static struct json_object *to_json(const struct qvm_known *k)
 	add_figure(o, "vm_id", k->rec.vm_id ? (int64_t)k->rec.vm_id : QVM_UNKNOWN);
 	add_figure(o, "uptime_s", q.found ? vm_kernel_uptime(&q.vm) : QVM_UNKNOWN);
 	add_figure(o, "qemu", q.found && q.vm.joined_pid ? q.vm.joined_pid : QVM_UNKNOWN);
+	add_figure(o, "threads_left", q.found ? (int64_t)q.vm.threads_left : QVM_UNKNOWN);
+	qjson_add(o, "thread_left", qtask_json(&left));
 	qjson_add(o, "cgroup", k->rec.cgroup[0] ? cgroup_json(k->rec.cgroup) : NULL);
 	if (q.found) {
 		gpu = gpu_vm_json(&q.vm);
@@ -121,6 +127,8 @@ static void print_cpu(const struct json_object *o)
 static void print(struct json_object *doc)
 {
 	const struct json_object *cgroup = qjson_get(doc, "cgroup"), *gpu = qjson_get(doc, "gpu");
+	const struct json_object *left = qjson_get(doc, "thread_left");
+	char text[256];
 
 	printf("VM:           %s, %s\n", qjson_get_str(doc, "name"), qjson_get_str(doc, "state"));
 	row("Config:", qjson_get_str(doc, "config"));
@@ -138,6 +146,12 @@ static void print(struct json_object *doc)
 		       gpu ? ", " : "", gpu ? qjson_get_str(gpu, "state") : "");
 	if (qjson_get(doc, "qemu"))
 		printf("  %-11s process %" PRId64 "\n", "QEMU:", qjson_get_int(doc, "qemu", 0));
+	if (left) {
+		qtask_text(left, text, sizeof(text));
+		printf("  %-11s ", "Killed:");
+		cmd_put(text);
+		printf("; %" PRId64 " not ended\n", qjson_get_int(doc, "threads_left", 0));
+	}
 	figure("Memory:", cgroup, "memory_bytes", "memory_max_bytes", 20, " MiB");
 	figure("Peak:", cgroup, "memory_peak_bytes", "", 20, " MiB");
 	figure("Tasks:", cgroup, "pids", "pids_max", 0, "");

@@ -72,6 +72,7 @@ static const char *const states[] = {
 	[QWAMOS_GPU_DEV_STATE_RESETTING] = "resetting",
 	[QWAMOS_GPU_DEV_STATE_QUARANTINED] = "quarantined",
 	[QWAMOS_GPU_DEV_STATE_GONE] = "gone",
+	[QWAMOS_GPU_DEV_STATE_REVOKED] = "revoked",
 };
 
 static const char *const scrubs[] = {
@@ -208,6 +209,8 @@ static const struct {
 	REASON(DMA_BUF,
 	       "no dma-buf of the device's memory is made, for others could use it unasked; "
 	       "passthrough itself needs none"),
+	REASON(IOEVENTFD,
+	       "no eventfd writes to the device, for others could use it unasked; QEMU does without"),
 	REASON(NOT_ASSIGNED,
 	       "no manager has given the VM this GPU: 'qwamos-gpu vm set NAME --gpus ADDRESS' does"),
 };

@@ -11,6 +11,7 @@
 #include "lib/libqwamos-gpu.h"
 #include "util/file.h"
 #include "util/mem.h"
+#include "util/task.h"
 #include "vfio/holders.h"
 #include "vfio/journal.h"
 #include "vfio/modules.h"
@@ -18,6 +19,14 @@
 #include "vfio/writer.h"
 
 #define SYS "/sys"
+
+static void name_owner(struct qvfio_dev *d, const struct qwamos_gpu_vm *vm)
+{
+	snprintf(d->owner, sizeof(d->owner), "%.*s", (int)sizeof(vm->name) - 1, vm->name);
+	d->threads_left = vm->threads_left;
+	if (vm->thread_left)
+		qtask_read(vm->thread_left, &d->left);
+}
 
 static void name_owners(int ctl, struct qvfio_state *st)
 {
@@ -33,8 +42,7 @@ static void name_owners(int ctl, struct qvfio_state *st)
 		for (k = 0; k < n; k++)
 			if (st->devs[i].kernel_known &&
 			    st->devs[i].kernel.owner_vm_id == vms[k].vm_id)
-				snprintf(st->devs[i].owner, sizeof(st->devs[i].owner), "%.*s",
-					 (int)sizeof(vms[k].name) - 1, vms[k].name);
+				name_owner(&st->devs[i], &vms[k]);
 	free(vms);
 }
 

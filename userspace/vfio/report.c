@@ -7,6 +7,7 @@
 #include "lib/libqwamos-gpu.h"
 #include "util/json.h"
 #include "util/mem.h"
+#include "util/task.h"
 
 static void add_names(struct json_object *o, const struct qvfio_dev *d, struct qpci_names *names)
 {
@@ -114,6 +115,8 @@ static void add_kernel(struct json_object *o, const struct qvfio_dev *d)
 		owner = qjson_obj();
 		qjson_add_int(owner, "id", k->owner_vm_id);
 		qjson_add_str_or_null(owner, "name", d->owner);
+		qjson_add_int(owner, "threads_left", d->threads_left);
+		qjson_add(owner, "thread_left", qtask_json(&d->left));
 	}
 	qjson_add(o, "owner_vm", owner);
 	scrub = qjson_obj();

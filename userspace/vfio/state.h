@@ -11,6 +11,7 @@
 #include "detect/console.h"
 #include "detect/pci.h"
 #include "detect/platform.h"
+#include "util/task.h"
 #include "vfio/vfio.h"
 
 /**
@@ -45,6 +46,8 @@ struct qrecord {
  * @kernel_known: @kernel holds something
  * @kernel: what the kernel module tells
  * @owner: name of the VM that has it, "": none or unknown
+ * @threads_left: of that VM, if it is ending: threads that have not ended
+ * @left: one of them
  * @attrs_known: @pci.override and @pci.vfs have been read
  * @stuck: they could not: the kernel is at work on the device, and does not come back
  * @record: what it had before we bound it
@@ -64,6 +67,8 @@ struct qvfio_dev {
 	bool kernel_known;
 	struct qwamos_gpu_dev kernel;
 	char owner[QWAMOS_GPU_NAME_LEN];
+	unsigned int threads_left;
+	struct qtask left;
 	bool attrs_known;
 	bool stuck;
 	struct qrecord record;

@@ -52,7 +52,7 @@ unsigned int qgpu_reap(struct cgroup *cgrp, void *owner, unsigned int *killed, s
 }
 
 /**
- * qgpu_leader_gone() - has a thread group ended?
+ * qgpu_leader_gone() - has a thread group ended, or is it being killed?
  * @leader: its pid
  * @going: out: not yet, but its first thread has: look again soon
  */
@@ -68,6 +68,9 @@ bool qgpu_leader_gone(struct pid *leader, bool *going)
 		for_each_thread(p, t)
 			if (!READ_ONCE(t->exit_state))
 				gone = false;
+		/* One that dumps its core is not disturbed: no thread of it has come as far. */
+		if (READ_ONCE(p->signal->flags) & SIGNAL_GROUP_EXIT && !p->signal->core_state)
+			gone = true;
 		*going = READ_ONCE(p->flags) & PF_EXITING;
 	}
 	rcu_read_unlock();

@@ -290,9 +290,22 @@ static void moved(struct task_struct *p, struct cgroup *to)
 	note_outsider(vm, p);
 }
 
+/*
+ * A process that dies is as good as gone: nobody waits for a thread of it that does not end before
+ * its devices are cut off.
+ */
+static void dying(void *owner, struct pid *pid)
+{
+	struct qgpu_vm *vm = owner;
+
+	if (READ_ONCE(vm->leader) == pid && qgpu_vm_live(vm))
+		mod_delayed_work(qgpu_wq, &vm->leader_work, 0);
+}
+
 static const struct qgpu_task_hooks task_hooks = {
 	.snapshotting = snapshotting,
 	.born_into = born_into,
+	.dying = dying,
 	.moved = moved,
 };
 

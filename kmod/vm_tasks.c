@@ -265,12 +265,16 @@ static void QGPU_PROBE_EXIT(on_exit, p)
 	unsigned long flags;
 	struct vm_task *h;
 
-	if (atomic_read(&p->signal->live))
+	bool last = !atomic_read(&p->signal->live);
+
+	if (!last && !(READ_ONCE(p->signal->flags) & SIGNAL_GROUP_EXIT))
 		return;
 	rcu_read_lock();
 	h = find(task_tgid(p));
+	if (h && !last && h->owner)
+		hooks->dying(h->owner, task_tgid(p));
 	rcu_read_unlock();
-	if (!h)
+	if (!h || !last)
 		return;
 	spin_lock_irqsave(&tasks_lock, flags);
 	h = find(task_tgid(p));

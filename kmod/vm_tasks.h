@@ -19,12 +19,14 @@ struct task_struct;
  * @snapshotting: called under RCU: the owner that takes its snapshot right now, if @p stands in its
  *     cgroup; else NULL
  * @born_into: called under RCU: @child is nobody's, and was forked by the current process
+ * @dying: called under RCU: a thread of @pid has ended, and all others are being killed
  * @moved: called under RCU, with a spinlock held and interrupts off: the current process has moved
  *     @p into @to
  */
 struct qgpu_task_hooks {
 	void *(*snapshotting)(struct task_struct *p);
 	void (*born_into)(struct task_struct *child);
+	void (*dying)(void *owner, struct pid *pid);
 	void (*moved)(struct task_struct *p, struct cgroup *to);
 };
 

@@ -173,9 +173,10 @@ static noinline long call_of_table(struct file *file, const struct qgpu_call_des
  * @nr: the call's number
  * @uarg: the caller's struct
  *
- * Return: as ioctl(2); -ENOTTY: there is no such call.
+ * Not inlined: what it saves registers for, the calls that go past it do not need. Return: as
+ * ioctl(2); -ENOTTY: there is no such call.
  */
-long qgpu_call(struct file *file, unsigned int nr, void __user *uarg)
+noinline long qgpu_call(struct file *file, unsigned int nr, void __user *uarg)
 {
 	const struct qgpu_call_desc *desc = qgpu_call_desc(nr);
 

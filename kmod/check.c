@@ -252,6 +252,25 @@ fault:
 	return -EFAULT;
 }
 
+/*
+ * Can a GPU plainly be used for an operation? As short as this is, RCU's other flavour does, which
+ * needs no call; what may take its time is left to judge_on().
+ */
+static __always_inline bool plainly_usable(const struct qgpu_vm *vm, u64 device_id, u32 op,
+					   u32 rule)
+{
+	struct qgpu_dev *d;
+	bool ret;
+
+	if (op == QWAMOS_GPU_OP_PASSTHROUGH)
+		return false;
+	rcu_read_lock_sched();
+	d = qgpu_dev_to_use(device_id);
+	ret = d && qgpu_dev_plainly_usable(d, vm, QGPU_RULE_LEVEL(rule) >> 8);
+	rcu_read_unlock_sched();
+	return ret;
+}
+
 /* One operation that is not plainly allowed. Return: as qgpu_check_fast(). */
 static noinline long check_one(struct file *file, struct qwamos_gpu_vm_check __user *u, u32 op,
 			       u64 device_id)
@@ -324,7 +343,8 @@ long qgpu_check_fast(struct file *file, void __user *uarg)
 		return check_short_array(file, u, u64_to_user_ptr(entries), count, device_id);
 	known = known_op(op);
 	rule = qgpu_limits_rule(&vm->lim, known);
-	if (QGPU_RULE_REASON(rule) | QGPU_RULE_MS(rule) || device_id ||
+	if (QGPU_RULE_REASON(rule) | QGPU_RULE_MS(rule) ||
+	    (device_id && !plainly_usable(vm, device_id, known, rule)) ||
 	    unlikely(!qgpu_note_again(vm->chain->notes, known, rule)))
 		return check_one(file, u, op, device_id);
 	return answer_check(u, 0, QWAMOS_GPU_REASON_NONE);

@@ -159,7 +159,7 @@ static int gpu_of(struct qgpu_vm *vm, u64 device_id, u32 *reason)
 	return -ENODEV;
 }
 
-static int charge_args(const struct qwamos_gpu_vm_charge *a)
+static __always_inline int charge_args(const struct qwamos_gpu_vm_charge *a)
 {
 	if (a->__reserved || !a->amount)
 		return -EINVAL;
@@ -362,55 +362,77 @@ static noinline long charge_fault(struct qgpu_file *f, bool charge, u32 kind, u3
 	return -EFAULT;
 }
 
+/* Charge or uncharge at an index in ledgers. Return: it was done. */
+static __always_inline bool change(struct qgpu_file *f, bool charge, struct qwamos_gpu_vm_charge *a,
+				   u32 gpu)
+{
+	struct qgpu_limits *lim = &f->vm->lim;
+
+	return charge ? !qgpu_limits_charge(lim, &f->charges, a->kind, gpu, a->amount, &a->out_used,
+					    &a->out_limit)
+		      : qgpu_limits_uncharge(lim, &f->charges, a->kind, gpu, a->amount,
+					     &a->out_used, &a->out_limit);
+}
+
+/*
+ * As change(), on a GPU. Short, so that the flavour of RCU that needs no call does. Return: the
+ * GPU's index, or a negative value: nothing was done.
+ */
+static __always_inline int change_on(struct qgpu_file *f, bool charge,
+				     struct qwamos_gpu_vm_charge *a)
+{
+	struct qgpu_limits *lim = &f->vm->lim;
+	int gpu;
+
+	rcu_read_lock_sched();
+	gpu = qgpu_limits_gpu(lim, a->device_id);
+	if (gpu >= 0 && ((charge && !qgpu_limits_assigned(lim, gpu, a->device_id)) ||
+			 !change(f, charge, a, gpu)))
+		gpu = -ENOENT;
+	rcu_read_unlock_sched();
+	return gpu;
+}
+
 /*
  * Either of both. A refusal goes the long way, which asks once more: meanwhile it may fit.
  */
 static __always_inline long charge_or_uncharge(struct file *file, void __user *uarg, bool charge)
 {
 	struct qwamos_gpu_vm_charge __user *u = uarg;
-	u32 size, flags, reserved, kind, reserved2;
 	struct qgpu_file *f = file->private_data;
-	u64 device_id, amount, used, limit;
-	struct qgpu_limits *lim;
-	bool done;
-	int gpu;
+	struct qwamos_gpu_vm_charge a = {};
+	int gpu = 0;
 
 	if (unlikely(f->kind != QGPU_FILE_USE || !qgpu_vm_live(f->vm)))
 		goto slow;
 	if (!user_read_access_begin(u, sizeof(*u)))
 		goto slow;
-	unsafe_get_user(size, &u->hdr.size, slow_read);
-	unsafe_get_user(flags, &u->hdr.flags, slow_read);
-	unsafe_get_user(reserved, &u->hdr.__reserved, slow_read);
-	unsafe_get_user(kind, &u->kind, slow_read);
-	unsafe_get_user(reserved2, &u->__reserved, slow_read);
-	unsafe_get_user(device_id, &u->device_id, slow_read);
-	unsafe_get_user(amount, &u->amount, slow_read);
+	unsafe_get_user(a.hdr.size, &u->hdr.size, slow_read);
+	unsafe_get_user(a.hdr.flags, &u->hdr.flags, slow_read);
+	unsafe_get_user(a.hdr.__reserved, &u->hdr.__reserved, slow_read);
+	unsafe_get_user(a.kind, &u->kind, slow_read);
+	unsafe_get_user(a.__reserved, &u->__reserved, slow_read);
+	unsafe_get_user(a.device_id, &u->device_id, slow_read);
+	unsafe_get_user(a.amount, &u->amount, slow_read);
 	user_read_access_end();
-	if (unlikely(size != sizeof(*u) || flags | reserved | reserved2 || !amount ||
-		     kind - QWAMOS_GPU_RESOURCE_VRAM > 1U))
+	if (unlikely(a.hdr.size != sizeof(*u) || a.hdr.flags | a.hdr.__reserved || charge_args(&a)))
 		goto slow;
-	lim = &f->vm->lim;
-	rcu_read_lock();
-	gpu = qgpu_limits_gpu(lim, device_id);
-	done = gpu >= 0 &&
-	       (charge ? qgpu_limits_assigned(lim, gpu, device_id) &&
-				 !qgpu_limits_charge(lim, &f->charges, kind, gpu, amount, &used,
-						     &limit)
-		       : qgpu_limits_uncharge(lim, &f->charges, kind, gpu, amount, &used, &limit));
-	rcu_read_unlock();
-	if (unlikely(!done))
+	if (a.device_id)
+		gpu = change_on(f, charge, &a);
+	else if (!change(f, charge, &a, 0))
+		goto slow;
+	if (unlikely(gpu < 0))
 		goto slow;
 	if (!user_write_access_begin(u, sizeof(*u)))
-		return charge_fault(f, charge, kind, gpu, amount);
-	unsafe_put_user(limit, &u->out_limit, fault_write);
-	unsafe_put_user(used, &u->out_used, fault_write);
+		return charge_fault(f, charge, a.kind, gpu, a.amount);
+	unsafe_put_user(a.out_limit, &u->out_limit, fault_write);
+	unsafe_put_user(a.out_used, &u->out_used, fault_write);
 	unsafe_put_user(QWAMOS_GPU_REASON_NONE, &u->hdr.out_reason, fault_write);
 	user_write_access_end();
 	return 0;
 fault_write:
 	user_write_access_end();
-	return charge_fault(f, charge, kind, gpu, amount);
+	return charge_fault(f, charge, a.kind, gpu, a.amount);
 slow_read:
 	user_read_access_end();
 slow:

@@ -38,10 +38,16 @@ static u32 ask(struct on *on, struct qgpu_vm *vm, u32 level, bool passthrough)
 	return on->said[passthrough];
 }
 
+/* @op, or the one that stands for all that do not exist. */
+static __always_inline u32 known_op(u32 op)
+{
+	return likely(op < QGPU_OPS) ? array_index_nospec(op, QGPU_OPS) : QWAMOS_GPU_OP_NONE;
+}
+
 /* May @vm do @op now? @on: the GPU that it is for, or NULL. */
 static __always_inline u32 judge(struct qgpu_vm *vm, u32 op, struct on *on)
 {
-	u32 known = likely(op < QGPU_OPS) ? array_index_nospec(op, QGPU_OPS) : QWAMOS_GPU_OP_NONE;
+	u32 known = known_op(op);
 	u32 rule = qgpu_limits_rule(&vm->lim, known);
 	u32 verdict = QGPU_RULE_REASON(rule);
 
@@ -153,7 +159,7 @@ static int gpu_of(struct qgpu_vm *vm, u64 device_id, u32 *reason)
 	return -ENODEV;
 }
 
-static int charge_args(const struct qwamos_gpu_vm_charge *a)
+static __always_inline int charge_args(const struct qwamos_gpu_vm_charge *a)
 {
 	if (a->__reserved || !a->amount)
 		return -EINVAL;
@@ -229,54 +235,100 @@ int qgpu_do_uncharge(struct qgpu_call *call)
 	return had ? 0 : -EINVAL;
 }
 
-/* One operation on a GPU. Return: 0, or QGPU_SLOW. */
-static noinline long check_one_on(struct qgpu_vm *vm, u32 op, u64 device_id, u32 *verdict)
+/* Answer a VM_CHECK that was judged. Return: 0 or -EFAULT. */
+static __always_inline long answer_check(struct qwamos_gpu_vm_check __user *u, u32 denied,
+					 u32 verdict)
 {
-	struct qwamos_gpu_vm_check_entry one = { .operation = op };
-	u32 denied;
-
-	if (judge_on(vm, &one, 1, device_id, &denied))
-		return QGPU_SLOW;
-	*verdict = one.out_verdict;
+	if (!user_write_access_begin(u, sizeof(*u)))
+		return -EFAULT;
+	/* The end first: if it is not there, nothing is written. */
+	unsafe_put_user(denied, &u->out_denied, fault);
+	unsafe_put_user(verdict, &u->out_verdict, fault);
+	unsafe_put_user(QWAMOS_GPU_REASON_NONE, &u->hdr.out_reason, fault);
+	user_write_access_end();
 	return 0;
+fault:
+	user_write_access_end();
+	return -EFAULT;
 }
 
 /*
- * A short array. Apart, for its room on the stack costs what a single operation does not need.
- * Return: 0, -EFAULT, or QGPU_SLOW.
+ * Can a GPU plainly be used for an operation? As short as this is, RCU's other flavour does, which
+ * needs no call; what may take its time is left to judge_on().
  */
-static noinline long check_short_array(struct qgpu_vm *vm, void __user *uv, u32 n, u64 device_id,
-				       u32 *denied)
+static __always_inline bool plainly_usable(const struct qgpu_vm *vm, u64 device_id, u32 op,
+					   u32 rule)
+{
+	struct qgpu_dev *d;
+	bool ret;
+
+	if (op == QWAMOS_GPU_OP_PASSTHROUGH)
+		return false;
+	rcu_read_lock_sched();
+	d = qgpu_dev_to_use(device_id);
+	ret = d && qgpu_dev_plainly_usable(d, vm, QGPU_RULE_LEVEL(rule) >> 8);
+	rcu_read_unlock_sched();
+	return ret;
+}
+
+/* One operation that is not plainly allowed. Return: as qgpu_check_fast(). */
+static noinline long check_one(struct file *file, struct qwamos_gpu_vm_check __user *u, u32 op,
+			       u64 device_id)
+{
+	struct qwamos_gpu_vm_check_entry one = { .operation = op };
+	struct qgpu_file *f = file->private_data;
+	u32 denied;
+
+	if (!device_id)
+		denied = judge_array(f->vm, &one, 1, NULL);
+	else if (judge_on(f->vm, &one, 1, device_id, &denied))
+		return qgpu_call(file, QWAMOS_GPU_CMD_VM_CHECK, u);
+	return answer_check(u, denied, one.out_verdict);
+}
+
+/*
+ * An array, if it is short. Apart, for its room on the stack costs what a single operation does not
+ * need. Return: as qgpu_check_fast().
+ */
+static noinline long check_short_array(struct file *file, struct qwamos_gpu_vm_check __user *u,
+				       void __user *uv, u32 n, u64 device_id)
 {
 	struct qwamos_gpu_vm_check_entry v[CHECK_CHUNK];
+	struct qgpu_file *f = file->private_data;
+	u32 denied;
 
 	if (n > CHECK_CHUNK || copy_from_user(v, uv, n * sizeof(*v)))
-		return QGPU_SLOW;
+		return qgpu_call(file, QWAMOS_GPU_CMD_VM_CHECK, u);
 	if (!device_id)
-		*denied = judge_array(vm, v, n, NULL);
-	else if (judge_on(vm, v, n, device_id, denied))
-		return QGPU_SLOW;
-	return copy_to_user(uv, v, n * sizeof(*v)) ? -EFAULT : 0;
+		denied = judge_array(f->vm, v, n, NULL);
+	else if (judge_on(f->vm, v, n, device_id, &denied))
+		return qgpu_call(file, QWAMOS_GPU_CMD_VM_CHECK, u);
+	if (copy_to_user(uv, v, n * sizeof(*v)))
+		return -EFAULT;
+	return answer_check(u, denied, QWAMOS_GPU_REASON_NONE);
 }
 
 /**
  * qgpu_check_fast() - VM_CHECK the straight way
- * @f: the file
+ * @file: the file
  * @uarg: the caller's struct
  *
- * Return: 0, -EFAULT, or QGPU_SLOW.
+ * What is plainly allowed is decided, counted and answered here; each other case is a function that
+ * this one ends with, so that none of them costs the first one a saved register. Return: as
+ * qgpu_call().
  */
-long qgpu_check_fast(struct qgpu_file *f, void __user *uarg)
+long qgpu_check_fast(struct file *file, void __user *uarg)
 {
 	struct qwamos_gpu_vm_check __user *u = uarg;
-	u32 size, flags, reserved, op, count, verdict = 0, denied;
+	u32 size, flags, reserved, op, count, known, rule;
+	struct qgpu_file *f = file->private_data;
+	struct qgpu_vm *vm = f->vm;
 	u64 device_id, entries;
-	long ret;
 
-	if (f->kind != QGPU_FILE_USE || !qgpu_vm_live(f->vm))
-		return QGPU_SLOW;
+	if (unlikely(f->kind != QGPU_FILE_USE || !qgpu_vm_live(vm)))
+		goto slow;
 	if (!user_read_access_begin(u, sizeof(*u)))
-		return QGPU_SLOW;
+		goto slow;
 	unsafe_get_user(size, &u->hdr.size, slow_read);
 	unsafe_get_user(flags, &u->hdr.flags, slow_read);
 	unsafe_get_user(reserved, &u->hdr.__reserved, slow_read);
@@ -285,93 +337,129 @@ long qgpu_check_fast(struct qgpu_file *f, void __user *uarg)
 	unsafe_get_user(device_id, &u->device_id, slow_read);
 	unsafe_get_user(entries, &u->entries, slow_read);
 	user_read_access_end();
-	if (size != sizeof(*u) || flags | reserved || (count ? op : !!entries))
-		return QGPU_SLOW;
-	if (likely(!(count | device_id))) {
-		verdict = judge(f->vm, op, NULL);
-	} else {
-		ret = count ? check_short_array(f->vm, u64_to_user_ptr(entries), count, device_id,
-						&denied)
-			    : check_one_on(f->vm, op, device_id, &verdict);
-		if (ret)
-			return ret;
-	}
-	if (!count)
-		denied = !!verdict;
-	if (!user_write_access_begin(u, sizeof(*u)))
-		return -EFAULT;
-	/* The end first: if it is not there, nothing is written. */
-	unsafe_put_user(denied, &u->out_denied, fault_write);
-	unsafe_put_user(verdict, &u->out_verdict, fault_write);
-	unsafe_put_user(QWAMOS_GPU_REASON_NONE, &u->hdr.out_reason, fault_write);
-	user_write_access_end();
-	return 0;
+	if (unlikely(size != sizeof(*u) || flags | reserved || (count ? op : !!entries)))
+		goto slow;
+	if (count)
+		return check_short_array(file, u, u64_to_user_ptr(entries), count, device_id);
+	known = known_op(op);
+	rule = qgpu_limits_rule(&vm->lim, known);
+	if (QGPU_RULE_REASON(rule) | QGPU_RULE_MS(rule) ||
+	    (device_id && !plainly_usable(vm, device_id, known, rule)) ||
+	    unlikely(!qgpu_note_again(vm->chain->notes, known, rule)))
+		return check_one(file, u, op, device_id);
+	return answer_check(u, 0, QWAMOS_GPU_REASON_NONE);
 slow_read:
 	user_read_access_end();
-	return QGPU_SLOW;
-fault_write:
-	user_write_access_end();
-	return -EFAULT;
+slow:
+	return qgpu_call(file, QWAMOS_GPU_CMD_VM_CHECK, uarg);
 }
 
-/**
- * qgpu_charge_fast() - VM_CHARGE or VM_UNCHARGE the straight way
- * @f: the file
- * @uarg: the caller's struct
- * @charge: VM_CHARGE
- *
- * A refusal goes the long way, which asks once more: meanwhile it may fit. Return: 0, -EFAULT, or
- * QGPU_SLOW.
- */
-long qgpu_charge_fast(struct qgpu_file *f, void __user *uarg, bool charge)
+/* The caller's answer has no place to go. */
+static noinline long charge_fault(struct qgpu_file *f, bool charge, u32 kind, u32 gpu, u64 amount)
 {
-	struct qwamos_gpu_vm_charge __user *u = uarg;
-	u32 size, flags, reserved, kind, reserved2;
-	u64 device_id, amount, used, limit;
-	struct qgpu_limits *lim;
-	bool done;
-	int gpu;
-
-	if (f->kind != QGPU_FILE_USE || !qgpu_vm_live(f->vm))
-		return QGPU_SLOW;
-	if (!user_read_access_begin(u, sizeof(*u)))
-		return QGPU_SLOW;
-	unsafe_get_user(size, &u->hdr.size, slow_read);
-	unsafe_get_user(flags, &u->hdr.flags, slow_read);
-	unsafe_get_user(reserved, &u->hdr.__reserved, slow_read);
-	unsafe_get_user(kind, &u->kind, slow_read);
-	unsafe_get_user(reserved2, &u->__reserved, slow_read);
-	unsafe_get_user(device_id, &u->device_id, slow_read);
-	unsafe_get_user(amount, &u->amount, slow_read);
-	user_read_access_end();
-	if (size != sizeof(*u) || flags | reserved | reserved2 || !amount ||
-	    kind - QWAMOS_GPU_RESOURCE_VRAM > 1U)
-		return QGPU_SLOW;
-	lim = &f->vm->lim;
-	rcu_read_lock();
-	gpu = qgpu_limits_gpu(lim, device_id);
-	done = gpu >= 0 &&
-	       (charge ? qgpu_limits_assigned(lim, gpu, device_id) &&
-				 !qgpu_limits_charge(lim, &f->charges, kind, gpu, amount, &used,
-						     &limit)
-		       : qgpu_limits_uncharge(lim, &f->charges, kind, gpu, amount, &used, &limit));
-	rcu_read_unlock();
-	if (!done)
-		return QGPU_SLOW;
-	if (!user_write_access_begin(u, sizeof(*u)))
-		goto fault;
-	unsafe_put_user(limit, &u->out_limit, fault_write);
-	unsafe_put_user(used, &u->out_used, fault_write);
-	unsafe_put_user(QWAMOS_GPU_REASON_NONE, &u->hdr.out_reason, fault_write);
-	user_write_access_end();
-	return 0;
-slow_read:
-	user_read_access_end();
-	return QGPU_SLOW;
-fault_write:
-	user_write_access_end();
-fault:
 	if (charge)
 		forget_charge(f, kind, gpu, amount);
 	return -EFAULT;
+}
+
+/* Charge or uncharge at an index in ledgers. Return: it was done. */
+static __always_inline bool change(struct qgpu_file *f, bool charge, struct qwamos_gpu_vm_charge *a,
+				   u32 gpu)
+{
+	struct qgpu_limits *lim = &f->vm->lim;
+
+	return charge ? !qgpu_limits_charge(lim, &f->charges, a->kind, gpu, a->amount, &a->out_used,
+					    &a->out_limit)
+		      : qgpu_limits_uncharge(lim, &f->charges, a->kind, gpu, a->amount,
+					     &a->out_used, &a->out_limit);
+}
+
+/*
+ * As change(), on a GPU. Short, so that the flavour of RCU that needs no call does. Return: the
+ * GPU's index, or a negative value: nothing was done.
+ */
+static __always_inline int change_on(struct qgpu_file *f, bool charge,
+				     struct qwamos_gpu_vm_charge *a)
+{
+	struct qgpu_limits *lim = &f->vm->lim;
+	int gpu;
+
+	rcu_read_lock_sched();
+	gpu = qgpu_limits_gpu(lim, a->device_id);
+	if (gpu >= 0 && ((charge && !qgpu_limits_assigned(lim, gpu, a->device_id)) ||
+			 !change(f, charge, a, gpu)))
+		gpu = -ENOENT;
+	rcu_read_unlock_sched();
+	return gpu;
+}
+
+/*
+ * Either of both. A refusal goes the long way, which asks once more: meanwhile it may fit.
+ */
+static __always_inline long charge_or_uncharge(struct file *file, void __user *uarg, bool charge)
+{
+	struct qwamos_gpu_vm_charge __user *u = uarg;
+	struct qgpu_file *f = file->private_data;
+	struct qwamos_gpu_vm_charge a = {};
+	int gpu = 0;
+
+	if (unlikely(f->kind != QGPU_FILE_USE || !qgpu_vm_live(f->vm)))
+		goto slow;
+	if (!user_read_access_begin(u, sizeof(*u)))
+		goto slow;
+	unsafe_get_user(a.hdr.size, &u->hdr.size, slow_read);
+	unsafe_get_user(a.hdr.flags, &u->hdr.flags, slow_read);
+	unsafe_get_user(a.hdr.__reserved, &u->hdr.__reserved, slow_read);
+	unsafe_get_user(a.kind, &u->kind, slow_read);
+	unsafe_get_user(a.__reserved, &u->__reserved, slow_read);
+	unsafe_get_user(a.device_id, &u->device_id, slow_read);
+	unsafe_get_user(a.amount, &u->amount, slow_read);
+	user_read_access_end();
+	if (unlikely(a.hdr.size != sizeof(*u) || a.hdr.flags | a.hdr.__reserved || charge_args(&a)))
+		goto slow;
+	if (a.device_id)
+		gpu = change_on(f, charge, &a);
+	else if (!change(f, charge, &a, 0))
+		goto slow;
+	if (unlikely(gpu < 0))
+		goto slow;
+	if (!user_write_access_begin(u, sizeof(*u)))
+		return charge_fault(f, charge, a.kind, gpu, a.amount);
+	unsafe_put_user(a.out_limit, &u->out_limit, fault_write);
+	unsafe_put_user(a.out_used, &u->out_used, fault_write);
+	unsafe_put_user(QWAMOS_GPU_REASON_NONE, &u->hdr.out_reason, fault_write);
+	user_write_access_end();
+	return 0;
+fault_write:
+	user_write_access_end();
+	return charge_fault(f, charge, a.kind, gpu, a.amount);
+slow_read:
+	user_read_access_end();
+slow:
+	return qgpu_call(file, charge ? QWAMOS_GPU_CMD_VM_CHARGE : QWAMOS_GPU_CMD_VM_UNCHARGE,
+			 uarg);
+}
+
+/**
+ * qgpu_charge_fast() - VM_CHARGE the straight way
+ * @file: the file
+ * @uarg: the caller's struct
+ *
+ * Return: as qgpu_call().
+ */
+long qgpu_charge_fast(struct file *file, void __user *uarg)
+{
+	return charge_or_uncharge(file, uarg, true);
+}
+
+/**
+ * qgpu_uncharge_fast() - VM_UNCHARGE the straight way
+ * @file: the file
+ * @uarg: the caller's struct
+ *
+ * Return: as qgpu_call().
+ */
+long qgpu_uncharge_fast(struct file *file, void __user *uarg)
+{
+	return charge_or_uncharge(file, uarg, false);
 }

@@ -5,15 +5,14 @@
 
 #include <linux/types.h>
 
+struct file;
 struct qgpu_call;
-struct qgpu_file;
-
-#define QGPU_SLOW 1L /* nothing was done: go the long way */
 
 int qgpu_do_check(struct qgpu_call *call);
 int qgpu_do_charge(struct qgpu_call *call);
 int qgpu_do_uncharge(struct qgpu_call *call);
-long qgpu_check_fast(struct qgpu_file *f, void __user *uarg);
-long qgpu_charge_fast(struct qgpu_file *f, void __user *uarg, bool charge);
+long qgpu_check_fast(struct file *file, void __user *uarg);
+long qgpu_charge_fast(struct file *file, void __user *uarg);
+long qgpu_uncharge_fast(struct file *file, void __user *uarg);
 
 #endif /* QWAMOS_GPU_CHECK_H */

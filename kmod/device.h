@@ -10,6 +10,7 @@
 #ifndef QWAMOS_GPU_DEVICE_H
 #define QWAMOS_GPU_DEVICE_H
 
+#include <linux/hashtable.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -132,12 +133,15 @@ extern struct mutex qgpu_reg_lock;
 extern struct list_head qgpu_devs;
 extern unsigned int qgpu_revoke_timeout_s;
 
+/* Devices by their ids; written under the registry lock, read under RCU. */
+#define QGPU_DEV_IDS_BITS 6
+extern DECLARE_HASHTABLE(qgpu_dev_ids, QGPU_DEV_IDS_BITS);
+
 /* registry.c */
 int qgpu_registry_init(void);
 void qgpu_registry_exit(void);
 struct qgpu_dev *qgpu_dev_of(struct device *dev);
 struct qgpu_dev *qgpu_dev_lookup(struct device *dev);
-struct qgpu_dev *qgpu_dev_find(u64 id);
 struct qgpu_dev *qgpu_dev_by_id(u64 id);
 void qgpu_dev_get(struct qgpu_dev *d);
 void qgpu_dev_put(struct qgpu_dev *d);
@@ -153,13 +157,61 @@ static inline struct qgpu_vm *qgpu_dev_owner(struct qgpu_dev *d)
 	return rcu_dereference_protected(d->owner, lockdep_is_held(&qgpu_reg_lock));
 }
 
+/** qgpu_dev_find() - the device of an id, or NULL; called under RCU, takes no reference */
+static __always_inline struct qgpu_dev *qgpu_dev_find(u64 id)
+{
+	struct qgpu_dev *d;
+
+	hash_for_each_possible_rcu(qgpu_dev_ids, d, id_node, id)
+		if (d->id == id)
+			return d;
+	return NULL;
+}
+
 void qgpu_dev_audit(struct qgpu_chain *chain, const struct qgpu_dev *d, u32 event, u32 reason,
 		    int result);
 void qgpu_dev_leave(struct qgpu_dev *d, u32 reason);
 
 /* verdict.c */
-struct qgpu_dev *qgpu_dev_to_use(u64 id);
 u32 qgpu_dev_verdict(struct qgpu_dev *d, struct qgpu_vm *vm, u32 level, bool passthrough);
+
+/**
+ * qgpu_dev_to_use() - a GPU that is there
+ * @id: its id
+ *
+ * Called under RCU; no reference is taken. Return: the device, or NULL.
+ */
+static __always_inline struct qgpu_dev *qgpu_dev_to_use(u64 id)
+{
+	struct qgpu_dev *d = qgpu_dev_find(id);
+
+	return d && d->gpu && !READ_ONCE(d->gone) ? d : NULL;
+}
+
+/**
+ * qgpu_dev_plainly_usable() - may a VM use a GPU, as can be told without a closer look?
+ * @d: the GPU; under RCU, of whichever flavour
+ * @vm: the VM
+ * @level: the level that it is judged by
+ *
+ * As qgpu_dev_verdict() for what is not passthrough, but takes no lock and walks no list. Return:
+ * true: the verdict is NONE; false: ask qgpu_dev_verdict().
+ */
+static __always_inline bool qgpu_dev_plainly_usable(const struct qgpu_dev *d,
+						    const struct qgpu_vm *vm, u32 level)
+{
+	const struct qgpu_level *l = qgpu_level(level);
+	const struct qgpu_vm *owner;
+
+	if (unlikely(!l || (l->needs_iommu && !READ_ONCE(d->translated))))
+		return false;
+	owner = rcu_access_pointer(d->owner);
+	/* One that goes into quarantine does so before its owner is gone. */
+	smp_rmb();
+	if (owner ? owner != vm : !qgpu_users_may_share(&d->users, l))
+		return false;
+	return !READ_ONCE(d->quarantined);
+}
 
 /* platform.c */
 bool qgpu_platform_is_gpu(struct device *dev);

@@ -167,20 +167,37 @@ static noinline long call_of_table(struct file *file, const struct qgpu_call_des
 	return ret;
 }
 
-/** qgpu_ioctl() - any call on any of our files */
-long qgpu_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
+/**
+ * qgpu_call() - any call, by the table
+ * @file: one of our files
+ * @nr: the call's number
+ * @uarg: the caller's struct
+ *
+ * Not inlined: what it saves registers for, the calls that go past it do not need. Return: as
+ * ioctl(2); -ENOTTY: there is no such call.
+ */
+noinline long qgpu_call(struct file *file, unsigned int nr, void __user *uarg)
 {
-	const struct qgpu_call_desc *desc;
-	unsigned int nr = _IOC_NR(cmd);
-	long ret = QGPU_SLOW;
+	const struct qgpu_call_desc *desc = qgpu_call_desc(nr);
 
-	desc = cmd == _IO(QWAMOS_GPU_MAGIC, nr) ? qgpu_call_desc(nr) : NULL;
-	if (!desc)
+	return desc ? call_of_table(file, desc, nr, uarg) : -ENOTTY;
+}
+
+/** qgpu_ioctl() - any call on any of our files */
+long qgpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	void __user *uarg = (void __user *)arg;
+
+	/* What a VM monitor asks all the time. What these do not do, they pass to qgpu_call(). */
+	switch (cmd) {
+	case QWAMOS_GPU_VM_CHECK:
+		return qgpu_check_fast(file, uarg);
+	case QWAMOS_GPU_VM_CHARGE:
+		return qgpu_charge_fast(file, uarg);
+	case QWAMOS_GPU_VM_UNCHARGE:
+		return qgpu_uncharge_fast(file, uarg);
+	}
+	if (cmd != _IO(QWAMOS_GPU_MAGIC, _IOC_NR(cmd)))
 		return -ENOTTY;
-	if (nr == QWAMOS_GPU_CMD_VM_CHECK)
-		ret = qgpu_check_fast(file->private_data, (void __user *)uarg);
-	else if (nr == QWAMOS_GPU_CMD_VM_CHARGE || nr == QWAMOS_GPU_CMD_VM_UNCHARGE)
-		ret = qgpu_charge_fast(file->private_data, (void __user *)uarg,
-				       nr == QWAMOS_GPU_CMD_VM_CHARGE);
-	return ret == QGPU_SLOW ? call_of_table(file, desc, nr, (void __user *)uarg) : ret;
+	return qgpu_call(file, _IOC_NR(cmd), uarg);
 }

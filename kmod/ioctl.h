@@ -82,5 +82,6 @@ struct qgpu_call_desc {
 
 const struct qgpu_call_desc *qgpu_call_desc(unsigned int nr);
 int qgpu_call_answer(struct qgpu_call *call);
+long qgpu_call(struct file *file, unsigned int nr, void __user *uarg);
 
 #endif /* QWAMOS_GPU_IOCTL_H */

@@ -121,15 +121,42 @@ struct qgpu_ledger {
 void qgpu_limits_init(struct qgpu_limits *lim);
 void qgpu_limits_apply(struct qgpu_limits *lim);
 u32 qgpu_limits_cap(const struct qgpu_limits *lim, u32 level);
-int qgpu_limits_gpu(const struct qgpu_limits *lim, u64 device_id);
-u32 qgpu_limits_charge(struct qgpu_limits *lim, struct qgpu_ledger *led, u32 kind, u32 gpu,
-		       u64 amount, u64 *used, u64 *limit);
-bool qgpu_limits_uncharge(struct qgpu_limits *lim, struct qgpu_ledger *led, u32 kind, u32 gpu,
-			  u64 amount, u64 *used, u64 *limit);
 void qgpu_limits_settle(struct qgpu_limits *lim, struct qgpu_ledger *led);
 void qgpu_limits_tell(struct qgpu_limits *lim, bool given_whole, struct qwamos_gpu_vm *out);
 u32 qgpu_limits_gpus(struct qgpu_limits *lim, struct qwamos_gpu_vm_gpu *out);
 u32 qgpu_limits_refusals(struct qgpu_limits *lim, struct qwamos_gpu_vm_refusal *out);
+
+/**
+ * qgpu_limits_gpu() - where a GPU stands in ledgers
+ * @lim: the VM's limits
+ * @device_id: the GPU, or 0: none in particular
+ *
+ * Called under RCU, or with the VM lock held. Only that, or that it is the VM's, or that something
+ * is charged on it, keeps the GPU at the index. Return: the index, or -ENOENT.
+ */
+static __always_inline int qgpu_limits_gpu(const struct qgpu_limits *lim, u64 device_id)
+{
+	const struct qgpu_gpu_use *use;
+	u32 i;
+
+	if (!device_id)
+		return 0;
+	for (i = 0; i < QWAMOS_GPU_VM_GPUS; i++) {
+		use = rcu_dereference_check(lim->gpu[i], true);
+		if (use && use->device_id == device_id)
+			return 1 + i;
+	}
+	return -ENOENT;
+}
+
+/*
+ * What the VM has of the GPU of an index, which is not 0. Called under RCU, of either flavour: what
+ * charges is as short as that other one is meant for.
+ */
+static __always_inline struct qgpu_gpu_use *qgpu_limits_use(const struct qgpu_limits *lim, u32 gpu)
+{
+	return rcu_dereference_check(lim->gpu[gpu - 1], rcu_read_lock_sched_held());
+}
 
 /** qgpu_use_assigned() - has a manager given the VM this GPU, which is still there? */
 static inline bool qgpu_use_assigned(const struct qgpu_gpu_use *use)
@@ -153,8 +180,81 @@ static inline bool qgpu_limits_assigned(const struct qgpu_limits *lim, int gpu, 
 
 	if (!gpu)
 		return true;
-	use = rcu_dereference(lim->gpu[gpu - 1]);
+	use = qgpu_limits_use(lim, gpu);
 	return use && use->device_id == device_id && qgpu_use_assigned(use);
+}
+
+/**
+ * qgpu_limits_charge() - take of a VM's quota
+ * @lim: its limits
+ * @led: the open file's ledger
+ * @kind: &enum qwamos_gpu_resource, one that exists
+ * @gpu: index of the GPU, which was assigned in the same RCU section
+ * @amount: how much
+ * @used: out: what is in use, after the call if it fits
+ * @limit: out: of how much
+ *
+ * Return: &enum qwamos_gpu_reason why not.
+ */
+static __always_inline u32 qgpu_limits_charge(struct qgpu_limits *lim, struct qgpu_ledger *led,
+					      u32 kind, u32 gpu, u64 amount, u64 *used, u64 *limit)
+{
+	u32 rule;
+	u64 here;
+
+	if (kind == QWAMOS_GPU_RESOURCE_VRAM) {
+		*limit = READ_ONCE(lim->vram_limit);
+		if (unlikely(!qgpu_quota_charge(&lim->vram, amount, *limit, used)))
+			return READ_ONCE(lim->level) == QWAMOS_GPU_LEVEL_NONE
+				       ? QWAMOS_GPU_REASON_NO_POLICY
+				       : QWAMOS_GPU_REASON_QUOTA;
+		if (gpu)
+			qgpu_quota_charge(&qgpu_limits_use(lim, gpu)->vram, amount, S64_MAX, &here);
+		atomic64_add(amount, &led->vram[gpu]);
+		return QWAMOS_GPU_REASON_NONE;
+	}
+	rule = READ_ONCE(lim->queues_rule);
+	*limit = QGPU_QUEUES_MOST(rule);
+	if (!qgpu_quota_charge(&lim->queues, amount, *limit, used))
+		return QGPU_RULE_REASON(rule) ?: QWAMOS_GPU_REASON_QUEUES;
+	if (gpu)
+		atomic64_add(amount, &qgpu_limits_use(lim, gpu)->queues);
+	atomic64_add(amount, &led->queues[gpu]);
+	return QWAMOS_GPU_REASON_NONE;
+}
+
+/**
+ * qgpu_limits_uncharge() - give back what was charged
+ * @lim: the VM's limits
+ * @led: the open file's ledger
+ * @kind: &enum qwamos_gpu_resource, one that exists
+ * @gpu: index of the GPU; under RCU. What is charged keeps it
+ * @amount: how much
+ * @used: out: what is in use after the call
+ * @limit: out: of how much
+ *
+ * Return: false: the file has not charged as much; nothing is done.
+ */
+static __always_inline bool qgpu_limits_uncharge(struct qgpu_limits *lim, struct qgpu_ledger *led,
+						 u32 kind, u32 gpu, u64 amount, u64 *used,
+						 u64 *limit)
+{
+	if (kind == QWAMOS_GPU_RESOURCE_VRAM) {
+		if (!qgpu_quota_take(&led->vram[gpu], amount))
+			return false;
+		if (gpu)
+			qgpu_quota_uncharge(&qgpu_limits_use(lim, gpu)->vram, amount);
+		*used = qgpu_quota_uncharge(&lim->vram, amount);
+		*limit = READ_ONCE(lim->vram_limit);
+		return true;
+	}
+	if (!qgpu_quota_take(&led->queues[gpu], amount))
+		return false;
+	if (gpu)
+		atomic64_sub(amount, &qgpu_limits_use(lim, gpu)->queues);
+	*used = qgpu_quota_uncharge(&lim->queues, amount);
+	*limit = QGPU_QUEUES_MOST(READ_ONCE(lim->queues_rule));
+	return true;
 }
 
 /**

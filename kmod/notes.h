@@ -103,6 +103,33 @@ static __always_inline bool qgpu_note_repeat(struct qgpu_note *n, u32 key, u64 a
 	return true;
 }
 
+/* As what an allowed operation is noted: the key; @author: out: whose it is. */
+static __always_inline u32 qgpu_note_allowed_key(u32 rule, u64 *author)
+{
+	if (unlikely(!READ_ONCE(qgpu_audit_allowed))) {
+		*author = 0; /* it is told of nobody */
+		return QGPU_NOTE_OFF;
+	}
+	*author = qgpu_note_author();
+	return QGPU_RULE_LEVEL(rule);
+}
+
+/**
+ * qgpu_note_again() - take note of an allowed operation, if it is a repeat
+ * @notes: the VM's notes
+ * @op: &enum qwamos_gpu_op
+ * @rule: the QGPU_RULE() that it came from: its level counts
+ *
+ * Return: false: it is not, and nothing was done: qgpu_note() does.
+ */
+static __always_inline bool qgpu_note_again(struct qgpu_notes *notes, u32 op, u32 rule)
+{
+	u64 author;
+	u32 key = qgpu_note_allowed_key(rule, &author);
+
+	return qgpu_note_repeat(&notes->note[QGPU_NOTE_ALLOWED][op], key, author, jiffies);
+}
+
 /**
  * qgpu_note() - take note of a verdict
  * @c: the VM's chain
@@ -114,17 +141,16 @@ static __always_inline bool qgpu_note_repeat(struct qgpu_note *n, u32 key, u64 a
 static __always_inline void qgpu_note(struct qgpu_chain *c, struct qgpu_notes *notes, u32 op,
 				      u32 verdict, u32 rule)
 {
-	u32 kind, key = verdict | QGPU_RULE_LEVEL(rule);
-	u64 author = qgpu_note_author();
+	u32 kind, key;
+	u64 author;
 
 	if (likely(verdict == QWAMOS_GPU_REASON_NONE)) {
 		kind = QGPU_NOTE_ALLOWED;
-		if (!READ_ONCE(qgpu_audit_allowed)) {
-			key = QGPU_NOTE_OFF;
-			author = 0; /* it is told of nobody */
-		}
+		key = qgpu_note_allowed_key(rule, &author);
 	} else {
 		kind = verdict == QWAMOS_GPU_REASON_RATE ? QGPU_NOTE_RATE : QGPU_NOTE_DENIED;
+		key = verdict | QGPU_RULE_LEVEL(rule);
+		author = qgpu_note_author();
 	}
 	if (unlikely(!qgpu_note_repeat(&notes->note[kind][op], key, author, jiffies)))
 		qgpu_note_first(c, kind, op, key, author);

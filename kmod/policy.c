@@ -14,7 +14,7 @@
 #define OPS_OF_VULKAN  OP(VULKAN_COMPUTE)
 #define OPS_OF_COMPUTE (OP(COMPUTE_SHADER) | OP(VULKAN_COMPUTE))
 
-static const struct qgpu_level qgpu_levels[QGPU_LEVELS] = {
+const struct qgpu_level qgpu_levels[QGPU_LEVELS] = {
 	[QWAMOS_GPU_LEVEL_UNTRUSTED] = {
 		.name = "untrusted", .vram_mib = 128, .compute_percent = 10,
 		.vulkan = QWAMOS_GPU_VULKAN_NONE, .vulkan_queues = 0, .min_interval_ms = 100,
@@ -41,17 +41,6 @@ static const struct qgpu_level qgpu_levels[QGPU_LEVELS] = {
 		.needs_iommu = 0, .may_share = 1, .ops = OPS_SYSTEM,
 	},
 };
-
-/**
- * qgpu_level() - a row of the table
- * @level: &enum qwamos_gpu_level
- *
- * Return: the row, or NULL if there is no such level.
- */
-const struct qgpu_level *qgpu_level(__u32 level)
-{
-	return level < QGPU_LEVELS ? &qgpu_levels[level] : (void *)0;
-}
 
 /**
  * qgpu_policy_verdict() - does a policy allow an operation?

@@ -36,7 +36,19 @@ struct qgpu_level {
 	__u32 ops;
 };
 
-const struct qgpu_level *qgpu_level(__u32 level);
+extern const struct qgpu_level qgpu_levels[QGPU_LEVELS];
+
+/**
+ * qgpu_level() - a row of the table
+ * @level: &enum qwamos_gpu_level
+ *
+ * Return: the row, or NULL if there is no such level.
+ */
+static inline const struct qgpu_level *qgpu_level(__u32 level)
+{
+	return level < QGPU_LEVELS ? &qgpu_levels[level] : (void *)0;
+}
+
 /** qgpu_level_vram() - most VRAM, in bytes */
 static inline __u64 qgpu_level_vram(const struct qgpu_level *l)
 {

@@ -32,6 +32,11 @@ static inline void atomic64_sub(__s64 i, atomic64_t *v)
 	__atomic_fetch_sub(&v->counter, i, __ATOMIC_RELAXED);
 }
 
+static inline __s64 atomic64_sub_return(__s64 i, atomic64_t *v)
+{
+	return __atomic_sub_fetch(&v->counter, i, __ATOMIC_SEQ_CST);
+}
+
 static inline bool atomic64_try_cmpxchg(atomic64_t *v, __s64 *old, __s64 new)
 {
 	return __atomic_compare_exchange_n(&v->counter, old, new, false, __ATOMIC_SEQ_CST,

@@ -16,7 +16,7 @@ LIST_HEAD(qgpu_devs);
 DECLARE_WAIT_QUEUE_HEAD(qgpu_registry_wq);
 
 static u64 last_id; /* guarded by the registry lock */
-static DEFINE_HASHTABLE(ids, 6); /* written under the registry lock, read under RCU */
+DEFINE_HASHTABLE(qgpu_dev_ids, QGPU_DEV_IDS_BITS);
 static atomic64_t events = ATOMIC64_INIT(1);
 static struct kmem_cache *dev_cache;
 
@@ -129,17 +129,6 @@ struct qgpu_dev *qgpu_dev_of(struct device *dev)
 	return d;
 }
 
-/** qgpu_dev_find() - the device of an id, or NULL; called under RCU, takes no reference */
-struct qgpu_dev *qgpu_dev_find(u64 id)
-{
-	struct qgpu_dev *d;
-
-	hash_for_each_possible_rcu(ids, d, id_node, id)
-		if (d->id == id)
-			return d;
-	return NULL;
-}
-
 /** qgpu_dev_by_id() - the device of an id, with a reference, or NULL */
 struct qgpu_dev *qgpu_dev_by_id(u64 id)
 {
@@ -220,7 +209,7 @@ static void dev_add(struct device *dev, bool quiet)
 		qgpu_memory_take(pdev, &d->dirt, &d->trouble, &d->quarantined, &d->last_owner);
 	qgpu_dev_ask_iommu(d, false);
 	list_add_tail(&d->node, &qgpu_devs);
-	hash_add_rcu(ids, &d->id_node, d->id);
+	hash_add_rcu(qgpu_dev_ids, &d->id_node, d->id);
 	if (d->gpu && !quiet)
 		qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_ADDED, 0, 0);
 	mutex_unlock(&qgpu_reg_lock);

@@ -251,17 +251,15 @@ void qgpu_users_set_level(struct qgpu_limits *lim, u32 level)
  * @users: the GPU's users; under RCU
  * @mine: the VM's limits
  * @level: the level that it is judged by
- *
- * One that may share asks only after those who may not: where there is none, as ever so many share,
- * this costs nothing.
  */
 bool qgpu_users_in_the_way(const struct qgpu_users *users, const struct qgpu_limits *mine,
 			   u32 level)
 {
-	bool sharing = may_share(level);
+	const struct qgpu_level *l = qgpu_level(level);
+	bool sharing = l && l->may_share;
 	const struct qgpu_gpu_use *use;
 
-	if (sharing && !READ_ONCE(users->loners))
+	if (sharing && qgpu_users_may_share(users, l))
 		return false;
 	list_for_each_entry_rcu(use, &users->uses, node)
 		if (use->lim != mine && !(sharing && may_share(READ_ONCE(use->lim->level))) &&

@@ -39,4 +39,17 @@ bool qgpu_users_in_the_way(const struct qgpu_users *users, const struct qgpu_lim
 u32 qgpu_users_promised(const struct qgpu_users *users, const struct qgpu_limits *mine);
 void qgpu_users_sum(const struct qgpu_users *users, struct qwamos_gpu_vm_gpu *sum);
 
+/**
+ * qgpu_users_may_share() - can nobody be in the way of a VM of this level?
+ * @users: the GPU's users
+ * @l: the level
+ *
+ * One that may share asks only after those who may not: where there is none, as ever so many share,
+ * this costs nothing. Return: true: nobody; false: look at them.
+ */
+static inline bool qgpu_users_may_share(const struct qgpu_users *users, const struct qgpu_level *l)
+{
+	return l->may_share && !READ_ONCE(users->loners);
+}
+
 #endif /* QWAMOS_GPU_USERS_H */

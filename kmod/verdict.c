@@ -29,19 +29,6 @@ static bool is_kept(struct qgpu_dev *d, bool passthrough)
 }
 
 /**
- * qgpu_dev_to_use() - a GPU that is there
- * @id: its id
- *
- * Called under RCU; no reference is taken. Return: the device, or NULL.
- */
-struct qgpu_dev *qgpu_dev_to_use(u64 id)
-{
-	struct qgpu_dev *d = qgpu_dev_find(id);
-
-	return d && d->gpu && !READ_ONCE(d->gone) ? d : NULL;
-}
-
-/**
  * qgpu_dev_verdict() - may a VM use a GPU?
  * @d: the GPU; under RCU
  * @vm: the VM

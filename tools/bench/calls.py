@@ -7,13 +7,13 @@ MANY = 10000
 ROWS = (
     ("getppid", "getppid()", None),
     ("enotty", "an ioctl that the fd does not know", None),
-    ("check_allowed", "VM_CHECK, allowed", 1.8),
-    ("check_allowed_unaudited", "VM_CHECK, allowed, audit_allowed=0", 1.8),
+    ("check_allowed", "VM_CHECK, allowed", 1.3),
+    ("check_allowed_unaudited", "VM_CHECK, allowed, audit_allowed=0", 1.3),
     ("check_denied", "VM_CHECK, denied by the level", 2.2),
     ("check_rate", "VM_CHECK, denied by the rate", 2.2),
     ("check_array", "VM_CHECK of 64, each operation", 0.15),
     ("charge_uncharge", "VM_CHARGE + VM_UNCHARGE", 3),
-    ("check_gpu", "VM_CHECK on a GPU, allowed", 1.8),
+    ("check_gpu", "VM_CHECK on a GPU, allowed", 1.5),
     ("check_gpu_array", "VM_CHECK of 64 on a GPU, each operation", 0.15),
     ("charge_uncharge_gpu", "VM_CHARGE + VM_UNCHARGE on a GPU", 3),
 )

@@ -214,7 +214,7 @@ static int do_vm_list(struct qgpu_call *call)
 	u32 room, n;
 	int ret;
 
-	v = list_begin(a, offsetofend(struct qwamos_gpu_vm, gpus), sizeof(*v), &room);
+	v = list_begin(a, offsetofend(struct qwamos_gpu_vm, thread_left), sizeof(*v), &room);
 	if (IS_ERR(v))
 		return PTR_ERR(v);
 	n = qgpu_vm_list(a->after, room, v, &a->out_left);
@@ -655,7 +655,7 @@ static const struct qgpu_call_desc calls[] = {
 	     .also = offsetof(struct qwamos_gpu_dev_attach, out_device_id), .n_also = 1),
 	CALL(DEV_DETACH, qwamos_gpu_dev_detach, device_id, QWAMOS_GPU_DEV_DETACH_F_KILL,
 	     QGPU_FILE_MANAGE, true, do_detach),
-	CALL(VM_INFO, qwamos_gpu_vm_info, out_vm.gpus, 0, VM_FILES, false, do_vm_info),
+	CALL(VM_INFO, qwamos_gpu_vm_info, out_vm.thread_left, 0, VM_FILES, false, do_vm_info),
 	CALL(VM_NEW_FD, qwamos_gpu_vm_new_fd, __reserved, 0, QGPU_FILE_USE, false, do_new_use),
 	CALL(VM_GPU_LIST, qwamos_gpu_list, out_left, 0, VM_FILES, false, do_vm_gpu_list),
 	CALL(VM_REFUSAL_LIST, qwamos_gpu_list, out_left, 0, VM_FILES, false, do_vm_refusal_list),

@@ -146,6 +146,10 @@ static void machines(void **state)
 	assert_has(text, "-machine virt,gic-version=3 ");
 	assert_has(text, "-cpu cortex-a57 ");
 	free(text);
+	c.cpu_model = NULL;
+	text = line(&c, NULL, 0);
+	assert_has(text, "-accel tcg -cpu max,pauth-impdef=on ");
+	free(text);
 	c.machine = QMACHINE_Q35;
 	c.cpu_model = NULL;
 	c.accel = QACCEL_KVM;

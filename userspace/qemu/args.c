@@ -52,7 +52,9 @@ static void add_cpu(const struct qconfig *c, const struct qemu_plan *p, struct q
 		free(feature);
 		cpu = more;
 	}
-	qemu_add_opt(a, "-cpu", cpu);
+	qemu_add_opt(a, "-cpu",
+		     qmem_printf("%s%s", cpu, p->pauth_impdef ? ",pauth-impdef=on" : ""));
+	free(cpu);
 }
 
 static void add_machine(const struct qconfig *c, const struct qemu_plan *p, struct qemu_args *a)

@@ -41,8 +41,8 @@ static void plan_accel(const struct qconfig *c, const struct qemu_caps *caps,
 			  "kvm can't be had: %s; falls back to tcg", why);
 }
 
-static void plan_cpu(const struct qconfig *c, const struct qemu_caps *caps,
-		     const struct qemu_host *h, struct qemu_plan *p, struct qdiags *d)
+static void plan_cpu_model(const struct qconfig *c, const struct qemu_caps *caps,
+			   const struct qemu_host *h, struct qemu_plan *p, struct qdiags *d)
 {
 	struct qmark at = qconfig_where(c, "hardware.cpu.model");
 	const char *key = "hardware.cpu.model", *other = p->kvm ? "host" : "max";
@@ -73,6 +73,14 @@ static void plan_cpu(const struct qconfig *c, const struct qemu_caps *caps,
 					   : "'%s' found; this QEMU has no such CPU, but %s",
 			  c->cpu_model, other);
 	}
+}
+
+static void plan_cpu(const struct qconfig *c, const struct qemu_caps *caps,
+		     const struct qemu_host *h, struct qemu_plan *p, struct qdiags *d)
+{
+	plan_cpu_model(c, caps, h, p, d);
+	/* Without KVM, QARMA5 takes more time than all else that the guest does. */
+	p->pauth_impdef = c->machine == QMACHINE_VIRT && !strcmp(p->cpu, "max");
 }
 
 /* Security that is asked for, and for which an IOMMU is there in both machines. */

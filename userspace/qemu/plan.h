@@ -101,6 +101,7 @@ struct qemu_gpu {
  * @kvm: by KVM, else TCG
  * @cpu: model of the CPU
  * @features: with the CPU features of the config
+ * @pauth_impdef: ARM pointer authentication by QEMU's own hash instead of QARMA5
  * @iommufd: VFIO through iommufd
  * @smmu: with an IOMMU for the guest
  * @sandbox: with QEMU's sandbox
@@ -112,6 +113,7 @@ struct qemu_plan {
 	bool kvm;
 	const char *cpu;
 	bool features;
+	bool pauth_impdef;
 	bool iommufd;
 	bool smmu;
 	bool sandbox;

@@ -13,6 +13,7 @@
 
 #include "qemu/args.h"
 #include "qemu/caps.h"
+#include "util/json.h"
 #include "util/mem.h"
 
 static struct qconfig small(void)
@@ -161,6 +162,40 @@ static void machines(void **state)
 	text = line_on(&c, &(struct qemu_host){ .qmp_fd = -1, .no_kvm = "it is broken" });
 	assert_has(text, "-accel tcg -cpu max,+neon,+ssse3 ");
 	free(text);
+}
+
+/* The sandbox refuses venus the process that it needs, and QEMU then has no virgl either. */
+static void vulkan(void **state)
+{
+	static const char *const file = "tests/data/qemu/10.0-x86_64.json";
+	const struct qemu_host h = { .render_node = "/dev/dri/renderD128", .qmp_fd = -1 };
+	struct qconfig c = given();
+	struct json_object *options;
+	struct qdiags d = { 0 };
+	struct qemu_caps caps;
+	struct qemu_plan p;
+	struct qerr err;
+	size_t i;
+
+	c.access = QACCESS_VIRTIO;
+	c.level = QWAMOS_GPU_LEVEL_HIGH;
+	c.allow_vulkan = 1;
+	c.vram_limit_mib = 512;
+	assert_int_equal(qemu_caps_read(file, &caps, &err), 0);
+	assert_int_equal(qemu_plan(&c, &caps, &h, &p, &d), 0);
+	assert_true(p.gpu.gl && p.sandbox && !p.gpu.venus);
+	assert_has(p.gpu.no_venus, "sandbox");
+	qemu_plan_free(&p);
+	options = qjson_get(caps.doc, "options");
+	for (i = qjson_len(options); i--;)
+		if (!strcmp(json_object_get_string(qjson_at(options, i)), "sandbox"))
+			json_object_array_del_idx(options, i, 1);
+	assert_int_equal(qemu_plan(&c, &caps, &h, &p, &d), 0);
+	assert_true(p.gpu.gl && !p.sandbox && p.gpu.venus);
+	assert_null(p.gpu.no_venus);
+	qemu_plan_free(&p);
+	qdiags_free(&d);
+	qemu_caps_free(&caps);
 }
 
 /* A comma in a value of the config can't begin an option of QEMU's. */
@@ -398,12 +433,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_line),	 cmocka_unit_test(groups),
-		cmocka_unit_test(machines),	 cmocka_unit_test(commas),
-		cmocka_unit_test(extra_refused), cmocka_unit_test(extra_blank),
-		cmocka_unit_test(extra_passed),
+		cmocka_unit_test(machines),	 cmocka_unit_test(vulkan),
+		cmocka_unit_test(commas),	 cmocka_unit_test(extra_refused),
+		cmocka_unit_test(extra_blank),	 cmocka_unit_test(extra_passed),
 		cmocka_unit_test(extra_told),	 cmocka_unit_test(disks_by_fd),
-		cmocka_unit_test(extra_in_line),
-		cmocka_unit_test(bridges),
+		cmocka_unit_test(extra_in_line), cmocka_unit_test(bridges),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

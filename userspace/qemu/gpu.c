@@ -123,7 +123,12 @@ static const char *no_venus(const struct qconfig *c, const struct qemu_caps *cap
 		return "the virtio-gpu-gl-pci of this QEMU has no venus";
 	if (!g->vram_mib)
 		return "vram_limit_mb is 0";
-	return h->no_vulkan;
+	if (h->no_vulkan)
+		return h->no_vulkan;
+	/* QEMU that is refused venus's render server has no virgl either. */
+	if (qemu_caps_has(caps, "options", "sandbox"))
+		return "venus needs a process beside QEMU, which its sandbox refuses";
+	return NULL;
 }
 
 static void virtio(const struct qconfig *c, const struct qemu_caps *caps, const struct qemu_host *h,

@@ -161,11 +161,12 @@ def initrd(kernel):
 
 
 def by_virgl(pid):
-    """Whether QEMU has this guest's GPU open, and Mesa's driver for it loaded."""
+    """Whether QEMU has this guest's GPU open, and memory of it mapped: Mesa's driver does that,
+    whose file is called otherwise in each version, and what draws on the CPU does not."""
     try:
         fds = [os.readlink(f"/proc/{pid}/fd/{n}") for n in os.listdir(f"/proc/{pid}/fd")]
         with open(f"/proc/{pid}/maps", encoding="utf-8") as f:
-            return RENDER in fds and "/virtio_gpu_dri.so" in f.read()
+            return RENDER in fds and any(line.endswith(RENDER) for line in f.read().splitlines())
     except FileNotFoundError:
         return False
 

@@ -80,7 +80,7 @@ static void plan_cpu(const struct qconfig *c, const struct qemu_caps *caps,
 {
 	plan_cpu_model(c, caps, h, p, d);
 	/* Without KVM, QARMA5 takes more time than all else that the guest does. */
-	p->pauth_impdef = c->machine == QMACHINE_VIRT && !strcmp(p->cpu, "max");
+	p->pauth_impdef = !p->kvm && c->machine == QMACHINE_VIRT && !strcmp(p->cpu, "max");
 }
 
 /* Security that is asked for, and for which an IOMMU is there in both machines. */

@@ -3,13 +3,12 @@
 #ifndef QWAMOS_VFIO_MAPPING_H
 #define QWAMOS_VFIO_MAPPING_H
 
+#include <linux/mm_types.h>
 #include <linux/rwsem.h>
 #include <linux/types.h>
 
 struct inode;
 struct vfio_device;
-struct vm_area_struct;
-struct vm_operations_struct;
 
 /**
  * struct qvfio_maps - the mappings of a device's memory

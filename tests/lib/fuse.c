@@ -107,7 +107,7 @@ int qt_fuse_start(struct qt_fuse *f)
 
 	memset(f, 0, sizeof(*f));
 	pthread_mutex_init(&f->lock, NULL);
-	strcpy(f->dir, "/tmp/qt-fuse-XXXXXX");
+	snprintf(f->dir, sizeof(f->dir), "/tmp/qt-fuse-XXXXXX");
 	if (!mkdtemp(f->dir))
 		return -errno;
 	snprintf(f->path, sizeof(f->path), "%s/file", f->dir);

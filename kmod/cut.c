@@ -60,6 +60,7 @@ void qgpu_cut_off(struct qgpu_vm *vm)
 {
 	const struct qgpu_driver *driver;
 	struct qgpu_dev *d;
+	bool any = false;
 
 	mutex_lock(&qgpu_reg_lock);
 	list_for_each_entry(d, &qgpu_devs, node)
@@ -69,6 +70,7 @@ void qgpu_cut_off(struct qgpu_vm *vm)
 	smp_mb();
 	cut_all(vm);
 	while ((d = untold(vm))) {
+		any = true;
 		driver = d->driver;
 		d->withdrawn = true;
 		d->calls++;
@@ -83,6 +85,8 @@ void qgpu_cut_off(struct qgpu_vm *vm)
 		cut_all(vm);
 	}
 	mutex_unlock(&qgpu_reg_lock);
+	if (any)
+		qgpu_dev_changed();
 }
 
 /**

@@ -30,6 +30,7 @@
 #include "kselftest_harness.h"
 #include "call.h"
 #include "fuse.h"
+#include "nl.h"
 #include "vfio.h"
 #include "vm.h"
 
@@ -180,8 +181,22 @@ static void expect_cut_off(struct __test_metadata *_metadata, int ctl, int ms)
 
 TEST_F_TIMEOUT(unkillable, destroyed, 60)
 {
+	int fd = qt_nl_socket(1 << 20);
+	struct qt_nl_groups g;
+	struct qt_nl_msg m;
+	bool told = false;
+
+	ASSERT_EQ(0, qt_nl_groups(&g));
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, qt_nl_join(fd, g.state));
 	ASSERT_EQ(0, qt_destroy(self->vm.manage));
 	expect_cut_off(_metadata, self->ctl, SOON);
+	while (!qt_nl_next(fd, &m, 100))
+		told |= m.kind == QWAMOS_GPU_NL_KIND_DEVICE &&
+			m.state == QWAMOS_GPU_DEV_STATE_REVOKED &&
+			m.id == qt_id(self->ctl, "vga-a");
+	EXPECT_TRUE(told);
+	close(fd);
 }
 
 /* By whoever it was: the rest of it ends, and the VM does not wait for what hangs. */

@@ -125,7 +125,7 @@ static int check_members(struct qgpu_vm *vm, struct look *l, size_t n, u32 deman
 	}
 	for (i = 0; i < n; i++) {
 		d = qgpu_dev_lookup(l[i].dev);
-		if (d && (qgpu_dev_owner(d) || d->cleaning || d->running || d->opens))
+		if (d && (qgpu_dev_owner(d) || qgpu_dev_resetting(d) || d->opens))
 			return refuse(d, culprit, reason, QWAMOS_GPU_REASON_RESETTING, -EBUSY);
 	}
 	for (i = 0; i < n; i++) {
@@ -450,7 +450,7 @@ int qgpu_release(u64 device_id, u32 *reason)
 	} else if (qgpu_dev_owner(d)) {
 		*reason = QWAMOS_GPU_REASON_OTHER_OWNER;
 		ret = -EBUSY;
-	} else if (d->cleaning) {
+	} else if (qgpu_dev_resetting(d)) {
 		*reason = QWAMOS_GPU_REASON_RESETTING;
 		ret = -EBUSY;
 	} else if (d->accepted || !(d->quarantined || d->trouble || !can_reset)) {

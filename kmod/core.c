@@ -91,7 +91,7 @@ static u32 why_not_open(struct qgpu_dev *d, struct qgpu_group *g)
 		return QWAMOS_GPU_REASON_NOT_BOUND;
 	if (qgpu_group_stranger(g))
 		return QWAMOS_GPU_REASON_GROUP_NOT_VIABLE;
-	if (d->cleaning || d->running)
+	if (qgpu_dev_resetting(d))
 		return QWAMOS_GPU_REASON_RESETTING;
 	if (d->revoking)
 		return QWAMOS_GPU_REASON_REVOKED;
@@ -249,9 +249,10 @@ QGPU_EXPORT(qwamos_gpu_dev_may_bind);
  * @driver: the driver
  * @data: for its functions, until qwamos_gpu_dev_unbound() returns
  *
- * It is reset and scrubbed, as whoever had it before left it, as soon as its lock is free. Return:
- * the device, with a reference, or NULL if it is not registered, or is being removed: nobody is to
- * open what goes while whoever removes it waits for its neighbours.
+ * It is reset and scrubbed, as whoever had it before left it, as soon as its lock is free, and
+ * nobody gets it before it is known that it is not being removed: nobody is to open what goes while
+ * whoever removes it waits for its neighbours. Return: the device, with a reference, or NULL if it
+ * is not registered, or is seen to go already.
  */
 struct qgpu_dev *qwamos_gpu_dev_bound(struct pci_dev *pdev, const struct qgpu_driver *driver,
 				      void *data)
@@ -269,6 +270,8 @@ struct qgpu_dev *qwamos_gpu_dev_bound(struct pci_dev *pdev, const struct qgpu_dr
 	if (qgpu_dev_owner(d) && !d->held_module && try_module_get(driver->owner))
 		d->held_module = driver->owner;
 	qgpu_dev_audit(NULL, d, QWAMOS_GPU_EV_DEVICE_BOUND, 0, 0);
+	d->unsettled = true;
+	qgpu_dev_arm(d, &d->settle_work, 0);
 	qgpu_clean_start(d, 1);
 	mutex_unlock(&qgpu_reg_lock);
 	qgpu_clean_retry(pdev);
@@ -292,6 +295,8 @@ void qwamos_gpu_dev_unbound(struct qgpu_dev *d)
 	d->bound = false;
 	d->driver = NULL;
 	d->cleaning = false;
+	d->unsettled = false;
+	qgpu_dev_disarm(d, &d->settle_work);
 	if (d->revoking) {
 		/* Given back in time. */
 		d->revoking = false;

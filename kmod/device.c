@@ -36,7 +36,7 @@ static u32 state_of(struct qgpu_dev *d)
 		return QWAMOS_GPU_DEV_STATE_GONE;
 	if (d->opens)
 		return d->revoked ? QWAMOS_GPU_DEV_STATE_REVOKED : QWAMOS_GPU_DEV_STATE_OPEN;
-	if (d->cleaning || d->running || (vm && !qgpu_vm_live(vm)))
+	if (qgpu_dev_resetting(d) || (vm && !qgpu_vm_live(vm)))
 		return QWAMOS_GPU_DEV_STATE_RESETTING;
 	if (vm)
 		return QWAMOS_GPU_DEV_STATE_ATTACHED;
@@ -229,6 +229,36 @@ void qgpu_dev_states_work_fn(struct work_struct *work)
 	list_for_each_entry(d, &qgpu_devs, node)
 		qgpu_dev_tell_state(d);
 	mutex_unlock(&qgpu_reg_lock);
+}
+
+/**
+ * qgpu_settle_work_fn() - is a device that our driver got being removed?
+ * @work: &qgpu_dev.settle_work
+ *
+ * Whoever removes a device takes its driver from it first, and only then leaves marks of what he
+ * does; a process that is slow to read the device's file in /proc/bus/pci keeps him between the
+ * two. But he holds a lock all the while: PCI's own, or the one of the function whose virtual
+ * function it is. One who comes after this work had both takes the device from our driver first.
+ * Waits for each, with nothing else locked, and nobody who holds one waits for this work.
+ */
+void qgpu_settle_work_fn(struct work_struct *work)
+{
+	struct qgpu_dev *d = container_of(to_delayed_work(work), struct qgpu_dev, settle_work);
+	struct pci_dev *pdev = to_pci_dev(d->dev);
+
+	if (pdev->is_virtfn) {
+		device_lock(&pci_physfn(pdev)->dev);
+		device_unlock(&pci_physfn(pdev)->dev);
+	}
+	pci_lock_rescan_remove();
+	mutex_lock(&qgpu_reg_lock);
+	/* If it is queued again, our driver has lost the device and got it anew meanwhile. */
+	if (d->bound && !d->gone && !delayed_work_pending(&d->settle_work) && !qgpu_pci_going(pdev))
+		d->unsettled = false;
+	mutex_unlock(&qgpu_reg_lock);
+	pci_unlock_rescan_remove();
+	qgpu_dev_changed();
+	qgpu_dev_work_done(d);
 }
 
 /* The VM that was asked for a device has not given it back. */

@@ -72,7 +72,10 @@ enum qgpu_dirt {
  * @running: a reset or scrub is under way right now: the driver can't leave
  * @tries: of the current cleaning, while a lock was taken
  * @fails: of the current cleaning, in earnest
- * @clean_work: resets and scrubs; like @revoke_work only queued by qgpu_dev_arm()
+ * @clean_work: resets and scrubs; like the other two only queued by qgpu_dev_arm()
+ * @unsettled: nobody knows yet whether it came to our driver while it was being removed; counts as
+ *     cleaning for whoever wants the device
+ * @settle_work: finds that out
  * @revoking: asked back
  * @revoke_at: when its VM is ended if it does not give it back, in jiffies
  * @revoke_work: ends it
@@ -119,6 +122,8 @@ struct qgpu_dev {
 	u32 tries;
 	u32 fails;
 	struct delayed_work clean_work;
+	bool unsettled;
+	struct delayed_work settle_work;
 	bool revoking;
 	unsigned long revoke_at;
 	struct delayed_work revoke_work;
@@ -155,6 +160,13 @@ extern wait_queue_head_t qgpu_registry_wq;
 static inline struct qgpu_vm *qgpu_dev_owner(struct qgpu_dev *d)
 {
 	return rcu_dereference_protected(d->owner, lockdep_is_held(&qgpu_reg_lock));
+}
+
+/** qgpu_dev_resetting() - not to be had yet; called with the registry lock held */
+static inline bool qgpu_dev_resetting(const struct qgpu_dev *d)
+{
+	lockdep_assert_held(&qgpu_reg_lock);
+	return d->cleaning || d->running || d->unsettled;
 }
 
 /** qgpu_dev_find() - the device of an id, or NULL; called under RCU, takes no reference */
@@ -289,6 +301,7 @@ long qgpu_dev_list(u64 after, u32 room, struct qwamos_gpu_dev *out, u64 *left);
 void qgpu_dev_tell_state(struct qgpu_dev *d);
 void qgpu_dev_states_work_fn(struct work_struct *work);
 void qgpu_revoke_work_fn(struct work_struct *work);
+void qgpu_settle_work_fn(struct work_struct *work);
 
 /* attach.c */
 int qgpu_attach(struct qgpu_vm *vm, struct qwamos_gpu_dev_attach *arg, u32 *reason);

@@ -196,6 +196,7 @@ static void dev_add(struct device *dev, bool quiet)
 	d->dirt = QGPU_DIRT_HOST;
 	qgpu_users_init(&d->users);
 	INIT_DELAYED_WORK(&d->clean_work, qgpu_clean_work_fn);
+	INIT_DELAYED_WORK(&d->settle_work, qgpu_settle_work_fn);
 	INIT_DELAYED_WORK(&d->revoke_work, qgpu_revoke_work_fn);
 	mutex_lock(&qgpu_reg_lock);
 	if (qgpu_dev_lookup(dev)) {
@@ -262,10 +263,7 @@ static void dev_remove(struct device *dev)
 		mutex_unlock(&qgpu_reg_lock);
 		return;
 	}
-	/*
-	 * A driver that was bound to it again while it was going may still have it; then a VM may
-	 * have it open, and is asked for it until it gives it back.
-	 */
+	/* Should a VM have it open, it is asked for it until it gives it back. */
 	vm = qgpu_dev_owner(d);
 	list_del(&d->node);
 	hash_del_rcu(&d->id_node);
@@ -377,6 +375,7 @@ static void forget_all(void)
 	mutex_unlock(&qgpu_reg_lock);
 	list_for_each_entry(d, &qgpu_devs, node) {
 		disarm_sync(d, &d->clean_work);
+		disarm_sync(d, &d->settle_work);
 		disarm_sync(d, &d->revoke_work);
 	}
 	mutex_lock(&qgpu_reg_lock);

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A whole bus is removed, while a VM has a GPU on it open: what is removed already is not bound
- * again, no timer outlives what it is about (slub_debug would tell), the VM is asked and ended.
+ * again, no timer outlives what it is about (slub_debug would tell), the VM is asked and ended. And
+ * one GPU, while somebody keeps whoever removes it from marking it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "kselftest_harness.h"
 #include "audit.h"
 #include "call.h"
+#include "fuse.h"
 #include "vfio.h"
 #include "vm.h"
 
@@ -20,6 +24,13 @@ static struct qt_vfio v = { -1, -1, -1, NULL };
 static long do_open(long x, long y, void *data)
 {
 	return qt_vfio_open(&v, data);
+}
+
+static long do_open_another(long x, long y, void *data)
+{
+	struct qt_vfio another = { -1, -1, -1, NULL };
+
+	return qt_vfio_open(&another, data);
 }
 
 FIXTURE(removal)
@@ -101,10 +112,87 @@ static int ended(pid_t pid, int ms)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+/* A reader of the GPU's file in /proc/bus/pci, who is slow to take what he reads. */
+static pid_t begin_reading(const struct qt_fuse *f, const char *addr)
+{
+	char path[64];
+	int fuse_fd, fd;
+	pid_t pid;
+	void *p;
+
+	/* 0000:01:02.3 is 01/02.3 there. */
+	snprintf(path, sizeof(path), "/proc/bus/pci/%.2s/%s", addr + 5, addr + 8);
+	pid = fork();
+	if (pid)
+		return pid;
+	fd = open(path, O_RDONLY);
+	fuse_fd = open(f->path, O_RDWR);
+	p = mmap(NULL, QT_FUSE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fuse_fd, 0);
+	_exit(p == MAP_FAILED || pread(fd, p, 4, 0) != 4);
+}
+
+FIXTURE(gap)
+{
+	int ctl;
+	struct qt_vm vm;
+	struct qt_fuse fuse;
+	char addr[32];
+};
+
+FIXTURE_SETUP(gap)
+{
+	self->ctl = qt_open_control();
+	ASSERT_LE(0, self->ctl);
+	ASSERT_EQ(0, qt_settle(self->ctl, SOON));
+	qt_run(true, (const char *const[]){ "modprobe", "fuse", NULL });
+	ASSERT_EQ(0, qt_fuse_start(&self->fuse));
+	snprintf(self->addr, sizeof(self->addr), "%s", qt_addr("vga-a"));
+	ASSERT_EQ(0, qt_ours(self->ctl, "vga-a", NULL));
+	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
+}
+
+FIXTURE_TEARDOWN(gap)
+{
+	qt_vm_end(&self->vm);
+	qt_fuse_end(&self->fuse);
+	close(self->ctl);
+}
+
+/*
+ * What tells that a device is being removed comes after its driver is taken from it, and after the
+ * last reader of its file. Bound again in between, it can be had by nobody.
+ */
+TEST_F_TIMEOUT(gap, what_is_bound_between_is_not_attached, 60)
+{
+	struct qwamos_gpu_dev_attach out;
+	pid_t reader, pid;
+	char path[64];
+	int i;
+
+	reader = begin_reading(&self->fuse, self->addr);
+	ASSERT_EQ(0, qt_fuse_held(&self->fuse, SOON));
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/remove", self->addr);
+	pid = begin_removal(path);
+	ASSERT_EQ(0, wait_driverless(self->addr));
+	ASSERT_EQ(0, qt_write("/sys/bus/pci/drivers/qwamos_vfio_pci/bind", self->addr));
+	for (i = 0; i < 30; i++) {
+		EXPECT_EQ(-EBUSY, qt_attach(self->vm.manage, qt_id(self->ctl, "vga-a"), 0, &out));
+		EXPECT_EQ(QWAMOS_GPU_REASON_RESETTING, out.hdr.out_reason);
+		EXPECT_EQ(QWAMOS_GPU_DEV_STATE_RESETTING, qt_state(self->ctl, "vga-a"));
+		qt_sleep_ms(100);
+	}
+	EXPECT_EQ(0, waitpid(pid, NULL, WNOHANG));
+	qt_fuse_go(&self->fuse);
+	EXPECT_EQ(0, ended(reader, SOON));
+	EXPECT_EQ(0, ended(pid, SOON));
+	EXPECT_EQ(0, qt_id(self->ctl, "vga-a"));
+}
+
 /*
  * The first one is gone from its driver, and waits with all the rest for the second one, until
- * whoever holds on to that is ended. Once only: after a rescan kernels may have no room for what
- * they find.
+ * whoever holds on to that is ended. If the first bind was quicker than the mark of the removal,
+ * our driver has it again, but its VM does not. Once only: after a rescan kernels may have no room
+ * for what they find.
  */
 TEST_F_TIMEOUT(removal, what_goes_is_not_bound_again, 60)
 {
@@ -113,11 +201,14 @@ TEST_F_TIMEOUT(removal, what_goes_is_not_bound_again, 60)
 	int i;
 
 	ASSERT_EQ(0, qt_set_param("qwamos_gpu", "revoke_timeout_s", 4));
+	snprintf(self->vmm.data, QT_SHARED, "%s", self->x);
 	pid = begin_removal(self->up);
 	ASSERT_EQ(0, wait_driverless(self->x));
 	for (i = 0; i < 20; i++) {
-		EXPECT_GT(0, qt_write("/sys/bus/pci/drivers/qwamos_vfio_pci/bind", self->x));
-		EXPECT_TRUE(is_driverless(self->x)) TH_LOG("it is bound again");
+		qt_write("/sys/bus/pci/drivers/qwamos_vfio_pci/bind", self->x);
+		if (!is_driverless(self->x))
+			EXPECT_EQ(QWAMOS_GPU_DEV_STATE_RESETTING, qt_state(self->ctl, "sw-x"));
+		EXPECT_GT(0, qt_do(&self->vmm, do_open_another, 0, 0));
 		qt_sleep_ms(20);
 	}
 	EXPECT_EQ(0, ended(pid, SOON));

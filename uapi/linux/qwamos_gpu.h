@@ -159,7 +159,7 @@ enum qwamos_gpu_op {
  * @QWAMOS_GPU_REASON_GROUP_NOT_VIABLE: a member of the IOMMU group is on another driver (-EBUSY)
  * @QWAMOS_GPU_REASON_OTHER_OWNER: a member of the IOMMU group belongs to another VM (-EBUSY)
  * @QWAMOS_GPU_REASON_ALREADY_ATTACHED: this VM has it already (-EBUSY)
- * @QWAMOS_GPU_REASON_RESETTING: a member of the group is being reset and scrubbed (-EBUSY)
+ * @QWAMOS_GPU_REASON_RESETTING: a member of the group is RESETTING (-EBUSY)
  * @QWAMOS_GPU_REASON_NO_RESET: a member of the group can't be reset (-EACCES)
  * @QWAMOS_GPU_REASON_SCRUB: a member of the group could not be scrubbed as far as demanded
  *     (-EACCES)
@@ -548,7 +548,8 @@ struct qwamos_gpu_list {
  * @QWAMOS_GPU_DEV_STATE_FREE: on our driver; no VM has it
  * @QWAMOS_GPU_DEV_STATE_ATTACHED: a VM has it
  * @QWAMOS_GPU_DEV_STATE_OPEN: a VM has it open
- * @QWAMOS_GPU_DEV_STATE_RESETTING: being reset and scrubbed, or waiting for it
+ * @QWAMOS_GPU_DEV_STATE_RESETTING: being reset and scrubbed, or waiting for it; or it came to our
+ * driver while something was being removed from a PCI bus, until that is over
  * @QWAMOS_GPU_DEV_STATE_QUARANTINED: could not be reset or scrubbed after a VM; nobody gets it
  * before a DEV_CLEAR_QUARANTINE
  * @QWAMOS_GPU_DEV_STATE_GONE: removed (only in audit records)

@@ -77,7 +77,7 @@ struct qgpu_group *qgpu_group_gather(struct qgpu_dev *d)
 	do {
 		ga.room = 0;
 		iommu_group_for_each_dev(ig, &ga.room, count_one);
-		ga.g = kzalloc(struct_size(ga.g, dev, ga.room), GFP_KERNEL);
+		ga.g = kzalloc(struct_size(ga.g, dev, ga.room), GFP_KERNEL_ACCOUNT);
 		if (!ga.g) {
 			iommu_group_put(ig);
 			return ERR_PTR(-ENOMEM);

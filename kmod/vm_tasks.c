@@ -80,7 +80,7 @@ bool qgpu_tasks_is_helper(struct pid *pid)
  */
 static int learn(struct pid *pid, const struct vm_task *what)
 {
-	struct vm_task *new = kzalloc(sizeof(*new), GFP_ATOMIC), *h;
+	struct vm_task *new = kzalloc(sizeof(*new), GFP_ATOMIC | __GFP_ACCOUNT), *h;
 	unsigned long flags;
 	int ret = 0;
 

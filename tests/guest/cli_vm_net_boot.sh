@@ -37,8 +37,10 @@ cat >"$dir/vm.yaml" <<END
 vm: {name: v}
 machine: {type: q35, accel: tcg}
 hardware: {cpu: {model: qemu64}, memory: {size: 256}}
-boot: {kernel: $image, initrd: $dir/initrd, cmdline: "console=ttyS0 panic=-1 no_timer_check quiet"}
+boot: {kernel: $image, initrd: $dir/initrd, cmdline: "console=ttyS0 panic=-1 no_timer_check quiet cryptomgr.notests rodata=off"}
 network: {mode: bridge, bridge: br0, mac: "$mac"}
+# See cli_vm_arm.sh.
+qemu_extra_args: ["-icount", "shift=6"]
 END
 boot v filled 800
 tr -d '\r' <"$dir/serial" >"$dir/out"

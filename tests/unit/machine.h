@@ -102,16 +102,32 @@ static inline const struct qfinding *finding(const struct qplan *p, const char *
 	return NULL;
 }
 
+static inline void plan_bind(const struct qvfio_state *st, const char *const *addrs, size_t n,
+			     unsigned int flags, struct qplan *p)
+{
+	const struct qplan_req req = { .addrs = addrs, .n = n, .flags = flags };
+
+	qplan_bind(st, &req, p);
+}
+
+static inline void plan_unbind(const struct qvfio_state *st, const char *const *addrs, size_t n,
+			       unsigned int flags, struct qplan *p)
+{
+	const struct qplan_req req = { .addrs = addrs, .n = n, .flags = flags };
+
+	qplan_unbind(st, &req, p);
+}
+
 static inline void bind_one(struct qvfio_state *st, const char *addr, unsigned int flags,
 			    struct qplan *p)
 {
-	qplan_bind(st, &addr, 1, flags, p);
+	plan_bind(st, &addr, 1, flags, p);
 }
 
 static inline void unbind_one(struct qvfio_state *st, const char *addr, unsigned int flags,
 			      struct qplan *p)
 {
-	qplan_unbind(st, &addr, 1, flags, p);
+	plan_unbind(st, &addr, 1, flags, p);
 }
 
 /* Exactly one refusal, of that code and device, that says what to do, and no step. */
@@ -126,6 +142,12 @@ static inline void assert_refused(struct qplan *p, const char *code, const char 
 	assert_int_equal(qplan_count(p, QSEV_REFUSE), 1);
 	assert_int_equal(p->n_steps, 0);
 	qplan_free(p);
+}
+
+static inline void use_by_host(struct qvfio_dev *d, enum quse use, const char *text)
+{
+	d->host_use.use = use;
+	snprintf(d->host_use.text, sizeof(d->host_use.text), "%s", text);
 }
 
 /* As a bind leaves a device. */

@@ -55,6 +55,7 @@ static int setup(void **state)
 {
 	struct fixture *f = qmem_calloc(1, sizeof(*f));
 	const char *gpu = GPU;
+	const struct qplan_req req = { .addrs = &gpu, .n = 1, .flags = QVFIO_F_NO_WAIT };
 	struct qerr e;
 	int lock;
 
@@ -62,7 +63,7 @@ static int setup(void **state)
 	if (!mkdtemp(f->dir))
 		return -1;
 	make_state(&f->st);
-	qplan_bind(&f->st, &gpu, 1, QVFIO_F_NO_WAIT, &f->p);
+	qplan_bind(&f->st, &req, &f->p);
 	lock = qjournal_lock(f->dir, 0, &e);
 	if (lock < 0)
 		return -1;

@@ -23,7 +23,7 @@ static void short_address_twice(void **state)
 	const char *const addrs[] = { "01:00.0", GPU, "01:00.0" };
 	struct qplan p;
 
-	qplan_bind(*state, addrs, 3, QVFIO_F_NO_WAIT, &p);
+	plan_bind(*state, addrs, 3, QVFIO_F_NO_WAIT, &p);
 	assert_int_equal(p.n_asked, 1);
 	assert_int_equal(p.n_steps, 3);
 	qplan_free(&p);
@@ -124,14 +124,14 @@ static void all_gpus(void **state)
 
 	mali = QMEM_GROW(st->platform.devs, st->platform.n);
 	snprintf(mali->name, sizeof(mali->name), "fb000000.gpu");
-	qplan_bind(st, NULL, 0, QVFIO_F_ALL_GPUS | QVFIO_F_NO_WAIT, &p);
+	plan_bind(st, NULL, 0, QVFIO_F_ALL_GPUS | QVFIO_F_NO_WAIT, &p);
 	assert_int_equal(p.n_asked, 3);
 	assert_int_equal(qplan_count(&p, QSEV_REFUSE), 0);
 	assert_non_null(finding(&p, "left_out", CONSOLE));
 	assert_non_null(finding(&p, "left_out", "fb000000.gpu"));
 	assert_null(qplan_target(&p, CONSOLE));
 	qplan_free(&p);
-	qplan_bind(st, NULL, 0, QVFIO_F_ALL_GPUS | QVFIO_F_NO_WAIT | QVFIO_F_ALLOW_CONSOLE, &p);
+	plan_bind(st, NULL, 0, QVFIO_F_ALL_GPUS | QVFIO_F_NO_WAIT | QVFIO_F_ALLOW_CONSOLE, &p);
 	assert_int_equal(p.n_asked, 4);
 	assert_non_null(qplan_target(&p, CONSOLE));
 	qplan_free(&p);
@@ -142,9 +142,9 @@ static void all_gpus_of_none(void **state)
 	struct qvfio_state st = { 0 };
 	struct qplan p;
 
-	qplan_bind(&st, NULL, 0, QVFIO_F_ALL_GPUS, &p);
+	plan_bind(&st, NULL, 0, QVFIO_F_ALL_GPUS, &p);
 	assert_refused(&p, "no_device", "");
-	qplan_unbind(&st, NULL, 0, QVFIO_F_ALL_GPUS, &p);
+	plan_unbind(&st, NULL, 0, QVFIO_F_ALL_GPUS, &p);
 	assert_int_equal(p.n_steps + p.n_findings, 0);
 	qplan_free(&p);
 }
@@ -270,7 +270,7 @@ static void unbind_mends(void **state)
 	assert_steps(&p, "0000:01:00.0: reserve for no driver any more\n"
 			 "0000:01:00.0: put on driver amdgpu\n");
 	qplan_free(&p);
-	qplan_unbind(st, NULL, 0, QVFIO_F_ALL_GPUS, &p);
+	plan_unbind(st, NULL, 0, QVFIO_F_ALL_GPUS, &p);
 	assert_int_equal(p.n_steps, 2);
 	qplan_free(&p);
 }
@@ -299,8 +299,8 @@ static void pure(void **state)
 	char *a, *b;
 
 	memcpy(before, st->devs, st->n * sizeof(*before));
-	qplan_bind(st, NULL, 0, QVFIO_F_ALL_GPUS, &p);
-	qplan_bind(st, NULL, 0, QVFIO_F_ALL_GPUS, &q);
+	plan_bind(st, NULL, 0, QVFIO_F_ALL_GPUS, &p);
+	plan_bind(st, NULL, 0, QVFIO_F_ALL_GPUS, &q);
 	a = steps(&p);
 	b = steps(&q);
 	assert_string_equal(a, b);

@@ -121,9 +121,96 @@ static void refuse_companion_in_use(void **state)
 	struct qvfio_state *st = *state;
 	struct qplan p;
 
-	snprintf(qstate_find(st, EDU)->host_use, 128, "its disk nvme0n1 is mounted on /");
+	use_by_host(qstate_find(st, EDU), QUSE_YES, "its disk nvme0n1 is mounted on /");
 	bind_one(st, PAIR, QVFIO_F_YES, &p);
 	assert_refused(&p, "companion_in_use", EDU);
+}
+
+/* Nothing is known of it, and that is no consent. The GPU itself is not taken either. */
+static void refuse_in_use(void **state)
+{
+	struct qvfio_state *st = *state;
+	struct qplan p;
+
+	use_by_host(qstate_find(st, AUDIO), QUSE_UNKNOWN, "of class 108000 the use is not known");
+	bind_one(st, PAIR, QVFIO_F_YES | QVFIO_F_ALLOW_CONSOLE, &p);
+	assert_non_null(strstr(finding(&p, "companion_in_use", AUDIO)->text, "can't be told"));
+	assert_refused(&p, "companion_in_use", AUDIO);
+	use_by_host(qstate_find(st, GPU), QUSE_YES, "its mediated device is active");
+	bind_one(st, GPU, QVFIO_F_YES, &p);
+	assert_refused(&p, "in_use", GPU);
+}
+
+/* Functions of one slot are one card, and what stands on the root bus is none. */
+static void advice_fits_the_slot(void **state)
+{
+	struct qvfio_state *st = *state;
+	struct qplan p;
+
+	use_by_host(qstate_find(st, AUDIO), QUSE_YES, "x");
+	use_by_host(qstate_find(st, EDU), QUSE_YES, "x");
+	bind_one(st, PAIR, QVFIO_F_YES, &p);
+	assert_null(strstr(finding(&p, "companion_in_use", AUDIO)->remedy, "another slot"));
+	assert_non_null(strstr(finding(&p, "companion_in_use", EDU)->remedy, "another slot"));
+	qplan_free(&p);
+	qstate_find(st, EDU)->pci.root_bus = true;
+	bind_one(st, PAIR, QVFIO_F_YES, &p);
+	assert_null(strstr(finding(&p, "companion_in_use", EDU)->remedy, "another slot"));
+	assert_non_null(strstr(finding(&p, "companion_in_use", EDU)->remedy,
+			       "--take-in-use " EDU));
+	qplan_free(&p);
+}
+
+static void take(struct qvfio_state *st, const char *what, unsigned int flags, struct qplan *p)
+{
+	const char *gpu = PAIR;
+	const struct qplan_req req = {
+		.addrs = &gpu, .n = 1, .flags = flags, .take = &what, .n_take = 1
+	};
+
+	qplan_bind(st, &req, p);
+}
+
+/* Only what repeats the address takes a device that the host uses. */
+static void takes_what_is_named(void **state)
+{
+	struct qvfio_state *st = *state;
+	struct qplan p;
+
+	use_by_host(qstate_find(st, AUDIO), QUSE_YES, "its disk nvme0n1 is mounted on /");
+	take(st, "03:00.1", QVFIO_F_YES, &p);
+	assert_int_equal(qplan_count(&p, QSEV_REFUSE), 0);
+	assert_int_equal(finding(&p, "taken_in_use", AUDIO)->sev, QSEV_WARN);
+	assert_non_null(strstr(finding(&p, "taken_in_use", AUDIO)->text, "mounted on /"));
+	assert_true(qplan_target(&p, AUDIO)->take);
+	assert_false(qplan_target(&p, EDU)->take);
+	qplan_free(&p);
+	use_by_host(qstate_find(st, EDU), QUSE_UNKNOWN, "x");
+	take(st, AUDIO, QVFIO_F_YES, &p);
+	assert_refused(&p, "companion_in_use", EDU);
+}
+
+static void take_names_what_is_used(void **state)
+{
+	struct qvfio_state *st = *state;
+	struct qplan p;
+
+	take(st, EDU, QVFIO_F_YES, &p);
+	assert_refused(&p, "take_not_in_use", EDU);
+	take(st, OTHER, QVFIO_F_YES, &p);
+	assert_refused(&p, "take_not_planned", OTHER);
+	take(st, "all", QVFIO_F_YES, &p);
+	assert_refused(&p, "bad_address", "");
+	/* A persisted binding names what was used then. */
+	take(st, EDU, QVFIO_F_YES | QVFIO_F_TAKE_IF_USED, &p);
+	assert_int_equal(qplan_count(&p, QSEV_REFUSE), 0);
+	qplan_free(&p);
+	/* And a bind that is repeated finds its device taken. */
+	make_bound(st, EDU, "", PAIR);
+	take(st, EDU, QVFIO_F_YES, &p);
+	assert_int_equal(qplan_count(&p, QSEV_REFUSE), 0);
+	assert_true(qplan_target(&p, EDU)->take);
+	qplan_free(&p);
 }
 
 static void refuse_no_iommu(void **state)
@@ -216,7 +303,7 @@ static void warns_of_unsafe_interrupts(void **state)
 	struct qplan p;
 
 	st->unsafe_interrupts = true;
-	qplan_bind(st, addrs, 2, 0, &p);
+	plan_bind(st, addrs, 2, 0, &p);
 	assert_int_equal(qplan_count(&p, QSEV_WARN), 1);
 	assert_int_equal(finding(&p, "unsafe_interrupts", "")->sev, QSEV_WARN);
 	qplan_free(&p);
@@ -230,7 +317,7 @@ static void all_or_nothing(void **state)
 	struct qplan p;
 
 	qstate_find(st, OTHER)->pci.vfs = 2;
-	qplan_bind(st, addrs, 4, QVFIO_F_YES, &p);
+	plan_bind(st, addrs, 4, QVFIO_F_YES, &p);
 	assert_int_equal(qplan_count(&p, QSEV_REFUSE), 3);
 	assert_int_equal(p.n_steps, 0);
 	qplan_free(&p);
@@ -243,6 +330,8 @@ int main(void)
 		T(refuse_unknown),     T(refuse_others),
 		T(refuse_console),     T(refuse_firmware_framebuffer),
 		T(refuse_held),	       T(refuse_companion_in_use),
+		T(refuse_in_use),      T(advice_fits_the_slot),
+		T(takes_what_is_named), T(take_names_what_is_used),
 		T(refuse_no_iommu),    T(refuse_vfs),
 		T(refuse_stuck),       T(refuse_module_missing),
 		T(asks_without_reset), T(warns_of_unsafe_interrupts),

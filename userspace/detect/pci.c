@@ -118,6 +118,18 @@ static void read_details(int bus, struct qpci_dev *d)
 	close(dev);
 }
 
+bool qpci_stand_in(const char *driver)
+{
+	static const char *const others[] = { "pci-stub", "uio_pci_generic", "igb_uio" };
+	size_t i;
+
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (!strcmp(driver, others[i]))
+			return true;
+	/* vfio-pci, and its variants: nvgrace-gpu-vfio-pci, mlx5_vfio_pci, qwamos_vfio_pci. */
+	return strstr(driver, "vfio") != NULL;
+}
+
 bool qpci_same_slot(const char *a, const char *b)
 {
 	const char *dot = strchr(a, '.');

@@ -108,6 +108,14 @@ struct qpci_dev *qpci_find(const struct qpci_list *l, const char *addr);
 /** qpci_is_other() - is there a PCI device of that address that is neither a GPU nor near one? */
 bool qpci_is_other(const struct qpci_list *l, const char *addr);
 
+/**
+ * qpci_stand_in() - is this driver only a placeholder for whoever uses the device instead?
+ *
+ * vfio-pci and its variants, pci-stub and UIO do not drive the device: processes use it through a
+ * node, if at all, and what the firmware set up in it stays as it was.
+ */
+bool qpci_stand_in(const char *driver);
+
 /** qpci_same_slot() - are these two addresses functions of one slot? */
 bool qpci_same_slot(const char *a, const char *b);
 

@@ -13,6 +13,7 @@
 #include "util/mem.h"
 #include "util/task.h"
 #include "vfio/holders.h"
+#include "vfio/hostuse.h"
 #include "vfio/journal.h"
 #include "vfio/modules.h"
 #include "vfio/persist.h"
@@ -98,7 +99,20 @@ static bool wanted(const struct qvfio_state *st, const struct qvfio_dev *d,
 	return !addrs;
 }
 
-static void gather_use(struct qvfio_state *st, const char *const *addrs, size_t n)
+/* Is the device a part of a GPU: in its slot, and of the same vendor? */
+static bool in_gpu_slot(const struct qvfio_state *st, const struct qvfio_dev *d)
+{
+	size_t i;
+
+	for (i = 0; i < st->n; i++)
+		if (st->devs[i].pci.kind == QPCI_GPU && st->devs[i].pci.vendor == d->pci.vendor &&
+		    qpci_same_slot(st->devs[i].pci.addr, d->pci.addr))
+			return true;
+	return false;
+}
+
+static void gather_use(struct qvfio_state *st, unsigned int flags, const char *const *addrs,
+		       size_t n)
 {
 	bool *which = qmem_calloc(st->n, sizeof(*which));
 	struct qvfio_dev *d;
@@ -107,10 +121,11 @@ static void gather_use(struct qvfio_state *st, const char *const *addrs, size_t 
 	for (i = 0; i < st->n; i++) {
 		d = &st->devs[i];
 		which[i] = wanted(st, d, addrs, n);
-		if (which[i] && d->pci.kind == QPCI_OTHER && !qstate_ours(d))
-			qholders_host_use(d->pci.addr, d->host_use, sizeof(d->host_use));
+		if (which[i] && flags & QGATHER_HOST_USE && !qstate_ours(d))
+			qhostuse_gather(&d->pci, in_gpu_slot(st, d), &d->host_use);
 	}
-	qholders_gather(st->devs, st->n, which);
+	if (flags & QGATHER_HOLDERS)
+		qholders_gather(st->devs, st->n, which);
 	free(which);
 }
 
@@ -255,8 +270,8 @@ int qgather(const char *dir, unsigned int flags, const char *const *addrs, size_
 	for (i = 0; i < st->n; i++)
 		st->devs[i].pci = st->pci.devs[i];
 	/* Before the child that reads attributes comes, which would be looked at, too. */
-	if (flags & QGATHER_HOLDERS)
-		gather_use(st, addrs, n);
+	if (flags & (QGATHER_HOLDERS | QGATHER_HOST_USE))
+		gather_use(st, flags, addrs, n);
 	if (flags & QGATHER_ATTRS)
 		gather_attrs(st, w, flags & QGATHER_PATIENT ? ATTR_PATIENT_MS : ATTR_MS);
 	qjournal_load(dir, st);

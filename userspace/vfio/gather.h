@@ -8,12 +8,13 @@
 #include "vfio/writer.h"
 
 /* What to look at beyond the devices themselves; each costs time. */
-#define QGATHER_HOLDERS	 (1U << 0) /* who holds them, and what the host uses companions for */
+#define QGATHER_HOLDERS	 (1U << 0) /* which processes hold them */
 #define QGATHER_MODULES	 (1U << 1) /* whether the modules of a bind can be had */
 #define QGATHER_FIRMWARE (1U << 2) /* who holds the firmware's framebuffer */
 #define QGATHER_ATTRS	 (1U << 3) /* attributes that take the device's lock */
 #define QGATHER_PATIENT	 (1U << 4) /* and wait for it as long as a driver's start may take */
-#define QGATHER_ALL	 (~QGATHER_PATIENT)
+#define QGATHER_HOST_USE (1U << 5) /* what the host uses them for: claims disks for a moment */
+#define QGATHER_ALL	 (QGATHER_HOLDERS | QGATHER_MODULES | QGATHER_FIRMWARE | QGATHER_ATTRS)
 
 /**
  * qgather() - look at the machine

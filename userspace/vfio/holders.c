@@ -14,7 +14,7 @@
 
 #include "util/file.h"
 #include "util/mem.h"
-#include "vfio/nodes.h"
+#include "vfio/below.h"
 
 /* A device's node. */
 struct owned {
@@ -123,25 +123,34 @@ static void search_process(struct search *s, int procs, const char *pid)
 	close(proc);
 }
 
+/* The VFIO node of an IOMMU group. */
+static bool group_node(int group, struct qnode *node)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/class/vfio/%d", group);
+	return group >= 0 && qnode_read(path, node);
+}
+
 void qholders_gather(struct qvfio_dev *devs, size_t n, const bool *which)
 {
 	struct search s = { 0 };
-	struct qnode *nodes;
+	struct qbelow below;
+	struct qnode group;
 	struct dirent *de;
-	size_t i, k, count;
+	size_t i, k;
 	pid_t self = getpid();
 	DIR *dir;
 
 	for (i = 0; i < n; i++) {
 		if (!which[i])
 			continue;
-		nodes = NULL;
-		count = 0;
-		qnodes_gather(devs[i].pci.addr, &nodes, &count);
-		qnodes_group(devs[i].pci.group, &nodes, &count);
-		for (k = 0; k < count; k++)
-			*QMEM_GROW(s.nodes, s.n) = (struct owned){ nodes[k], &devs[i] };
-		free(nodes);
+		qbelow_gather(devs[i].pci.addr, &below);
+		for (k = 0; k < below.n_nodes; k++)
+			*QMEM_GROW(s.nodes, s.n) = (struct owned){ below.nodes[k], &devs[i] };
+		qbelow_free(&below);
+		if (group_node(devs[i].pci.group, &group))
+			*QMEM_GROW(s.nodes, s.n) = (struct owned){ group, &devs[i] };
 		devs[i].holders_known = true;
 	}
 	dir = s.n ? opendir("/proc") : NULL;

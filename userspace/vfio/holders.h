@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Who uses a device: processes through its nodes, and the host itself. */
+/* Which processes use a device, through its nodes. */
 #ifndef QWAMOS_VFIO_HOLDERS_H
 #define QWAMOS_VFIO_HOLDERS_H
 
@@ -29,13 +29,5 @@ void qholders_gather(struct qvfio_dev *devs, size_t n, const bool *which);
  * closed since.
  */
 void qholders_vfio(struct qholder **list, size_t *n);
-
-/**
- * qholders_host_use() - what the host itself uses a device for
- * @addr: PCI address
- * @buf: out: "its disk nvme0n1 is mounted on /"; "": nothing
- * @len: room
- */
-void qholders_host_use(const char *addr, char *buf, size_t len);
 
 #endif

@@ -1,170 +1,195 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * What the host itself uses a device for, so that it must not be taken along as somebody's
- * companion.
- */
-#include "vfio/holders.h"
+#include "vfio/hostuse.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <fcntl.h>
+#include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "util/file.h"
 #include "util/mem.h"
-#include "vfio/nodes.h"
+#include "vfio/disks.h"
 
-static bool not_empty(const char *path)
-{
-	struct dirent *de;
-	bool found = false;
-	DIR *dir;
-
-	dir = opendir(path);
-	while (dir && !found && (de = readdir(dir)))
-		found = de->d_name[0] != '.';
-	if (dir)
-		closedir(dir);
-	return found;
-}
+/**
+ * enum qseen - how it shows that nobody uses a device of some class
+ * @QSEEN_DISKS: no disk of it is claimed
+ * @QSEEN_NETIFS: it has network interfaces, and none is up
+ * @QSEEN_USB: it has a root hub, and nothing is plugged in
+ * @QSEEN_NODES: no process holds its nodes; without nodes nobody can
+ * @QSEEN_TTYS: it has nodes, none is a console, and no process holds one
+ * @QSEEN_GPU_SLOT: it is a part of a GPU (its own vendor's, in its slot), and no process holds its
+ * nodes
+ */
+enum qseen {
+	QSEEN_DISKS = 1,
+	QSEEN_NETIFS,
+	QSEEN_USB,
+	QSEEN_NODES,
+	QSEEN_TTYS,
+	QSEEN_GPU_SLOT,
+};
 
 /*
- * Where a block device is mounted: the fifth field of the line of mountinfo whose third is its
- * number.
+ * All classes whose use can be known. A device of any other class (SMBus, ISA, PSP, DMA engines,
+ * InfiniBand, management controllers, USB4, ...) is used as long as it has a driver.
  */
-static bool mounted_on(dev_t rdev, char *where, size_t len)
+static const struct {
+	uint32_t class, mask;
+	enum qseen seen;
+} classes[] = {
+	{ 0x010000, 0xff0000, QSEEN_DISKS },	{ 0x020000, 0xffff00, QSEEN_NETIFS }, /* Ethernet */
+	{ 0x028000, 0xffff00, QSEEN_NETIFS }, /* Wi-Fi, and what has no subclass */
+	{ 0x030000, 0xff0000, QSEEN_NODES },	{ 0x120000, 0xff0000, QSEEN_NODES },
+	{ 0x040100, 0xffff00, QSEEN_NODES }, /* audio */
+	{ 0x040300, 0xffff00, QSEEN_NODES }, /* HD audio */
+	{ 0x070000, 0xffff00, QSEEN_TTYS },	{ 0x0c0300, 0xffffff, QSEEN_USB }, /* UHCI */
+	{ 0x0c0310, 0xffffff, QSEEN_USB }, /* OHCI */
+	{ 0x0c0320, 0xffffff, QSEEN_USB }, /* EHCI */
+	{ 0x0c0330, 0xffffff, QSEEN_USB }, /* xHCI */
+	{ 0x0c8000, 0xffff00, QSEEN_GPU_SLOT }, /* USB-C (UCSI) of a GPU */
+};
+
+static bool __attribute__((format(printf, 3, 4)))
+use_set(struct qhost_use *use, enum quse what, const char *fmt, ...)
 {
-	char *text, *line, *save, *at;
-	unsigned int major, minor;
-	bool found = false;
-	int n;
+	va_list ap;
 
-	if (qfile_read_all(AT_FDCWD, "/proc/1/mountinfo", 16 << 20, &text) < 0 &&
-	    qfile_read_all(AT_FDCWD, "/proc/self/mountinfo", 16 << 20, &text) < 0)
-		return false;
-	for (line = strtok_r(text, "\n", &save); line && !found;
-	     line = strtok_r(NULL, "\n", &save)) {
-		if (sscanf(line, "%*d %*d %u:%u %*s %n", &major, &minor, &n) < 2 ||
-		    makedev(major, minor) != rdev)
-			continue;
-		at = line + n;
-		snprintf(where, len, "%.*s", (int)strcspn(at, " "), at);
-		found = true;
-	}
-	free(text);
-	return found;
-}
-
-static bool is_swap(const char *name)
-{
-	char *text, *entry = qmem_printf("/dev/%s ", name);
-	bool found = false;
-
-	if (qfile_read_all(AT_FDCWD, "/proc/swaps", 1 << 20, &text) >= 0) {
-		found = strstr(text, entry) != NULL;
-		free(text);
-	}
-	free(entry);
-	return found;
-}
-
-static bool use_of_disks(const char *addr, char *buf, size_t len)
-{
-	struct qnode *nodes = NULL;
-	char where[64], *path;
-	bool used = false;
-	size_t i, n = 0;
-
-	qnodes_gather(addr, &nodes, &n);
-	for (i = 0; i < n && !used; i++) {
-		if (!nodes[i].block)
-			continue;
-		path = qmem_printf("/sys/dev/block/%u:%u/holders", major(nodes[i].rdev),
-				   minor(nodes[i].rdev));
-		used = true;
-		if (mounted_on(nodes[i].rdev, where, sizeof(where)))
-			snprintf(buf, len, "its disk %s is mounted on %s", nodes[i].name, where);
-		else if (is_swap(nodes[i].name))
-			snprintf(buf, len, "its disk %s is swap space", nodes[i].name);
-		else if (not_empty(path))
-			snprintf(buf, len, "its disk %s is part of a volume", nodes[i].name);
-		else
-			used = false;
-		free(path);
-	}
-	free(nodes);
-	return used;
-}
-
-/* Calls @fn for each name in a folder of the device, until it says true. */
-static bool each(const char *addr, const char *folder,
-		 bool (*fn)(int dir, const char *name, char *buf, size_t len), char *buf,
-		 size_t len)
-{
-	char *path = qmem_printf("/sys/bus/pci/devices/%s/%s", addr, folder);
-	struct dirent *de;
-	bool used = false;
-	DIR *dir;
-
-	dir = opendir(path);
-	free(path);
-	while (dir && !used && (de = readdir(dir)))
-		if (de->d_name[0] != '.')
-			used = fn(dirfd(dir), de->d_name, buf, len);
-	if (dir)
-		closedir(dir);
-	return used;
-}
-
-static bool net_up(int dir, const char *name, char *buf, size_t len)
-{
-	char file[300];
-	long long flags;
-
-	snprintf(file, sizeof(file), "%s/flags", name);
-	if (qfile_read_ll(dir, file, &flags) || !(flags & 1))
-		return false;
-	snprintf(buf, len, "its network interface %.32s is up", name);
+	use->use = what;
+	va_start(ap, fmt);
+	vsnprintf(use->text, sizeof(use->text), fmt, ap);
+	va_end(ap);
 	return true;
 }
 
-/* "usb3" is a controller's root hub; what is plugged in is called "3-1" below it. */
-static bool usb_plugged(int dir, const char *name, char *buf, size_t len)
+/* Those of which it is known what claims them are told first, those of which nothing is last. */
+static bool disks_used(const struct quse_facts *f, struct qhost_use *use)
 {
-	char file[320], product[48];
-	struct dirent *de;
-	bool used = false;
-	DIR *hub;
-	int fd;
+	const struct qdisk *d;
 
-	if (strncmp(name, "usb", 3) || !isdigit((unsigned char)name[3]))
-		return false;
-	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	hub = fd < 0 ? NULL : fdopendir(fd);
-	while (hub && !used && (de = readdir(hub))) {
-		if (!isdigit((unsigned char)de->d_name[0]) || !strchr(de->d_name, '-') ||
-		    strchr(de->d_name, ':'))
-			continue;
-		snprintf(file, sizeof(file), "%s/product", de->d_name);
-		if (qfile_read(fd, file, product, sizeof(product)) <= 0)
-			snprintf(product, sizeof(product), "device");
-		snprintf(buf, len, "USB %.32s (%s) is plugged into it", de->d_name, product);
-		used = true;
-	}
-	if (hub)
-		closedir(hub);
-	return used;
+	for (d = f->disks; d < f->disks + f->n_disks; d++)
+		if (d->claim == QDISK_CLAIMED && d->detail[0])
+			return use_set(use, QUSE_YES, "its disk %s is %s", d->name, d->detail);
+	for (d = f->disks; d < f->disks + f->n_disks; d++)
+		if (d->claim == QDISK_CLAIMED)
+			return use_set(use, QUSE_YES,
+				       "its disk %s is claimed (a file system, swap or a volume)",
+				       d->name);
+	for (d = f->disks; d < f->disks + f->n_disks; d++)
+		if (d->claim == QDISK_UNKNOWN)
+			return use_set(use, QUSE_UNKNOWN, "whether its disk %s is in use: %s",
+				       d->name, d->detail);
+	if (f->below.n_lost_disks)
+		return use_set(use, QUSE_UNKNOWN, "which disk its part %s belongs to",
+			       f->below.lost_disks[0]);
+	return false;
 }
 
-void qholders_host_use(const char *addr, char *buf, size_t len)
+static bool netifs_used(const struct quse_facts *f, struct qhost_use *use)
 {
-	buf[0] = '\0';
-	if (use_of_disks(addr, buf, len) || each(addr, "net", net_up, buf, len) ||
-	    each(addr, ".", usb_plugged, buf, len))
+	const struct qnetif *n;
+
+	for (n = f->below.netifs; n < f->below.netifs + f->below.n_netifs; n++) {
+		if (n->up)
+			return use_set(use, QUSE_YES, "its network interface %s is up", n->name);
+		if (n->upper[0])
+			return use_set(use, QUSE_YES, "its network interface %s is part of %s",
+				       n->name, n->upper);
+	}
+	if (f->below.netifs_elsewhere)
+		return use_set(use, QUSE_YES,
+			       "a network interface of it is in another network namespace");
+	return false;
+}
+
+/* Is there a use that shows, whatever the device's class? */
+static bool seen_used(const struct quse_facts *f, struct qhost_use *use)
+{
+	const struct qbelow *b = &f->below;
+
+	if (disks_used(f, use) || netifs_used(f, use))
+		return true;
+	if (b->n_mdevs)
+		return use_set(use, QUSE_YES, "its mediated device %s is active", b->mdevs[0]);
+	if (b->usb_device[0])
+		return use_set(use, QUSE_YES, "USB %s (%s) is plugged into it", b->usb_device,
+			       b->usb_product);
+	if (f->console[0])
+		return use_set(use, QUSE_YES, "its %s is a console of the kernel", f->console);
+	return false;
+}
+
+/* Is a device in whose use nothing was seen of a class whose use would show? */
+static bool would_show(const struct qpci_dev *d, const struct quse_facts *f)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
+		if ((d->class_code & classes[i].mask) == classes[i].class)
+			break;
+	if (i == sizeof(classes) / sizeof(classes[0]))
+		return false;
+	switch (classes[i].seen) {
+	case QSEEN_NETIFS:
+		return f->below.n_netifs;
+	case QSEEN_USB:
+		return f->below.usb_hub;
+	case QSEEN_TTYS:
+		return f->below.n_nodes;
+	case QSEEN_GPU_SLOT:
+		return f->gpu_slot;
+	case QSEEN_DISKS:
+	case QSEEN_NODES:
+		return true;
+	}
+	return false;
+}
+
+void qhostuse_judge(const struct qpci_dev *d, const struct quse_facts *f, struct qhost_use *use)
+{
+	use->use = QUSE_NO;
+	use->text[0] = '\0';
+	if (!d->driver[0] || seen_used(f, use))
 		return;
-	buf[0] = '\0';
+	/* Who uses a device through VFIO or UIO holds a node of it. */
+	if (qpci_stand_in(d->driver) || would_show(d, f))
+		return;
+	if (d->class_code >> 16 == 0x02 && !f->below.n_netifs)
+		use_set(use, QUSE_UNKNOWN,
+			"it is on the driver %s, but no network interface of it is seen here",
+			d->driver);
+	else
+		use_set(use, QUSE_UNKNOWN,
+			"it is on the driver %s, and of class %06x the use is not known", d->driver,
+			d->class_code);
+}
+
+/* "tty0 ttyS4": is a tty of the device among the kernel's consoles? */
+static void find_console(struct quse_facts *f)
+{
+	char active[256], *word, *save;
+	size_t i;
+
+	if (qfile_read(AT_FDCWD, "/sys/class/tty/console/active", active, sizeof(active)) <= 0)
+		return;
+	for (word = strtok_r(active, " ", &save); word; word = strtok_r(NULL, " ", &save))
+		for (i = 0; i < f->below.n_nodes; i++)
+			if (!strcmp(f->below.nodes[i].name, word))
+				snprintf(f->console, sizeof(f->console), "%s", word);
+}
+
+void qhostuse_gather(const struct qpci_dev *d, bool gpu_slot, struct qhost_use *use)
+{
+	struct quse_facts f = { .gpu_slot = gpu_slot };
+	size_t i;
+
+	qbelow_gather(d->addr, &f.below);
+	for (i = 0; i < f.below.n_nodes; i++)
+		if (f.below.nodes[i].block)
+			qdisk_check(&f.below.nodes[i], QMEM_GROW(f.disks, f.n_disks));
+	find_console(&f);
+	qhostuse_judge(d, &f, use);
+	qbelow_free(&f.below);
+	free(f.disks);
 }

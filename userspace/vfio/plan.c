@@ -47,13 +47,10 @@ static void original(const struct qvfio_dev *d, struct qrecord *orig)
 	}
 }
 
-static void add_target(struct qplan *p, const struct qvfio_dev *d, bool bind, bool mend,
-		       const char *taken_for)
+static struct qtarget *add_target(struct qplan *p, const struct qvfio_dev *d, bool bind, bool mend,
+				  const char *taken_for)
 {
 	struct qtarget *t;
-
-	if (qplan_target(p, d->pci.addr))
-		return;
 	t = QMEM_GROW(p->targets, p->n_targets);
 	memcpy(t->addr, d->pci.addr, sizeof(t->addr));
 	original(d, &t->orig);
@@ -62,6 +59,17 @@ static void add_target(struct qplan *p, const struct qvfio_dev *d, bool bind, bo
 	t->bind = bind;
 	t->mend = mend;
 	t->was_ours = qstate_ours(d);
+	return t;
+}
+
+static void bind_target(const struct qvfio_state *st, const struct qplan_req *req,
+			const struct qvfio_dev *d, const struct qvfio_dev *asked, struct qplan *p)
+{
+	struct qtarget *t;
+
+	qplan_check_bind(st, d, asked, req, p);
+	t = add_target(p, d, true, false, d == asked ? "" : asked->pci.addr);
+	t->take = qplan_takes(req, d);
 }
 
 /* Is the device where its target wants it, so that no step is needed? */
@@ -180,23 +188,21 @@ static void module_steps(const struct qvfio_state *st, struct qplan *p)
 			add_step(p, QSTEP_LOAD, "", qmodule_name(i), false);
 }
 
-void qplan_bind(const struct qvfio_state *st, const char *const *addrs, size_t n,
-		unsigned int flags, struct qplan *p)
+void qplan_bind(const struct qvfio_state *st, const struct qplan_req *req, struct qplan *p)
 {
 	const struct qvfio_dev *d;
 	size_t i, j;
 
 	memset(p, 0, sizeof(*p));
 	p->bind = true;
-	qplan_resolve(st, addrs, n, flags, p);
+	qplan_resolve(st, req, p);
 	/*
 	 * Those that were asked for come first, so that none of them is taken as another's
 	 * companion.
 	 */
 	for (i = 0; i < p->n_asked; i++) {
 		d = qstate_find(st, p->asked[i]);
-		qplan_check_bind(st, d, d, flags, p);
-		add_target(p, d, true, false, "");
+		bind_target(st, req, d, d, p);
 	}
 	for (i = 0; i < p->n_asked; i++) {
 		d = qstate_find(st, p->asked[i]);
@@ -205,17 +211,17 @@ void qplan_bind(const struct qvfio_state *st, const char *const *addrs, size_t n
 			    !qstate_together(d, &st->devs[j]) ||
 			    qplan_target(p, st->devs[j].pci.addr))
 				continue;
-			qplan_check_bind(st, &st->devs[j], d, flags, p);
-			add_target(p, &st->devs[j], true, false, d->pci.addr);
+			bind_target(st, req, &st->devs[j], d, p);
 		}
 	}
+	qplan_check_take(st, req, p);
 	mend_targets(st, p);
 	if (qplan_count(p, QSEV_REFUSE))
 		return;
-	give_back_steps(st, flags, true, p);
+	give_back_steps(st, req->flags, true, p);
 	module_steps(st, p);
-	bind_steps(st, flags, p);
-	for (i = 0; i < p->n_asked && flags & QVFIO_F_PERSIST; i++)
+	bind_steps(st, req->flags, p);
+	for (i = 0; i < p->n_asked && req->flags & QVFIO_F_PERSIST; i++)
 		add_step(p, QSTEP_PERSIST, p->asked[i], "", false);
 }
 
@@ -232,18 +238,18 @@ static bool goes_with(const struct qvfio_dev *d, const struct qvfio_dev *gpu)
 	return d->pci.kind == QPCI_OTHER && qpci_same_slot(d->pci.addr, gpu->pci.addr);
 }
 
-void qplan_unbind(const struct qvfio_state *st, const char *const *addrs, size_t n,
-		  unsigned int flags, struct qplan *p)
+void qplan_unbind(const struct qvfio_state *st, const struct qplan_req *req, struct qplan *p)
 {
 	const struct qvfio_dev *d;
 	size_t i, j;
 
 	memset(p, 0, sizeof(*p));
-	qplan_resolve(st, addrs, n, flags, p);
+	qplan_resolve(st, req, p);
 	for (i = 0; i < p->n_asked; i++) {
 		d = qstate_find(st, p->asked[i]);
 		qplan_check_unbind(st, d, p);
-		if (qstate_ours(d) || d->half_done || !strcmp(d->pci.override, QVFIO_DRIVER))
+		if (!qplan_target(p, d->pci.addr) &&
+		    (qstate_ours(d) || d->half_done || !strcmp(d->pci.override, QVFIO_DRIVER)))
 			add_target(p, d, false, false, "");
 		for (j = 0; j < st->n; j++) {
 			if (!goes_with(&st->devs[j], d) || qplan_target(p, st->devs[j].pci.addr))
@@ -256,13 +262,13 @@ void qplan_unbind(const struct qvfio_state *st, const char *const *addrs, size_t
 	if (qplan_count(p, QSEV_REFUSE))
 		return;
 	/* First what outlives a power cut: from here on the device is the host's again. */
-	for (i = 0; i < p->n_asked && !(flags & QVFIO_F_KEEP_PERSIST); i++)
+	for (i = 0; i < p->n_asked && !(req->flags & QVFIO_F_KEEP_PERSIST); i++)
 		if (qstate_find(st, p->asked[i])->persisted)
 			add_step(p, QSTEP_FORGET, p->asked[i], "", false);
 	for (i = 0; i < p->n_lost; i++)
 		add_step(p, QSTEP_FORGET, p->lost[i], "", false);
-	give_back_steps(st, flags, true, p);
-	give_back_steps(st, flags, false, p);
+	give_back_steps(st, req->flags, true, p);
+	give_back_steps(st, req->flags, false, p);
 }
 
 void qplan_free(struct qplan *p)

@@ -85,6 +85,7 @@ struct qfinding {
  * @bind: it is put on our driver, otherwise given back
  * @mend: only because a broken-off run has touched it
  * @was_ours: it was on our driver when the plan was made
+ * @take: it was named as to be taken though the host uses it
  */
 struct qtarget {
 	char addr[QVFIO_ADDR_LEN];
@@ -92,6 +93,7 @@ struct qtarget {
 	bool bind;
 	bool mend;
 	bool was_ours;
+	bool take;
 };
 
 /**
@@ -125,19 +127,31 @@ struct qplan {
 };
 
 /**
- * qplan_bind() - plan to put devices on our driver
- * @st: the machine
- * @addrs: what is asked for, as typed; not looked at with QVFIO_F_ALL_GPUS
+ * struct qplan_req - what is asked for
+ * @addrs: addresses, as typed; not looked at with QVFIO_F_ALL_GPUS
  * @n: their number
  * @flags: QVFIO_F_*
+ * @take: of a bind: addresses, as typed, of devices that are taken though the host uses them
+ * @n_take: their number
+ */
+struct qplan_req {
+	const char *const *addrs;
+	size_t n;
+	unsigned int flags;
+	const char *const *take;
+	size_t n_take;
+};
+
+/**
+ * qplan_bind() - plan to put devices on our driver
+ * @st: the machine
+ * @req: what is asked for
  * @p: out
  */
-void qplan_bind(const struct qvfio_state *st, const char *const *addrs, size_t n,
-		unsigned int flags, struct qplan *p);
+void qplan_bind(const struct qvfio_state *st, const struct qplan_req *req, struct qplan *p);
 
 /** qplan_unbind() - plan to give devices back; as qplan_bind() */
-void qplan_unbind(const struct qvfio_state *st, const char *const *addrs, size_t n,
-		  unsigned int flags, struct qplan *p);
+void qplan_unbind(const struct qvfio_state *st, const struct qplan_req *req, struct qplan *p);
 
 /** qplan_free() - free what @p points to */
 void qplan_free(struct qplan *p);
@@ -163,11 +177,14 @@ const char *qsev_name(enum qsev sev);
  */
 
 /** qplan_resolve() - find out which devices are meant, into @p->asked, or refuse */
-void qplan_resolve(const struct qvfio_state *st, const char *const *addrs, size_t n,
-		   unsigned int flags, struct qplan *p);
+void qplan_resolve(const struct qvfio_state *st, const struct qplan_req *req, struct qplan *p);
 /** qplan_check_bind() - findings about putting @d, which is asked for if @asked, on our driver */
 void qplan_check_bind(const struct qvfio_state *st, const struct qvfio_dev *d,
-		      const struct qvfio_dev *asked, unsigned int flags, struct qplan *p);
+		      const struct qvfio_dev *asked, const struct qplan_req *req, struct qplan *p);
+/** qplan_takes() - is @d named as to be taken though the host uses it? */
+bool qplan_takes(const struct qplan_req *req, const struct qvfio_dev *d);
+/** qplan_check_take() - refuse what @req names as to be taken though in use, and is no such */
+void qplan_check_take(const struct qvfio_state *st, const struct qplan_req *req, struct qplan *p);
 /** qplan_check_stuck() - a refusal, and true, if the kernel does not come back from work on @d */
 bool qplan_check_stuck(const struct qvfio_dev *d, struct qplan *p);
 /** qplan_check_unbind() - findings about giving @d back */

@@ -153,28 +153,29 @@ static void resolve_all(const struct qvfio_state *st, unsigned int flags, struct
 			      qmem_strdup("qwamos-vfio list shows what is there"));
 }
 
-void qplan_resolve(const struct qvfio_state *st, const char *const *addrs, size_t n,
-		   unsigned int flags, struct qplan *p)
+void qplan_resolve(const struct qvfio_state *st, const struct qplan_req *req, struct qplan *p)
 {
 	char addr[QPCI_ADDR_LEN];
+	const char *typed;
 	size_t i;
 
-	if (flags & QVFIO_F_ALL_GPUS) {
-		resolve_all(st, flags, p);
+	if (req->flags & QVFIO_F_ALL_GPUS) {
+		resolve_all(st, req->flags, p);
 		return;
 	}
-	for (i = 0; i < n; i++) {
-		if (qpci_parse_addr(addrs[i], addr))
+	for (i = 0; i < req->n; i++) {
+		typed = req->addrs[i];
+		if (qpci_parse_addr(typed, addr))
 			resolve_pci(st, addr, p);
-		else if (qplat_find(&st->platform, addrs[i]))
-			qplan_finding(p, QSEV_REFUSE, "platform", addrs[i],
-				      qmem_printf("%s %s", addrs[i], platform_text),
+		else if (qplat_find(&st->platform, typed))
+			qplan_finding(p, QSEV_REFUSE, "platform", typed,
+				      qmem_printf("%s %s", typed, platform_text),
 				      qmem_strdup("use it in virtio mode"));
 		else
 			refuse_unknown(st, "bad_address",
 				       qmem_printf("'%s' is neither a PCI address (0000:01:00.0 or "
 						   "01:00.0) nor a platform GPU's name",
-						   addrs[i]),
+						   typed),
 				       p);
 	}
 }
@@ -274,20 +275,111 @@ static bool has_reset(const struct qvfio_dev *d)
 	return d->pci.resets[0] || !d->pci.root_bus;
 }
 
-static void check_companion(const struct qvfio_dev *d, const struct qvfio_dev *gpu, struct qplan *p)
+bool qplan_takes(const struct qplan_req *req, const struct qvfio_dev *d)
+{
+	char addr[QPCI_ADDR_LEN];
+	size_t i;
+
+	for (i = 0; i < req->n_take; i++)
+		if (qpci_parse_addr(req->take[i], addr) && !strcmp(addr, d->pci.addr))
+			return true;
+	return false;
+}
+
+/* "the host uses it: its disk nvme0n1 is mounted on /" */
+static char *use_text(const struct qvfio_dev *d)
+{
+	return qmem_printf("%s: %s",
+			   d->host_use.use == QUSE_YES ? "the host uses it"
+						       : "it can't be told that the host does "
+							 "without it",
+			   d->host_use.text);
+}
+
+/* Only cards can change their places: no functions of one slot, and nothing on the root bus. */
+static char *use_remedy(const struct qvfio_dev *d, const struct qvfio_dev *asked)
+{
+	bool cards = !qpci_same_slot(d->pci.addr, asked->pci.addr) && !d->pci.root_bus &&
+		     !asked->pci.root_bus;
+
+	return qmem_printf("%s%s; or take it from the host: qwamos-vfio bind --take-in-use %s",
+			   cards ? "put one of the two cards into another slot, or " : "",
+			   d->host_use.use == QUSE_YES ? "have the host stop using it"
+						       : "take it off its driver if the host can "
+							 "do without it",
+			   d->pci.addr);
+}
+
+/* Say so if the host uses @d; return: whether it does */
+static bool check_use(const struct qvfio_dev *d, const struct qvfio_dev *asked,
+		      const struct qplan_req *req, struct qplan *p)
+{
+	bool slot = qpci_same_slot(d->pci.addr, asked->pci.addr);
+	const char *addr = d->pci.addr;
+	char *use;
+
+	if (d->host_use.use == QUSE_NO)
+		return false;
+	use = use_text(d);
+	if (qplan_takes(req, d))
+		qplan_finding(p, QSEV_WARN, "taken_in_use", addr,
+			      qmem_printf("%s is taken from the host (--take-in-use), though %s",
+					  addr, use),
+			      NULL);
+	else if (d == asked)
+		qplan_finding(p, QSEV_REFUSE, "in_use", addr, qmem_printf("%s: %s", addr, use),
+			      use_remedy(d, asked));
+	else
+		qplan_finding(p, QSEV_REFUSE, "companion_in_use", addr,
+			      qmem_printf("%s shares %s with %s and would go with it, but %s", addr,
+					  slot ? "its slot" : "its IOMMU group", asked->pci.addr,
+					  use),
+			      use_remedy(d, asked));
+	free(use);
+	return true;
+}
+
+static void refuse_take(struct qplan *p, const char *code, const char *addr, char *text)
+{
+	qplan_finding(p, QSEV_REFUSE, code, addr, text,
+		      qmem_strdup("--take-in-use names a device of this bind that the host uses, "
+				  "by its PCI address"));
+}
+
+void qplan_check_take(const struct qvfio_state *st, const struct qplan_req *req, struct qplan *p)
+{
+	const struct qvfio_dev *d;
+	char addr[QPCI_ADDR_LEN];
+	size_t i;
+
+	if (!p->n_asked || req->flags & QVFIO_F_TAKE_IF_USED)
+		return;
+	for (i = 0; i < req->n_take; i++) {
+		if (!qpci_parse_addr(req->take[i], addr)) {
+			refuse_take(p, "bad_address", "",
+				    qmem_printf("--take-in-use: '%s' is no PCI address "
+						"(0000:01:00.0 or 01:00.0)",
+						req->take[i]));
+			continue;
+		}
+		d = qplan_target(p, addr) ? qstate_find(st, addr) : NULL;
+		if (!d)
+			refuse_take(p, "take_not_planned", addr,
+				    qmem_printf("--take-in-use: this bind does not take %s at all",
+						addr));
+		/* What was taken by an earlier bind is not the host's any more. */
+		else if (d->host_use.use == QUSE_NO && !qstate_ours(d))
+			refuse_take(p, "take_not_in_use", addr,
+				    qmem_printf("--take-in-use: the host does not use %s", addr));
+	}
+}
+
+static void check_companion(const struct qvfio_dev *d, const struct qvfio_dev *gpu,
+			    const struct qplan_req *req, struct qplan *p)
 {
 	bool slot = qpci_same_slot(d->pci.addr, gpu->pci.addr);
 
-	if (d->host_use[0])
-		qplan_finding(
-			p, QSEV_REFUSE, "companion_in_use", d->pci.addr,
-			qmem_printf("%s shares %s with %s and would go with it, but the host uses "
-				    "it: %s",
-				    d->pci.addr, slot ? "its slot" : "its IOMMU group",
-				    gpu->pci.addr, d->host_use),
-			qmem_strdup("put one of the two cards into another slot, or have the host "
-				    "stop using it"));
-	else
+	if (!check_use(d, gpu, req, p))
 		qplan_finding(
 			p, QSEV_ASK, "companion", d->pci.addr,
 			qmem_printf("%s (class %06x, driver %s) shares %s with %s and goes with "
@@ -319,7 +411,7 @@ bool qplan_check_stuck(const struct qvfio_dev *d, struct qplan *p)
 }
 
 void qplan_check_bind(const struct qvfio_state *st, const struct qvfio_dev *d,
-		      const struct qvfio_dev *asked, unsigned int flags, struct qplan *p)
+		      const struct qvfio_dev *asked, const struct qplan_req *req, struct qplan *p)
 {
 	const char *addr = d->pci.addr;
 
@@ -349,11 +441,13 @@ void qplan_check_bind(const struct qvfio_state *st, const struct qvfio_dev *d,
 			      qmem_printf("switch them off: echo 0 > "
 					  "/sys/bus/pci/devices/%s/sriov_numvfs",
 					  addr));
-	check_console(d, flags, p);
+	check_console(d, req->flags, p);
 	check_holders(d, p);
-	if (d != asked)
-		check_companion(d, asked, p);
-	else if (!has_reset(d))
+	if (d == asked)
+		check_use(d, asked, req, p);
+	else
+		check_companion(d, asked, req, p);
+	if (d == asked && !has_reset(d))
 		qplan_finding(
 			p, QSEV_ASK, "no_reset", addr,
 			qmem_printf("%s can't be reset, so no VM gets it unless what is in its "

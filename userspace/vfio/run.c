@@ -18,8 +18,7 @@
 #include "vfio/plan.h"
 #include "vfio/report.h"
 
-typedef void plan_fn(const struct qvfio_state *st, const char *const *addrs, size_t n,
-		     unsigned int flags, struct qplan *p);
+typedef void plan_fn(const struct qvfio_state *st, const struct qplan_req *req, struct qplan *p);
 
 static void append(struct qerr *e, int err, const char *text, const char *remedy)
 {
@@ -170,10 +169,17 @@ static enum qvfio_outcome plan_and_act(const char *dir, int lock, struct qwriter
 				       const char *const *addrs, size_t n,
 				       const struct qvfio_opts *o, struct qvfio_result *r)
 {
+	const struct qplan_req req = {
+		.addrs = addrs,
+		.n = n,
+		.flags = o->flags,
+		.take = o->take_in_use,
+		.n_take = o->n_take_in_use,
+	};
 	enum qvfio_outcome outcome;
 	struct qplan p;
 
-	plan(st, addrs, n, o->flags, &p);
+	plan(st, &req, &p);
 	qjson_add(r->doc, "half_done", qreport_half_done(st));
 	qjson_add(r->doc, "findings", qreport_findings(&p));
 	if (refused(&p, r) || !consent(o, &p, r))
@@ -206,6 +212,7 @@ static enum qvfio_outcome run(const char *operation, plan_fn *plan, const char *
 			      size_t n, const struct qvfio_opts *o, struct qvfio_result *r)
 {
 	const char *dir = qjournal_dir(o->state_dir);
+	unsigned int look = QGATHER_ALL | QGATHER_PATIENT;
 	enum qvfio_outcome outcome;
 	struct qvfio_state st;
 	struct qwriter w;
@@ -215,8 +222,9 @@ static enum qvfio_outcome run(const char *operation, plan_fn *plan, const char *
 	if (enter(dir, o, r, &lock))
 		return end(r, QVFIO_REFUSED);
 	qwriter_init(&w);
-	if (qgather(dir, QGATHER_ALL | QGATHER_PATIENT, o->flags & QVFIO_F_ALL_GPUS ? NULL : addrs,
-		    n, &w, &st, &r->err)) {
+	if (plan == qplan_bind)
+		look |= QGATHER_HOST_USE;
+	if (qgather(dir, look, o->flags & QVFIO_F_ALL_GPUS ? NULL : addrs, n, &w, &st, &r->err)) {
 		outcome = end(r, QVFIO_REFUSED);
 	} else {
 		outcome = plan_and_act(dir, lock, &w, &st, plan, addrs, n, o, r);

@@ -12,6 +12,7 @@
 #include "detect/pci.h"
 #include "detect/platform.h"
 #include "util/task.h"
+#include "vfio/hostuse.h"
 #include "vfio/vfio.h"
 
 /**
@@ -58,7 +59,7 @@ struct qrecord {
  * @holders: processes that hold its nodes
  * @n_holders: their number
  * @holders_known: somebody has looked for them
- * @host_use: what the host itself uses it for ("mounted on /"), "": nothing; companions only
+ * @host_use: whether and for what the host itself uses it; of a GPU that is asked for as well
  * @is_console: the text console is shown on it
  * @fw_holder: who holds the firmware's framebuffer in its memory, "": nobody
  */
@@ -79,7 +80,7 @@ struct qvfio_dev {
 	struct qholder *holders;
 	size_t n_holders;
 	bool holders_known;
-	char host_use[128];
+	struct qhost_use host_use;
 	bool is_console;
 	char fw_holder[32];
 };

@@ -51,6 +51,7 @@ enum qvfio_outcome {
 #define QVFIO_F_KEEP_PERSIST  (1U << 6) /* unbind: only until the next boot */
 #define QVFIO_F_NAMES	      (1U << 7) /* put names (pci.ids) into the document */
 #define QVFIO_F_NO_DRIVER_OK  (1U << 8) /* unbind: though no driver takes the device back */
+#define QVFIO_F_TAKE_IF_USED  (1U << 9) /* bind: what take_in_use names need not be in use */
 /* clang-format on */
 
 /**
@@ -61,6 +62,9 @@ enum qvfio_outcome {
  * @ask: asks the user a yes/no question; NULL: nobody is there to ask, and what would be asked is
  * refused without QVFIO_F_YES
  * @ask_arg: its argument
+ * @take_in_use: bind: addresses of devices that are taken though the host uses them; nothing else
+ * takes these
+ * @n_take_in_use: their number
  */
 struct qvfio_opts {
 	unsigned int flags;
@@ -68,6 +72,8 @@ struct qvfio_opts {
 	unsigned int lock_wait_ms;
 	bool (*ask)(void *arg, const char *question);
 	void *ask_arg;
+	const char *const *take_in_use;
+	size_t n_take_in_use;
 };
 
 /**

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "vfio/disks.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "util/file.h"
+#include "util/mem.h"
+
+/*
+ * Find where a block device is mounted: the fifth field of the line of mountinfo whose third is its
+ * number, or, as btrfs and ZFS have numbers of their own, whose source is its node.
+ */
+static bool find_mount(const struct qnode *node, char *buf, size_t len)
+{
+	char *text, *line, *save, *at, *source, *name;
+	unsigned int major, minor;
+	bool found = false;
+	int n;
+
+	if (qfile_read_all(AT_FDCWD, "/proc/1/mountinfo", 16 << 20, &text) < 0 &&
+	    qfile_read_all(AT_FDCWD, "/proc/self/mountinfo", 16 << 20, &text) < 0)
+		return false;
+	name = qmem_printf("/dev/%s ", node->name);
+	for (line = strtok_r(text, "\n", &save); line && !found;
+	     line = strtok_r(NULL, "\n", &save)) {
+		if (sscanf(line, "%*d %*d %u:%u %*s %n", &major, &minor, &n) < 2)
+			continue;
+		at = line + n;
+		source = strstr(at, " - ");
+		source = source ? strchr(source + 3, ' ') : NULL;
+		if (makedev(major, minor) != node->rdev &&
+		    (!source || strncmp(source + 1, name, strlen(name))))
+			continue;
+		snprintf(buf, len, "mounted on %.*s", (int)strcspn(at, " "), at);
+		found = true;
+	}
+	free(name);
+	free(text);
+	return found;
+}
+
+static bool find_swap(const struct qnode *node, char *buf, size_t len)
+{
+	char *text, *entry = qmem_printf("/dev/%s ", node->name);
+	bool found = false;
+
+	if (qfile_read_all(AT_FDCWD, "/proc/swaps", 1 << 20, &text) >= 0) {
+		found = strstr(text, entry) != NULL;
+		free(text);
+	}
+	free(entry);
+	if (found)
+		snprintf(buf, len, "swap space");
+	return found;
+}
+
+/* Volumes that are built on a block device (md, device mapper, bcache) are links in its holders. */
+static bool find_holder(const struct qnode *node, char *buf, size_t len)
+{
+	char *path =
+		qmem_printf("/sys/dev/block/%u:%u/holders", major(node->rdev), minor(node->rdev));
+	struct dirent *de;
+	bool found = false;
+	DIR *dir;
+
+	dir = opendir(path);
+	free(path);
+	while (dir && !found && (de = readdir(dir))) {
+		found = de->d_name[0] != '.';
+		if (found)
+			snprintf(buf, len, "part of the volume %.32s", de->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/* Ask one loop device what it stands on. */
+static bool loop_stands_on(const char *name, dev_t rdev)
+{
+	struct loop_info64 info = { 0 };
+	char *path = qmem_printf("/dev/%s", name);
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	bool is;
+
+	free(path);
+	if (fd < 0)
+		return false;
+	is = !ioctl(fd, LOOP_GET_STATUS64, &info) && info.lo_rdevice == rdev;
+	close(fd);
+	return is;
+}
+
+static bool find_loop(const struct qnode *node, char *buf, size_t len)
+{
+	DIR *dir = opendir("/sys/block");
+	struct dirent *de;
+	char file[300];
+	bool found = false;
+
+	while (dir && !found && (de = readdir(dir))) {
+		if (strncmp(de->d_name, "loop", 4) || !isdigit((unsigned char)de->d_name[4]))
+			continue;
+		/* Only one that is set up has this folder. */
+		snprintf(file, sizeof(file), "%s/loop", de->d_name);
+		found = qfile_exists(dirfd(dir), file) && loop_stands_on(de->d_name, node->rdev);
+		if (found)
+			snprintf(buf, len, "under the loop device %.32s", de->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+static bool is_node(const struct stat *st, dev_t rdev)
+{
+	return S_ISBLK(st->st_mode) && st->st_rdev == rdev;
+}
+
+/*
+ * Return: 0 if nobody has claimed the block device, -EBUSY if somebody has, or why that can't be
+ * told. The node is looked at before it is opened, for what else stands in its place may act on it.
+ */
+static int try_claim(const struct qnode *node)
+{
+	char *path = qmem_printf("/dev/%s", node->name);
+	struct stat st;
+	int fd = -1, err;
+
+	err = *node->name ? 0 : -ENOENT;
+	if (!err && stat(path, &st))
+		err = -errno;
+	if (!err && !is_node(&st, node->rdev))
+		err = -ENODEV;
+	if (!err) {
+		fd = open(path, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
+		err = fd < 0 ? -errno : 0;
+	}
+	if (!err && (fstat(fd, &st) || !is_node(&st, node->rdev)))
+		err = -ENODEV;
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return err;
+}
+
+static const char *why_unknown(int err)
+{
+	switch (-err) {
+	case ENOENT:
+	case ENODEV:
+		return "it has no node in /dev";
+	case EACCES:
+	case EPERM:
+		return "that takes root";
+	default:
+		return strerrordesc_np(-err);
+	}
+}
+
+void qdisk_check(const struct qnode *node, struct qdisk *disk)
+{
+	bool built_on = find_holder(node, disk->detail, sizeof(disk->detail));
+	int err = try_claim(node);
+
+	snprintf(disk->name, sizeof(disk->name), "%s", node->name);
+	/* A drive without a medium has nothing that could be in use. */
+	if (err == -ENOMEDIUM)
+		err = 0;
+	if (!built_on && !err)
+		built_on = find_loop(node, disk->detail, sizeof(disk->detail));
+	if (built_on || err == -EBUSY) {
+		disk->claim = QDISK_CLAIMED;
+		if (!built_on && !find_mount(node, disk->detail, sizeof(disk->detail)) &&
+		    !find_swap(node, disk->detail, sizeof(disk->detail)))
+			disk->detail[0] = '\0';
+	} else if (err) {
+		disk->claim = QDISK_UNKNOWN;
+		snprintf(disk->detail, sizeof(disk->detail), "%s", why_unknown(err));
+	} else {
+		disk->claim = QDISK_FREE;
+		disk->detail[0] = '\0';
+	}
+}

@@ -33,7 +33,8 @@ struct cmd {
  * @name: its name
  * @commands: its commands
  * @help: prints its help; NULL: the help of its commands, one after the other
- * @options_first: options may stand before the command, too; then none of them takes an argument
+ * @options_first: options may stand before the command, too, but for those whose argument is a
+ * word of its own
  */
 struct cmd_program {
 	const char *name;

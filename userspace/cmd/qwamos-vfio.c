@@ -6,12 +6,14 @@
 #include <malloc.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/qwamos-vfio.h"
 #include "util/json.h"
+#include "util/mem.h"
 #include "vfio/vfio.h"
 
 /* How long a command that a person types waits for another run, and one of the boot; in ms. */
@@ -31,9 +33,17 @@
 #define O_KEEP	    (1U << 7)
 #define O_NO_DRIVER (1U << 8)
 #define O_LEFTOVERS (1U << 9)
+#define O_TAKE	    (1U << 10)
+
+/* The arguments of an option that may be given several times. */
+struct word_list {
+	const char **words;
+	size_t n;
+};
 
 struct args {
 	unsigned int given;
+	struct word_list take;
 	struct qvfio_opts o;
 	const char *const *addrs;
 	size_t n;
@@ -44,6 +54,14 @@ struct args {
 		.name = long_name, .letter = short_name, .kind = CMD_BIT, \
 		.at = offsetof(struct args, given), .bit = b,             \
 	}
+
+static const char *add_word(void *field, const char *arg)
+{
+	struct word_list *list = field;
+
+	*QMEM_GROW(list->words, list->n) = arg;
+	return NULL;
+}
 
 /* clang-format off: tables */
 static const struct cmd_opt options[] = {
@@ -57,6 +75,11 @@ static const struct cmd_opt options[] = {
 	BIT("keep-persist", 0, O_KEEP),
 	BIT("no-driver-ok", 0, O_NO_DRIVER),
 	BIT("accept-leftovers", 0, O_LEFTOVERS),
+	{ .name = "take-in-use",
+	  .kind = CMD_TAKE,
+	  .at = offsetof(struct args, take),
+	  .bit = O_TAKE,
+	  .take = add_word },
 	{ 0 },
 };
 
@@ -98,6 +121,10 @@ static bool parse(int argc, char **argv, unsigned int allowed, const char *args,
 	*status = -at;
 	if (at <= 0)
 		return false;
+	if (a->take.n)
+		a->given |= O_TAKE;
+	a->o.take_in_use = a->take.words;
+	a->o.n_take_in_use = a->take.n;
 	a->addrs = (const char *const *)argv + at;
 	a->n = argc - at;
 	*status = 0;
@@ -173,10 +200,11 @@ static int cmd_bind(int argc, char **argv)
 	int status;
 
 	if (!parse(argc, argv,
-		   O_JSON | O_DRY_RUN | O_YES | O_PERSIST | O_ALL | O_CONSOLE | O_NO_WAIT,
+		   O_JSON | O_DRY_RUN | O_YES | O_PERSIST | O_ALL | O_CONSOLE | O_NO_WAIT | O_TAKE,
 		   ADDRESSES, 1, CMD_ANY, &a, &status))
 		return status;
 	qvfio_bind(a.addrs, a.n, &a.o, &r);
+	free(a.take.words);
 	return finish(&a, &r, print_run);
 }
 
@@ -257,6 +285,8 @@ static void usage(FILE *f)
 		"  -p, --persist        bind: again at each boot\n"
 		"  -a, --all-gpus       every GPU but those that show the console\n"
 		"      --allow-console  bind: those, too\n"
+		"      --take-in-use ADDRESS\n"
+		"                       bind: take this device along though the host uses it\n"
 		"      --no-wait        bind: do not wait until the kernel has reset and scrubbed\n"
 		"      --keep-persist   unbind: until the next boot only\n"
 		"      --no-driver-ok   unbind: though no driver takes the device\n"

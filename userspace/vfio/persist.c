@@ -38,6 +38,11 @@ static void load_one(const char *path, const char *addr, struct qpersist *b)
 	snprintf(b->ids, sizeof(b->ids), "%s", ids ? ids : "");
 	snprintf(b->driver, sizeof(b->driver), "%s", driver ? driver : "");
 	b->allow_console = qjson_get_bool(o, "allow_console", false);
+	list = qjson_get(o, "take_in_use");
+	for (i = 0; i < qjson_len(list); i++) {
+		s = json_object_get_string(qjson_at(list, i));
+		snprintf(*QMEM_GROW(b->take, b->n_take), sizeof(*b->take), "%s", s ? s : "");
+	}
 	list = qjson_get(o, "companions");
 	for (i = 0; i < qjson_len(list); i++) {
 		s = json_object_get_string(qjson_at(list, i));
@@ -86,8 +91,10 @@ void qpersist_free(struct qpersist *list, size_t n)
 {
 	size_t i;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		free(list[i].companions);
+		free(list[i].take);
+	}
 	free(list);
 }
 
@@ -190,6 +197,10 @@ int qpersist_save(const char *dir, const struct qvfio_state *st, const struct qp
 	qjson_add_str(o, "ids", ids);
 	qjson_add_str(o, "driver", t ? t->orig.driver : d->record.driver);
 	qjson_add_bool(o, "allow_console", allow_console);
+	list = qjson_add(o, "take_in_use", qjson_arr());
+	for (i = 0; i < p->n_targets; i++)
+		if (p->targets[i].take)
+			qjson_push_str(list, p->targets[i].addr);
 	list = qjson_add(o, "companions", qjson_arr());
 	for (i = 0; i < st->n; i++) {
 		const struct qvfio_dev *c = &st->devs[i];

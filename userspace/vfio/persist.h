@@ -15,6 +15,8 @@
  * @addr: the GPU
  * @ids: "vendor:device:subvendor:subdevice" of it, in hex
  * @allow_console: it was bound with QVFIO_F_ALLOW_CONSOLE
+ * @take: devices that were taken though the host used them
+ * @n_take: their number
  * @driver: the driver it had before, "": none
  * @companions: as "ADDRESS IDS DRIVER" (DRIVER "-": none)
  * @n_companions: their number
@@ -24,6 +26,8 @@ struct qpersist {
 	char addr[QVFIO_ADDR_LEN];
 	char ids[32];
 	bool allow_console;
+	char (*take)[QPCI_ADDR_LEN];
+	size_t n_take;
 	char driver[QPCI_DRIVER_LEN];
 	char (*companions)[160];
 	size_t n_companions;

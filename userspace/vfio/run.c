@@ -255,6 +255,7 @@ static enum qvfio_outcome restore_one(const struct qpersist *b, const struct qvf
 	struct json_object *list = qjson_get(r->doc, "bindings"), *entry;
 	const char *const addrs[] = { b->addr };
 	struct qvfio_opts one = *o;
+	const char **take;
 	struct qvfio_result got;
 	struct qvfio_state st;
 	char *why = NULL;
@@ -280,7 +281,15 @@ static enum qvfio_outcome restore_one(const struct qpersist *b, const struct qvf
 	}
 	one.flags |= QVFIO_F_YES | (b->allow_console ? QVFIO_F_ALLOW_CONSOLE : 0);
 	one.flags &= ~(QVFIO_F_PERSIST | QVFIO_F_ALL_GPUS);
+	/* Named when the binding was persisted; by now the host may use less. */
+	one.flags |= QVFIO_F_TAKE_IF_USED;
+	take = qmem_calloc(b->n_take, sizeof(*take));
+	for (i = 0; i < b->n_take; i++)
+		take[i] = b->take[i];
+	one.take_in_use = take;
+	one.n_take_in_use = b->n_take;
 	qvfio_bind(addrs, 1, &one, &got);
+	free(take);
 	if (got.outcome != QVFIO_OK)
 		append(&r->err, got.err.err, got.err.msg, NULL);
 	for (i = 0; i < got.n_changed; i++)

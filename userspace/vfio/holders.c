@@ -6,31 +6,59 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "util/file.h"
 #include "util/mem.h"
 #include "vfio/below.h"
+#include "vfio/mounts.h"
+#include "vfio/vendor_nodes.h"
 
-/* A device's node. */
-struct owned {
-	struct qnode node;
-	struct qvfio_dev *dev;
+/* A file, and what is known of it: where it is, and if it is a node, of which device. */
+struct held_file {
+	dev_t dev;
+	ino_t ino;
+	mode_t type;
+	dev_t rdev;
 };
 
+/*
+ * A device's node, or several with consecutive minors. @common_held: the process at hand has it,
+ * and it is a common one.
+ */
+struct owned {
+	struct qvendor_node v;
+	struct qvfio_dev *dev;
+	bool common_held;
+};
+
+/**
+ * struct search - a search for holders
+ * @nodes: what is looked for
+ * @n: their number
+ * @pid: the process at hand
+ * @has_own: it has a node of one device of a driver that has common nodes as well
+ * @mounts: mounts of the processes so far
+ * @files: files that were mapped by the processes so far, a tree of struct held_file
+ */
 struct search {
 	struct owned *nodes;
 	size_t n;
 	pid_t pid;
+	bool has_own;
+	struct qmounts mounts;
+	void *files;
 };
 
-static void found(struct search *s, const struct owned *o, const char *how)
+static void found(struct search *s, const struct owned *o, unsigned int nth, const char *how)
 {
-	char comm[32];
+	char comm[32], number[16] = "";
 	struct qholder *h;
 	size_t i;
 
@@ -42,20 +70,99 @@ static void found(struct search *s, const struct owned *o, const char *how)
 	h->pid = s->pid;
 	snprintf(comm, sizeof(comm), "/proc/%d/comm", (int)s->pid);
 	qfile_read(AT_FDCWD, comm, h->comm, sizeof(h->comm));
-	snprintf(h->node, sizeof(h->node), "/dev/%s%s", o->node.name, how);
+	if (o->v.minors > 1)
+		snprintf(number, sizeof(number), "%u", nth);
+	snprintf(h->node, sizeof(h->node), "/dev/%s%s%s", o->v.node.name, number, how);
+}
+
+/* The process at hand has a node of that number: whose is it? */
+static void match(struct search *s, mode_t type, dev_t rdev, const char *how)
+{
+	struct owned *o;
+	unsigned int nth;
+
+	s->has_own |= S_ISCHR(type) && qvendor_nodes_own(rdev);
+	for (o = s->nodes; o < s->nodes + s->n; o++) {
+		nth = minor(rdev) - minor(o->v.node.rdev);
+		if (o->v.node.block != !!S_ISBLK(type) || major(rdev) != major(o->v.node.rdev) ||
+		    nth >= o->v.minors)
+			continue;
+		if (o->v.common)
+			o->common_held = true;
+		else
+			found(s, o, nth, how);
+	}
+}
+
+/* Who has a common node, and no GPU's own one, may hold any of them. */
+static void match_common(struct search *s)
+{
+	struct owned *o;
+
+	for (o = s->nodes; o < s->nodes + s->n; o++) {
+		if (o->common_held && !s->has_own)
+			found(s, o, 0, "");
+		o->common_held = false;
+	}
+	s->has_own = false;
 }
 
 /*
- * Looks at what each fd of a process points to. stat() comes only after the name: on a network file
- * system that does not answer it would hang, and device nodes stand in some /dev.
+ * Look at a file behind a link of /proc, by what the kernel remembers of it. Nothing is asked of a
+ * server: whether the file may be looked at has been found out before, for already the way to a
+ * file of a dead server hangs.
  */
+static bool look_at_file(int proc, const char *link, mode_t *type, dev_t *rdev)
+{
+	struct statx stx;
+
+	if (statx(proc, link, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &stx))
+		return false;
+	*type = stx.stx_mode & S_IFMT;
+	*rdev = makedev(stx.stx_rdev_major, stx.stx_rdev_minor);
+	return true;
+}
+
+static bool may_look(enum qmount_kind kind, const char *path)
+{
+	return kind == QMOUNT_LOCAL || (kind == QMOUNT_UNKNOWN && strstr(path, "/dev/"));
+}
+
+/* The number of the mount that an fd's file is on, or -1 */
+static int fd_mount(int proc, const char *fd)
+{
+	char path[64], *text, *at;
+	int id = -1;
+
+	snprintf(path, sizeof(path), "fdinfo/%.20s", fd);
+	if (qfile_read_all(proc, path, 1 << 20, &text) < 0)
+		return -1;
+	at = strstr(text, "mnt_id:");
+	if (at)
+		sscanf(at, "mnt_id: %d", &id);
+	free(text);
+	return id;
+}
+
+/*
+ * May an fd's file be looked at? What is in /dev may; it is not asked for its fdinfo either, for
+ * which some drivers wait for their GPU. Of all else the mount tells.
+ */
+static bool may_look_at_fd(struct search *s, int proc, const char *fd, const char *target)
+{
+	if (target[0] != '/')
+		return false;
+	return !strncmp(target, "/dev/", 5) ||
+	       may_look(qmounts_by_id(&s->mounts, fd_mount(proc, fd)), target);
+}
+
 static void search_fds(struct search *s, int proc)
 {
-	char target[PATH_MAX];
+	char target[PATH_MAX], link[64];
 	struct dirent *de;
-	struct stat st;
+	mode_t type;
+	dev_t rdev;
 	ssize_t len;
-	size_t i;
 	DIR *dir;
 	int fd;
 
@@ -73,54 +180,120 @@ static void search_fds(struct search *s, int proc)
 		if (len <= 0)
 			continue;
 		target[len] = '\0';
-		if (!strstr(target, "/dev/") || fstatat(fd, de->d_name, &st, 0) ||
-		    !(S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)))
-			continue;
-		for (i = 0; i < s->n; i++)
-			if (s->nodes[i].node.rdev == st.st_rdev &&
-			    s->nodes[i].node.block == !!S_ISBLK(st.st_mode))
-				found(s, &s->nodes[i], "");
+		snprintf(link, sizeof(link), "fd/%.20s", de->d_name);
+		if (may_look_at_fd(s, proc, de->d_name, target) &&
+		    look_at_file(proc, link, &type, &rdev) && (S_ISCHR(type) || S_ISBLK(type)))
+			match(s, type, rdev, "");
 	}
 	closedir(dir);
+}
+
+static int compare_files(const void *a, const void *b)
+{
+	const struct held_file *x = a, *y = b;
+
+	if (x->dev != y->dev)
+		return x->dev < y->dev ? -1 : 1;
+	return x->ino < y->ino ? -1 : x->ino > y->ino;
+}
+
+/*
+ * What a mapped file is. Its device and inode name it in all processes alike, so each is looked at
+ * once; who may not do that (it takes root) still knows the inodes of the nodes in /dev.
+ */
+static const struct held_file *mapped_file(struct search *s, int proc, const struct held_file *key,
+					   const char *range, const char *path)
+{
+	struct held_file **known = tfind(key, &s->files, compare_files), *file;
+	char link[64];
+
+	if (known)
+		return *known;
+	if (!may_look(qmounts_by_dev(&s->mounts, key->dev), path))
+		return NULL;
+	file = qmem_calloc(1, sizeof(*file));
+	*file = *key;
+	snprintf(link, sizeof(link), "map_files/%s", range);
+	if (!look_at_file(proc, link, &file->type, &file->rdev)) {
+		free(file);
+		return NULL;
+	}
+	qmem_check(tsearch(file, &s->files, compare_files));
+	return file;
+}
+
+/* One line of maps: "START-END PERMISSIONS OFFSET MAJOR:MINOR INODE PATH" */
+static void search_mapping(struct search *s, int proc, const char *line)
+{
+	unsigned long start, end, ino;
+	const struct held_file *file;
+	struct held_file key = { 0 };
+	unsigned int maj, min;
+	char range[48];
+	int at = 0;
+
+	/* Most lines have no file. */
+	if (!strchr(line, '/') ||
+	    sscanf(line, "%lx-%lx %*s %*s %x:%x %lu %n", &start, &end, &maj, &min, &ino, &at) < 5 ||
+	    !ino || !at || line[at] != '/')
+		return;
+	key.dev = makedev(maj, min);
+	key.ino = ino;
+	snprintf(range, sizeof(range), "%lx-%lx", start, end);
+	file = mapped_file(s, proc, &key, range, line + at);
+	if (file && (S_ISCHR(file->type) || S_ISBLK(file->type)))
+		match(s, file->type, file->rdev, " (mapped)");
 }
 
 /* A mapping outlives the fd that it was made with. */
 static void search_maps(struct search *s, int proc)
 {
-	char *text, *p, *end;
-	size_t i, len;
+	char *text, *line, *save;
 
 	if (qfile_read_all(proc, "maps", 64 << 20, &text) < 0)
 		return;
-	for (p = strstr(text, "/dev/"); p; p = strstr(end, "/dev/")) {
-		end = p + strcspn(p, "\n");
-		for (i = 0; i < s->n; i++) {
-			len = strlen(s->nodes[i].node.name);
-			if (len && (size_t)(end - p) >= 5 + len &&
-			    !strncmp(p + 5, s->nodes[i].node.name, len) &&
-			    (p[5 + len] == '\n' || p[5 + len] == ' ' || !p[5 + len]))
-				found(s, &s->nodes[i], " (mapped)");
-		}
-	}
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		search_mapping(s, proc, line);
 	free(text);
 }
 
-static void search_process(struct search *s, int procs, const char *pid)
+/* Calls @fn for each process but ourselves. */
+static void for_processes(struct search *s, void (*fn)(struct search *s, int proc))
 {
-	char exe[32], any;
+	DIR *dir = opendir("/proc");
+	pid_t self = getpid();
+	struct dirent *de;
+	char exe[300], any;
 	int proc;
 
-	/* A kernel thread has no program: most of /proc is passed over by this one call. */
-	snprintf(exe, sizeof(exe), "%s/exe", pid);
-	if (readlinkat(procs, exe, &any, 1) < 0 && errno == ENOENT)
-		return;
-	proc = openat(procs, pid, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (proc < 0)
-		return;
-	s->pid = atoi(pid);
+	while (dir && (de = readdir(dir))) {
+		if (!isdigit((unsigned char)de->d_name[0]) || atoi(de->d_name) == self)
+			continue;
+		/* A kernel thread has no program: most of /proc is passed over by this one call. */
+		snprintf(exe, sizeof(exe), "%s/exe", de->d_name);
+		if (readlinkat(dirfd(dir), exe, &any, 1) < 0 && errno == ENOENT)
+			continue;
+		proc = openat(dirfd(dir), de->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (proc < 0)
+			continue;
+		s->pid = atoi(de->d_name);
+		fn(s, proc);
+		close(proc);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static void add_mounts(struct search *s, int proc)
+{
+	qmounts_add(&s->mounts, proc);
+}
+
+static void search_process(struct search *s, int proc)
+{
 	search_fds(s, proc);
 	search_maps(s, proc);
-	close(proc);
+	match_common(s);
 }
 
 /* The VFIO node of an IOMMU group. */
@@ -132,33 +305,76 @@ static bool group_node(int group, struct qnode *node)
 	return group >= 0 && qnode_read(path, node);
 }
 
+static void add_node(struct search *s, struct qvfio_dev *dev, const struct qnode *node)
+{
+	struct owned *o = QMEM_GROW(s->nodes, s->n);
+
+	o->v.node = *node;
+	o->v.minors = 1;
+	o->dev = dev;
+}
+
+static void add_nodes(struct search *s, struct qvfio_dev *dev)
+{
+	struct qvendor_node *vendor = NULL;
+	struct qbelow below;
+	struct qnode group;
+	size_t i, n = 0;
+
+	qbelow_gather(dev->pci.addr, &below);
+	for (i = 0; i < below.n_nodes; i++)
+		add_node(s, dev, &below.nodes[i]);
+	qbelow_free(&below);
+	if (group_node(dev->pci.group, &group))
+		add_node(s, dev, &group);
+	qvendor_nodes_add(&dev->pci, &vendor, &n);
+	for (i = 0; i < n; i++)
+		*QMEM_GROW(s->nodes, s->n) = (struct owned){ .v = vendor[i], .dev = dev };
+	free(vendor);
+}
+
+/* The files that are the nodes themselves, for who may not look at others' mappings. */
+static void add_files(struct search *s)
+{
+	struct held_file *file, **known;
+	const struct owned *o;
+	struct stat st;
+	char *path;
+
+	for (o = s->nodes; o < s->nodes + s->n; o++) {
+		path = qmem_printf("/dev/%s", o->v.node.name);
+		if (!stat(path, &st) && st.st_rdev == o->v.node.rdev &&
+		    S_ISBLK(st.st_mode) == o->v.node.block) {
+			file = qmem_calloc(1, sizeof(*file));
+			*file = (struct held_file){ st.st_dev, st.st_ino, st.st_mode & S_IFMT,
+						    st.st_rdev };
+			known = qmem_check(tsearch(file, &s->files, compare_files));
+			if (*known != file)
+				free(file);
+		}
+		free(path);
+	}
+}
+
 void qholders_gather(struct qvfio_dev *devs, size_t n, const bool *which)
 {
 	struct search s = { 0 };
-	struct qbelow below;
-	struct qnode group;
-	struct dirent *de;
-	size_t i, k;
-	pid_t self = getpid();
-	DIR *dir;
+	size_t i;
 
 	for (i = 0; i < n; i++) {
 		if (!which[i])
 			continue;
-		qbelow_gather(devs[i].pci.addr, &below);
-		for (k = 0; k < below.n_nodes; k++)
-			*QMEM_GROW(s.nodes, s.n) = (struct owned){ below.nodes[k], &devs[i] };
-		qbelow_free(&below);
-		if (group_node(devs[i].pci.group, &group))
-			*QMEM_GROW(s.nodes, s.n) = (struct owned){ group, &devs[i] };
+		add_nodes(&s, &devs[i]);
 		devs[i].holders_known = true;
 	}
-	dir = s.n ? opendir("/proc") : NULL;
-	while (dir && (de = readdir(dir)))
-		if (isdigit((unsigned char)de->d_name[0]) && atoi(de->d_name) != self)
-			search_process(&s, dirfd(dir), de->d_name);
-	if (dir)
-		closedir(dir);
+	if (s.n) {
+		add_files(&s);
+		/* A file may have been opened in another process's mount namespace. */
+		for_processes(&s, add_mounts);
+		for_processes(&s, search_process);
+	}
+	qmounts_free(&s.mounts);
+	tdestroy(s.files, free);
 	free(s.nodes);
 }
 

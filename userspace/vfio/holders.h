@@ -15,8 +15,10 @@
  * @which: for each device, whether to look
  *
  * The nodes are those that sysfs shows below the device (DRM, framebuffer, sound, i2c, USB, block,
- * ...) and the VFIO node of its IOMMU group. All of /proc is walked once, unless no device has a
- * node. Without root only the caller's own processes are seen.
+ * ...), the VFIO node of its IOMMU group, and those of NVIDIA's driver and ROCm's. A node is known
+ * by its device number, whatever it is called; files on network file systems are not looked at.
+ * /proc is walked, unless no device has a node. Without root only the caller's own processes are
+ * seen.
  */
 void qholders_gather(struct qvfio_dev *devs, size_t n, const bool *which);
 

@@ -49,6 +49,8 @@ static int late(const char *addr, const char *what, struct qerr *e)
 	if (!e)
 		return -ETIMEDOUT;
 	snprintf(d.pci.addr, sizeof(d.pci.addr), "%s", addr);
+	/* The link is there until the unbind is over. */
+	qsysfs_driver(addr, d.pci.driver);
 	qholders_gather(&d, 1, &which);
 	if (d.n_holders) {
 		name_holders(d.holders, d.n_holders, e);

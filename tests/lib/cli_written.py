@@ -287,6 +287,36 @@ def test_serial_console():
         refused(m.bind(GPU), "companion_in_use", port, "ttyS4")
 
 
+def fw_machine(folder, driver):
+    """A GPU on a driver, with the firmware's framebuffer in its memory."""
+    m = Machine(folder)
+    at = m.function(GPU, 0x030000, driver)
+    m.put(f"{at}/resource", "0x00000000e0000000 0x00000000e1ffffff 0x0000000000042208\n")
+    m.function(OTHER, 0x030000, "amdgpu", vendor=0x1002)
+    with open(f"{folder}/iomem", "w", encoding="ascii") as f:
+        f.write(f"e0000000-e1ffffff : {GPU}\n  e0000000-e02fffff : BOOTFB\n"
+                "    e0000000-e02fffff : simpledrm\n")
+    m.binds.append((f"{folder}/iomem", "/proc/iomem"))
+    return m
+
+
+def test_firmware():
+    """a stand-in does not put the firmware's framebuffer out; detect says so, too"""
+    # NVIDIA's driver without DRM does not either.
+    for driver in (None, "vfio-pci", "pci-stub", "nvgrace-gpu-vfio-pci", "nvidia"):
+        with tempfile.TemporaryDirectory() as d:
+            m = fw_machine(d, driver)
+            refused(m.bind(GPU, "--allow-console"), "firmware_framebuffer", GPU, "simpledrm")
+            passes(m.bind(OTHER))
+            gpus = m.run("qwamos-gpu", "detect", "--json", "--no-probe")[1]["gpus"]
+            assert [g["firmware_framebuffer"] for g in gpus] == ["simpledrm", None], gpus
+            reasons = [g["recommendation"]["reason"] for g in gpus]
+            assert ["simpledrm holds the firmware's framebuffer" in r for r in reasons] == \
+                [True, False], reasons
+            listed = m.run("qwamos-vfio", "list", "--json")[1]["devices"]
+            assert [g["firmware_framebuffer"] for g in listed] == ["simpledrm", None], listed
+
+
 if __name__ == "__main__":
     assert ctypes.sizeof(ctypes.c_long) == 8
     main([v for k, v in list(globals().items()) if k.startswith("test_")])

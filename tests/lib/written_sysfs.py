@@ -58,13 +58,16 @@ class Machine:
         self.put(f"{path}/uevent", f"MAJOR={major}\nMINOR={minor}\nDEVNAME={name}\n" +
                  (f"DEVTYPE={kind}\n" if kind else ""))
 
+    def run(self, *command):
+        """Runs a command on the machine: (status, document)."""
+        mounts = "".join(f"mount --bind '{a}' '{b}' && " for a, b in self.binds)
+        done = subprocess.run(["unshare", "--mount", "sh", "-c", mounts + 'exec "$@"', "sh",
+                               *command], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=60, check=False)
+        assert done.stdout, done
+        return done.returncode, json.loads(done.stdout)
+
     def bind(self, *args):
         """What 'bind --dry-run --yes ARGS' says: (status, {(code, address): finding})."""
-        mounts = "".join(f"mount --bind '{a}' '{b}' && " for a, b in self.binds)
-        done = subprocess.run(["unshare", "--mount", "sh", "-c", mounts +
-                               'exec qwamos-vfio bind --dry-run --yes --json "$@"', "sh", *args],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
-                              check=False)
-        assert done.stdout, done
-        found = json.loads(done.stdout)["findings"]
-        return done.returncode, {(f["code"], f["address"]): f for f in found}
+        status, doc = self.run("qwamos-vfio", "bind", "--dry-run", "--yes", "--json", *args)
+        return status, {(f["code"], f["address"]): f for f in doc["findings"]}

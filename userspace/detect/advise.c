@@ -40,6 +40,9 @@ static char *no_passthrough(struct qdetect *d, struct json_object *gpu)
 		return qmem_strdup("it shows the host's console");
 	if (qjson_get_bool(gpu, "boot_vga", false))
 		return qmem_strdup("it is the host's boot VGA");
+	if (qjson_get(gpu, "firmware_framebuffer"))
+		return qmem_printf("%s holds the firmware's framebuffer in its memory",
+				   qjson_get_str(gpu, "firmware_framebuffer"));
 	if (qjson_len(qjson_get(sriov, "vfs")))
 		return qmem_printf("%zu virtual functions of it are switched on",
 				   qjson_len(qjson_get(sriov, "vfs")));

@@ -94,6 +94,13 @@ static void gather_fw(const char *proc, struct qconsole *c)
 	free(text);
 }
 
+void qconsole_gather_fw(const char *proc, struct qconsole *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->fb = -1;
+	gather_fw(proc, c);
+}
+
 void qconsole_gather(const char *sys, const char *proc, const char *dev, bool firmware,
 		     struct qconsole *c)
 {

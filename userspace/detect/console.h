@@ -47,10 +47,20 @@ void qconsole_gather(const char *sys, const char *proc, const char *dev, bool fi
 		     struct qconsole *c);
 
 /**
+ * qconsole_gather_fw() - look only for firmware framebuffers, as of a captured machine
+ * @proc: where procfs is
+ * @c: out
+ */
+void qconsole_gather_fw(const char *proc, struct qconsole *c);
+
+/**
  * qconsole_fw_holder() - who holds the firmware framebuffer in a PCI device's memory
  * @c: the console
  * @sys: where sysfs is
  * @addr: the device
+ *
+ * The device's driver does not matter: a native one evicts the firmware's framebuffer, mostly;
+ * stand-ins such as vfio-pci never do; and what /proc/iomem shows is there.
  *
  * Return: the holder's name, or NULL: nobody.
  */

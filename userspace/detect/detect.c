@@ -52,11 +52,13 @@ struct json_object *qdetect_gpu(const struct qdetect *d, const char *name)
 struct json_object *qdetect_new_gpu(struct qdetect *d, const char *name, const char *bus)
 {
 	static const char *const keys[] = {
-		"vendor",	"vendor_name",	"device_name",	 "vendor_id",	  "device_id",
-		"class",	"compatible",	"emulated",	 "driver",	  "boot_vga",
-		"console",	"drm",		"vram_bytes",	 "compute_units", "max_texture_2d",
-		"vulkan",	"gles",		"companions",	 "iommu_group",	  "group_members",
-		"iommu_domain", "behind_iommu", "reset_methods", "sriov",	  "recommendation",
+		"vendor",	 "vendor_name",	   "device_name",   "vendor_id",
+		"device_id",	 "class",	   "compatible",    "emulated",
+		"driver",	 "boot_vga",	   "console",	    "firmware_framebuffer",
+		"drm",		 "vram_bytes",	   "compute_units", "max_texture_2d",
+		"vulkan",	 "gles",	   "companions",    "iommu_group",
+		"group_members", "iommu_domain",   "behind_iommu",  "reset_methods",
+		"sriov",	 "recommendation",
 	};
 	struct json_object *gpu = qjson_push(d->gpus, qjson_obj());
 	size_t i;

@@ -118,6 +118,7 @@ static void add_gpu(struct qdetect *d, const struct qpci_list *l, const struct q
 	/* A captured tree has no framebuffer to ask. */
 	if (!d->o->root)
 		qjson_add_bool(gpu, "console", !strcmp(console->device, p->addr));
+	qdetect_set_str(gpu, "firmware_framebuffer", qconsole_fw_holder(console, d->sys, p->addr));
 	add_companions(gpu, l, p, names);
 	add_group(gpu, l, p);
 	add_resets(gpu, p);
@@ -145,8 +146,10 @@ static int gather(struct qdetect *d, struct qerr *e)
 		names = qpci_names_open_list(ids);
 		free(ids);
 	}
-	if (!d->o->root)
-		qconsole_gather(d->sys, d->proc, d->dev, false, &console);
+	if (any && d->o->root)
+		qconsole_gather_fw(d->proc, &console);
+	else if (any)
+		qconsole_gather(d->sys, d->proc, d->dev, true, &console);
 	for (i = 0; i < l.n; i++)
 		if (l.devs[i].kind == QPCI_GPU)
 			add_gpu(d, &l, &l.devs[i], &console, names);

@@ -195,14 +195,9 @@ static bool driver_there(const char *driver)
 static void gather_console(struct qvfio_state *st, bool firmware)
 {
 	struct qvfio_dev *d;
-	bool without_driver = false;
 	const char *holder;
 	size_t i;
 
-	/* A native driver has put the firmware's framebuffer out of its device. */
-	for (i = 0; i < st->n && !without_driver; i++)
-		without_driver = st->devs[i].pci.kind == QPCI_GPU && !st->devs[i].pci.driver[0];
-	firmware &= without_driver;
 	qconsole_gather(SYS, "/proc", "/dev", firmware, &st->console);
 	for (i = 0; i < st->n; i++) {
 		d = &st->devs[i];

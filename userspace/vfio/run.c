@@ -383,7 +383,7 @@ int qvfio_list(const struct qvfio_opts *o, struct json_object **doc, struct qerr
 	int err;
 
 	*doc = NULL;
-	err = qgather(qjournal_dir(o->state_dir), 0, NULL, 0, NULL, &st, e);
+	err = qgather(qjournal_dir(o->state_dir), QGATHER_FIRMWARE, NULL, 0, NULL, &st, e);
 	if (err)
 		return err;
 	*doc = qjson_obj();

@@ -193,7 +193,7 @@ class Guest:
         modules, load = self._modules()
         listeners = {n: self._listen(n) for n in ("out", "err", "ctl")}
         open(self._path("console"), "wb").close()
-        args = self.args + self.topology.qemu_args()
+        args = self.args + self.topology.disk_args(self.dir) + self.topology.qemu_args()
         args += ["-kernel", self.kernel.image, "-initrd", self._initrd(modules, load),
                  "-append", _append(o),
                  "-chardev", f"file,id=console,path={self._path('console')}",

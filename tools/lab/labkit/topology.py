@@ -4,6 +4,8 @@
 A line is one of
     ID AT DEVICE[,PROPERTY=VALUE]...    a device; AT is SLOT.FUNCTION on the root
                                         bus, or BRIDGE-ID:SLOT.FUNCTION
+    ID - DEVICE[,PROPERTY=VALUE]...     one that stands on no PCI bus, such as nvme-ns
+    disk ID MIB                         an empty disk, for drive=ID of a device
     include NAME                        everything that another file says
     set iommu on|off                    whether the guest has an IOMMU (on)
     set gl on|off                       whether QEMU has OpenGL for a virtio-gpu-gl-pci (off)
@@ -28,7 +30,8 @@ class Topology:
         self.gl = False
         self.venus = False
         self.qemu = 0
-        self.devices = []       # (id, parent id or None, slot, function, device)
+        self.devices = []       # (id, parent id or None, slot or None, function, device)
+        self.disks = []         # (id, MiB)
         self._read(name, [])
 
     def _read(self, name, stack):
@@ -49,15 +52,18 @@ class Topology:
                     setattr(self, words[1], words[2] == "on")
                 elif words[:2] == ["set", "qemu"] and len(words) == 3 and words[2].isdigit():
                     self.qemu = int(words[2])
-                elif len(words) == 3 and AT.match(words[1]):
+                elif words[0] == "disk" and len(words) == 3 and words[2].isdigit():
+                    self.disks.append((words[1], int(words[2])))
+                elif len(words) == 3 and (words[1] == "-" or AT.match(words[1])):
                     self._add(words, f"{path}:{number}")
                 else:
                     raise LabError(f"{path}:{number}: expected 'ID AT DEVICE', "
-                                   "'include NAME', 'set iommu|gl on|off' or 'set qemu VERSION'")
+                                   "'disk ID MIB', 'include NAME', 'set iommu|gl on|off' or "
+                                   "'set qemu VERSION'")
 
     def _add(self, words, where):
         ident, at, device = words
-        parent, slot, function = AT.match(at).groups()
+        parent, slot, function = (None, None, None) if at == "-" else AT.match(at).groups()
         ids = [d[0] for d in self.devices]
         if ident in ids:
             raise LabError(f"{where}: '{ident}' is there already")
@@ -71,15 +77,29 @@ class Topology:
         args = []
         for chassis, (ident, parent, slot, function, device) in enumerate(self.devices, 1):
             model, _, rest = device.partition(",")
-            props = f"{model},id={ident},bus={parent or 'pcie.0'},addr=0x{slot}.0x{function}"
+            props = f"{model},id={ident}"
+            if slot:
+                props += f",bus={parent or 'pcie.0'},addr=0x{slot}.0x{function}"
             if model == "pcie-root-port":
                 props += f",chassis={chassis},slot={chassis}"
             args += ["-device", props + ("," + rest if rest else "")]
+        return args
+
+    def disk_args(self, folder):
+        """Makes the disks' files in a folder; returns QEMU options."""
+        args = []
+        for ident, size in self.disks:
+            path = os.path.join(folder, f"disk-{ident}")
+            with open(path, "wb") as f:
+                f.truncate(size << 20)
+            args += ["-drive", f"if=none,id={ident},file={path},format=raw"]
         return args
 
     def paths(self):
         """Lines 'ID SLOT.FUNCTION[/SLOT.FUNCTION]...': the way down from the root bus."""
         ways = {}
         for ident, parent, slot, function, _ in self.devices:
+            if not slot:
+                continue
             ways[ident] = (ways[parent] + "/" if parent else "") + f"{slot}.{function}"
         return "".join(f"{ident} {way}\n" for ident, way in ways.items())

@@ -13,7 +13,7 @@ import tempfile
 
 sys.dont_write_bytecode = True
 # pylint: disable=wrong-import-position
-from vfio_cli import main                       # noqa: E402
+from vfio_cli import main, wait_for             # noqa: E402
 from written_sysfs import Machine               # noqa: E402
 
 GPU = "0000:01:00.0"
@@ -196,6 +196,51 @@ def test_mapped_elsewhere():
             refused(m.bind(GPU), "held", GPU, str(h.pid), "/dev/dri/card2 (mapped)")
         with Hold("path", node) as h:
             refused(m.bind(GPU), "held", GPU, str(h.pid), "/dev/dri/card2")
+
+
+# A thread that shares no descriptors with the others opens a node; then the first one may end.
+THREAD = """
+import ctypes, os, sys, threading, time
+libc = ctypes.CDLL(None, use_errno=True)
+ready = threading.Event()
+def hold():
+    assert not libc.unshare(0x400)      # CLONE_FILES
+    os.open(sys.argv[1], os.O_RDONLY)
+    ready.set()
+    while True:
+        time.sleep(1)
+threading.Thread(target=hold).start()
+ready.wait()
+print(flush=True)
+if sys.argv[2] == "end":
+    libc.syscall(60, 0)                 # exit, of this thread alone
+time.sleep(1000)
+"""
+
+
+def test_threads():
+    """a thread with descriptors of its own, and a process whose first thread has ended"""
+    with tempfile.TemporaryDirectory() as d:
+        m = drm_machine(d)
+        node = make_node(d, (1, 5))
+        for end in ("stay", "end"):
+            with subprocess.Popen([sys.executable, "-c", THREAD, node, end],
+                                  stdout=subprocess.PIPE) as h:
+                try:
+                    assert h.stdout.readline() == b"\n"
+                    if end == "end":
+                        wait_for(lambda pid=h.pid: not zombie_exe(pid))
+                    refused(m.bind(GPU), "held", GPU, str(h.pid), "/dev/dri/card2")
+                finally:
+                    h.kill()
+
+
+def zombie_exe(pid):
+    """The program of a process, None once its first thread has ended."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except FileNotFoundError:
+        return None
 
 
 def test_in_use():

@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/kcmp.h>
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -257,21 +259,40 @@ static void search_maps(struct search *s, int proc)
 	free(text);
 }
 
+/* Number of a process's threads: the links of its folder "task" count them. */
+static unsigned long count_threads(int procs, const char *pid)
+{
+	struct stat st;
+	char task[300];
+
+	snprintf(task, sizeof(task), "%s/task", pid);
+	return fstatat(procs, task, &st, 0) || st.st_nlink < 3 ? 1 : st.st_nlink - 2;
+}
+
+/*
+ * A kernel thread has no program, and most of /proc is passed over for that. Neither has a process
+ * whose first thread has ended, but that one has others.
+ */
+static bool is_kernel_thread(int procs, const char *pid)
+{
+	char exe[300], any;
+
+	snprintf(exe, sizeof(exe), "%s/exe", pid);
+	return readlinkat(procs, exe, &any, 1) < 0 && errno == ENOENT &&
+	       count_threads(procs, pid) < 2;
+}
+
 /* Calls @fn for each process but ourselves. */
 static void for_processes(struct search *s, void (*fn)(struct search *s, int proc))
 {
 	DIR *dir = opendir("/proc");
 	pid_t self = getpid();
 	struct dirent *de;
-	char exe[300], any;
 	int proc;
 
 	while (dir && (de = readdir(dir))) {
-		if (!isdigit((unsigned char)de->d_name[0]) || atoi(de->d_name) == self)
-			continue;
-		/* A kernel thread has no program: most of /proc is passed over by this one call. */
-		snprintf(exe, sizeof(exe), "%s/exe", de->d_name);
-		if (readlinkat(dirfd(dir), exe, &any, 1) < 0 && errno == ENOENT)
+		if (!isdigit((unsigned char)de->d_name[0]) || atoi(de->d_name) == self ||
+		    is_kernel_thread(dirfd(dir), de->d_name))
 			continue;
 		proc = openat(dirfd(dir), de->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (proc < 0)
@@ -284,6 +305,41 @@ static void for_processes(struct search *s, void (*fn)(struct search *s, int pro
 		closedir(dir);
 }
 
+/* Do a process and a thread of it have the same file descriptors? Not if that can't be told. */
+static bool shares_fds(pid_t pid, pid_t thread)
+{
+	return !syscall(SYS_kcmp, pid, thread, KCMP_FILES, 0, 0);
+}
+
+/*
+ * Threads that have file descriptors of their own, by unshare(), or because the first thread has
+ * ended, and the process's with it.
+ */
+static void search_threads(struct search *s, int proc)
+{
+	int fd = openat(proc, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC), thread;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *de;
+	char path[300];
+
+	while (dir && (de = readdir(dir))) {
+		if (de->d_name[0] == '.' || atoi(de->d_name) == s->pid ||
+		    shares_fds(s->pid, atoi(de->d_name)))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s", de->d_name);
+		thread = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (thread < 0)
+			continue;
+		search_fds(s, thread);
+		search_maps(s, thread);
+		close(thread);
+	}
+	if (dir)
+		closedir(dir);
+	else if (fd >= 0)
+		close(fd);
+}
+
 static void add_mounts(struct search *s, int proc)
 {
 	qmounts_add(&s->mounts, proc);
@@ -293,6 +349,8 @@ static void search_process(struct search *s, int proc)
 {
 	search_fds(s, proc);
 	search_maps(s, proc);
+	if (count_threads(proc, ".") > 1)
+		search_threads(s, proc);
 	match_common(s);
 }
 

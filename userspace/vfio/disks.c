@@ -10,12 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "util/file.h"
 #include "util/mem.h"
+
+/* How long a disk may take to be opened, in ms. */
+#define CLAIM_MS 5000
 
 /*
  * Find where a block device is mounted: the fifth field of the line of mountinfo whose third is its
@@ -123,44 +125,14 @@ static bool find_loop(const struct qnode *node, char *buf, size_t len)
 	return found;
 }
 
-static bool is_node(const struct stat *st, dev_t rdev)
-{
-	return S_ISBLK(st->st_mode) && st->st_rdev == rdev;
-}
-
-/*
- * Return: 0 if nobody has claimed the block device, -EBUSY if somebody has, or why that can't be
- * told. The node is looked at before it is opened, for what else stands in its place may act on it.
- */
-static int try_claim(const struct qnode *node)
-{
-	char *path = qmem_printf("/dev/%s", node->name);
-	struct stat st;
-	int fd = -1, err;
-
-	err = *node->name ? 0 : -ENOENT;
-	if (!err && stat(path, &st))
-		err = -errno;
-	if (!err && !is_node(&st, node->rdev))
-		err = -ENODEV;
-	if (!err) {
-		fd = open(path, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
-		err = fd < 0 ? -errno : 0;
-	}
-	if (!err && (fstat(fd, &st) || !is_node(&st, node->rdev)))
-		err = -ENODEV;
-	if (fd >= 0)
-		close(fd);
-	free(path);
-	return err;
-}
-
 static const char *why_unknown(int err)
 {
 	switch (-err) {
 	case ENOENT:
 	case ENODEV:
 		return "it has no node in /dev";
+	case ETIMEDOUT:
+		return "it does not answer";
 	case EACCES:
 	case EPERM:
 		return "that takes root";
@@ -169,11 +141,13 @@ static const char *why_unknown(int err)
 	}
 }
 
-void qdisk_check(const struct qnode *node, struct qdisk *disk)
+void qdisk_check(const struct qnode *node, struct qwriter *w, struct qdisk *disk)
 {
 	bool built_on = find_holder(node, disk->detail, sizeof(disk->detail));
-	int err = try_claim(node);
+	char *path = qmem_printf("/dev/%s", node->name);
+	int err = qwriter_claim(w, path, node->rdev, CLAIM_MS);
 
+	free(path);
 	snprintf(disk->name, sizeof(disk->name), "%s", node->name);
 	/* A drive without a medium has nothing that could be in use. */
 	if (err == -ENOMEDIUM)

@@ -7,10 +7,12 @@
 
 #include "vfio/below.h"
 #include "vfio/hostuse.h"
+#include "vfio/writer.h"
 
 /**
  * qdisk_check() - find out whether a block device is in use
  * @node: the block device
+ * @w: opens it, with a deadline
  * @disk: out
  *
  * Opens the node with O_EXCL, which the kernel refuses while anybody has claimed the device: a
@@ -19,6 +21,6 @@
  * device's, the answer is QDISK_UNKNOWN. Mount points and the like are looked up for the message
  * only, once the answer is known.
  */
-void qdisk_check(const struct qnode *node, struct qdisk *disk);
+void qdisk_check(const struct qnode *node, struct qwriter *w, struct qdisk *disk);
 
 #endif

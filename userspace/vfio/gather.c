@@ -112,20 +112,22 @@ static bool in_gpu_slot(const struct qvfio_state *st, const struct qvfio_dev *d)
 }
 
 static void gather_use(struct qvfio_state *st, unsigned int flags, const char *const *addrs,
-		       size_t n)
+		       size_t n, struct qwriter *w)
 {
 	bool *which = qmem_calloc(st->n, sizeof(*which));
 	struct qvfio_dev *d;
 	size_t i;
 
-	for (i = 0; i < st->n; i++) {
-		d = &st->devs[i];
-		which[i] = wanted(st, d, addrs, n);
-		if (which[i] && flags & QGATHER_HOST_USE && !qstate_ours(d))
-			qhostuse_gather(&d->pci, in_gpu_slot(st, d), &d->host_use);
-	}
+	for (i = 0; i < st->n; i++)
+		which[i] = wanted(st, &st->devs[i], addrs, n);
+	/* Before the child comes that opens disks, which would be looked at, too. */
 	if (flags & QGATHER_HOLDERS)
 		qholders_gather(st->devs, st->n, which);
+	for (i = 0; i < st->n && flags & QGATHER_HOST_USE; i++) {
+		d = &st->devs[i];
+		if (which[i] && !qstate_ours(d))
+			qhostuse_gather(&d->pci, in_gpu_slot(st, d), w, &d->host_use);
+	}
 	free(which);
 }
 
@@ -266,7 +268,7 @@ int qgather(const char *dir, unsigned int flags, const char *const *addrs, size_
 		st->devs[i].pci = st->pci.devs[i];
 	/* Before the child that reads attributes comes, which would be looked at, too. */
 	if (flags & (QGATHER_HOLDERS | QGATHER_HOST_USE))
-		gather_use(st, flags, addrs, n);
+		gather_use(st, flags, addrs, n, w);
 	if (flags & QGATHER_ATTRS)
 		gather_attrs(st, w, flags & QGATHER_PATIENT ? ATTR_PATIENT_MS : ATTR_MS);
 	qjournal_load(dir, st);

@@ -23,7 +23,7 @@
  * @addrs: look only at these devices and those that share slot or group with them, as far as that
  * is enough for a plan; NULL: at all. As typed
  * @n: their number
- * @w: reads what may take long; NULL: without QGATHER_ATTRS
+ * @w: reads what may take long; NULL: without QGATHER_ATTRS and QGATHER_HOST_USE
  * @st: out: qstate_free() it
  * @e: error, may be NULL
  *

@@ -179,7 +179,8 @@ static void find_console(struct quse_facts *f)
 				snprintf(f->console, sizeof(f->console), "%s", word);
 }
 
-void qhostuse_gather(const struct qpci_dev *d, bool gpu_slot, struct qhost_use *use)
+void qhostuse_gather(const struct qpci_dev *d, bool gpu_slot, struct qwriter *w,
+		     struct qhost_use *use)
 {
 	struct quse_facts f = { .gpu_slot = gpu_slot };
 	size_t i;
@@ -187,7 +188,7 @@ void qhostuse_gather(const struct qpci_dev *d, bool gpu_slot, struct qhost_use *
 	qbelow_gather(d->addr, &f.below);
 	for (i = 0; i < f.below.n_nodes; i++)
 		if (f.below.nodes[i].block)
-			qdisk_check(&f.below.nodes[i], QMEM_GROW(f.disks, f.n_disks));
+			qdisk_check(&f.below.nodes[i], w, QMEM_GROW(f.disks, f.n_disks));
 	find_console(&f);
 	qhostuse_judge(d, &f, use);
 	qbelow_free(&f.below);

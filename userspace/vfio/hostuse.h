@@ -11,6 +11,7 @@
 
 #include "detect/pci.h"
 #include "vfio/below.h"
+#include "vfio/writer.h"
 
 /**
  * enum quse - does the host use a device?
@@ -89,8 +90,10 @@ void qhostuse_judge(const struct qpci_dev *d, const struct quse_facts *f, struct
  * qhostuse_gather() - look at how the host uses a device, and judge
  * @d: the device
  * @gpu_slot: it shares the slot of a GPU of its own vendor
+ * @w: opens disks
  * @use: out
  */
-void qhostuse_gather(const struct qpci_dev *d, bool gpu_slot, struct qhost_use *use);
+void qhostuse_gather(const struct qpci_dev *d, bool gpu_slot, struct qwriter *w,
+		     struct qhost_use *use);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 enum what {
 	WRITE,
 	READ,
+	CLAIM,
 	KEEP_LOCK,
 };
 
@@ -24,6 +26,7 @@ struct job {
 	enum what what;
 	char path[256];
 	char text[128];
+	dev_t rdev;
 };
 
 struct answer {
@@ -50,6 +53,33 @@ static ssize_t receive(int sock, struct job *job)
 
 	/* A received fd stays open, unnamed, until the child ends: that is all that it is for. */
 	return recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+}
+
+static bool is_node(const struct stat *st, dev_t rdev)
+{
+	return S_ISBLK(st->st_mode) && st->st_rdev == rdev;
+}
+
+/*
+ * The node is looked at before it is opened, for what else stands in its place may act on that; and
+ * after, for it may have become another one.
+ */
+static int claim(const char *path, dev_t rdev)
+{
+	struct stat st;
+	int fd, err = 0;
+
+	if (stat(path, &st))
+		return -errno;
+	if (!is_node(&st, rdev))
+		return -ENODEV;
+	fd = open(path, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) || !is_node(&st, rdev))
+		err = -ENODEV;
+	close(fd);
+	return err;
 }
 
 /*
@@ -79,6 +109,9 @@ static void __attribute__((noreturn)) child(int sock)
 		case READ:
 			answer.result =
 				qfile_read(AT_FDCWD, job.path, answer.text, sizeof(answer.text));
+			break;
+		case CLAIM:
+			answer.result = claim(job.path, job.rdev);
 			break;
 		case KEEP_LOCK:
 			/* Nobody waits for an answer. */
@@ -219,6 +252,17 @@ int qwriter_read(struct qwriter *w, const char *path, char *buf, size_t len, int
 		return -EFBIG;
 	memcpy(buf, answer.text, n + 1);
 	return n;
+}
+
+int qwriter_claim(struct qwriter *w, const char *path, dev_t rdev, int timeout_ms)
+{
+	struct job job = { .what = CLAIM, .rdev = rdev };
+	struct answer answer;
+
+	if (strlen(path) >= sizeof(job.path))
+		return -ENAMETOOLONG;
+	memcpy(job.path, path, strlen(path));
+	return do_job(w, &job, &answer, timeout_ms);
 }
 
 void qwriter_end(struct qwriter *w)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Writing to sysfs, and reading of what takes a device's lock, with a deadline. A write that takes
- * a device off its driver may wait in the kernel for as long as somebody holds the device, and a
- * process that does so can't be killed. So a child does all that, and its parent gives up in time.
+ * Writing to sysfs, and reading of what takes a device's lock or waits for it, with a deadline. A
+ * write that takes a device off its driver may wait in the kernel for as long as somebody holds the
+ * device, and a process that does so can't be killed. So a child does all that, and its parent
+ * gives up in time.
  */
 #ifndef QWAMOS_VFIO_WRITER_H
 #define QWAMOS_VFIO_WRITER_H
@@ -59,6 +60,18 @@ int qwriter_write(struct qwriter *w, const char *path, const char *text, int tim
  * Return: length of the text or a negative errno, as for qwriter_write()
  */
 int qwriter_read(struct qwriter *w, const char *path, char *buf, size_t len, int timeout_ms);
+
+/**
+ * qwriter_claim() - open a block device as who claims it, and let it go again
+ * @w: the writer
+ * @path: absolute, at most 255 bytes; nothing but that block device is opened
+ * @rdev: its number
+ * @timeout_ms: how long it may take, in ms: a disk that fails may keep its driver busy for minutes
+ *
+ * Return: 0, -EBUSY: somebody else has claimed it; -ENODEV: @path is no node of it; or another
+ * negative errno, as for qwriter_write()
+ */
+int qwriter_claim(struct qwriter *w, const char *path, dev_t rdev, int timeout_ms);
 
 /** qwriter_end() - end the child */
 void qwriter_end(struct qwriter *w);

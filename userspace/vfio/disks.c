@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "util/file.h"
@@ -18,6 +20,10 @@
 
 /* How long a disk may take to be opened, in ms. */
 #define CLAIM_MS 5000
+
+/* How long its node is waited for, in ms, and how often it is looked for meanwhile. */
+#define NODE_MS	   800
+#define NODE_TRIES 8
 
 /*
  * Find where a block device is mounted: the fifth field of the line of mountinfo whose third is its
@@ -125,6 +131,57 @@ static bool find_loop(const struct qnode *node, char *buf, size_t len)
 	return found;
 }
 
+#define NVMET "/sys/kernel/config/nvmet/subsystems"
+
+/* Does a namespace of an NVMe target, by its folder, export the block device? */
+static bool ns_exports(int folder, const char *name, dev_t rdev)
+{
+	char file[320], path[256];
+	long long enabled;
+	struct stat st;
+
+	snprintf(file, sizeof(file), "%s/enable", name);
+	if (qfile_read_ll(folder, file, &enabled) || !enabled)
+		return false;
+	snprintf(file, sizeof(file), "%s/device_path", name);
+	/* What is not in /dev may be a file on a dead server. */
+	return qfile_read(folder, file, path, sizeof(path)) > 0 && !strncmp(path, "/dev/", 5) &&
+	       !stat(path, &st) && S_ISBLK(st.st_mode) && st.st_rdev == rdev;
+}
+
+static bool subsystem_exports(const char *subsystem, dev_t rdev)
+{
+	char *path = qmem_printf(NVMET "/%s/namespaces", subsystem);
+	struct dirent *de;
+	bool found = false;
+	DIR *dir;
+
+	dir = opendir(path);
+	free(path);
+	while (dir && !found && (de = readdir(dir)))
+		found = de->d_name[0] != '.' && ns_exports(dirfd(dir), de->d_name, rdev);
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+static bool find_export(const struct qnode *node, char *buf, size_t len)
+{
+	struct dirent *de;
+	bool found = false;
+	DIR *dir;
+
+	dir = opendir(NVMET);
+	while (dir && !found && (de = readdir(dir))) {
+		found = de->d_name[0] != '.' && subsystem_exports(de->d_name, node->rdev);
+		if (found)
+			snprintf(buf, len, "exported by NVMe as %.64s", de->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
 static const char *why_unknown(int err)
 {
 	switch (-err) {
@@ -141,19 +198,31 @@ static const char *why_unknown(int err)
 	}
 }
 
+/* Claim a block device for a moment. A disk that has just come has its node a little later. */
+static int try_claim(const struct qnode *node, struct qwriter *w)
+{
+	const struct timespec pause = { .tv_nsec = NODE_MS * 1000000L / NODE_TRIES };
+	char *path = qmem_printf("/dev/%s", node->name);
+	int err, tries = NODE_TRIES;
+
+	while ((err = qwriter_claim(w, path, node->rdev, CLAIM_MS)) == -ENOENT && tries--)
+		nanosleep(&pause, NULL);
+	free(path);
+	return err;
+}
+
 void qdisk_check(const struct qnode *node, struct qwriter *w, struct qdisk *disk)
 {
 	bool built_on = find_holder(node, disk->detail, sizeof(disk->detail));
-	char *path = qmem_printf("/dev/%s", node->name);
-	int err = qwriter_claim(w, path, node->rdev, CLAIM_MS);
+	int err = try_claim(node, w);
 
-	free(path);
 	snprintf(disk->name, sizeof(disk->name), "%s", node->name);
 	/* A drive without a medium has nothing that could be in use. */
 	if (err == -ENOMEDIUM)
 		err = 0;
 	if (!built_on && !err)
-		built_on = find_loop(node, disk->detail, sizeof(disk->detail));
+		built_on = find_loop(node, disk->detail, sizeof(disk->detail)) ||
+			   find_export(node, disk->detail, sizeof(disk->detail));
 	if (built_on || err == -EBUSY) {
 		disk->claim = QDISK_CLAIMED;
 		if (!built_on && !find_mount(node, disk->detail, sizeof(disk->detail)) &&

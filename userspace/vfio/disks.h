@@ -17,9 +17,9 @@
  *
  * Opens the node with O_EXCL, which the kernel refuses while anybody has claimed the device: a
  * mounted file system in whatever mount namespace, swap, md, LVM, dm-multipath, ZFS, bcache. Loop
- * devices claim nothing, and are asked one by one. Where the node can't be opened, or is another
- * device's, the answer is QDISK_UNKNOWN. Mount points and the like are looked up for the message
- * only, once the answer is known.
+ * devices and NVMe targets claim nothing, and are asked one by one. Where the node can't be opened,
+ * or is another device's, the answer is QDISK_UNKNOWN. Mount points and the like are looked up for
+ * the message only, once the answer is known.
  */
 void qdisk_check(const struct qnode *node, struct qwriter *w, struct qdisk *disk);
 

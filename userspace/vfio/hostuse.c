@@ -161,8 +161,8 @@ void qhostuse_judge(const struct qpci_dev *d, const struct quse_facts *f, struct
 			d->driver);
 	else
 		use_set(use, QUSE_UNKNOWN,
-			"it is on the driver %s, and of class %06x the use is not known", d->driver,
-			d->class_code);
+			"it is on the driver %s, and the use of class %06x does not show",
+			d->driver, d->class_code);
 }
 
 /* "tty0 ttyS4": is a tty of the device among the kernel's consoles? */

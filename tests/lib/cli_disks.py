@@ -12,8 +12,8 @@ import sys
 
 sys.dont_write_bytecode = True
 # pylint: disable=wrong-import-position
-from vfio_cli import (PCI, Run, bound, clean, devices, driver, machine, main, wait_for,  # noqa: E402
-                      write)
+from vfio_cli import (PCI, Run, bound, clean, devices, driver, machine, main,  # noqa: E402
+                      on_terminal, wait_for, write)
 
 D = devices()
 GPU, NVME, PATH, NIC = D["mf-bochs"], D["mf-nvme"], D["mf-path"], D["mf-nic"]
@@ -120,6 +120,24 @@ def test_partition():
     sh(f"wipefs -qa /dev/{disk} && blockdev --rereadpt /dev/{disk}")
 
 
+def test_meanwhile():
+    """what comes into use while a question waits for its answer"""
+    disk = disk_of(NVME)
+    sh(f"mkfs.ext4 -q -F /dev/{disk}")
+    before = machine()
+
+    def mount_and_agree():
+        sh(f"mountpoint -q {MNT} || mount -t ext4 /dev/{disk} {MNT}")
+        return b"y\n"
+    try:
+        code, out = on_terminal(mount_and_agree, "bind", "--no-wait", GPU)
+        assert code == 1 and f"mounted on {MNT}" in out, (code, out)
+        assert machine() == before
+    finally:
+        sh(f"umount {MNT}")
+    plain()
+
+
 def test_swap():
     """swap space"""
     disk = disk_of(NVME)
@@ -152,6 +170,25 @@ def test_loop():
         in_use(NVME, disk, os.path.basename(loop))
     finally:
         sh(f"losetup -d {loop}")
+    plain()
+
+
+def test_export():
+    """an NVMe target that exports a disk, which claims nothing of it either"""
+    disk = disk_of(NVME)
+    sh("modprobe nvmet && mountpoint -q /sys/kernel/config || "
+       "mount -t configfs none /sys/kernel/config")
+    top = "/sys/kernel/config/nvmet/subsystems/lab"
+    os.makedirs(f"{top}/namespaces/1")
+    try:
+        write(f"{top}/namespaces/1/device_path", f"/dev/{disk}")
+        plain()
+        write(f"{top}/namespaces/1/enable", "1")
+        in_use(NVME, disk, "exported by NVMe as lab")
+        write(f"{top}/namespaces/1/enable", "0")
+    finally:
+        os.rmdir(f"{top}/namespaces/1")
+        os.rmdir(top)
     plain()
 
 

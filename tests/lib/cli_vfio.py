@@ -5,7 +5,6 @@
 import fcntl
 import mmap
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -15,7 +14,8 @@ import time
 sys.dont_write_bytecode = True
 # pylint: disable=wrong-import-position
 from vfio_cli import (OURS, PCI, STATE, Run, back, bound, clean, device, devices,   # noqa: E402
-                      driver, machine, main, override, status, wait_for, write)
+                      driver, machine, main, on_terminal, override, status, wait_for,
+                      write)
 
 D = devices()
 ALONE = D["bochs"]
@@ -138,29 +138,6 @@ def test_companions():
     assert run.status == 0, run
     for a, native in natives.items():
         assert back(a, native), (a, driver(a), override(a))
-
-
-def on_terminal(answer, *args):
-    """Runs qwamos-vfio on a terminal and answers its question."""
-    pid, fd = pty.fork()
-    if not pid:
-        os.execvp("qwamos-vfio", ["qwamos-vfio", *args])
-    out = b""
-    answered = False
-    while True:
-        try:
-            piece = os.read(fd, 4096)
-        except OSError:
-            break
-        if not piece:
-            break
-        out += piece
-        if b"[y/N]" in out and not answered:
-            os.write(fd, answer)
-            answered = True
-    os.close(fd)
-    assert answered, out
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), out.decode()
 
 
 def test_terminal():

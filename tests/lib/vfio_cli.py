@@ -3,6 +3,7 @@
 
 import json
 import os
+import pty
 import subprocess
 import sys
 import time
@@ -60,6 +61,30 @@ class Run:
 
     def __str__(self):
         return f"qwamos-vfio {' '.join(self.args)}: {self.status}\n{self.out}{self.err}"
+
+
+def on_terminal(answer, *args):
+    """Runs qwamos-vfio on a terminal and answers each of its questions, at once or by a function
+    that is called for the answer."""
+    pid, fd = pty.fork()
+    if not pid:
+        os.execvp("qwamos-vfio", ["qwamos-vfio", *args])
+    out = b""
+    answered = 0
+    while True:
+        try:
+            piece = os.read(fd, 4096)
+        except OSError:
+            break
+        if not piece:
+            break
+        out += piece
+        while out.count(b"[y/N]") > answered:
+            os.write(fd, answer() if callable(answer) else answer)
+            answered += 1
+    os.close(fd)
+    assert answered, out
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), out.decode()
 
 
 def status(*args):

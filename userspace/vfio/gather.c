@@ -111,11 +111,16 @@ static bool in_gpu_slot(const struct qvfio_state *st, const struct qvfio_dev *d)
 	return false;
 }
 
+void qgather_host_use(const struct qvfio_state *st, struct qvfio_dev *d, struct qwriter *w)
+{
+	if (!qstate_ours(d))
+		qhostuse_gather(&d->pci, in_gpu_slot(st, d), w, &d->host_use);
+}
+
 static void gather_use(struct qvfio_state *st, unsigned int flags, const char *const *addrs,
 		       size_t n, struct qwriter *w)
 {
 	bool *which = qmem_calloc(st->n, sizeof(*which));
-	struct qvfio_dev *d;
 	size_t i;
 
 	for (i = 0; i < st->n; i++)
@@ -123,11 +128,9 @@ static void gather_use(struct qvfio_state *st, unsigned int flags, const char *c
 	/* Before the child comes that opens disks, which would be looked at, too. */
 	if (flags & QGATHER_HOLDERS)
 		qholders_gather(st->devs, st->n, which);
-	for (i = 0; i < st->n && flags & QGATHER_HOST_USE; i++) {
-		d = &st->devs[i];
-		if (which[i] && !qstate_ours(d))
-			qhostuse_gather(&d->pci, in_gpu_slot(st, d), w, &d->host_use);
-	}
+	for (i = 0; i < st->n && flags & QGATHER_HOST_USE; i++)
+		if (which[i])
+			qgather_host_use(st, &st->devs[i], w);
 	free(which);
 }
 

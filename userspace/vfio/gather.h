@@ -32,6 +32,9 @@
 int qgather(const char *dir, unsigned int flags, const char *const *addrs, size_t n,
 	    struct qwriter *w, struct qvfio_state *st, struct qerr *e);
 
+/** qgather_host_use() - look (again) at what the host uses the device @d of @st for */
+void qgather_host_use(const struct qvfio_state *st, struct qvfio_dev *d, struct qwriter *w);
+
 /** qgather_kernel() - ask the kernel module (again) about the devices of @st */
 void qgather_kernel(struct qvfio_state *st);
 

@@ -164,6 +164,27 @@ static int keep_lock(struct qwriter *w, int lock, struct qvfio_result *r)
 	return err;
 }
 
+/* Were questions asked, which may have taken any time to be answered? */
+static bool asked(const struct qvfio_opts *o, const struct qplan *p)
+{
+	return o->ask && !(o->flags & (QVFIO_F_YES | QVFIO_F_DRY_RUN)) && qplan_count(p, QSEV_ASK);
+}
+
+/* Look again at what the host uses, and plan anew: somebody may have mounted a disk meanwhile. */
+static bool refused_by_now(struct qvfio_state *st, struct qwriter *w, plan_fn *plan,
+			   const struct qplan_req *req, struct qplan *p, struct qvfio_result *r)
+{
+	size_t i;
+
+	for (i = 0; i < p->n_targets; i++)
+		if (p->targets[i].bind)
+			qgather_host_use(st, qstate_find(st, p->targets[i].addr), w);
+	qplan_free(p);
+	plan(st, req, p);
+	qjson_add(r->doc, "findings", qreport_findings(p));
+	return refused(p, r);
+}
+
 static enum qvfio_outcome plan_and_act(const char *dir, int lock, struct qwriter *w,
 				       struct qvfio_state *st, plan_fn *plan,
 				       const char *const *addrs, size_t n,
@@ -182,7 +203,8 @@ static enum qvfio_outcome plan_and_act(const char *dir, int lock, struct qwriter
 	plan(st, &req, &p);
 	qjson_add(r->doc, "half_done", qreport_half_done(st));
 	qjson_add(r->doc, "findings", qreport_findings(&p));
-	if (refused(&p, r) || !consent(o, &p, r))
+	if (refused(&p, r) || !consent(o, &p, r) ||
+	    (asked(o, &p) && refused_by_now(st, w, plan, &req, &p, r)))
 		outcome = end(r, QVFIO_REFUSED);
 	else if (o->flags & QVFIO_F_DRY_RUN || (!p.n_steps && !st->half.found))
 		outcome = end(r, QVFIO_OK);

@@ -203,14 +203,16 @@ def test_multipath():
 
 
 def test_no_node():
-    """a disk whose node somebody removed"""
+    """a disk whose node somebody took away, or put another one in its place"""
     disk = disk_of(NVME)
-    number = os.stat(f"/dev/{disk}").st_rdev
-    os.unlink(f"/dev/{disk}")
+    os.rename(f"/dev/{disk}", "/dev/lab-away")
     try:
         in_use(NVME, disk, "no node in /dev")
+        os.symlink(disk_of(PATH), f"/dev/{disk}")
+        in_use(NVME, disk, "no node of it")
+        os.unlink(f"/dev/{disk}")
     finally:
-        os.mknod(f"/dev/{disk}", 0o60600, number)
+        os.rename("/dev/lab-away", f"/dev/{disk}")
     plain()
 
 

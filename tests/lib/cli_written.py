@@ -273,7 +273,7 @@ def test_disk_without_node():
         refused(m.bind(GPU), "companion_in_use", nvme, "nvme9n1", "no node in /dev")
         # The node has the name, but not the number.
         m.node(f"{at}/nvme/nvme9/nvme9n1", (259, 4000), "null", "disk")
-        refused(m.bind(GPU), "companion_in_use", nvme, "null", "no node in /dev")
+        refused(m.bind(GPU), "companion_in_use", nvme, "null", "no node of it")
 
 
 def test_multipath():

@@ -186,8 +186,9 @@ static const char *why_unknown(int err)
 {
 	switch (-err) {
 	case ENOENT:
-	case ENODEV:
 		return "it has no node in /dev";
+	case ENODEV:
+		return "what has its name in /dev is no node of it";
 	case ETIMEDOUT:
 		return "it does not answer";
 	case EACCES:

@@ -382,6 +382,8 @@ static void persist_and_back(void **state)
 	assert_int_equal(qpersist_load(f->dir, &list, &n, &e), 0);
 	assert_int_equal(n, 0);
 	qpersist_free(list, n);
+	for (n = 0; n < f->p.n_targets; n++)
+		f->p.targets[n].take = !strcmp(f->p.targets[n].addr, AUDIO);
 	assert_int_equal(qpersist_save(f->dir, &f->st, &f->p, GPU, true, &e), 0);
 	put(f, "persist/notes.txt", "not one of ours");
 	assert_int_equal(qpersist_load(f->dir, &list, &n, &e), 0);
@@ -391,6 +393,8 @@ static void persist_and_back(void **state)
 	assert_string_equal(list[0].driver, "amdgpu");
 	assert_string_equal(list[0].error, "");
 	assert_true(list[0].allow_console);
+	assert_int_equal(list[0].n_take, 1);
+	assert_string_equal(list[0].take[0], AUDIO);
 	assert_int_equal(list[0].n_companions, 1);
 	assert_string_equal(list[0].companions[0], AUDIO " 1002:73c0:0000:0000 snd_hda_intel");
 

@@ -181,6 +181,14 @@ char *qpersist_mismatch(const struct qvfio_state *st, const struct qpersist *b)
 	return NULL;
 }
 
+/* Of a bind of several GPUs, each binding names what goes with its own. */
+static bool taken_with(const struct qvfio_state *st, const struct qvfio_dev *gpu, const char *addr)
+{
+	const struct qvfio_dev *d = qstate_find(st, addr);
+
+	return d && qstate_together(gpu, d);
+}
+
 int qpersist_save(const char *dir, const struct qvfio_state *st, const struct qplan *p,
 		  const char *addr, bool allow_console, struct qerr *e)
 {
@@ -199,7 +207,7 @@ int qpersist_save(const char *dir, const struct qvfio_state *st, const struct qp
 	qjson_add_bool(o, "allow_console", allow_console);
 	list = qjson_add(o, "take_in_use", qjson_arr());
 	for (i = 0; i < p->n_targets; i++)
-		if (p->targets[i].take)
+		if (p->targets[i].take && taken_with(st, d, p->targets[i].addr))
 			qjson_push_str(list, p->targets[i].addr);
 	list = qjson_add(o, "companions", qjson_arr());
 	for (i = 0; i < st->n; i++) {

@@ -232,14 +232,14 @@ void qgpu_dev_states_work_fn(struct work_struct *work)
 }
 
 /**
- * qgpu_settle_work_fn() - is a device that our driver got being removed?
+ * qgpu_settle_work_fn() - find out whether a newly bound device is being removed
  * @work: &qgpu_dev.settle_work
  *
- * Whoever removes a device takes its driver from it first, and only then leaves marks of what he
- * does; a process that is slow to read the device's file in /proc/bus/pci keeps him between the
- * two. But he holds a lock all the while: PCI's own, or the one of the function whose virtual
- * function it is. One who comes after this work had both takes the device from our driver first.
- * Waits for each, with nothing else locked, and nobody who holds one waits for this work.
+ * The PCI core releases the driver of a device that it removes first and its entry in /proc/bus/pci
+ * later; a reader of that entry whose memory does not come keeps it in between. All the while it
+ * holds pci_rescan_remove_lock or, to disable virtual functions, the device lock of the physical
+ * one. A removal that begins after this work has had both unbinds our driver first. Takes each with
+ * nothing else locked; no holder waits for this work.
  */
 void qgpu_settle_work_fn(struct work_struct *work)
 {
@@ -252,7 +252,7 @@ void qgpu_settle_work_fn(struct work_struct *work)
 	}
 	pci_lock_rescan_remove();
 	mutex_lock(&qgpu_reg_lock);
-	/* If it is queued again, our driver has lost the device and got it anew meanwhile. */
+	/* Queued again: the device was unbound and bound anew meanwhile. */
 	if (d->bound && !d->gone && !delayed_work_pending(&d->settle_work) && !qgpu_pci_going(pdev))
 		d->unsettled = false;
 	mutex_unlock(&qgpu_reg_lock);

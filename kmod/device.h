@@ -73,9 +73,8 @@ enum qgpu_dirt {
  * @tries: of the current cleaning, while a lock was taken
  * @fails: of the current cleaning, in earnest
  * @clean_work: resets and scrubs; like the other two only queued by qgpu_dev_arm()
- * @unsettled: nobody knows yet whether it came to our driver while it was being removed; counts as
- *     cleaning for whoever wants the device
- * @settle_work: finds that out
+ * @unsettled: bound, but a removal may be under way; reported and refused as RESETTING
+ * @settle_work: waits for removals, then clears @unsettled
  * @revoking: asked back
  * @revoke_at: when its VM is ended if it does not give it back, in jiffies
  * @revoke_work: ends it
@@ -162,7 +161,7 @@ static inline struct qgpu_vm *qgpu_dev_owner(struct qgpu_dev *d)
 	return rcu_dereference_protected(d->owner, lockdep_is_held(&qgpu_reg_lock));
 }
 
-/** qgpu_dev_resetting() - not to be had yet; called with the registry lock held */
+/** qgpu_dev_resetting() - not available yet; called with the registry lock held */
 static inline bool qgpu_dev_resetting(const struct qgpu_dev *d)
 {
 	lockdep_assert_held(&qgpu_reg_lock);

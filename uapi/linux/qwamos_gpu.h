@@ -548,8 +548,8 @@ struct qwamos_gpu_list {
  * @QWAMOS_GPU_DEV_STATE_FREE: on our driver; no VM has it
  * @QWAMOS_GPU_DEV_STATE_ATTACHED: a VM has it
  * @QWAMOS_GPU_DEV_STATE_OPEN: a VM has it open
- * @QWAMOS_GPU_DEV_STATE_RESETTING: being reset and scrubbed, or waiting for it; or it came to our
- * driver while something was being removed from a PCI bus, until that is over
+ * @QWAMOS_GPU_DEV_STATE_RESETTING: being reset and scrubbed, or waiting for it, or for a removal of
+ * PCI devices that was under way when it was bound
  * @QWAMOS_GPU_DEV_STATE_QUARANTINED: could not be reset or scrubbed after a VM; nobody gets it
  * before a DEV_CLEAR_QUARANTINE
  * @QWAMOS_GPU_DEV_STATE_GONE: removed (only in audit records)

@@ -220,8 +220,17 @@ void qwamos_gpu_dev_request(struct qgpu_dev *d)
 }
 QGPU_EXPORT(qwamos_gpu_dev_request);
 
+/* What is a manager's to do was tried by somebody who is none: @member's process, or a helper. */
+static void audit_barred(struct qgpu_dev *d, struct qgpu_vm *member, u32 event, u32 reason)
+{
+	qgpu_dev_audit(member ? member->chain : NULL, d, event, reason, -EACCES);
+	if (member)
+		qgpu_limits_refused(&member->lim, reason);
+}
+
 /**
- * qwamos_gpu_dev_may_bind() - may our driver have a device? Not if a member of a VM binds it
+ * qwamos_gpu_dev_may_bind() - may our driver have a device? Not if a member of a VM, or what the
+ * kernel has started, binds it
  * @pdev: the device, locked
  *
  * Return: 0 or -EACCES.
@@ -231,11 +240,9 @@ int qwamos_gpu_dev_may_bind(struct pci_dev *pdev)
 	struct qgpu_dev *d = qgpu_dev_of(&pdev->dev);
 	int ret = 0;
 
-	if (d && d->binder) {
+	if (d && d->barred) {
 		ret = -EACCES;
-		qgpu_dev_audit(d->binder->chain, d, QWAMOS_GPU_EV_DEVICE_BOUND,
-			       QWAMOS_GPU_REASON_VM_MEMBER, ret);
-		qgpu_limits_refused(&d->binder->lim, QWAMOS_GPU_REASON_VM_MEMBER);
+		audit_barred(d, d->binder, QWAMOS_GPU_EV_DEVICE_BOUND, d->barred);
 	}
 	if (d)
 		qgpu_dev_put(d);

@@ -7,19 +7,19 @@
 #include "core.h"
 #include "device.h"
 #include "events.h"
+#include "rights.h"
 
 unsigned int qgpu_revoke_timeout_s = 30;
+
+static int set_bounded(const char *val, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(val, kp, 1, 86400);
+}
 
 /* A VM's process, root or not, does not give itself more time. */
 static int set_timeout(const char *val, const struct kernel_param *kp)
 {
-	struct qgpu_vm *vm = qgpu_vm_of_current();
-
-	if (vm) {
-		qgpu_vm_put(vm);
-		return -EPERM;
-	}
-	return param_set_uint_minmax(val, kp, 1, 86400);
+	return qgpu_param_set(val, kp, set_bounded);
 }
 
 static const struct kernel_param_ops timeout_ops = { .set = set_timeout, .get = param_get_uint };

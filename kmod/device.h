@@ -51,8 +51,9 @@ enum qgpu_dirt {
  * @last_owner: id of the last VM that had it, 0: none
  * @generation: counts owners
  * @bound: on our driver
- * @binder: the VM whose member is binding the device to a driver, with a reference; guarded by
- *     the device's lock
+ * @barred: &enum qwamos_gpu_reason why who is binding the device to a driver may not have it on
+ *     ours; guarded by the device's lock
+ * @binder: the VM whose member that is, with a reference, or NULL; likewise
  * @gone: removed; out of the registry
  * @memory: room to remember it in when it is removed; so that this can't fail
  * @driver: our driver, while @bound
@@ -100,6 +101,7 @@ struct qgpu_dev {
 	u64 last_owner;
 	u64 generation;
 	bool bound;
+	u32 barred;
 	struct qgpu_vm *binder;
 	bool gone;
 	struct qgpu_memory *memory;

@@ -6,6 +6,7 @@
 #include <linux/vgaarb.h>
 #include "device.h"
 #include "objects.h"
+#include "rights.h"
 
 /*
  * Guards the registry and what struct qgpu_dev says; a leaf, taken after the VM lock where both are
@@ -310,11 +311,14 @@ static void dev_driven(struct device *dev)
  * Somebody binds a driver, or has done with it. Noted here, for the probe itself may run in a
  * kernel thread near the device. Called with the device lock held.
  */
-static void dev_set_binder(struct device *dev, struct qgpu_vm *vm)
+static void dev_set_binder(struct device *dev, bool binds)
 {
 	struct qgpu_dev *d = qgpu_dev_of(dev);
+	struct qgpu_vm *vm = NULL;
+	u32 barred = binds ? qgpu_current_barred(&vm) : 0;
 
 	if (d) {
+		d->barred = barred;
 		swap(d->binder, vm);
 		qgpu_dev_put(d);
 	}
@@ -337,13 +341,13 @@ static int bus_event(struct notifier_block *nb, unsigned long action, void *data
 		dev_remove(dev);
 		break;
 	case BUS_NOTIFY_BIND_DRIVER:
-		dev_set_binder(dev, qgpu_vm_of_current());
+		dev_set_binder(dev, true);
 		break;
 	case BUS_NOTIFY_DRIVER_NOT_BOUND:
-		dev_set_binder(dev, NULL);
+		dev_set_binder(dev, false);
 		break;
 	case BUS_NOTIFY_BOUND_DRIVER:
-		dev_set_binder(dev, NULL);
+		dev_set_binder(dev, false);
 		dev_driven(dev);
 		break;
 	case BUS_NOTIFY_UNBOUND_DRIVER:

@@ -151,7 +151,7 @@ enum qwamos_gpu_op {
  * @QWAMOS_GPU_REASON_NOT_CAPABLE: the caller lacks CAP_SYS_ADMIN in the initial user namespace
  *     (-EACCES)
  * @QWAMOS_GPU_REASON_VM_MEMBER: the caller is a member of a VM (VM_JOIN tells who that is), so it
- *     manages none and binds no device (-EACCES)
+ *     manages none, binds no device and asks no VM for one (-EACCES)
  * @QWAMOS_GPU_REASON_VM_ENDED: the VM behind this fd has ended (-ENODEV)
  * @QWAMOS_GPU_REASON_NO_DEVICE: no such device, or it is not a GPU nor in the group of one
  *     (-ENODEV)
@@ -187,7 +187,8 @@ enum qwamos_gpu_op {
  * @QWAMOS_GPU_REASON_DMA_BUF: no dma-buf of a device's memory is made, for whoever imports one uses
  *     it without being asked whether he may (-EOPNOTSUPP, of VFIO_DEVICE_FEATURE_DMA_BUF)
  * @QWAMOS_GPU_REASON_USERMODE_HELPER: the caller was started by the kernel (core_pattern and the
- *     like), or descends from such a process, so it manages no VM (-EACCES)
+ *     like), or descends from such a process, so it manages no VM, binds no device and asks no VM
+ *     for one (-EACCES)
  * @QWAMOS_GPU_REASON_IOEVENTFD: no eventfd writes to a device, for whoever has one uses it without
  *     being asked whether he may (-EOPNOTSUPP, of VFIO_DEVICE_IOEVENTFD)
  * @QWAMOS_GPU_REASON_COUNT: not a reason; the number of those that this header knows

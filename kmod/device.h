@@ -258,7 +258,7 @@ struct qgpu_group *qgpu_group_gather(struct qgpu_dev *d);
 void qgpu_group_drop(struct qgpu_group *g);
 bool qgpu_dev_has_iommu(struct qgpu_dev *d);
 void qgpu_dev_ask_iommu(struct qgpu_dev *d, bool locked);
-bool qgpu_group_claimed(struct qgpu_dev *d);
+bool qgpu_group_held(struct qgpu_dev *d, struct qgpu_group *g);
 struct device *qgpu_group_stranger(struct qgpu_group *g);
 
 /* reset.c */

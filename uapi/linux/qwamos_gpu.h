@@ -170,7 +170,8 @@ enum qwamos_gpu_op {
  * @QWAMOS_GPU_REASON_CGROUP_IN_USE: the cgroup, one above or one below it is another VM's (-EBUSY)
  * @QWAMOS_GPU_REASON_NOT_MEMBER: the caller has not joined the VM that owns the device (-EACCES)
  * @QWAMOS_GPU_REASON_NOT_ATTACHED: the device is attached to no VM, or not to this one (-EACCES)
- * @QWAMOS_GPU_REASON_DEVICE_OPEN: the VM has the device open (-EBUSY)
+ * @QWAMOS_GPU_REASON_DEVICE_OPEN: somebody holds the device open, or its IOMMU group through VFIO
+ *     (-EBUSY)
  * @QWAMOS_GPU_REASON_IN_USE: the VM holds something that the new policy would not allow (-EBUSY)
  * @QWAMOS_GPU_REASON_REVOKED: the device was asked back and not given back in time
  * @QWAMOS_GPU_REASON_LEADER_EXITED: the process that had joined the VM has ended
@@ -549,8 +550,9 @@ struct qwamos_gpu_list {
  * @QWAMOS_GPU_DEV_STATE_FREE: on our driver; no VM has it
  * @QWAMOS_GPU_DEV_STATE_ATTACHED: a VM has it
  * @QWAMOS_GPU_DEV_STATE_OPEN: a VM has it open
- * @QWAMOS_GPU_DEV_STATE_RESETTING: being reset and scrubbed, or waiting for it, or for a removal of
- * PCI devices that was under way when it was bound
+ * @QWAMOS_GPU_DEV_STATE_RESETTING: being reset and scrubbed, or waiting for it: for whoever still
+ *     holds its IOMMU group after its VM's end, or for a removal of PCI devices that was under way
+ *     when it was bound
  * @QWAMOS_GPU_DEV_STATE_QUARANTINED: could not be reset or scrubbed after a VM; nobody gets it
  * before a DEV_CLEAR_QUARANTINE
  * @QWAMOS_GPU_DEV_STATE_GONE: removed (only in audit records)
@@ -774,6 +776,7 @@ struct qwamos_gpu_vm_destroy {
  * Checks are made, and reasons given, in this order: the right (WRONG_FD, VM_MEMBER,
  * USERMODE_HELPER, NOT_CAPABLE), VM_ENDED, NO_CGROUP, the level (NO_POLICY, LEVEL), NO_DEVICE,
  * NO_IOMMU, NOT_BOUND, GROUP_NOT_VIABLE, the owner (ALREADY_ATTACHED, OTHER_OWNER), RESETTING,
+ * DEVICE_OPEN (somebody holds the group through VFIO, so that the VM could not open it),
  * QUARANTINED, NO_RESET, SCRUB.
  */
 struct qwamos_gpu_dev_attach {

@@ -246,9 +246,9 @@ void qgpu_settle_work_fn(struct work_struct *work)
 	struct qgpu_dev *d = container_of(to_delayed_work(work), struct qgpu_dev, settle_work);
 	struct pci_dev *pdev = to_pci_dev(d->dev);
 
-	if (pdev->is_virtfn) {
-		device_lock(&pci_physfn(pdev)->dev);
-		device_unlock(&pci_physfn(pdev)->dev);
+	if (d->physfn) {
+		device_lock(&d->physfn->dev);
+		device_unlock(&d->physfn->dev);
 	}
 	pci_lock_rescan_remove();
 	mutex_lock(&qgpu_reg_lock);

@@ -44,6 +44,8 @@ enum qgpu_dirt {
  * @id: never reused; constant
  * @bus: &enum qwamos_gpu_bus; constant
  * @dev: the device, with a reference; constant
+ * @physfn: of a virtual function: the physical one, with a reference, for the PCI core's ends with
+ *     the virtual one's removal; else NULL; constant
  * @gpu: display or accelerator class, or platform GPU; constant
  * @boot_vga: firmware's console; constant
  * @owner: the VM that has it, with a reference; written under the registry lock, read under RCU as
@@ -95,6 +97,7 @@ struct qgpu_dev {
 	u64 id;
 	u32 bus;
 	struct device *dev;
+	struct pci_dev *physfn;
 	bool gpu;
 	bool boot_vga;
 	struct qgpu_vm __rcu *owner;

@@ -90,6 +90,7 @@ static void dev_release(struct kref *ref)
 	struct qgpu_dev *d = container_of(ref, struct qgpu_dev, ref);
 
 	qgpu_memory_free(d->memory);
+	pci_dev_put(d->physfn);
 	put_device(d->dev);
 	atomic_dec(&qgpu_objects);
 	call_rcu(&d->rcu, dev_free);
@@ -192,6 +193,7 @@ static void dev_add(struct device *dev, bool quiet)
 	}
 	d->bus = pdev ? QWAMOS_GPU_BUS_PCI : QWAMOS_GPU_BUS_PLATFORM;
 	d->dev = get_device(dev);
+	d->physfn = pdev && pdev->is_virtfn ? pci_dev_get(pci_physfn(pdev)) : NULL;
 	d->gpu = pdev ? is_gpu_class(pdev->class) : true;
 	d->boot_vga = pdev && pdev == vga_default_device();
 	d->dirt = QGPU_DIRT_HOST;

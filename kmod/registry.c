@@ -391,7 +391,8 @@ static void forget_all(void)
 		qgpu_dev_put(d);
 	}
 	mutex_unlock(&qgpu_reg_lock);
-	/* qgpu_vm_exit() waits for works that are queued by now: they find an empty list. */
+	/* One that was removed before may have a work that still runs, and holds it. */
+	flush_workqueue(qgpu_wq);
 	rcu_barrier();
 }
 

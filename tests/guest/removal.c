@@ -322,4 +322,33 @@ TEST_F_TIMEOUT(vf, goes_with_its_physical_function, 60)
 	expect_no_complaint(_metadata);
 }
 
+/* The module goes when the last device does that something still waits for. */
+TEST_F_TIMEOUT(vf, outlives_no_module, 60)
+{
+	pid_t pid = begin_writing(self->pf, "sriov_numvfs", "0"), rmmod;
+	int i;
+
+	ASSERT_EQ(0, wait_driverless(self->addr[0]));
+	ASSERT_EQ(0, bind_to_ours(self->addr[0]));
+	qt_sleep_ms(500);
+	qt_fuse_go(&self->fuse[0]);
+	EXPECT_EQ(0, ended(self->reader[0], SOON));
+	for (i = 0; i < 100 && qt_exists(self->addr[0]); i++)
+		qt_sleep_ms(50);
+	ASSERT_FALSE(qt_exists(self->addr[0]));
+	rmmod = fork();
+	if (!rmmod)
+		_exit(qt_run(false, (const char *const[]){ "rmmod", QT_OURS, "qwamos_gpu", NULL }));
+	qt_sleep_ms(2000);
+	EXPECT_EQ(0, waitpid(rmmod, NULL, WNOHANG)) TH_LOG("nothing waits: nothing is tested here");
+	EXPECT_EQ(0, waitpid(pid, NULL, WNOHANG));
+	qt_fuse_go(&self->fuse[1]);
+	EXPECT_EQ(0, ended(self->reader[1], SOON));
+	EXPECT_EQ(0, ended(pid, SOON));
+	EXPECT_EQ(0, ended(rmmod, SOON));
+	EXPECT_TRUE(qt_dmesg("qwamos_gpu: unloaded, no objects left"));
+	expect_no_complaint(_metadata);
+	EXPECT_EQ(0, qt_run(true, (const char *const[]){ "modprobe", QT_OURS, NULL }));
+}
+
 TEST_HARNESS_MAIN

@@ -338,8 +338,8 @@ static int qvfio_mmap(struct vfio_device *vdev, struct vm_area_struct *vma)
 
 static void qvfio_request(struct vfio_device *vdev, unsigned int count)
 {
-	vfio_pci_core_request(vdev, count);
-	qwamos_gpu_dev_request(qvfio(vdev)->gpu);
+	if (qwamos_gpu_dev_request(qvfio(vdev)->gpu))
+		vfio_pci_core_request(vdev, count);
 }
 
 #ifdef QGPU_VFIO_HAS_IOMMUFD

@@ -206,6 +206,104 @@ TEST_F_TIMEOUT(unkillable, killed, 60)
 	expect_cut_off(_metadata, self->ctl, SOON);
 }
 
+static long do_close_device(long x, long y, void *data)
+{
+	return close(v.device);
+}
+
+static long do_close_all(long x, long y, void *data)
+{
+	qt_vfio_close(&v);
+	return 0;
+}
+
+static long do_group_fd(long container, long y, void *data)
+{
+	return container ? v.container : v.group;
+}
+
+/* The next VM gets it, and can use it. */
+static void expect_to_be_had(struct __test_metadata *_metadata, int ctl)
+{
+	struct qt_actor vmm;
+	struct qt_vm next;
+
+	ASSERT_EQ(0, qt_wait_state(ctl, "vga-a", QWAMOS_GPU_DEV_STATE_FREE, 5 * SOON));
+	ASSERT_EQ(0, qt_vm_new(&next, ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
+	EXPECT_EQ(0, qt_attach(next.manage, qt_id(ctl, "vga-a"), 0, NULL));
+	ASSERT_EQ(0, qt_vmm(&next, &vmm, NULL));
+	snprintf(vmm.data, QT_SHARED, "%s", qt_addr("vga-a"));
+	EXPECT_EQ(0, qt_do(&vmm, do_open, 0, 0));
+	qt_end(&vmm);
+	qt_vm_end(&next);
+}
+
+/* For as long as somebody holds the group, nobody could open the device. */
+static void expect_not_to_be_had(struct __test_metadata *_metadata, int ctl)
+{
+	struct qt_vm next;
+	int i;
+
+	ASSERT_EQ(0, qt_vm_new(&next, ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
+	for (i = 0; i < 20; i++) {
+		EXPECT_EQ(QWAMOS_GPU_DEV_STATE_RESETTING, qt_state(ctl, "vga-a"));
+		EXPECT_EQ(-EBUSY, qt_attach(next.manage, qt_id(ctl, "vga-a"), 0, NULL));
+		EXPECT_EQ(QWAMOS_GPU_REASON_RESETTING, qt_reason);
+		qt_sleep_ms(100);
+	}
+	qt_vm_end(&next);
+}
+
+/* The VM is ending and has @devices; something of it hangs. */
+static void expect_hanging(struct __test_metadata *_metadata, int ctl, __u32 devices)
+{
+	struct qwamos_gpu_vm vms[8];
+
+	ASSERT_EQ(1, qt_list_vms(ctl, vms, 8));
+	EXPECT_EQ(QWAMOS_GPU_VM_STATE_ENDING, vms[0].state);
+	EXPECT_EQ(devices, vms[0].devices);
+	EXPECT_LT(0, vms[0].threads_left);
+}
+
+/* It has closed the device, and holds its group. */
+TEST_F_TIMEOUT(unkillable, holds_the_group, 60)
+{
+	ASSERT_EQ(0, qt_do(&self->a, do_close_device, 0, 0));
+	ASSERT_EQ(0, qt_destroy(self->vm.manage));
+	qt_sleep_ms(SOON);
+	expect_hanging(_metadata, self->ctl, 1);
+	expect_not_to_be_had(_metadata, self->ctl);
+	abort_all();
+	expect_to_be_had(_metadata, self->ctl);
+}
+
+/* So may anybody whom it has passed the group to. */
+TEST_F_TIMEOUT(unkillable, passed_the_group_on, 60)
+{
+	int container = qt_take_fd(&self->a, qt_do(&self->a, do_group_fd, 1, 0));
+	int group = qt_take_fd(&self->a, qt_do(&self->a, do_group_fd, 0, 0));
+
+	ASSERT_LE(0, container);
+	ASSERT_LE(0, group);
+	ASSERT_EQ(0, qt_do(&self->a, do_close_all, 0, 0));
+	ASSERT_EQ(0, qt_destroy(self->vm.manage));
+	abort_all();
+	EXPECT_EQ(0, qt_died(self->a.pid, 5 * SOON));
+	expect_not_to_be_had(_metadata, self->ctl);
+	close(group);
+	close(container);
+	expect_to_be_had(_metadata, self->ctl);
+}
+
+/* It holds nothing of the device: that comes back, whatever becomes of the process. */
+TEST_F_TIMEOUT(unkillable, holds_nothing, 60)
+{
+	ASSERT_EQ(0, qt_do(&self->a, do_close_all, 0, 0));
+	ASSERT_EQ(0, qt_destroy(self->vm.manage));
+	expect_to_be_had(_metadata, self->ctl);
+	expect_hanging(_metadata, self->ctl, 0);
+}
+
 TEST_F_TIMEOUT(unkillable, asked_for, 60)
 {
 	char path[64];
@@ -256,7 +354,7 @@ static void *write_config(void *unused)
 	memcpy(buf, &value, sizeof(value));
 	buf[PCI_CACHE_LINE_SIZE - PCI_COMMAND] = 0x10;
 	qt_vfio_region(v.device, VFIO_PCI_CONFIG_REGION_INDEX, &offset, &size);
-	qt_sleep_ms(100);
+	qt_sleep_ms(800); /* until the resets wait for each other */
 	return (void *)pwrite(v.device, buf, sizeof(buf), offset + PCI_COMMAND);
 }
 
@@ -449,7 +547,7 @@ TEST_F_TIMEOUT(overtaken, resets_and_write, 90)
 	ASSERT_EQ(PCI_COMMAND_SERR, command(qt_addr("virtio")) & PCI_COMMAND_SERR);
 	ASSERT_EQ(0, read_config("virtio", PCI_CACHE_LINE_SIZE));
 	qt_start(&self->a, do_resets_and_write, 40, 0);
-	qt_sleep_ms(200);
+	qt_sleep_ms(1200);
 	ASSERT_EQ(0, qt_destroy(self->vm.manage));
 	expect_revoked(_metadata, self->ctl);
 	EXPECT_GT(15, seen_on("virtio", 8000));

@@ -30,7 +30,7 @@
  * @QWAMOS_GPU_EV_DEVICE_ADDED: a device appeared
  * @QWAMOS_GPU_EV_DEVICE_REMOVED: a device disappeared
  * @QWAMOS_GPU_EV_DEVICE_BOUND: a device was bound to our driver, or, with a result, a member of a
- * VM tried that
+ * VM, or a usermode helper, tried that
  * @QWAMOS_GPU_EV_DEVICE_UNBOUND: a device left our driver
  * @QWAMOS_GPU_EV_DEVICE_ATTACHED: a VM got a device
  * @QWAMOS_GPU_EV_DEVICE_DETACHED: a device left its VM
@@ -44,7 +44,8 @@
  * @QWAMOS_GPU_EV_DEVICE_FAILED: a reset or scrub failed
  * @QWAMOS_GPU_EV_DEVICE_QUARANTINED: a device is in quarantine
  * @QWAMOS_GPU_EV_DEVICE_RELEASED: a manager accepted a device's leftovers
- * @QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED: a device was asked back
+ * @QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED: a device was asked back, or, with a result, a member of
+ *     a VM, or a usermode helper, tried that; it waits, and nobody else does anything
  * @QWAMOS_GPU_EV_DEVICE_REVOKED: and was not given back in time
  * @QWAMOS_GPU_EV_QUEUES_QUOTA_EXCEEDED: a charge of Vulkan queues did not fit; by number
  * @QWAMOS_GPU_EV_VM_ADOPTED: a manager made a process a member of a VM; asked = its thread group in

@@ -28,6 +28,9 @@ static atomic64_t last_id = ATOMIC64_INIT(0);
 static DEFINE_HASHTABLE(cgroups, 8);
 static struct kmem_cache *vm_cache;
 
+/* How often a live VM's leader is looked at. */
+#define LEADER_LOOK HZ
+
 atomic_t qgpu_objects = ATOMIC_INIT(0);
 
 /* All work of the module that may wait for locks of others runs here. */
@@ -341,15 +344,21 @@ struct qgpu_vm *qgpu_vm_find(u64 id, const char *name)
 	return vm;
 }
 
+/*
+ * Looks again and again: of a process that hangs before its exit is seen, or all of whose threads
+ * hang before they come to it, nothing else tells.
+ */
 static void leader_work_fn(struct work_struct *work)
 {
 	struct qgpu_vm *vm = container_of(to_delayed_work(work), struct qgpu_vm, leader_work);
 	bool going;
 
+	if (!qgpu_vm_live(vm))
+		return;
 	if (qgpu_leader_gone(vm->leader, &going))
 		qgpu_vm_end(vm, QWAMOS_GPU_REASON_LEADER_EXITED);
-	else if (going)
-		queue_delayed_work(qgpu_wq, &vm->leader_work, HZ / 50);
+	else
+		queue_delayed_work(qgpu_wq, &vm->leader_work, going ? HZ / 50 : LEADER_LOOK);
 }
 
 /*
@@ -541,6 +550,7 @@ static int become_leader(struct qgpu_vm *vm)
 		return ret;
 	WRITE_ONCE(vm->leader, get_pid(pid));
 	add_wait_queue(&pid->wait_pidfd, &vm->leader_wait);
+	queue_delayed_work(qgpu_wq, &vm->leader_work, LEADER_LOOK);
 	return 0;
 }
 

@@ -20,7 +20,7 @@
  * alive. Processes forked meanwhile are found by the next call: a process with SIGKILL pending
  * can't fork.
  *
- * Return: number of threads still alive; 0: none is left, and all their files are closed.
+ * Return: number of threads still alive; 0: none is left, and they have closed all their files.
  */
 unsigned int qgpu_reap(struct cgroup *cgrp, void *owner, unsigned int *killed, struct pid **left)
 {

@@ -6,6 +6,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/tracepoint.h>
+#include <linux/workqueue.h>
 #include <trace/events/cgroup.h>
 #include <trace/events/sched.h>
 #include "compat.h"
@@ -19,6 +20,7 @@
  * reference: the owner forgets its tasks before it goes
  * @not_of: whose snapshot leaves it out, or NULL; likewise
  * @helper: it descends from a usermode helper; likewise
+ * @leaving: in the list of those that end; guarded by the table's lock
  * @rcu: for the free
  */
 struct vm_task {
@@ -27,11 +29,20 @@ struct vm_task {
 	void *owner;
 	void *not_of;
 	bool helper;
+	struct list_head leaving;
 	struct rcu_head rcu;
 };
 
+/* How long after its exit a process is looked at, and then again for as long as it hangs. */
+#define SWEEP_SOON  (HZ / 10)
+#define SWEEP_AGAIN HZ
+
 static DEFINE_HASHTABLE(tasks, 10);
 static DEFINE_SPINLOCK(tasks_lock); /* guards the table's writers; a leaf */
+static LIST_HEAD(leaving);
+static unsigned int n_leaving;
+static void sweep(struct work_struct *work);
+static DECLARE_DELAYED_WORK(sweep_work, sweep);
 static const struct qgpu_task_hooks *hooks;
 static struct tracepoint *tp_fork, *tp_exit, *tp_move;
 
@@ -74,6 +85,29 @@ bool qgpu_tasks_is_helper(struct pid *pid)
 	return yes;
 }
 
+/* The last thread of @h ends. Called with the table's lock held. */
+static void leave(struct vm_task *h)
+{
+	if (!list_empty(&h->leaving))
+		return;
+	list_add_tail(&h->leaving, &leaving);
+	WRITE_ONCE(n_leaving, n_leaving + 1);
+	schedule_delayed_work(&sweep_work, SWEEP_SOON);
+}
+
+/* Has the last thread of a group come to its exit? Then on_exit() may have been there already. */
+static bool has_ended(struct pid *pid)
+{
+	struct task_struct *p;
+	bool yes;
+
+	rcu_read_lock();
+	p = pid_task(pid, PIDTYPE_TGID);
+	yes = !p || !atomic_read(&p->signal->live);
+	rcu_read_unlock();
+	return yes;
+}
+
 /*
  * Add to what is known of a thread group: what is NULL or false in @what stays as it is. Does not
  * sleep. Return: 0, -EBUSY (it is another one's member) or -ENOMEM.
@@ -93,7 +127,12 @@ static int learn(struct pid *pid, const struct vm_task *what)
 		new = NULL;
 		*h = *what;
 		h->pid = get_pid(pid);
+		INIT_LIST_HEAD(&h->leaving);
 		hash_add_rcu(tasks, &h->node, (unsigned long)pid);
+		/* Pairs with the atomic_dec_and_test() of ->live: on_exit() finds it, or we see. */
+		smp_mb();
+		if (has_ended(pid))
+			leave(h);
 	} else if (what->owner && h->owner && h->owner != what->owner) {
 		ret = -EBUSY;
 	} else {
@@ -182,6 +221,10 @@ static void task_free(struct rcu_head *rcu)
 static void drop(struct vm_task *h)
 {
 	hash_del_rcu(&h->node);
+	if (!list_empty(&h->leaving)) {
+		list_del(&h->leaving);
+		WRITE_ONCE(n_leaving, n_leaving - 1);
+	}
 	call_rcu(&h->rcu, task_free);
 }
 
@@ -255,23 +298,74 @@ static void on_move(void *unused, struct cgroup *to, const char *path, struct ta
 	rcu_read_unlock();
 }
 
+/* Has every thread of a group gone through its exit, so that nothing of it is left but a zombie? */
+static bool gone(struct pid *pid)
+{
+	struct task_struct *p, *t;
+	bool yes = true;
+
+	rcu_read_lock();
+	p = pid_task(pid, PIDTYPE_TGID);
+	if (p) {
+		for_each_thread(p, t) {
+			if (!READ_ONCE(t->exit_state)) {
+				yes = false;
+				break;
+			}
+		}
+	}
+	rcu_read_unlock();
+	return yes;
+}
+
 /*
- * A thread ends; with the last one of its group the group is done: no instruction of it runs any
- * more. It may still have files and, since 6.16, memory: a device that it has open keeps its VM
- * until the close, see qgpu_vm_hold().
+ * Drop who has gone. A work item, because an exit can't wait for that: a round looks once at each
+ * one that leaves, and does so without the lock.
+ */
+static void sweep(struct work_struct *work)
+{
+	unsigned int n = READ_ONCE(n_leaving);
+	struct vm_task *h;
+	struct pid *pid;
+
+	while (n--) {
+		spin_lock_irq(&tasks_lock);
+		h = list_first_entry_or_null(&leaving, struct vm_task, leaving);
+		pid = h ? get_pid(h->pid) : NULL;
+		if (h)
+			list_move_tail(&h->leaving, &leaving);
+		spin_unlock_irq(&tasks_lock);
+		if (!h)
+			break;
+		if (gone(pid)) {
+			spin_lock_irq(&tasks_lock);
+			h = find(pid);
+			if (h)
+				drop(h);
+			spin_unlock_irq(&tasks_lock);
+		}
+		put_pid(pid);
+		cond_resched();
+	}
+	if (READ_ONCE(n_leaving))
+		schedule_delayed_work(&sweep_work, SWEEP_AGAIN);
+}
+
+/*
+ * A thread ends. With the last one of its group no instruction of it runs any more, but it may have
+ * files, memory (since 6.16), and calls that do not return: it is a member until it has gone.
  */
 static void QGPU_PROBE_EXIT(on_exit, p)
 {
+	bool last = !atomic_read(&p->signal->live);
 	unsigned long flags;
 	struct vm_task *h;
-
-	bool last = !atomic_read(&p->signal->live);
 
 	if (!last && !(READ_ONCE(p->signal->flags) & SIGNAL_GROUP_EXIT))
 		return;
 	rcu_read_lock();
 	h = find(task_tgid(p));
-	if (h && !last && h->owner)
+	if (h && h->owner)
 		hooks->dying(h->owner, task_tgid(p));
 	rcu_read_unlock();
 	if (!h || !last)
@@ -279,7 +373,7 @@ static void QGPU_PROBE_EXIT(on_exit, p)
 	spin_lock_irqsave(&tasks_lock, flags);
 	h = find(task_tgid(p));
 	if (h)
-		drop(h);
+		leave(h);
 	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
@@ -357,5 +451,6 @@ void qgpu_tasks_exit(void)
 		tracepoint_synchronize_unregister();
 	}
 	qgpu_tasks_forget(NULL); /* usermode helpers that still run */
+	cancel_delayed_work_sync(&sweep_work);
 	rcu_barrier();
 }

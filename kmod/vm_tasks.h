@@ -19,7 +19,8 @@ struct task_struct;
  * @snapshotting: called under RCU: the owner that takes its snapshot right now, if @p stands in its
  *     cgroup; else NULL
  * @born_into: called under RCU: @child is nobody's, and was forked by the current process
- * @dying: called under RCU: a thread of @pid has ended, and all others are being killed
+ * @dying: called under RCU: a thread of @pid ends, and it is the last one or all others are being
+ *     killed
  * @moved: called under RCU, with a spinlock held and interrupts off: the current process has moved
  *     @p into @to
  */

@@ -18,8 +18,9 @@
  * @pid: its pid, with a reference
  * @owner: whose member it is, or NULL; written under the table's lock, read under RCU. No
  * reference: the owner forgets its tasks before it goes
- * @not_of: whose snapshot leaves it out, or NULL; likewise
+ * @due: whose member it becomes when that one is joined, or NULL; likewise
  * @helper: it descends from a usermode helper; likewise
+ * @displaced: it, or who it descends from, stands where a member or a usermode helper has put it
  * @leaving: in the list of those that end; guarded by the table's lock
  * @rcu: for the free
  */
@@ -27,8 +28,9 @@ struct vm_task {
 	struct hlist_node node;
 	struct pid *pid;
 	void *owner;
-	void *not_of;
+	void *due;
 	bool helper;
+	bool displaced;
 	struct list_head leaving;
 	struct rcu_head rcu;
 };
@@ -108,107 +110,6 @@ static bool has_ended(struct pid *pid)
 	return yes;
 }
 
-/*
- * Add to what is known of a thread group: what is NULL or false in @what stays as it is. Does not
- * sleep. Return: 0, -EBUSY (it is another one's member) or -ENOMEM.
- */
-static int learn(struct pid *pid, const struct vm_task *what)
-{
-	struct vm_task *new = kzalloc(sizeof(*new), GFP_ATOMIC | __GFP_ACCOUNT), *h;
-	unsigned long flags;
-	int ret = 0;
-
-	spin_lock_irqsave(&tasks_lock, flags);
-	h = find(pid);
-	if (!h && !new) {
-		ret = -ENOMEM;
-	} else if (!h) {
-		h = new;
-		new = NULL;
-		*h = *what;
-		h->pid = get_pid(pid);
-		INIT_LIST_HEAD(&h->leaving);
-		hash_add_rcu(tasks, &h->node, (unsigned long)pid);
-		/* Pairs with the atomic_dec_and_test() of ->live: on_exit() finds it, or we see. */
-		smp_mb();
-		if (has_ended(pid))
-			leave(h);
-	} else if (what->owner && h->owner && h->owner != what->owner) {
-		ret = -EBUSY;
-	} else {
-		WRITE_ONCE(h->owner, what->owner ?: h->owner);
-		WRITE_ONCE(h->not_of, what->not_of ?: h->not_of);
-		WRITE_ONCE(h->helper, what->helper || h->helper);
-	}
-	spin_unlock_irqrestore(&tasks_lock, flags);
-	kfree(new);
-	return ret;
-}
-
-/**
- * qgpu_tasks_add() - make a thread group a member, with all children that it has from now on
- * @pid: its pid
- * @owner: whose
- *
- * Does not sleep. Return: 0, also if it is one already, -EBUSY (it is another one's) or -ENOMEM.
- */
-int qgpu_tasks_add(struct pid *pid, void *owner)
-{
-	const struct vm_task what = { .owner = owner };
-
-	return learn(pid, &what);
-}
-
-/**
- * qgpu_tasks_exclude() - leave a thread group out of an owner's snapshot, with its children
- * @pid: its pid
- * @owner: whose snapshot
- *
- * Does not sleep. Return: 0 or -ENOMEM.
- */
-int qgpu_tasks_exclude(struct pid *pid, void *owner)
-{
-	const struct vm_task what = { .not_of = owner };
-
-	return learn(pid, &what);
-}
-
-static bool excluded(struct pid *pid, void *owner)
-{
-	struct vm_task *h = find(pid);
-
-	return h && READ_ONCE(h->not_of) == owner;
-}
-
-/**
- * qgpu_tasks_snapshot() - make all who stand in a cgroup members, but who was excluded
- * @cgrp: the cgroup
- * @owner: whose; the hook snapshotting() says so from before the call until after it
- *
- * Return: 0 or -ENOMEM; who was found stays a member.
- */
-int qgpu_tasks_snapshot(struct cgroup *cgrp, void *owner)
-{
-	struct task_struct *p;
-	int ret = 0;
-
-	/*
-	 * Pairs with the one in on_fork(): a child that is added to the list of processes too late
-	 * for this walk is born late enough to see that a snapshot is under way.
-	 */
-	smp_mb();
-	rcu_read_lock();
-	for_each_process(p) {
-		if (p->flags & PF_KTHREAD || is_global_init(p) ||
-		    !task_under_cgroup_hierarchy(p, cgrp) || excluded(task_tgid(p), owner))
-			continue;
-		if (qgpu_tasks_add(task_tgid(p), owner) == -ENOMEM)
-			ret = -ENOMEM;
-	}
-	rcu_read_unlock();
-	return ret;
-}
-
 static void task_free(struct rcu_head *rcu)
 {
 	struct vm_task *h = container_of(rcu, struct vm_task, rcu);
@@ -228,6 +129,195 @@ static void drop(struct vm_task *h)
 	call_rcu(&h->rcu, task_free);
 }
 
+static bool says_nothing(const struct vm_task *h)
+{
+	return !h->owner && !h->due && !h->helper && !h->displaced;
+}
+
+static struct vm_task *task_alloc(void)
+{
+	return kzalloc(sizeof(struct vm_task), GFP_ATOMIC | __GFP_ACCOUNT);
+}
+
+/* Called with the table's lock held. */
+static void insert(struct vm_task *h, struct pid *pid)
+{
+	h->pid = get_pid(pid);
+	INIT_LIST_HEAD(&h->leaving);
+	hash_add_rcu(tasks, &h->node, (unsigned long)pid);
+	/* Pairs with the atomic_dec_and_test() of ->live: on_exit() finds it, or we see. */
+	smp_mb();
+	if (has_ended(pid))
+		leave(h);
+}
+
+/*
+ * Change what is known of a thread group. Does not sleep. Return: what @change() returns, or
+ * -ENOMEM.
+ */
+static int update(struct pid *pid, int (*change)(struct vm_task *h, void *owner), void *owner)
+{
+	struct vm_task *new = task_alloc(), *h;
+	unsigned long flags;
+	int ret = -ENOMEM;
+
+	spin_lock_irqsave(&tasks_lock, flags);
+	h = find(pid);
+	if (!h && new) {
+		h = new;
+		new = NULL;
+		insert(h, pid);
+	}
+	if (h) {
+		ret = change(h, owner);
+		if (says_nothing(h))
+			drop(h);
+	}
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	kfree(new);
+	return ret;
+}
+
+static int set_owner(struct vm_task *h, void *owner)
+{
+	if (h->owner && h->owner != owner)
+		return -EBUSY;
+	WRITE_ONCE(h->owner, owner);
+	return 0;
+}
+
+/* -EBUSY: it is too late for that. */
+static int set_placed(struct vm_task *h, void *owner)
+{
+	bool late = owner && hooks->joined(owner);
+
+	WRITE_ONCE(h->displaced, false);
+	WRITE_ONCE(h->due, late ? NULL : owner);
+	return late ? -EBUSY : 0;
+}
+
+/* Whoever looks who stands at @owner's may have found it there by this very move. */
+static int set_displaced(struct vm_task *h, void *owner)
+{
+	WRITE_ONCE(h->displaced, true);
+	if (owner && h->due == owner && hooks->enrolling(owner))
+		WRITE_ONCE(h->due, NULL);
+	return 0;
+}
+
+/* -EBUSY: it did not come there by itself. */
+static int set_due(struct vm_task *h, void *owner)
+{
+	if (h->displaced && h->due != owner)
+		return -EBUSY;
+	WRITE_ONCE(h->due, owner);
+	return 0;
+}
+
+/**
+ * qgpu_tasks_add() - make a thread group a member, with all children that it has from now on
+ * @pid: its pid
+ * @owner: whose
+ *
+ * Does not sleep. Return: 0, also if it is one already, -EBUSY (it is another one's) or -ENOMEM.
+ */
+int qgpu_tasks_add(struct pid *pid, void *owner)
+{
+	return update(pid, set_owner, owner);
+}
+
+/**
+ * qgpu_tasks_place() - a thread group was moved by somebody who is no VM's
+ * @pid: its pid
+ * @owner: whose member it is to be; NULL: nobody's
+ *
+ * Called under RCU. Does not sleep. Return: 0, -EBUSY (@owner is joined already) or -ENOMEM.
+ */
+int qgpu_tasks_place(struct pid *pid, void *owner)
+{
+	return owner || find(pid) ? update(pid, set_placed, owner) : 0;
+}
+
+/**
+ * qgpu_tasks_displace() - a thread group was moved by a member or a usermode helper
+ * @pid: its pid
+ * @owner: to whose place; NULL: nobody's
+ *
+ * Does not sleep. Return: 0 or -ENOMEM.
+ */
+int qgpu_tasks_displace(struct pid *pid, void *owner)
+{
+	return update(pid, set_displaced, owner);
+}
+
+/**
+ * qgpu_tasks_due() - whose member does a thread group become?
+ * @pid: its pid
+ *
+ * Called under RCU. Return: the owner, or NULL.
+ */
+void *qgpu_tasks_due(struct pid *pid)
+{
+	struct vm_task *h = find(pid);
+
+	return h ? READ_ONCE(h->due) : NULL;
+}
+
+/**
+ * qgpu_tasks_enroll() - all who stand in a cgroup are to be members, but those who were put there
+ * @cgrp: the cgroup
+ * @owner: whose; the hook moved() sees to who comes there from before the call on
+ * @outsider: called under RCU for each one who was put there
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int qgpu_tasks_enroll(struct cgroup *cgrp, void *owner,
+		      void (*outsider)(void *owner, struct task_struct *p))
+{
+	struct task_struct *p;
+	int err, ret = 0;
+
+	rcu_read_lock();
+	for_each_process(p) {
+		if (p->flags & PF_KTHREAD || is_global_init(p) ||
+		    !task_under_cgroup_hierarchy(p, cgrp))
+			continue;
+		err = update(task_tgid(p), set_due, owner);
+		if (err == -EBUSY)
+			outsider(owner, p);
+		else if (err)
+			ret = err;
+		/*
+		 * Pairs with the one in on_fork(): a child that does not inherit this is in the
+		 * list already, behind its parent.
+		 */
+		smp_mb();
+	}
+	rcu_read_unlock();
+	return ret;
+}
+
+/**
+ * qgpu_tasks_join() - who is due becomes a member
+ * @owner: whose; the hook joined() says so from before the call on
+ */
+void qgpu_tasks_join(void *owner)
+{
+	unsigned long flags;
+	struct vm_task *h;
+	int i;
+
+	spin_lock_irqsave(&tasks_lock, flags);
+	hash_for_each(tasks, i, h, node) {
+		if (h->due != owner)
+			continue;
+		WRITE_ONCE(h->due, NULL);
+		if (!h->owner)
+			WRITE_ONCE(h->owner, owner);
+	}
+	spin_unlock_irqrestore(&tasks_lock, flags);
+}
+
 /**
  * qgpu_tasks_forget() - drop all that is known of an owner
  * @owner: who goes; NULL: drop everything
@@ -243,12 +333,61 @@ void qgpu_tasks_forget(void *owner)
 	hash_for_each_safe(tasks, i, n, h, node) {
 		if (h->owner == owner)
 			WRITE_ONCE(h->owner, NULL);
-		if (h->not_of == owner)
-			WRITE_ONCE(h->not_of, NULL);
-		if (!owner || (!h->owner && !h->not_of && !h->helper))
+		if (h->due == owner)
+			WRITE_ONCE(h->due, NULL);
+		if (!owner || says_nothing(h))
 			drop(h);
 	}
 	spin_unlock_irqrestore(&tasks_lock, flags);
+}
+
+/*
+ * A child is what its parent is, but by CLONE_INTO_CGROUP it may begin where its parent does not
+ * stand: where it is due is then for the parent to say, unless that is displaced or a helper. The
+ * child may have an entry: who looks who stands in a cgroup may have found it. Called with the
+ * table's lock held.
+ */
+static void inherit(struct vm_task *c, const struct vm_task *p, bool helper, bool elsewhere)
+{
+	if (p) {
+		WRITE_ONCE(c->owner, c->owner ?: p->owner);
+		WRITE_ONCE(c->helper, p->helper);
+		WRITE_ONCE(c->displaced, p->displaced || (p->helper && elsewhere));
+		if (c->displaced || (p->due && !elsewhere))
+			WRITE_ONCE(c->due, p->due);
+	}
+	if (helper)
+		WRITE_ONCE(c->helper, true);
+}
+
+/* Return: 0 or -ENOMEM; @is: what the child is, or should be. */
+static int add_child(struct pid *parent, struct pid *child, bool helper, bool elsewhere,
+		     struct vm_task *is)
+{
+	struct vm_task *new = task_alloc(), *c;
+	unsigned long flags;
+	int ret = 0;
+
+	spin_lock_irqsave(&tasks_lock, flags);
+	c = find(child);
+	if (!c && new) {
+		c = new;
+		new = NULL;
+		insert(c, child);
+	}
+	if (!c)
+		ret = -ENOMEM;
+	inherit(c ?: is, find(parent), helper, elsewhere);
+	if (c) {
+		is->owner = c->owner;
+		is->due = c->due;
+		is->displaced = c->displaced;
+		if (says_nothing(c))
+			drop(c);
+	}
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	kfree(new);
+	return ret;
 }
 
 /*
@@ -258,32 +397,28 @@ void qgpu_tasks_forget(void *owner)
  */
 static void on_fork(void *unused, struct task_struct *parent, struct task_struct *child)
 {
-	struct vm_task what = {}, *h;
-	void *owner;
+	bool program = !(child->flags & PF_KTHREAD), helper, elsewhere;
+	struct vm_task is = {};
 
 	if (!thread_group_leader(child))
 		return;
-	/* The child is in the list of processes by now. Pairs with qgpu_tasks_snapshot(). */
+	/* The child is in the list of processes by now. Pairs with qgpu_tasks_enroll(). */
 	smp_mb();
 	rcu_read_lock();
-	/* Before the parent is looked up: once no snapshot is under way, its result is seen. */
-	owner = hooks->snapshotting(child);
-	h = find(task_tgid(parent));
-	if (h) {
-		what.owner = READ_ONCE(h->owner);
-		what.not_of = READ_ONCE(h->not_of);
-		what.helper = READ_ONCE(h->helper);
-	}
-	if (!what.owner && owner != what.not_of)
-		what.owner = owner;
 	/* What the kernel starts: its own threads have no program, and their children are none. */
-	if (parent->flags & PF_KTHREAD && !(child->flags & PF_KTHREAD) && !is_global_init(child))
-		what.helper = true;
-	if ((what.owner || what.not_of || what.helper) && learn(task_tgid(child), &what) &&
-	    what.owner)
-		send_sig(SIGKILL, child, 1);
-	if (!what.owner)
-		hooks->born_into(child);
+	helper = parent->flags & PF_KTHREAD && program && !is_global_init(child);
+	/* One of them may also have been moved since: it comes to the same. */
+	elsewhere = program && task_dfl_cgroup(child) != task_dfl_cgroup(parent);
+	if ((helper || find(task_tgid(parent))) &&
+	    add_child(task_tgid(parent), task_tgid(child), helper, elsewhere, &is)) {
+		if (is.owner)
+			send_sig(SIGKILL, child, 1);
+		else if (is.due)
+			hooks->lost(is.due);
+	}
+	if (elsewhere && !is.owner)
+		hooks->moved(child, task_dfl_cgroup(child),
+			     is.displaced ? QGPU_BORN_DISPLACED : QGPU_BORN);
 	rcu_read_unlock();
 }
 
@@ -291,10 +426,15 @@ static void on_fork(void *unused, struct task_struct *parent, struct task_struct
 static void on_move(void *unused, struct cgroup *to, const char *path, struct task_struct *p,
 		    bool group)
 {
-	if (p->flags & PF_KTHREAD)
+	struct vm_task *by;
+
+	if (p->flags & PF_KTHREAD || to->root != &cgrp_dfl_root)
 		return;
 	rcu_read_lock();
-	hooks->moved(p, to);
+	by = find(task_tgid(current));
+	hooks->moved(p, to,
+		     by && (READ_ONCE(by->owner) || READ_ONCE(by->helper)) ? QGPU_MOVED_BY_MEMBER :
+									     QGPU_MOVED);
 	rcu_read_unlock();
 }
 

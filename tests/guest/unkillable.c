@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -641,6 +642,36 @@ TEST_F_TIMEOUT(overtaken, mapping_and_mmap_lock, 90)
 	ASSERT_EQ(0, qt_do(&self->a, do_hold_mmap_lock, 0, 0));
 	ASSERT_EQ(0, qt_fuse_held(&fuse, 10000));
 	expect_no_mapping(_metadata, self->ctl, &self->vm);
+}
+
+#define CORE_PATTERN "/proc/sys/kernel/core_pattern"
+#define CORE	     "/tmp/qt-core"
+
+/* With all mappings in it. */
+static long do_dump(long x, long y, void *data)
+{
+	struct rlimit core = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (setrlimit(RLIMIT_CORE, &core) || qt_write("/proc/self/coredump_filter", "0xff"))
+		return -errno;
+	abort();
+}
+
+/* A dump of its core is waited for, but not once it is killed. */
+TEST_F_TIMEOUT(overtaken, killed_while_it_dumps, 90)
+{
+	char was[QT_PATH];
+
+	ASSERT_LT(0, qt_read(CORE_PATTERN, was, sizeof(was)));
+	ASSERT_EQ(0, qt_write(CORE_PATTERN, CORE));
+	ASSERT_EQ(0, qt_start(&self->a, do_dump, 0, 0));
+	EXPECT_EQ(0, qt_fuse_held(&fuse, 20000));
+	EXPECT_EQ(0, qt_write(CORE_PATTERN, was));
+	qt_sleep_ms(2000);
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_OPEN, qt_state(self->ctl, "virtio"));
+	ASSERT_EQ(0, kill(self->a.pid, SIGKILL));
+	expect_revoked(_metadata, self->ctl);
+	unlink(CORE);
 }
 
 static bool power_is(const char *gpu, const char *status)

@@ -317,6 +317,9 @@ static void moved(struct task_struct *p, struct cgroup *to, enum qgpu_moved how)
 
 	if (owner && owner == vm)
 		return;
+	/* Born below or above where its parent stands. */
+	if (how >= QGPU_BORN && vm && joined(vm) && vm_of_cgroup(task_dfl_cgroup(current)) == vm)
+		return;
 	if (how == QGPU_BORN && !vm)
 		return;
 	if (how == QGPU_BORN_DISPLACED || !thread_group_leader(p)) {

@@ -433,8 +433,8 @@ static void on_move(void *unused, struct cgroup *to, const char *path, struct ta
 	rcu_read_lock();
 	by = find(task_tgid(current));
 	hooks->moved(p, to,
-		     by && (READ_ONCE(by->owner) || READ_ONCE(by->helper)) ? QGPU_MOVED_BY_MEMBER :
-									     QGPU_MOVED);
+		     by && (READ_ONCE(by->owner) || READ_ONCE(by->helper)) ? QGPU_MOVED_BY_MEMBER
+									   : QGPU_MOVED);
 	rcu_read_unlock();
 }
 

@@ -22,7 +22,9 @@
 #include <sys/stat.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <linux/futex.h>
 #include <linux/vfio.h>
@@ -56,17 +58,10 @@ static void *touch(void *unused)
 	return NULL;
 }
 
-/* From here on SIGKILL does not end it: the answer that a thread waits for never comes. */
-static long do_trap(long x, long y, void *data)
+/* A FUSE server of its own, mounted without any right. Return: its fd, or an error. */
+static int mount_own(void)
 {
-	struct {
-		struct fuse_out_header head;
-		struct fuse_init_out init;
-	} out = {};
-	static char buf[1 << 18];
-	struct fuse_in_header *in = (void *)buf;
 	char opts[128];
-	pthread_t t;
 	int fd;
 
 	if (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
@@ -83,17 +78,114 @@ static long do_trap(long x, long y, void *data)
 	snprintf(opts, sizeof(opts), "fd=%d,rootmode=40000,user_id=0,group_id=0", fd);
 	if (fd < 0 || mount("x", MOUNT, "fuse", 0, opts))
 		return -3000 - errno;
+	return fd;
+}
+
+static bool reply(int fd, const struct fuse_in_header *in, void *data, size_t len)
+{
+	struct fuse_out_header head = { .unique = in->unique, .len = sizeof(head) + len };
+	struct iovec v[] = { { &head, sizeof(head) }, { data, len } };
+
+	return writev(fd, v, 2) == head.len;
+}
+
+/* Answers until it has answered a request of kind @last, or is asked what it does not know. */
+static int serve_until(int fd, __u32 last)
+{
+	static char buf[1 << 18];
+	struct fuse_in_header *in = (void *)buf;
+	struct fuse_attr attr = { .ino = 2, .mode = S_IFREG | 0666, .nlink = 1, .blksize = 4096 };
+	struct fuse_init_out init = { .major = 7, .minor = 31, .max_write = 4096 };
+	struct fuse_entry_out entry = {
+		.nodeid = 2, .entry_valid = 3600, .attr_valid = 3600, .attr = attr
+	};
+	struct fuse_attr_out got = { .attr_valid = 3600, .attr = attr };
+	struct fuse_open_out o = { .fh = 1 };
+	bool ok = true;
+
+	do {
+		if (read(fd, buf, sizeof(buf)) < 0)
+			return -4000 - errno;
+		if (in->opcode == FUSE_INIT)
+			ok = reply(fd, in, &init, sizeof(init));
+		else if (in->opcode == FUSE_LOOKUP && last != FUSE_INIT)
+			ok = reply(fd, in, &entry, sizeof(entry));
+		else if (in->opcode == FUSE_GETATTR)
+			ok = reply(fd, in, &got, sizeof(got));
+		else if (in->opcode == FUSE_OPEN)
+			ok = reply(fd, in, &o, sizeof(o));
+		else
+			return in->opcode;
+	} while (ok && in->opcode != last);
+	return ok ? in->opcode : -5000 - errno;
+}
+
+/* From here on SIGKILL does not end it: the answer that a thread waits for never comes. */
+static long do_trap(long x, long y, void *data)
+{
+	static char buf[1 << 18];
+	int fd = mount_own(), ret;
+	pthread_t t;
+
+	if (fd < 0)
+		return fd;
 	pthread_create(&t, NULL, touch, NULL);
-	if (read(fd, buf, sizeof(buf)) < 0)
-		return -4000 - errno;
-	out.head.len = sizeof(out);
-	out.head.unique = in->unique;
-	out.init.major = 7;
-	out.init.minor = 31;
-	out.init.max_write = 4096;
-	if (write(fd, &out, sizeof(out)) < 0 || read(fd, buf, sizeof(buf)) < 0)
-		return -5000 - errno;
-	return in->opcode;
+	ret = serve_until(fd, FUSE_INIT);
+	if (ret < 0 || read(fd, buf, sizeof(buf)) < 0)
+		return ret < 0 ? ret : -6000 - errno;
+	return ((struct fuse_in_header *)buf)->opcode;
+}
+
+/* Its only other thread hangs already. */
+static long do_touch(long x, long y, void *data)
+{
+	touch(NULL);
+	return 0;
+}
+
+static void *serve_open(void *fd)
+{
+	return (void *)(long)serve_until((long)fd, FUSE_OPEN);
+}
+
+/*
+ * It goes on, and hangs when it ends: what it closes first is a file of its own server, which
+ * nobody is any more.
+ */
+static long do_trap_exit(long x, long y, void *data)
+{
+	long fd = mount_own();
+	pthread_t t;
+	void *ret;
+
+	if (fd < 0)
+		return fd;
+	if (pthread_create(&t, NULL, serve_open, (void *)fd))
+		return -EAGAIN;
+	close(0);
+	if (open(MOUNT "/file", O_RDWR))
+		return -7000 - errno;
+	pthread_join(t, &ret);
+	return (long)ret;
+}
+
+static void *idle(void *unused)
+{
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static long do_thread(long x, long y, void *data)
+{
+	pthread_t t;
+
+	return -pthread_create(&t, NULL, idle, NULL);
+}
+
+static long do_exit(long x, long y, void *data)
+{
+	_exit(0);
 }
 
 static __u16 command(const char *addr)
@@ -133,6 +225,18 @@ FIXTURE(unkillable)
 	struct qt_actor a;
 };
 
+FIXTURE_VARIANT(unkillable)
+{
+	qt_fn trap;
+	__u32 request; /* the last one that its server has read */
+};
+
+/* A thread of it hangs. */
+FIXTURE_VARIANT_ADD(unkillable, thread){ .trap = do_trap, .request = FUSE_LOOKUP };
+
+/* It will hang at its end, in do_exit(). */
+FIXTURE_VARIANT_ADD(unkillable, exit){ .trap = do_trap_exit, .request = FUSE_OPEN };
+
 FIXTURE_SETUP(unkillable)
 {
 	self->ctl = qt_open_control();
@@ -149,7 +253,7 @@ FIXTURE_SETUP(unkillable)
 	ASSERT_EQ(0, qt_vmm(&self->vm, &self->a, NULL));
 	snprintf(self->a.data, QT_SHARED, "%s", qt_addr("vga-a"));
 	ASSERT_EQ(0, qt_do(&self->a, do_open, 0, 0));
-	ASSERT_EQ(FUSE_LOOKUP, qt_do(&self->a, do_trap, 0, 0));
+	ASSERT_EQ(variant->request, qt_do(&self->a, variant->trap, 0, 0));
 	ASSERT_EQ(PCI_COMMAND_MASTER, command(qt_addr("vga-a")) & PCI_COMMAND_MASTER);
 }
 
@@ -161,6 +265,24 @@ FIXTURE_TEARDOWN(unkillable)
 	EXPECT_EQ(0, qt_set_param("qwamos_gpu", "revoke_timeout_s", 30));
 	EXPECT_EQ(0, qt_settle(self->ctl, 20000));
 	close(self->ctl);
+}
+
+/* The VM is not over, and tells that a thread of this process is left. */
+static void expect_named(struct __test_metadata *_metadata, int ctl, pid_t pid)
+{
+	long long end = qt_now_ms() + qt_patience(SOON);
+	char path[64];
+	struct qwamos_gpu_vm vm;
+
+	do {
+		memset(&vm, 0, sizeof(vm));
+		ASSERT_EQ(1, qt_list_vms(ctl, &vm, 1));
+		qt_sleep_ms(50);
+	} while (vm.threads_left != 1 && qt_now_ms() < end);
+	EXPECT_EQ(QWAMOS_GPU_VM_STATE_ENDING, vm.state);
+	EXPECT_EQ(1, vm.threads_left);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d", pid, vm.thread_left);
+	EXPECT_EQ(0, access(path, F_OK)) TH_LOG("thread %d is left", vm.thread_left);
 }
 
 /* Within the bound and for as long as it is open: no DMA, no interrupt by a pin. */
@@ -196,12 +318,42 @@ TEST_F_TIMEOUT(unkillable, destroyed, 60)
 			m.state == QWAMOS_GPU_DEV_STATE_REVOKED &&
 			m.id == qt_id(self->ctl, "vga-a");
 	EXPECT_TRUE(told);
+	expect_named(_metadata, self->ctl, self->a.pid);
 	close(fd);
 }
 
 /* By whoever it was: the rest of it ends, and the VM does not wait for what hangs. */
 TEST_F_TIMEOUT(unkillable, killed, 60)
 {
+	ASSERT_EQ(0, kill(self->a.pid, SIGKILL));
+	expect_cut_off(_metadata, self->ctl, SOON);
+	expect_named(_metadata, self->ctl, self->a.pid);
+	/* When it can go, it goes. */
+	abort_all();
+	EXPECT_EQ(0, qt_settle(self->ctl, 20000));
+}
+
+/* Of its own accord. */
+TEST_F_TIMEOUT(unkillable, exited, 60)
+{
+	ASSERT_EQ(0, qt_start(&self->a, do_exit, 0, 0));
+	expect_cut_off(_metadata, self->ctl, SOON);
+	expect_named(_metadata, self->ctl, self->a.pid);
+}
+
+TEST_F_TIMEOUT(unkillable, killed_with_an_idle_thread, 60)
+{
+	ASSERT_EQ(0, qt_do(&self->a, do_thread, 0, 0));
+	ASSERT_EQ(0, kill(self->a.pid, SIGKILL));
+	expect_cut_off(_metadata, self->ctl, SOON);
+	expect_named(_metadata, self->ctl, self->a.pid);
+}
+
+/* No thread of it gets as far as its end. */
+TEST_F_TIMEOUT(unkillable, killed_while_all_hang, 60)
+{
+	ASSERT_EQ(0, qt_start(&self->a, do_touch, 0, 0));
+	qt_sleep_ms(500);
 	ASSERT_EQ(0, kill(self->a.pid, SIGKILL));
 	expect_cut_off(_metadata, self->ctl, SOON);
 }
@@ -588,6 +740,36 @@ TEST_F_TIMEOUT(overtaken, mapping_and_mmap_lock, 90)
 	ASSERT_EQ(0, qt_do(&self->a, do_hold_mmap_lock, 0, 0));
 	ASSERT_EQ(0, qt_fuse_held(&fuse, 10000));
 	expect_no_mapping(_metadata, self->ctl, &self->vm);
+}
+
+#define CORE_PATTERN "/proc/sys/kernel/core_pattern"
+#define CORE	     "/tmp/qt-core"
+
+/* With all mappings in it. */
+static long do_dump(long x, long y, void *data)
+{
+	struct rlimit core = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (setrlimit(RLIMIT_CORE, &core) || qt_write("/proc/self/coredump_filter", "0xff"))
+		return -errno;
+	abort();
+}
+
+/* A dump of its core is waited for, but not once it is killed. */
+TEST_F_TIMEOUT(overtaken, killed_while_it_dumps, 90)
+{
+	char was[QT_PATH];
+
+	ASSERT_LT(0, qt_read(CORE_PATTERN, was, sizeof(was)));
+	ASSERT_EQ(0, qt_write(CORE_PATTERN, CORE));
+	ASSERT_EQ(0, qt_start(&self->a, do_dump, 0, 0));
+	EXPECT_EQ(0, qt_fuse_held(&fuse, 20000));
+	EXPECT_EQ(0, qt_write(CORE_PATTERN, was));
+	qt_sleep_ms(2000);
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_OPEN, qt_state(self->ctl, "virtio"));
+	ASSERT_EQ(0, kill(self->a.pid, SIGKILL));
+	expect_revoked(_metadata, self->ctl);
+	unlink(CORE);
 }
 
 static bool power_is(const char *gpu, const char *status)

@@ -434,8 +434,8 @@ enum qwamos_gpu_enforcer {
  * @queues_by: of @queues_limit
  * @rate_by: of the minimum time between operations
  * @gpus: GPUs that VM_GPU_LIST tells
- * @threads_left: while it is ending: threads of its members that have not ended yet, as of a moment
- * ago
+ * @threads_left: while it is ending: threads of its members that have not ended yet, those that
+ *     hang in their exit included, as of a moment ago
  * @thread_left: one of them, in the caller's pid namespace; 0: none, or not to be seen from there
  */
 struct qwamos_gpu_vm {
@@ -706,15 +706,17 @@ struct qwamos_gpu_dev_clear_quarantine {
  * Once for each VM, one VM for each process. The process must stand in the VM's cgroup, if the VM
  * has one. That a process has joined outlives execve() and is not inherited by fork().
  *
- * Members of the VM are from now on: the process that joined; every process that stands in the
- * cgroup, or below it, now; those that VM_ADOPT adds; and all descendants of a member. A member
+ * Members of the VM are from now on: the process that joined; every process that has been brought
+ * to the cgroup, or below it, and not been taken away; those that VM_ADOPT adds; and all
+ * descendants of a member. A member
  * manages no VM, binds no device, and is killed when the VM ends, wherever it has moved to. Before
  * VM_JOIN nobody is a member but who was adopted.
  *
  * Whoever is moved into the cgroup later, or is cloned into it by an outsider, is none: it is
  * neither killed by this module nor kept from anything. Nor is one that a member of another VM
- * moved into the cgroup before VM_JOIN. Both are audited (VM_OUTSIDER). Who supervises the VM ends
- * such processes by cgroup.kill.
+ * moved into the cgroup before VM_JOIN, or even before VM_CREATE. Both are audited (VM_OUTSIDER).
+ * One that it takes away after VM_CREATE becomes a member all the same. Who supervises the VM ends
+ * outsiders by cgroup.kill.
  */
 struct qwamos_gpu_vm_join {
 	struct qwamos_gpu_hdr hdr;

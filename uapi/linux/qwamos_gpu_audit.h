@@ -51,7 +51,8 @@
  * @QWAMOS_GPU_EV_VM_ADOPTED: a manager made a process a member of a VM; asked = its thread group in
  *     the initial pid namespace
  * @QWAMOS_GPU_EV_VM_OUTSIDER: a process that is no member of the VM was moved, or cloned, into its
- *     cgroup; asked = its thread group in the initial pid namespace; pid = who did it
+ *     cgroup; asked = its thread group in the initial pid namespace; pid = who did it, 0: a member
+ *     of another VM, or a usermode helper, before VM_CREATE
  * @QWAMOS_GPU_EV_DEVICE_UNWIPED: a VM got a device that nobody knows how to wipe, as its manager
  *     accepted
  * @QWAMOS_GPU_EV_COUNT: not an event; one more than the highest

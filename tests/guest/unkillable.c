@@ -117,7 +117,7 @@ static int serve_until(int fd, __u32 last)
 		else
 			return in->opcode;
 	} while (ok && in->opcode != last);
-	return ok ? in->opcode : -5000 - errno;
+	return ok ? (long)in->opcode : -5000 - errno;
 }
 
 /* From here on SIGKILL does not end it: the answer that a thread waits for never comes. */

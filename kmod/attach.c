@@ -103,15 +103,13 @@ static bool is_clean(const struct qgpu_dev *d, u32 demanded, bool accept_unwiped
 }
 
 /*
- * The checks from the owner on, each over the whole group before the next. Called with the VM lock
- * and the registry lock held.
+ * Has anybody a member of the group? Each check over the whole group before the next, as in
+ * check_condition(). Called with the VM lock and the registry lock held.
  */
-static int check_members(struct qgpu_vm *vm, struct look *l, size_t n, u32 demanded,
-			 bool accept_unwiped, u64 *culprit, u32 *reason)
+static int check_owners(struct qgpu_vm *vm, struct look *l, size_t n, u64 *culprit, u32 *reason)
 {
 	struct qgpu_vm *owner;
 	struct qgpu_dev *d;
-	bool busy;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
@@ -128,6 +126,19 @@ static int check_members(struct qgpu_vm *vm, struct look *l, size_t n, u32 deman
 		if (d && (qgpu_dev_owner(d) || qgpu_dev_resetting(d) || d->opens))
 			return refuse(d, culprit, reason, QWAMOS_GPU_REASON_RESETTING, -EBUSY);
 	}
+	return 0;
+}
+
+/*
+ * Are the members fit to be given to anybody? Called with the VM lock and the registry lock held.
+ */
+static int check_condition(struct qgpu_vm *vm, struct look *l, size_t n, u32 demanded,
+			   bool accept_unwiped, u64 *culprit, u32 *reason)
+{
+	struct qgpu_dev *d;
+	bool busy;
+	size_t i;
+
 	for (i = 0; i < n; i++) {
 		d = qgpu_dev_lookup(l[i].dev);
 		if (d && d->quarantined && !d->accepted)
@@ -240,7 +251,7 @@ int qgpu_attach(struct qgpu_vm *vm, struct qwamos_gpu_dev_attach *arg, u32 *reas
 	struct qgpu_dev *d = qgpu_dev_by_id(arg->device_id), *sd;
 	struct qgpu_group *g = NULL;
 	struct device *stranger;
-	bool reclaimed = false;
+	bool reclaimed = false, held;
 	struct look *l = NULL;
 	u32 why;
 	int ret;
@@ -257,6 +268,7 @@ int qgpu_attach(struct qgpu_vm *vm, struct qwamos_gpu_dev_attach *arg, u32 *reas
 		}
 	}
 again:
+	held = g && qgpu_group_held(d, g);
 	qgpu_vm_lock();
 	mutex_lock(&qgpu_reg_lock);
 	if (!qgpu_vm_live(vm)) {
@@ -294,7 +306,12 @@ again:
 			     -EBUSY);
 		goto out_unlock;
 	}
-	ret = check_members(vm, l, g->n, demanded, accept_unwiped, &arg->out_device_id, reason);
+	ret = check_owners(vm, l, g->n, &arg->out_device_id, reason);
+	if (!ret && held)
+		ret = refuse(d, &arg->out_device_id, reason, QWAMOS_GPU_REASON_DEVICE_OPEN, -EBUSY);
+	if (!ret)
+		ret = check_condition(vm, l, g->n, demanded, accept_unwiped, &arg->out_device_id,
+				      reason);
 	if (ret)
 		goto out_unlock;
 	ret = make_places(vm, l, g->n);
@@ -371,7 +388,7 @@ int qgpu_detach(struct qgpu_vm *vm, u64 device_id, bool kill, u32 *reason)
 {
 	struct qgpu_dev *d = qgpu_dev_by_id(device_id);
 	struct qgpu_group *g = NULL;
-	bool open = false, claimed;
+	bool open = false, held;
 	int ret = 0;
 
 	if (!d) {
@@ -384,14 +401,14 @@ int qgpu_detach(struct qgpu_vm *vm, u64 device_id, bool kill, u32 *reason)
 		g = NULL;
 		goto out;
 	}
-	claimed = qgpu_group_claimed(d);
+	held = g && qgpu_group_held(d, g);
 	mutex_lock(&qgpu_reg_lock);
 	if (!g || qgpu_dev_owner(d) != vm) {
 		*reason = QWAMOS_GPU_REASON_NOT_ATTACHED;
 		ret = -EACCES;
 	} else {
 		/* A group that the VMM still holds could be opened by nobody else. */
-		open = group_open(vm, g, false) || (claimed && !qgpu_group_stranger(g));
+		open = group_open(vm, g, false) || held;
 		if (!open) {
 			group_open(vm, g, true);
 		} else if (!kill) {
@@ -480,32 +497,77 @@ bool qgpu_attached_fits(struct qgpu_vm *vm, u32 level)
 	return !READ_ONCE(vm->devices) || !qgpu_policy_check(level, QWAMOS_GPU_OP_PASSTHROUGH);
 }
 
-/* Take back every device that is closed. Return: how many are still open. */
-static u32 take_back(struct qgpu_vm *vm)
+/* The VM's device with the lowest id above @after, with a reference, or NULL. */
+static struct qgpu_dev *next_of(struct qgpu_vm *vm, u64 after)
 {
-	struct qgpu_dev *d;
-	u32 open = 0;
+	struct qgpu_dev *d, *next = NULL;
 
 	mutex_lock(&qgpu_reg_lock);
 	list_for_each_entry(d, &qgpu_devs, node) {
-		if (qgpu_dev_owner(d) != vm)
+		if (d->id <= after || qgpu_dev_owner(d) != vm)
 			continue;
-		if (d->opens)
-			open++;
-		else
-			give_back(d, vm->end_reason);
+		qgpu_dev_get(d);
+		next = d;
+		break;
 	}
 	mutex_unlock(&qgpu_reg_lock);
-	qgpu_dev_changed();
-	return open;
+	return next;
+}
+
+/* Is it closed, and its group held by nobody? What can't be told now is asked again. */
+static bool is_let_go(struct qgpu_dev *d)
+{
+	struct qgpu_group *g;
+	bool held;
+
+	if (READ_ONCE(d->opens))
+		return false;
+	g = qgpu_group_gather(d);
+	if (IS_ERR(g))
+		return false;
+	held = g && qgpu_group_held(d, g);
+	qgpu_group_drop(g);
+	return !held;
+}
+
+/*
+ * Take back every device that the next VM could open, whatever processes are left. Return: how many
+ * stay.
+ */
+static u32 take_back(struct qgpu_vm *vm)
+{
+	struct qgpu_dev *d;
+	u32 stay = 0, taken = 0;
+	bool let_go;
+	u64 id = 0;
+
+	while ((d = next_of(vm, id))) {
+		id = d->id;
+		let_go = is_let_go(d);
+		mutex_lock(&qgpu_reg_lock);
+		if (qgpu_dev_owner(d) == vm) {
+			if (let_go && !d->opens) {
+				give_back(d, vm->end_reason);
+				taken++;
+			} else {
+				stay++;
+			}
+		}
+		mutex_unlock(&qgpu_reg_lock);
+		qgpu_dev_put(d);
+	}
+	if (taken)
+		qgpu_dev_changed();
+	return stay;
 }
 
 /**
  * qgpu_end_work_fn() - end a VM: cut its devices off, kill its processes, take the devices back
  * @work: &qgpu_vm.end_work
  *
- * Runs again and again until no process is left and no device is open. A process that does not die
- * holds what it has; nobody else gets that meanwhile, and it is cut off.
+ * Runs again and again until no process is left and no device is held. A process that does not die
+ * holds what it has; nobody else gets that meanwhile, and it is cut off. What nobody holds goes
+ * back at once.
  */
 void qgpu_end_work_fn(struct work_struct *work)
 {
@@ -514,16 +576,17 @@ void qgpu_end_work_fn(struct work_struct *work)
 				 .level = READ_ONCE(vm->lim.level),
 				 .reason = vm->end_reason };
 	struct pid *left;
-	u32 alive;
+	u32 alive, held;
 
 	qgpu_cut_off(vm);
 	alive = qgpu_reap(vm->cgrp, vm, &vm->killed, &left);
 	qgpu_vm_left(vm, alive, left);
-	if (alive || take_back(vm)) {
+	held = take_back(vm);
+	if (alive || held) {
 		if (++vm->tries == END_FAST_ROUNDS * 2)
 			pr_warn("qwamos_gpu: VM %s does not end: %s\n", vm->name,
 				alive ? "a process does not die"
-				      : "a process outside its cgroup holds its device");
+				      : "another process holds its device, or the group of it");
 		queue_delayed_work(qgpu_wq, &vm->end_work,
 				   msecs_to_jiffies(vm->tries < END_FAST_ROUNDS ? END_ROUND_MS
 										: END_SLOW_MS));

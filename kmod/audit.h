@@ -34,8 +34,8 @@ struct qgpu_notes;
 
 #define QGPU_AUDIT_PER_PAGE 14 /* records in a page, beside its list head */
 #define QGPU_AUDIT_FOLDS    24 /* kinds of events that a chain folds exactly at the same time */
-#define QGPU_AUDIT_PLACES   80 /* folds beside them that belong to an event and operation each */
-#define QGPU_AUDIT_KINDS    15 /* events that have a budget */
+#define QGPU_AUDIT_PLACES   83 /* folds beside them that belong to an event and operation each */
+#define QGPU_AUDIT_KINDS    18 /* events that have a budget */
 
 /**
  * struct qgpu_event - what a caller tells the audit log
@@ -85,7 +85,7 @@ struct qgpu_repeats {
 enum qgpu_budget {
 	QGPU_BUDGET_REFUSED, /* refusals, open and close: what a process can cause at will */
 	QGPU_BUDGET_ALLOWED, /* operations that were allowed */
-	QGPU_BUDGET_DEVICE, /* bound, unbound, reset, scrubbed: who may bind can cause it */
+	QGPU_BUDGET_DEVICE, /* added, bound, reset and so on: who writes to sysfs can cause it */
 	QGPU_BUDGETS,
 	QGPU_BUDGET_FREE = QGPU_BUDGETS /* everything else: kept as long as there is room */
 };

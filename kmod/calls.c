@@ -408,12 +408,42 @@ static bool is_mode(u32 mode)
 	return mode > QWAMOS_GPU_MODE_UNSET && mode <= QWAMOS_GPU_MODE_NONE;
 }
 
-/* What VM_SET_POLICY asks for by itself, whatever the VM has. */
-static int policy_args(const struct qwamos_gpu_vm_set_policy *a)
+/*
+ * Are all fields that the mask names in the caller's struct? Those of a shorter one read as zero,
+ * which is a value.
+ */
+static bool fields_given(const struct qwamos_gpu_vm_set_policy *a, size_t usize)
+{
+#define UPTO(field) offsetofend(struct qwamos_gpu_vm_set_policy, field)
+	static const struct {
+		u32 bit;
+		u32 end;
+	} fields[] = {
+		{ QWAMOS_GPU_POLICY_LEVEL, UPTO(level) },
+		{ QWAMOS_GPU_POLICY_VRAM, UPTO(vram_limit) },
+		{ QWAMOS_GPU_POLICY_CAP, UPTO(compute_cap) },
+		{ QWAMOS_GPU_POLICY_GUARANTEE, UPTO(compute_guarantee) },
+		{ QWAMOS_GPU_POLICY_PRIORITY, UPTO(priority) },
+		{ QWAMOS_GPU_POLICY_RESTRICT, UPTO(restrictions) },
+		{ QWAMOS_GPU_POLICY_MODE, UPTO(mode_reason) },
+		{ QWAMOS_GPU_POLICY_GPUS, UPTO(gpus) },
+	};
+#undef UPTO
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(fields); i++)
+		if (a->mask & fields[i].bit && usize < fields[i].end)
+			return false;
+	return true;
+}
+
+/* What VM_SET_POLICY asks for by itself, whatever the VM has. @usize: of the caller's struct. */
+static int policy_args(const struct qwamos_gpu_vm_set_policy *a, size_t usize)
 {
 	if (a->mask & ~POLICY_MASK)
 		return -EOPNOTSUPP;
-	if (!a->mask || (a->mask & QWAMOS_GPU_POLICY_PRIORITY && a->priority > 100) ||
+	if (!a->mask || !fields_given(a, usize) ||
+	    (a->mask & QWAMOS_GPU_POLICY_PRIORITY && a->priority > 100) ||
 	    (a->mask & QWAMOS_GPU_POLICY_GPUS && a->gpus_count > QWAMOS_GPU_VM_GPUS))
 		return -EINVAL;
 	if ((a->mask & QWAMOS_GPU_POLICY_LEVEL && !qgpu_level(a->level)) ||
@@ -492,7 +522,7 @@ static int do_set_policy(struct qgpu_call *call)
 {
 	struct qwamos_gpu_vm_set_policy *a = &call->arg->set_policy;
 	struct qgpu_grants *g;
-	int ret = policy_args(a);
+	int ret = policy_args(a, call->usize);
 
 	if (ret)
 		return ret;

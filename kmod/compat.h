@@ -13,6 +13,14 @@
 #include <linux/vfio.h>
 #include <net/genetlink.h>
 
+/* Page frames were wrapped in a type of their own up to 6.16. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 0)
+#include <linux/pfn_t.h>
+#define QGPU_PFN(pfn) __pfn_to_pfn_t(pfn, PFN_DEV)
+#else
+#define QGPU_PFN(pfn) (pfn)
+#endif
+
 /*
  * pdev->reset_methods[] holds indices into a table of drivers/pci/pci.c that has no public names.
  * Their order has been the same since 5.15; later kernels append: 6.12 and 7.3 have an eighth, a
@@ -155,13 +163,16 @@ static inline bool qgpu_pci_going(struct pci_dev *pdev)
 	return IS_ENABLED(CONFIG_PROC_FS) && !READ_ONCE(pdev->procent);
 }
 
-/* The flags of a mapping are changed through functions since 6.3. */
-static inline void qgpu_vma_dont_copy(struct vm_area_struct *vma)
+/*
+ * Make a mapping of a device's memory one that no child inherits and no IOMMU maps, see
+ * vfio/mapping.c. Flags are changed through functions since 6.3.
+ */
+static inline void qgpu_vma_make_ours(struct vm_area_struct *vma)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
-	vm_flags_set(vma, VM_DONTCOPY);
+	vm_flags_mod(vma, VM_MIXEDMAP | VM_DONTCOPY, VM_PFNMAP);
 #else
-	vma->vm_flags |= VM_DONTCOPY;
+	vma->vm_flags = (vma->vm_flags & ~VM_PFNMAP) | VM_MIXEDMAP | VM_DONTCOPY;
 #endif
 }
 

@@ -4,6 +4,7 @@
 #include "compat.h"
 #include "core.h"
 #include "device.h"
+#include "rights.h"
 
 /*
  * A way in was refused: in the log of the VM whose process tried, or, if it is no VM's, in the
@@ -193,17 +194,34 @@ void qwamos_gpu_dev_closed(struct qgpu_dev *d)
 }
 QGPU_EXPORT(qwamos_gpu_dev_closed);
 
+/* What is a manager's to do was tried by somebody who is none: @member's process, or a helper. */
+static void audit_barred(struct qgpu_dev *d, struct qgpu_vm *member, u32 event, u32 reason)
+{
+	qgpu_dev_audit(member ? member->chain : NULL, d, event, reason, -EACCES);
+	if (member)
+		qgpu_limits_refused(&member->lim, reason);
+}
+
 /**
  * qwamos_gpu_dev_request() - somebody waits for the device to be closed
  * @d: the device, open
  *
  * The first call starts the clock, and no close and open stops it: only the driver's leaving does.
+ * One by a member of a VM, or by what the kernel has started, starts nothing: no VM is asked, or
+ * ended, for another one. VFIO calls in the context of who waits. Return: the VM is to be told.
  */
-void qwamos_gpu_dev_request(struct qgpu_dev *d)
+bool qwamos_gpu_dev_request(struct qgpu_dev *d)
 {
 	unsigned long timeout;
 	struct qgpu_vm *vm;
+	u32 barred = qgpu_current_barred(&vm);
 
+	if (barred) {
+		audit_barred(d, vm, QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED, barred);
+		if (vm)
+			qgpu_vm_put(vm);
+		return false;
+	}
 	mutex_lock(&qgpu_reg_lock);
 	vm = qgpu_dev_owner(d);
 	if (d->opens && vm && !d->revoking) {
@@ -217,11 +235,13 @@ void qwamos_gpu_dev_request(struct qgpu_dev *d)
 	}
 	mutex_unlock(&qgpu_reg_lock);
 	qgpu_dev_changed();
+	return true;
 }
 QGPU_EXPORT(qwamos_gpu_dev_request);
 
 /**
- * qwamos_gpu_dev_may_bind() - may our driver have a device? Not if a member of a VM binds it
+ * qwamos_gpu_dev_may_bind() - may our driver have a device? Not if a member of a VM, or what the
+ * kernel has started, binds it
  * @pdev: the device, locked
  *
  * Return: 0 or -EACCES.
@@ -231,11 +251,9 @@ int qwamos_gpu_dev_may_bind(struct pci_dev *pdev)
 	struct qgpu_dev *d = qgpu_dev_of(&pdev->dev);
 	int ret = 0;
 
-	if (d && d->binder) {
+	if (d && d->barred) {
 		ret = -EACCES;
-		qgpu_dev_audit(d->binder->chain, d, QWAMOS_GPU_EV_DEVICE_BOUND,
-			       QWAMOS_GPU_REASON_VM_MEMBER, ret);
-		qgpu_limits_refused(&d->binder->lim, QWAMOS_GPU_REASON_VM_MEMBER);
+		audit_barred(d, d->binder, QWAMOS_GPU_EV_DEVICE_BOUND, d->barred);
 	}
 	if (d)
 		qgpu_dev_put(d);

@@ -30,7 +30,7 @@ int qwamos_gpu_dev_not_offered(struct qgpu_dev *d, u32 way, u32 reason);
 int qwamos_gpu_dev_may_open(struct qgpu_dev *d, u32 way);
 int qwamos_gpu_dev_opened(struct qgpu_dev *d);
 void qwamos_gpu_dev_closed(struct qgpu_dev *d);
-void qwamos_gpu_dev_request(struct qgpu_dev *d);
+bool qwamos_gpu_dev_request(struct qgpu_dev *d);
 void qwamos_gpu_dev_back(struct qgpu_dev *d);
 
 #endif /* QWAMOS_GPU_CORE_H */

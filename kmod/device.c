@@ -7,19 +7,19 @@
 #include "core.h"
 #include "device.h"
 #include "events.h"
+#include "rights.h"
 
 unsigned int qgpu_revoke_timeout_s = 30;
+
+static int set_bounded(const char *val, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(val, kp, 1, 86400);
+}
 
 /* A VM's process, root or not, does not give itself more time. */
 static int set_timeout(const char *val, const struct kernel_param *kp)
 {
-	struct qgpu_vm *vm = qgpu_vm_of_current();
-
-	if (vm) {
-		qgpu_vm_put(vm);
-		return -EPERM;
-	}
-	return param_set_uint_minmax(val, kp, 1, 86400);
+	return qgpu_param_set(val, kp, set_bounded);
 }
 
 static const struct kernel_param_ops timeout_ops = { .set = set_timeout, .get = param_get_uint };
@@ -155,6 +155,72 @@ static bool listed(struct qgpu_dev **v, u32 *group, size_t n, size_t i)
 }
 
 /**
+ * struct qgpu_dev_array - the registry, as it was a moment ago
+ * @n: devices
+ * @room: for so many
+ * @dev: they, each with a reference
+ * @group: numbers of their IOMMU groups, ~0: none
+ */
+struct qgpu_dev_array {
+	size_t n;
+	size_t room;
+	struct qgpu_dev **dev;
+	u32 *group;
+};
+
+static void array_free(struct qgpu_dev_array *a)
+{
+	while (a->n)
+		qgpu_dev_put(a->dev[--a->n]);
+	kfree(a->group);
+	kfree(a->dev);
+}
+
+/* Return: there was room for all. */
+static bool array_fill(struct qgpu_dev_array *a)
+{
+	struct iommu_group *ig;
+	struct qgpu_dev *d;
+	size_t n = 0;
+
+	mutex_lock(&qgpu_reg_lock);
+	list_for_each_entry(d, &qgpu_devs, node)
+		n++;
+	if (n > a->room) {
+		mutex_unlock(&qgpu_reg_lock);
+		a->room = n;
+		return false;
+	}
+	list_for_each_entry(d, &qgpu_devs, node) {
+		qgpu_dev_get(d);
+		ig = qgpu_dev_group_get(d);
+		a->group[a->n] = ig ? iommu_group_id(ig) : ~0U;
+		if (ig)
+			iommu_group_put(ig);
+		a->dev[a->n++] = d;
+	}
+	mutex_unlock(&qgpu_reg_lock);
+	return true;
+}
+
+/* Memory is got without the registry lock: who waits for that waits for no memory. */
+static int array_gather(struct qgpu_dev_array *a)
+{
+	*a = (struct qgpu_dev_array){ .room = 64 };
+	for (;;) {
+		a->dev = kcalloc(a->room, sizeof(*a->dev), GFP_KERNEL_ACCOUNT);
+		a->group = kcalloc(a->room, sizeof(*a->group), GFP_KERNEL_ACCOUNT);
+		if (!a->dev || !a->group) {
+			array_free(a);
+			return -ENOMEM;
+		}
+		if (array_fill(a))
+			return 0;
+		array_free(a);
+	}
+}
+
+/**
  * qgpu_dev_list() - GPUs and companions in the order of their ids
  * @after: only those with a higher id
  * @room: length of @out
@@ -165,45 +231,24 @@ static bool listed(struct qgpu_dev **v, u32 *group, size_t n, size_t i)
  */
 long qgpu_dev_list(u64 after, u32 room, struct qwamos_gpu_dev *out, u64 *left)
 {
-	struct qgpu_dev **v, *d;
-	struct iommu_group *ig;
-	u32 *group;
-	size_t n = 0, i;
+	struct qgpu_dev_array a;
+	size_t i;
 	long k = 0;
+	int ret;
 
 	*left = 0;
-	mutex_lock(&qgpu_reg_lock);
-	list_for_each_entry(d, &qgpu_devs, node)
-		n++;
-	v = kcalloc(n ?: 1, sizeof(*v), GFP_KERNEL_ACCOUNT);
-	group = kcalloc(n ?: 1, sizeof(*group), GFP_KERNEL_ACCOUNT);
-	i = 0;
-	if (v && group) {
-		list_for_each_entry(d, &qgpu_devs, node) {
-			qgpu_dev_get(d);
-			ig = qgpu_dev_group_get(d);
-			group[i] = ig ? iommu_group_id(ig) : ~0U;
-			if (ig)
-				iommu_group_put(ig);
-			v[i++] = d;
-		}
-	} else {
-		k = -ENOMEM;
-	}
-	n = i;
-	mutex_unlock(&qgpu_reg_lock);
-	for (i = 0; i < n; i++) {
-		if (v[i]->id <= after || !listed(v, group, n, i))
+	ret = array_gather(&a);
+	if (ret)
+		return ret;
+	for (i = 0; i < a.n; i++) {
+		if (a.dev[i]->id <= after || !listed(a.dev, a.group, a.n, i))
 			continue;
 		if (k < room)
-			qgpu_dev_tell(v[i], &out[k++]);
+			qgpu_dev_tell(a.dev[i], &out[k++]);
 		else
 			++*left;
 	}
-	for (i = 0; i < n; i++)
-		qgpu_dev_put(v[i]);
-	kfree(group);
-	kfree(v);
+	array_free(&a);
 	return k;
 }
 
@@ -232,27 +277,27 @@ void qgpu_dev_states_work_fn(struct work_struct *work)
 }
 
 /**
- * qgpu_settle_work_fn() - is a device that our driver got being removed?
+ * qgpu_settle_work_fn() - find out whether a newly bound device is being removed
  * @work: &qgpu_dev.settle_work
  *
- * Whoever removes a device takes its driver from it first, and only then leaves marks of what he
- * does; a process that is slow to read the device's file in /proc/bus/pci keeps him between the
- * two. But he holds a lock all the while: PCI's own, or the one of the function whose virtual
- * function it is. One who comes after this work had both takes the device from our driver first.
- * Waits for each, with nothing else locked, and nobody who holds one waits for this work.
+ * The PCI core releases the driver of a device that it removes first and its entry in /proc/bus/pci
+ * later; a reader of that entry whose memory does not come keeps it in between. All the while it
+ * holds pci_rescan_remove_lock or, to disable virtual functions, the device lock of the physical
+ * one. A removal that begins after this work has had both unbinds our driver first. Takes each with
+ * nothing else locked; no holder waits for this work.
  */
 void qgpu_settle_work_fn(struct work_struct *work)
 {
 	struct qgpu_dev *d = container_of(to_delayed_work(work), struct qgpu_dev, settle_work);
 	struct pci_dev *pdev = to_pci_dev(d->dev);
 
-	if (pdev->is_virtfn) {
-		device_lock(&pci_physfn(pdev)->dev);
-		device_unlock(&pci_physfn(pdev)->dev);
+	if (d->physfn) {
+		device_lock(&d->physfn->dev);
+		device_unlock(&d->physfn->dev);
 	}
 	pci_lock_rescan_remove();
 	mutex_lock(&qgpu_reg_lock);
-	/* If it is queued again, our driver has lost the device and got it anew meanwhile. */
+	/* Queued again: the device was unbound and bound anew meanwhile. */
 	if (d->bound && !d->gone && !delayed_work_pending(&d->settle_work) && !qgpu_pci_going(pdev))
 		d->unsettled = false;
 	mutex_unlock(&qgpu_reg_lock);

@@ -44,6 +44,8 @@ enum qgpu_dirt {
  * @id: never reused; constant
  * @bus: &enum qwamos_gpu_bus; constant
  * @dev: the device, with a reference; constant
+ * @physfn: of a virtual function: the physical one, with a reference, for the PCI core's ends with
+ *     the virtual one's removal; else NULL; constant
  * @gpu: display or accelerator class, or platform GPU; constant
  * @boot_vga: firmware's console; constant
  * @owner: the VM that has it, with a reference; written under the registry lock, read under RCU as
@@ -51,8 +53,9 @@ enum qgpu_dirt {
  * @last_owner: id of the last VM that had it, 0: none
  * @generation: counts owners
  * @bound: on our driver
- * @binder: the VM whose member is binding the device to a driver, with a reference; guarded by
- *     the device's lock
+ * @barred: &enum qwamos_gpu_reason why who is binding the device to a driver may not have it on
+ *     ours; guarded by the device's lock
+ * @binder: the VM whose member that is, with a reference, or NULL; likewise
  * @gone: removed; out of the registry
  * @memory: room to remember it in when it is removed; so that this can't fail
  * @driver: our driver, while @bound
@@ -73,9 +76,8 @@ enum qgpu_dirt {
  * @tries: of the current cleaning, while a lock was taken
  * @fails: of the current cleaning, in earnest
  * @clean_work: resets and scrubs; like the other two only queued by qgpu_dev_arm()
- * @unsettled: nobody knows yet whether it came to our driver while it was being removed; counts as
- *     cleaning for whoever wants the device
- * @settle_work: finds that out
+ * @unsettled: bound, but a removal may be under way; reported and refused as RESETTING
+ * @settle_work: waits for removals, then clears @unsettled
  * @revoking: asked back
  * @revoke_at: when its VM is ended if it does not give it back, in jiffies
  * @revoke_work: ends it
@@ -95,12 +97,14 @@ struct qgpu_dev {
 	u64 id;
 	u32 bus;
 	struct device *dev;
+	struct pci_dev *physfn;
 	bool gpu;
 	bool boot_vga;
 	struct qgpu_vm __rcu *owner;
 	u64 last_owner;
 	u64 generation;
 	bool bound;
+	u32 barred;
 	struct qgpu_vm *binder;
 	bool gone;
 	struct qgpu_memory *memory;
@@ -162,7 +166,7 @@ static inline struct qgpu_vm *qgpu_dev_owner(struct qgpu_dev *d)
 	return rcu_dereference_protected(d->owner, lockdep_is_held(&qgpu_reg_lock));
 }
 
-/** qgpu_dev_resetting() - not to be had yet; called with the registry lock held */
+/** qgpu_dev_resetting() - not available yet; called with the registry lock held */
 static inline bool qgpu_dev_resetting(const struct qgpu_dev *d)
 {
 	lockdep_assert_held(&qgpu_reg_lock);
@@ -257,7 +261,7 @@ struct qgpu_group *qgpu_group_gather(struct qgpu_dev *d);
 void qgpu_group_drop(struct qgpu_group *g);
 bool qgpu_dev_has_iommu(struct qgpu_dev *d);
 void qgpu_dev_ask_iommu(struct qgpu_dev *d, bool locked);
-bool qgpu_group_claimed(struct qgpu_dev *d);
+bool qgpu_group_held(struct qgpu_dev *d, struct qgpu_group *g);
 struct device *qgpu_group_stranger(struct qgpu_group *g);
 
 /* reset.c */

@@ -11,17 +11,18 @@
  * What a process can cause at will has a budget, so that no variety of wrong calls fills a VM's
  * chain soon: a share of the chain at once, then one record in so many seconds. What was allowed
  * has one of its own: a busy VM is not a suspicious one, and must not use up the room for what is.
+ * The host's chain is that of all processes that are no VM's, and of what VMs' processes do to
+ * devices that are nobody's.
  */
 static const struct {
 	u64 cost_ns; /* for each record */
+	u64 host_cost_ns; /* in the host's chain */
 	u32 burst; /* the share of the chain: one part of so many */
 } budgets[QGPU_BUDGETS] = {
-	[QGPU_BUDGET_REFUSED] = { 4ULL * NSEC_PER_SEC, 4 },
-	[QGPU_BUDGET_ALLOWED] = { 60ULL * NSEC_PER_SEC, 16 },
-	[QGPU_BUDGET_DEVICE] = { 4ULL * NSEC_PER_SEC, 8 },
+	[QGPU_BUDGET_REFUSED] = { 4ULL * NSEC_PER_SEC, NSEC_PER_SEC / 8, 4 },
+	[QGPU_BUDGET_ALLOWED] = { 60ULL * NSEC_PER_SEC, NSEC_PER_SEC / 8, 16 },
+	[QGPU_BUDGET_DEVICE] = { 4ULL * NSEC_PER_SEC, NSEC_PER_SEC, 8 },
 };
-/* The host's chain is that of all processes that are no VM's. */
-#define HOST_COST_NS (NSEC_PER_SEC / 8)
 /*
  * And what each event has for itself, in records, once the others have used up what they share:
  * that no flood of one event keeps another one out of the log.
@@ -60,12 +61,15 @@ static const struct kind {
 	{ QWAMOS_GPU_EV_DEVICE_SCRUBBED, QGPU_BUDGET_DEVICE, SUB_NONE, 31, 1 },
 	{ QWAMOS_GPU_EV_DEVICE_FAILED, QGPU_BUDGET_DEVICE, SUB_NONE, 32, 1 },
 	{ QWAMOS_GPU_EV_VM_OUTSIDER, QGPU_BUDGET_REFUSED, SUB_NONE, 33, 1 },
-	{ QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED, QGPU_BUDGET_REFUSED, SUB_ASKED, 34, WAYS },
-	{ QWAMOS_GPU_EV_CALL_REFUSED, QGPU_BUDGET_REFUSED, SUB_ASKED, 34 + WAYS, CALLS },
+	{ QWAMOS_GPU_EV_DEVICE_ADDED, QGPU_BUDGET_DEVICE, SUB_NONE, 34, 1 },
+	{ QWAMOS_GPU_EV_DEVICE_REMOVED, QGPU_BUDGET_DEVICE, SUB_NONE, 35, 1 },
+	{ QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED, QGPU_BUDGET_REFUSED, SUB_NONE, 36, 1 },
+	{ QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED, QGPU_BUDGET_REFUSED, SUB_ASKED, 37, WAYS },
+	{ QWAMOS_GPU_EV_CALL_REFUSED, QGPU_BUDGET_REFUSED, SUB_ASKED, 37 + WAYS, CALLS },
 };
 
 static_assert(QGPU_OPS == 8);
-static_assert(34 + WAYS + CALLS <= QGPU_AUDIT_PLACES);
+static_assert(37 + WAYS + CALLS <= QGPU_AUDIT_PLACES);
 
 #define ALL_FOLDS (QGPU_AUDIT_FOLDS + QGPU_AUDIT_PLACES)
 
@@ -112,7 +116,8 @@ static bool take(struct qgpu_bucket *b, u64 now, u64 cost, u64 burst)
 static bool take_token(struct qgpu_chain *c, const struct kind *k, u64 now)
 {
 	lockdep_assert_held(&c->lock);
-	return take(&c->common[k->budget], now, c->id ? budgets[k->budget].cost_ns : HOST_COST_NS,
+	return take(&c->common[k->budget], now,
+		    c->id ? budgets[k->budget].cost_ns : budgets[k->budget].host_cost_ns,
 		    qgpu_audit_records / budgets[k->budget].burst) ||
 	       take(&c->own[k - kinds], now, c->id ? OWN_COST_NS : OWN_HOST_COST_NS, OWN_BURST);
 }

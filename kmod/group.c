@@ -141,13 +141,8 @@ bool qgpu_dev_has_iommu(struct qgpu_dev *d)
 	return has;
 }
 
-/**
- * qgpu_group_claimed() - does somebody hold the group through VFIO?
- * @d: a member
- *
- * Takes the group's lock. A host driver of a member claims the group too. Return: it is claimed.
- */
-bool qgpu_group_claimed(struct qgpu_dev *d)
+/* Takes the group's lock. A host driver of a member claims the group too. */
+static bool is_claimed(struct qgpu_dev *d)
 {
 	struct iommu_group *ig;
 	bool ret;
@@ -160,6 +155,28 @@ bool qgpu_group_claimed(struct qgpu_dev *d)
 	ret = iommu_group_dma_owner_claimed(ig);
 	iommu_group_put(ig);
 	return ret;
+}
+
+/**
+ * qgpu_group_held() - does somebody hold the group through VFIO, so that nobody else could open it?
+ * @d: a member
+ * @g: the group
+ *
+ * As it was a moment ago: with no lock of ours held, for it takes the group's and the registry's.
+ * VFIO holds a group from VFIO_GROUP_SET_CONTAINER, or the iommufd bind, on; a group fd alone is
+ * not seen. Not while a host's driver has a member: then VFIO can't, and who has it asks for the
+ * stranger first.
+ */
+bool qgpu_group_held(struct qgpu_dev *d, struct qgpu_group *g)
+{
+	bool stranger;
+
+	if (!is_claimed(d))
+		return false;
+	mutex_lock(&qgpu_reg_lock);
+	stranger = qgpu_group_stranger(g);
+	mutex_unlock(&qgpu_reg_lock);
+	return !stranger;
 }
 
 /**

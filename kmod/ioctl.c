@@ -4,14 +4,12 @@
  * calls themselves are in calls.c.
  */
 #include <linux/capability.h>
-#include <linux/pid.h>
-#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include "check.h"
 #include "device.h"
 #include "ioctl.h"
+#include "rights.h"
 #include "vm.h"
-#include "vm_tasks.h"
 
 /**
  * qgpu_call_answer() - write the whole answer
@@ -63,20 +61,13 @@ static int check_right(struct qgpu_call *call, const struct qgpu_call_desc *desc
 		return -EACCES;
 	}
 	if (f->kind == QGPU_FILE_MANAGE || (f->kind == QGPU_FILE_CONTROL && desc->manager)) {
-		vm = qgpu_vm_of_current();
-		if (vm) {
+		call->reason = qgpu_current_barred(&vm);
+		if (vm)
 			qgpu_vm_put(vm);
-			call->reason = QWAMOS_GPU_REASON_VM_MEMBER;
-			return -EACCES;
-		}
-		if (qgpu_tasks_is_helper(task_tgid(current))) {
-			call->reason = QWAMOS_GPU_REASON_USERMODE_HELPER;
-			return -EACCES;
-		}
-		if (!capable(CAP_SYS_ADMIN)) {
+		if (!call->reason && !capable(CAP_SYS_ADMIN))
 			call->reason = QWAMOS_GPU_REASON_NOT_CAPABLE;
+		if (call->reason)
 			return -EACCES;
-		}
 	}
 	if (f->vm && !qgpu_vm_live(f->vm)) {
 		call->reason = QWAMOS_GPU_REASON_VM_ENDED;

@@ -20,7 +20,7 @@
  * alive. Processes forked meanwhile are found by the next call: a process with SIGKILL pending
  * can't fork.
  *
- * Return: number of threads still alive; 0: none is left, and all their files are closed.
+ * Return: number of threads still alive; 0: none is left, and they have closed all their files.
  */
 unsigned int qgpu_reap(struct cgroup *cgrp, void *owner, unsigned int *killed, struct pid **left)
 {
@@ -51,10 +51,31 @@ unsigned int qgpu_reap(struct cgroup *cgrp, void *owner, unsigned int *killed, s
 	return alive;
 }
 
+/*
+ * Has somebody killed a process that dumps its core? All of its threads but one wait at their exit
+ * meanwhile; those that are not there yet are told by the same signal.
+ */
+static bool dump_killed(struct task_struct *p)
+{
+	struct task_struct *t;
+	bool killed = false;
+	int n = 0;
+
+	for_each_thread(p, t) {
+		if (READ_ONCE(t->flags) & PF_POSTCOREDUMP)
+			continue;
+		killed = __fatal_signal_pending(t);
+		n++;
+	}
+	return n == 1 && killed;
+}
+
 /**
  * qgpu_leader_gone() - has a thread group ended, or is it being killed?
  * @leader: its pid
  * @going: out: not yet, but its first thread has: look again soon
+ *
+ * One that dumps its core is left alone until it is killed: no thread of it has come as far.
  */
 bool qgpu_leader_gone(struct pid *leader, bool *going)
 {
@@ -68,9 +89,8 @@ bool qgpu_leader_gone(struct pid *leader, bool *going)
 		for_each_thread(p, t)
 			if (!READ_ONCE(t->exit_state))
 				gone = false;
-		/* One that dumps its core is not disturbed: no thread of it has come as far. */
-		if (READ_ONCE(p->signal->flags) & SIGNAL_GROUP_EXIT && !p->signal->core_state)
-			gone = true;
+		if (READ_ONCE(p->signal->flags) & SIGNAL_GROUP_EXIT)
+			gone |= !READ_ONCE(p->signal->core_state) || dump_killed(p);
 		*going = READ_ONCE(p->flags) & PF_EXITING;
 	}
 	rcu_read_unlock();

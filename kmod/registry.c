@@ -6,6 +6,7 @@
 #include <linux/vgaarb.h>
 #include "device.h"
 #include "objects.h"
+#include "rights.h"
 
 /*
  * Guards the registry and what struct qgpu_dev says; a leaf, taken after the VM lock where both are
@@ -89,6 +90,7 @@ static void dev_release(struct kref *ref)
 	struct qgpu_dev *d = container_of(ref, struct qgpu_dev, ref);
 
 	qgpu_memory_free(d->memory);
+	pci_dev_put(d->physfn);
 	put_device(d->dev);
 	atomic_dec(&qgpu_objects);
 	call_rcu(&d->rcu, dev_free);
@@ -191,6 +193,7 @@ static void dev_add(struct device *dev, bool quiet)
 	}
 	d->bus = pdev ? QWAMOS_GPU_BUS_PCI : QWAMOS_GPU_BUS_PLATFORM;
 	d->dev = get_device(dev);
+	d->physfn = pdev && pdev->is_virtfn ? pci_dev_get(pci_physfn(pdev)) : NULL;
 	d->gpu = pdev ? is_gpu_class(pdev->class) : true;
 	d->boot_vga = pdev && pdev == vga_default_device();
 	d->dirt = QGPU_DIRT_HOST;
@@ -310,11 +313,14 @@ static void dev_driven(struct device *dev)
  * Somebody binds a driver, or has done with it. Noted here, for the probe itself may run in a
  * kernel thread near the device. Called with the device lock held.
  */
-static void dev_set_binder(struct device *dev, struct qgpu_vm *vm)
+static void dev_set_binder(struct device *dev, bool binds)
 {
 	struct qgpu_dev *d = qgpu_dev_of(dev);
+	struct qgpu_vm *vm = NULL;
+	u32 barred = binds ? qgpu_current_barred(&vm) : 0;
 
 	if (d) {
+		d->barred = barred;
 		swap(d->binder, vm);
 		qgpu_dev_put(d);
 	}
@@ -337,13 +343,13 @@ static int bus_event(struct notifier_block *nb, unsigned long action, void *data
 		dev_remove(dev);
 		break;
 	case BUS_NOTIFY_BIND_DRIVER:
-		dev_set_binder(dev, qgpu_vm_of_current());
+		dev_set_binder(dev, true);
 		break;
 	case BUS_NOTIFY_DRIVER_NOT_BOUND:
-		dev_set_binder(dev, NULL);
+		dev_set_binder(dev, false);
 		break;
 	case BUS_NOTIFY_BOUND_DRIVER:
-		dev_set_binder(dev, NULL);
+		dev_set_binder(dev, false);
 		dev_driven(dev);
 		break;
 	case BUS_NOTIFY_UNBOUND_DRIVER:
@@ -385,7 +391,8 @@ static void forget_all(void)
 		qgpu_dev_put(d);
 	}
 	mutex_unlock(&qgpu_reg_lock);
-	/* qgpu_vm_exit() waits for works that are queued by now: they find an empty list. */
+	/* One that was removed before may have a work that still runs, and holds it. */
+	flush_workqueue(qgpu_wq);
 	rcu_barrier();
 }
 

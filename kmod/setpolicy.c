@@ -3,19 +3,14 @@
 #include <linux/minmax.h>
 #include <linux/moduleparam.h>
 #include "notes.h"
+#include "rights.h"
 #include "users.h"
 #include "vm.h"
 
 /* A VM's process, root or not, does not hide what it does. */
 static int set_allowed(const char *val, const struct kernel_param *kp)
 {
-	struct qgpu_vm *vm = qgpu_vm_of_current();
-
-	if (vm) {
-		qgpu_vm_put(vm);
-		return -EPERM;
-	}
-	return param_set_bool(val, kp);
+	return qgpu_param_set(val, kp, param_set_bool);
 }
 
 static const struct kernel_param_ops allowed_ops = { .set = set_allowed, .get = param_get_bool };

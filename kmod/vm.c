@@ -5,6 +5,7 @@
 #include <linux/kfifo.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/nsproxy.h>
 #include <linux/pid.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -27,6 +28,9 @@ static LIST_HEAD(vms);
 static atomic64_t last_id = ATOMIC64_INIT(0);
 static DEFINE_HASHTABLE(cgroups, 8);
 static struct kmem_cache *vm_cache;
+
+/* How often a live VM's leader is looked at. */
+#define LEADER_LOOK HZ
 
 atomic_t qgpu_objects = ATOMIC_INIT(0);
 
@@ -231,14 +235,17 @@ static void audit_outsiders(struct work_struct *work)
 	}
 }
 
-/* The current process has brought @p into the cgroup of @vm. Called under RCU, in any context. */
-static void note_outsider(struct qgpu_vm *vm, struct task_struct *p)
+/*
+ * The current process, or nobody knows any more who (@by_current: false), has brought @p into the
+ * cgroup of @vm. Called under RCU, in any context.
+ */
+static void note_outsider(struct qgpu_vm *vm, struct task_struct *p, bool by_current)
 {
 	struct outsider o = { .vm = vm, .at_ns = ktime_get_boottime_ns(), .pid = task_tgid_nr(p) };
 
 	if (!kref_get_unless_zero(&vm->ref))
 		return;
-	if (!(current->flags & PF_KTHREAD)) {
+	if (by_current && !(current->flags & PF_KTHREAD)) {
 		o.by = task_tgid_nr(current);
 		o.uid = from_kuid_munged(&init_user_ns, current_uid());
 		/* Not by get_task_comm(): no lock of others is taken here. */
@@ -252,42 +259,77 @@ static void note_outsider(struct qgpu_vm *vm, struct task_struct *p)
 }
 
 /* A hook of vm_tasks.c. */
-static void *snapshotting(struct task_struct *p)
+static bool enrolling(void *owner)
 {
-	struct qgpu_vm *vm = vm_of_cgroup(task_dfl_cgroup(p));
+	struct qgpu_vm *vm = owner;
 
-	/* Pairs with the release in become_leader(): "no more" comes after what was found. */
-	return vm && smp_load_acquire(&vm->snapshotting) ? vm : NULL;
+	return READ_ONCE(vm->enrolling);
 }
 
-/* A hook of vm_tasks.c: by CLONE_INTO_CGROUP a child may begin where its parent does not stand. */
-static void born_into(struct task_struct *child)
+/* A hook of vm_tasks.c. */
+static bool joined(void *owner)
 {
-	struct qgpu_vm *vm = vm_of_cgroup(task_dfl_cgroup(child));
+	struct qgpu_vm *vm = owner;
 
-	if (vm && READ_ONCE(vm->leader) && vm_of_cgroup(task_dfl_cgroup(current)) != vm)
-		note_outsider(vm, child);
+	return READ_ONCE(vm->leader);
+}
+
+/* A hook of vm_tasks.c. */
+static void lost(void *owner)
+{
+	struct qgpu_vm *vm = owner;
+
+	WRITE_ONCE(vm->due_lost, true);
+}
+
+/* Somebody who is no VM's has brought @p to where @vm is, or to where no VM is. */
+static void placed(struct qgpu_vm *vm, struct task_struct *p)
+{
+	bool late = vm && READ_ONCE(vm->leader);
+	int ret = qgpu_tasks_place(task_tgid(p), late ? NULL : vm);
+
+	if (ret == -ENOMEM && vm)
+		lost(vm);
+	if (late || ret == -EBUSY)
+		note_outsider(vm, p, true);
+}
+
+/*
+ * A member of a VM, or what the kernel has started for it, has brought @p to where @vm is, or to
+ * where no VM is.
+ */
+static void displaced(struct qgpu_vm *vm, struct task_struct *p)
+{
+	if (qgpu_tasks_displace(task_tgid(p), vm))
+		pr_warn_ratelimited("qwamos_gpu: no memory to tell that process %d was moved\n",
+				    task_tgid_nr(p));
+	if (vm && qgpu_tasks_due(task_tgid(p)) != vm)
+		note_outsider(vm, p, true);
 }
 
 /*
  * A hook of vm_tasks.c. Before VM_JOIN, whoever sets a VM up brings together there who is to become
- * a member. What a VM, or what the kernel has started for it, brings there is not to.
+ * a member. Where a thread that is not the first one goes says nothing of its process.
  */
-static void moved(struct task_struct *p, struct cgroup *to)
+static void moved(struct task_struct *p, struct cgroup *to, enum qgpu_moved how)
 {
-	struct qgpu_vm *vm = vm_of_cgroup(to);
+	struct qgpu_vm *vm = vm_of_cgroup(to), *owner = qgpu_tasks_owner(task_tgid(p));
 
-	if (!vm || qgpu_tasks_owner(task_tgid(p)) == vm)
+	if (owner && owner == vm)
 		return;
-	if (!READ_ONCE(vm->leader)) {
-		if (!qgpu_tasks_owner(task_tgid(current)) &&
-		    !qgpu_tasks_is_helper(task_tgid(current)))
-			return;
-		if (qgpu_tasks_exclude(task_tgid(p), vm))
-			pr_warn_ratelimited("qwamos_gpu: VM %s: no memory to tell an outsider\n",
-					    vm->name);
+	/* Born below or above where its parent stands. */
+	if (how >= QGPU_BORN && vm && joined(vm) && vm_of_cgroup(task_dfl_cgroup(current)) == vm)
+		return;
+	if (how == QGPU_BORN && !vm)
+		return;
+	if (how == QGPU_BORN_DISPLACED || !thread_group_leader(p)) {
+		if (vm && qgpu_tasks_due(task_tgid(p)) != vm)
+			note_outsider(vm, p, true);
+	} else if (how == QGPU_MOVED_BY_MEMBER) {
+		displaced(vm, p);
+	} else {
+		placed(vm, p);
 	}
-	note_outsider(vm, p);
 }
 
 /*
@@ -303,8 +345,9 @@ static void dying(void *owner, struct pid *pid)
 }
 
 static const struct qgpu_task_hooks task_hooks = {
-	.snapshotting = snapshotting,
-	.born_into = born_into,
+	.enrolling = enrolling,
+	.joined = joined,
+	.lost = lost,
 	.dying = dying,
 	.moved = moved,
 };
@@ -341,15 +384,21 @@ struct qgpu_vm *qgpu_vm_find(u64 id, const char *name)
 	return vm;
 }
 
+/*
+ * Looks again and again: of a process that hangs before its exit is seen, or all of whose threads
+ * hang before they come to it, nothing else tells.
+ */
 static void leader_work_fn(struct work_struct *work)
 {
 	struct qgpu_vm *vm = container_of(to_delayed_work(work), struct qgpu_vm, leader_work);
 	bool going;
 
+	if (!qgpu_vm_live(vm))
+		return;
 	if (qgpu_leader_gone(vm->leader, &going))
 		qgpu_vm_end(vm, QWAMOS_GPU_REASON_LEADER_EXITED);
-	else if (going)
-		queue_delayed_work(qgpu_wq, &vm->leader_work, HZ / 50);
+	else
+		queue_delayed_work(qgpu_wq, &vm->leader_work, going ? HZ / 50 : LEADER_LOOK);
 }
 
 /*
@@ -458,16 +507,49 @@ err:
 	return ERR_PTR(ret);
 }
 
+static void found_outsider(void *owner, struct task_struct *p)
+{
+	note_outsider(owner, p, false);
+}
+
+/*
+ * A process is moved first, and then the tracepoint tells. Wait for what is to be told of moves
+ * that may have been seen: this takes the lock under which processes are moved. The path is of no
+ * interest.
+ */
+static void wait_for_moves(struct cgroup *cgrp)
+{
+	char path[16];
+
+	cgroup_path_ns(cgrp, path, sizeof(path), current->nsproxy->cgroup_ns);
+}
+
+/*
+ * Who stands in the VM's cgroup is due to become its member. The cgroup is in the table, and by the
+ * first wait whoever moves a process has seen it there.
+ */
+static void enroll(struct qgpu_vm *vm)
+{
+	WRITE_ONCE(vm->enrolling, true);
+	wait_for_moves(vm->cgrp);
+	if (qgpu_tasks_enroll(vm->cgrp, vm, found_outsider))
+		lost(vm);
+	wait_for_moves(vm->cgrp);
+	WRITE_ONCE(vm->enrolling, false);
+}
+
 /**
  * qgpu_vm_publish() - a new VM begins its life
  * @vm: the VM, as qgpu_vm_create() made it
  */
 void qgpu_vm_publish(struct qgpu_vm *vm)
 {
+	qgpu_vm_audit(vm, QWAMOS_GPU_EV_VM_CREATED, 0, 0);
+	if (vm->cgrp)
+		enroll(vm);
 	mutex_lock(&vms_lock);
 	WRITE_ONCE(vm->state, QWAMOS_GPU_VM_STATE_LIVE);
 	mutex_unlock(&vms_lock);
-	qgpu_vm_audit(vm, QWAMOS_GPU_EV_VM_CREATED, 0, 0);
 	qgpu_events_vm(vm->id, QWAMOS_GPU_VM_STATE_LIVE, 0, vm->name);
 }
 
@@ -522,25 +604,23 @@ static bool stands_in(struct cgroup *cgrp)
 	return yes;
 }
 
-/*
- * Members are made before the leader: who comes to the cgroup after that is an outsider. Called
- * with the VM lock held.
- */
+/* Once there is a leader, who comes to the cgroup is an outsider. Called with the VM lock held. */
 static int become_leader(struct qgpu_vm *vm)
 {
 	struct pid *pid = task_tgid(current);
 	int ret;
 
-	WRITE_ONCE(vm->snapshotting, true);
+	if (READ_ONCE(vm->due_lost))
+		return -ENOMEM;
+	if (vm->cgrp && !qgpu_tasks_inherit())
+		qgpu_tasks_enroll(vm->cgrp, vm, found_outsider); /* nobody has seen who came */
 	ret = qgpu_tasks_add(pid, vm);
-	if (!ret && vm->cgrp)
-		ret = qgpu_tasks_snapshot(vm->cgrp, vm);
-	/* Pairs with the acquire in snapshotting(). */
-	smp_store_release(&vm->snapshotting, false);
 	if (ret)
 		return ret;
 	WRITE_ONCE(vm->leader, get_pid(pid));
+	qgpu_tasks_join(vm);
 	add_wait_queue(&pid->wait_pidfd, &vm->leader_wait);
+	queue_delayed_work(qgpu_wq, &vm->leader_work, LEADER_LOOK);
 	return 0;
 }
 

@@ -35,7 +35,8 @@ struct pid;
  * @cgrp: its cgroup, or NULL; constant
  * @leader: the thread group that joined, or NULL; written once, under the VM lock; the reference is
  *     kept until the VM is freed
- * @snapshotting: VM_JOIN looks who stands in @cgrp; written under the VM lock, read under RCU
+ * @enrolling: VM_CREATE looks who stands in @cgrp; written by it alone, read under RCU
+ * @due_lost: somebody is due to become a member of whom there is no memory to tell; VM_JOIN fails
  * @outsiders_lost: processes moved into @cgrp of which no more is known
  * @leader_wait: on @leader's wait_pidfd
  * @leader_work: has @leader ended?
@@ -64,7 +65,8 @@ struct qgpu_vm {
 	u32 end_reason;
 	struct cgroup *cgrp;
 	struct pid *leader;
-	bool snapshotting;
+	bool enrolling;
+	bool due_lost;
 	atomic_t outsiders_lost;
 	wait_queue_entry_t leader_wait;
 	struct delayed_work leader_work;

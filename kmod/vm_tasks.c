@@ -6,6 +6,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/tracepoint.h>
+#include <linux/workqueue.h>
 #include <trace/events/cgroup.h>
 #include <trace/events/sched.h>
 #include "compat.h"
@@ -17,21 +18,33 @@
  * @pid: its pid, with a reference
  * @owner: whose member it is, or NULL; written under the table's lock, read under RCU. No
  * reference: the owner forgets its tasks before it goes
- * @not_of: whose snapshot leaves it out, or NULL; likewise
+ * @due: whose member it becomes when that one is joined, or NULL; likewise
  * @helper: it descends from a usermode helper; likewise
+ * @displaced: it, or who it descends from, stands where a member or a usermode helper has put it
+ * @leaving: in the list of those that end; guarded by the table's lock
  * @rcu: for the free
  */
 struct vm_task {
 	struct hlist_node node;
 	struct pid *pid;
 	void *owner;
-	void *not_of;
+	void *due;
 	bool helper;
+	bool displaced;
+	struct list_head leaving;
 	struct rcu_head rcu;
 };
 
+/* How long after its exit a process is looked at, and then again for as long as it hangs. */
+#define SWEEP_SOON  (HZ / 10)
+#define SWEEP_AGAIN HZ
+
 static DEFINE_HASHTABLE(tasks, 10);
 static DEFINE_SPINLOCK(tasks_lock); /* guards the table's writers; a leaf */
+static LIST_HEAD(leaving);
+static unsigned int n_leaving;
+static void sweep(struct work_struct *work);
+static DECLARE_DELAYED_WORK(sweep_work, sweep);
 static const struct qgpu_task_hooks *hooks;
 static struct tracepoint *tp_fork, *tp_exit, *tp_move;
 
@@ -74,100 +87,27 @@ bool qgpu_tasks_is_helper(struct pid *pid)
 	return yes;
 }
 
-/*
- * Add to what is known of a thread group: what is NULL or false in @what stays as it is. Does not
- * sleep. Return: 0, -EBUSY (it is another one's member) or -ENOMEM.
- */
-static int learn(struct pid *pid, const struct vm_task *what)
+/* The last thread of @h ends. Called with the table's lock held. */
+static void leave(struct vm_task *h)
 {
-	struct vm_task *new = kzalloc(sizeof(*new), GFP_ATOMIC | __GFP_ACCOUNT), *h;
-	unsigned long flags;
-	int ret = 0;
-
-	spin_lock_irqsave(&tasks_lock, flags);
-	h = find(pid);
-	if (!h && !new) {
-		ret = -ENOMEM;
-	} else if (!h) {
-		h = new;
-		new = NULL;
-		*h = *what;
-		h->pid = get_pid(pid);
-		hash_add_rcu(tasks, &h->node, (unsigned long)pid);
-	} else if (what->owner && h->owner && h->owner != what->owner) {
-		ret = -EBUSY;
-	} else {
-		WRITE_ONCE(h->owner, what->owner ?: h->owner);
-		WRITE_ONCE(h->not_of, what->not_of ?: h->not_of);
-		WRITE_ONCE(h->helper, what->helper || h->helper);
-	}
-	spin_unlock_irqrestore(&tasks_lock, flags);
-	kfree(new);
-	return ret;
+	if (!list_empty(&h->leaving))
+		return;
+	list_add_tail(&h->leaving, &leaving);
+	WRITE_ONCE(n_leaving, n_leaving + 1);
+	schedule_delayed_work(&sweep_work, SWEEP_SOON);
 }
 
-/**
- * qgpu_tasks_add() - make a thread group a member, with all children that it has from now on
- * @pid: its pid
- * @owner: whose
- *
- * Does not sleep. Return: 0, also if it is one already, -EBUSY (it is another one's) or -ENOMEM.
- */
-int qgpu_tasks_add(struct pid *pid, void *owner)
-{
-	const struct vm_task what = { .owner = owner };
-
-	return learn(pid, &what);
-}
-
-/**
- * qgpu_tasks_exclude() - leave a thread group out of an owner's snapshot, with its children
- * @pid: its pid
- * @owner: whose snapshot
- *
- * Does not sleep. Return: 0 or -ENOMEM.
- */
-int qgpu_tasks_exclude(struct pid *pid, void *owner)
-{
-	const struct vm_task what = { .not_of = owner };
-
-	return learn(pid, &what);
-}
-
-static bool excluded(struct pid *pid, void *owner)
-{
-	struct vm_task *h = find(pid);
-
-	return h && READ_ONCE(h->not_of) == owner;
-}
-
-/**
- * qgpu_tasks_snapshot() - make all who stand in a cgroup members, but who was excluded
- * @cgrp: the cgroup
- * @owner: whose; the hook snapshotting() says so from before the call until after it
- *
- * Return: 0 or -ENOMEM; who was found stays a member.
- */
-int qgpu_tasks_snapshot(struct cgroup *cgrp, void *owner)
+/* Has the last thread of a group come to its exit? Then on_exit() may have been there already. */
+static bool has_ended(struct pid *pid)
 {
 	struct task_struct *p;
-	int ret = 0;
+	bool yes;
 
-	/*
-	 * Pairs with the one in on_fork(): a child that is added to the list of processes too late
-	 * for this walk is born late enough to see that a snapshot is under way.
-	 */
-	smp_mb();
 	rcu_read_lock();
-	for_each_process(p) {
-		if (p->flags & PF_KTHREAD || is_global_init(p) ||
-		    !task_under_cgroup_hierarchy(p, cgrp) || excluded(task_tgid(p), owner))
-			continue;
-		if (qgpu_tasks_add(task_tgid(p), owner) == -ENOMEM)
-			ret = -ENOMEM;
-	}
+	p = pid_task(pid, PIDTYPE_TGID);
+	yes = !p || !atomic_read(&p->signal->live);
 	rcu_read_unlock();
-	return ret;
+	return yes;
 }
 
 static void task_free(struct rcu_head *rcu)
@@ -182,7 +122,200 @@ static void task_free(struct rcu_head *rcu)
 static void drop(struct vm_task *h)
 {
 	hash_del_rcu(&h->node);
+	if (!list_empty(&h->leaving)) {
+		list_del(&h->leaving);
+		WRITE_ONCE(n_leaving, n_leaving - 1);
+	}
 	call_rcu(&h->rcu, task_free);
+}
+
+static bool says_nothing(const struct vm_task *h)
+{
+	return !h->owner && !h->due && !h->helper && !h->displaced;
+}
+
+static struct vm_task *task_alloc(void)
+{
+	return kzalloc(sizeof(struct vm_task), GFP_ATOMIC | __GFP_ACCOUNT);
+}
+
+/* Called with the table's lock held. */
+static void insert(struct vm_task *h, struct pid *pid)
+{
+	h->pid = get_pid(pid);
+	INIT_LIST_HEAD(&h->leaving);
+	hash_add_rcu(tasks, &h->node, (unsigned long)pid);
+	/* Pairs with the atomic_dec_and_test() of ->live: on_exit() finds it, or we see. */
+	smp_mb();
+	if (has_ended(pid))
+		leave(h);
+}
+
+/*
+ * Change what is known of a thread group. Does not sleep. Return: what @change() returns, or
+ * -ENOMEM.
+ */
+static int update(struct pid *pid, int (*change)(struct vm_task *h, void *owner), void *owner)
+{
+	struct vm_task *new = task_alloc(), *h;
+	unsigned long flags;
+	int ret = -ENOMEM;
+
+	spin_lock_irqsave(&tasks_lock, flags);
+	h = find(pid);
+	if (!h && new) {
+		h = new;
+		new = NULL;
+		insert(h, pid);
+	}
+	if (h) {
+		ret = change(h, owner);
+		if (says_nothing(h))
+			drop(h);
+	}
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	kfree(new);
+	return ret;
+}
+
+static int set_owner(struct vm_task *h, void *owner)
+{
+	if (h->owner && h->owner != owner)
+		return -EBUSY;
+	WRITE_ONCE(h->owner, owner);
+	return 0;
+}
+
+/* -EBUSY: it is too late for that. */
+static int set_placed(struct vm_task *h, void *owner)
+{
+	bool late = owner && hooks->joined(owner);
+
+	WRITE_ONCE(h->displaced, false);
+	WRITE_ONCE(h->due, late ? NULL : owner);
+	return late ? -EBUSY : 0;
+}
+
+/* Whoever looks who stands at @owner's may have found it there by this very move. */
+static int set_displaced(struct vm_task *h, void *owner)
+{
+	WRITE_ONCE(h->displaced, true);
+	if (owner && h->due == owner && hooks->enrolling(owner))
+		WRITE_ONCE(h->due, NULL);
+	return 0;
+}
+
+/* -EBUSY: it did not come there by itself. */
+static int set_due(struct vm_task *h, void *owner)
+{
+	if (h->displaced && h->due != owner)
+		return -EBUSY;
+	WRITE_ONCE(h->due, owner);
+	return 0;
+}
+
+/**
+ * qgpu_tasks_add() - make a thread group a member, with all children that it has from now on
+ * @pid: its pid
+ * @owner: whose
+ *
+ * Does not sleep. Return: 0, also if it is one already, -EBUSY (it is another one's) or -ENOMEM.
+ */
+int qgpu_tasks_add(struct pid *pid, void *owner)
+{
+	return update(pid, set_owner, owner);
+}
+
+/**
+ * qgpu_tasks_place() - a thread group was moved by somebody who is no VM's
+ * @pid: its pid
+ * @owner: whose member it is to be; NULL: nobody's
+ *
+ * Called under RCU. Does not sleep. Return: 0, -EBUSY (@owner is joined already) or -ENOMEM.
+ */
+int qgpu_tasks_place(struct pid *pid, void *owner)
+{
+	return owner || find(pid) ? update(pid, set_placed, owner) : 0;
+}
+
+/**
+ * qgpu_tasks_displace() - a thread group was moved by a member or a usermode helper
+ * @pid: its pid
+ * @owner: to whose place; NULL: nobody's
+ *
+ * Does not sleep. Return: 0 or -ENOMEM.
+ */
+int qgpu_tasks_displace(struct pid *pid, void *owner)
+{
+	return update(pid, set_displaced, owner);
+}
+
+/**
+ * qgpu_tasks_due() - whose member does a thread group become?
+ * @pid: its pid
+ *
+ * Called under RCU. Return: the owner, or NULL.
+ */
+void *qgpu_tasks_due(struct pid *pid)
+{
+	struct vm_task *h = find(pid);
+
+	return h ? READ_ONCE(h->due) : NULL;
+}
+
+/**
+ * qgpu_tasks_enroll() - all who stand in a cgroup are to be members, but those who were put there
+ * @cgrp: the cgroup
+ * @owner: whose; the hook moved() sees to who comes there from before the call on
+ * @outsider: called under RCU for each one who was put there
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int qgpu_tasks_enroll(struct cgroup *cgrp, void *owner,
+		      void (*outsider)(void *owner, struct task_struct *p))
+{
+	struct task_struct *p;
+	int err, ret = 0;
+
+	rcu_read_lock();
+	for_each_process(p) {
+		if (p->flags & PF_KTHREAD || is_global_init(p) ||
+		    !task_under_cgroup_hierarchy(p, cgrp))
+			continue;
+		err = update(task_tgid(p), set_due, owner);
+		if (err == -EBUSY)
+			outsider(owner, p);
+		else if (err)
+			ret = err;
+		/*
+		 * Pairs with the one in on_fork(): a child that does not inherit this is in the
+		 * list already, behind its parent.
+		 */
+		smp_mb();
+	}
+	rcu_read_unlock();
+	return ret;
+}
+
+/**
+ * qgpu_tasks_join() - who is due becomes a member
+ * @owner: whose; the hook joined() says so from before the call on
+ */
+void qgpu_tasks_join(void *owner)
+{
+	unsigned long flags;
+	struct vm_task *h;
+	int i;
+
+	spin_lock_irqsave(&tasks_lock, flags);
+	hash_for_each(tasks, i, h, node) {
+		if (h->due != owner)
+			continue;
+		WRITE_ONCE(h->due, NULL);
+		if (!h->owner)
+			WRITE_ONCE(h->owner, owner);
+	}
+	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
 /**
@@ -200,12 +333,61 @@ void qgpu_tasks_forget(void *owner)
 	hash_for_each_safe(tasks, i, n, h, node) {
 		if (h->owner == owner)
 			WRITE_ONCE(h->owner, NULL);
-		if (h->not_of == owner)
-			WRITE_ONCE(h->not_of, NULL);
-		if (!owner || (!h->owner && !h->not_of && !h->helper))
+		if (h->due == owner)
+			WRITE_ONCE(h->due, NULL);
+		if (!owner || says_nothing(h))
 			drop(h);
 	}
 	spin_unlock_irqrestore(&tasks_lock, flags);
+}
+
+/*
+ * A child is what its parent is, but by CLONE_INTO_CGROUP it may begin where its parent does not
+ * stand: where it is due is then for the parent to say, unless that is displaced or a helper. The
+ * child may have an entry: who looks who stands in a cgroup may have found it. Called with the
+ * table's lock held.
+ */
+static void inherit(struct vm_task *c, const struct vm_task *p, bool helper, bool elsewhere)
+{
+	if (p) {
+		WRITE_ONCE(c->owner, c->owner ?: p->owner);
+		WRITE_ONCE(c->helper, p->helper);
+		WRITE_ONCE(c->displaced, p->displaced || (p->helper && elsewhere));
+		if (c->displaced || (p->due && !elsewhere))
+			WRITE_ONCE(c->due, p->due);
+	}
+	if (helper)
+		WRITE_ONCE(c->helper, true);
+}
+
+/* Return: 0 or -ENOMEM; @is: what the child is, or should be. */
+static int add_child(struct pid *parent, struct pid *child, bool helper, bool elsewhere,
+		     struct vm_task *is)
+{
+	struct vm_task *new = task_alloc(), *c;
+	unsigned long flags;
+	int ret = 0;
+
+	spin_lock_irqsave(&tasks_lock, flags);
+	c = find(child);
+	if (!c && new) {
+		c = new;
+		new = NULL;
+		insert(c, child);
+	}
+	if (!c)
+		ret = -ENOMEM;
+	inherit(c ?: is, find(parent), helper, elsewhere);
+	if (c) {
+		is->owner = c->owner;
+		is->due = c->due;
+		is->displaced = c->displaced;
+		if (says_nothing(c))
+			drop(c);
+	}
+	spin_unlock_irqrestore(&tasks_lock, flags);
+	kfree(new);
+	return ret;
 }
 
 /*
@@ -215,32 +397,28 @@ void qgpu_tasks_forget(void *owner)
  */
 static void on_fork(void *unused, struct task_struct *parent, struct task_struct *child)
 {
-	struct vm_task what = {}, *h;
-	void *owner;
+	bool program = !(child->flags & PF_KTHREAD), helper, elsewhere;
+	struct vm_task is = {};
 
 	if (!thread_group_leader(child))
 		return;
-	/* The child is in the list of processes by now. Pairs with qgpu_tasks_snapshot(). */
+	/* The child is in the list of processes by now. Pairs with qgpu_tasks_enroll(). */
 	smp_mb();
 	rcu_read_lock();
-	/* Before the parent is looked up: once no snapshot is under way, its result is seen. */
-	owner = hooks->snapshotting(child);
-	h = find(task_tgid(parent));
-	if (h) {
-		what.owner = READ_ONCE(h->owner);
-		what.not_of = READ_ONCE(h->not_of);
-		what.helper = READ_ONCE(h->helper);
-	}
-	if (!what.owner && owner != what.not_of)
-		what.owner = owner;
 	/* What the kernel starts: its own threads have no program, and their children are none. */
-	if (parent->flags & PF_KTHREAD && !(child->flags & PF_KTHREAD) && !is_global_init(child))
-		what.helper = true;
-	if ((what.owner || what.not_of || what.helper) && learn(task_tgid(child), &what) &&
-	    what.owner)
-		send_sig(SIGKILL, child, 1);
-	if (!what.owner)
-		hooks->born_into(child);
+	helper = parent->flags & PF_KTHREAD && program && !is_global_init(child);
+	/* One of them may also have been moved since: it comes to the same. */
+	elsewhere = program && task_dfl_cgroup(child) != task_dfl_cgroup(parent);
+	if ((helper || find(task_tgid(parent))) &&
+	    add_child(task_tgid(parent), task_tgid(child), helper, elsewhere, &is)) {
+		if (is.owner)
+			send_sig(SIGKILL, child, 1);
+		else if (is.due)
+			hooks->lost(is.due);
+	}
+	if (elsewhere && !is.owner)
+		hooks->moved(child, task_dfl_cgroup(child),
+			     is.displaced ? QGPU_BORN_DISPLACED : QGPU_BORN);
 	rcu_read_unlock();
 }
 
@@ -248,30 +426,86 @@ static void on_fork(void *unused, struct task_struct *parent, struct task_struct
 static void on_move(void *unused, struct cgroup *to, const char *path, struct task_struct *p,
 		    bool group)
 {
-	if (p->flags & PF_KTHREAD)
+	struct vm_task *by;
+
+	if (p->flags & PF_KTHREAD || to->root != &cgrp_dfl_root)
 		return;
 	rcu_read_lock();
-	hooks->moved(p, to);
+	by = find(task_tgid(current));
+	hooks->moved(p, to,
+		     by && (READ_ONCE(by->owner) || READ_ONCE(by->helper)) ? QGPU_MOVED_BY_MEMBER
+									   : QGPU_MOVED);
 	rcu_read_unlock();
 }
 
+/* Has every thread of a group gone through its exit, so that nothing of it is left but a zombie? */
+static bool gone(struct pid *pid)
+{
+	struct task_struct *p, *t;
+	bool yes = true;
+
+	rcu_read_lock();
+	p = pid_task(pid, PIDTYPE_TGID);
+	if (p) {
+		for_each_thread(p, t) {
+			if (!READ_ONCE(t->exit_state)) {
+				yes = false;
+				break;
+			}
+		}
+	}
+	rcu_read_unlock();
+	return yes;
+}
+
 /*
- * A thread ends; with the last one of its group the group is done: no instruction of it runs any
- * more. It may still have files and, since 6.16, memory: a device that it has open keeps its VM
- * until the close, see qgpu_vm_hold().
+ * Drop who has gone. A work item, because an exit can't wait for that: a round looks once at each
+ * one that leaves, and does so without the lock.
+ */
+static void sweep(struct work_struct *work)
+{
+	unsigned int n = READ_ONCE(n_leaving);
+	struct vm_task *h;
+	struct pid *pid;
+
+	while (n--) {
+		spin_lock_irq(&tasks_lock);
+		h = list_first_entry_or_null(&leaving, struct vm_task, leaving);
+		pid = h ? get_pid(h->pid) : NULL;
+		if (h)
+			list_move_tail(&h->leaving, &leaving);
+		spin_unlock_irq(&tasks_lock);
+		if (!h)
+			break;
+		if (gone(pid)) {
+			spin_lock_irq(&tasks_lock);
+			h = find(pid);
+			if (h)
+				drop(h);
+			spin_unlock_irq(&tasks_lock);
+		}
+		put_pid(pid);
+		cond_resched();
+	}
+	if (READ_ONCE(n_leaving))
+		schedule_delayed_work(&sweep_work, SWEEP_AGAIN);
+}
+
+/*
+ * A thread ends. With the last one of its group no instruction of it runs any more, but it may have
+ * files, memory (since 6.16), and calls that do not return: it is a member until it has gone.
  */
 static void QGPU_PROBE_EXIT(on_exit, p)
 {
+	bool last = !atomic_read(&p->signal->live);
 	unsigned long flags;
 	struct vm_task *h;
-
-	bool last = !atomic_read(&p->signal->live);
 
 	if (!last && !(READ_ONCE(p->signal->flags) & SIGNAL_GROUP_EXIT))
 		return;
 	rcu_read_lock();
 	h = find(task_tgid(p));
-	if (h && !last && h->owner)
+	if (h && h->owner)
 		hooks->dying(h->owner, task_tgid(p));
 	rcu_read_unlock();
 	if (!h || !last)
@@ -279,7 +513,7 @@ static void QGPU_PROBE_EXIT(on_exit, p)
 	spin_lock_irqsave(&tasks_lock, flags);
 	h = find(task_tgid(p));
 	if (h)
-		drop(h);
+		leave(h);
 	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
@@ -357,5 +591,6 @@ void qgpu_tasks_exit(void)
 		tracepoint_synchronize_unregister();
 	}
 	qgpu_tasks_forget(NULL); /* usermode helpers that still run */
+	cancel_delayed_work_sync(&sweep_work);
 	rcu_barrier();
 }

@@ -126,6 +126,87 @@ static int qvfio_match(struct vfio_device *vdev, char *buf)
 	return qwamos_gpu_dev_may_open(qvfio(vdev)->gpu, QWAMOS_GPU_VFIO_OP_GET_FD) ?: ret;
 }
 
+#ifdef QGPU_VFIO_HAS_INODE
+/* vfio-pci-core takes mappings away by itself. */
+static bool disturbs(struct qvfio_dev *q, loff_t pos)
+{
+	return false;
+}
+
+static long hot_reset(struct qvfio_dev *q, unsigned long arg)
+{
+	return vfio_pci_core_ioctl(&q->core.vdev, VFIO_DEVICE_PCI_HOT_RESET, arg);
+}
+#else
+static const struct vfio_device_ops qvfio_ops;
+
+static bool within(loff_t at, int cap, int len)
+{
+	return cap && at + 4 > cap && at < cap + len;
+}
+
+/* May a write to configuration space reset the device, or switch its memory or power off? */
+static bool disturbs(struct qvfio_dev *q, loff_t pos)
+{
+	struct pci_dev *pdev = q->core.pdev;
+	loff_t at = pos & VFIO_PCI_OFFSET_MASK & ~3ULL;
+
+	return VFIO_PCI_OFFSET_TO_INDEX(pos) == VFIO_PCI_CONFIG_REGION_INDEX &&
+	       (at == PCI_COMMAND || within(at, pdev->pm_cap, PCI_PM_SIZEOF) ||
+		within(at, pdev->pcie_cap, PCI_EXP_DEVCTL2) ||
+		within(at, pci_find_capability(pdev, PCI_CAP_ID_AF), PCI_CAP_AF_SIZEOF));
+}
+
+/*
+ * A hot reset hits all devices of the set. These are held during the call, for one may leave the
+ * set meanwhile.
+ */
+static long hot_reset(struct qvfio_dev *q, unsigned long arg)
+{
+	struct vfio_device_set *set = q->core.vdev.dev_set;
+	struct qvfio_dev **held;
+	struct vfio_device *vdev;
+	size_t i, n = 0;
+	long ret;
+
+	mutex_lock(&set->lock);
+	held = kcalloc(set->device_count, sizeof(*held), GFP_KERNEL_ACCOUNT);
+	list_for_each_entry(vdev, &set->device_list, dev_set_list) {
+		if (!held || vdev->ops != &qvfio_ops)
+			continue;
+		get_device(&vdev->device);
+		held[n++] = qvfio(vdev);
+	}
+	mutex_unlock(&set->lock);
+	if (!held)
+		return -ENOMEM;
+	for (i = 0; i < n; i++)
+		qvfio_maps_block(&held[i]->maps);
+	ret = vfio_pci_core_ioctl(&q->core.vdev, VFIO_DEVICE_PCI_HOT_RESET, arg);
+	for (i = 0; i < n; i++) {
+		qvfio_maps_unblock(&held[i]->maps);
+		put_device(&held[i]->core.vdev.device);
+	}
+	kfree(held);
+	return ret;
+}
+#endif
+
+/* A call of vfio-pci-core's that may reset the device, or switch its memory or power off. */
+static long undisturbed_ioctl(struct qvfio_dev *q, unsigned int cmd, unsigned long arg)
+{
+	long ret;
+
+	if (cmd == VFIO_DEVICE_PCI_HOT_RESET)
+		return hot_reset(q, arg);
+	if (cmd != VFIO_DEVICE_RESET)
+		return vfio_pci_core_ioctl(&q->core.vdev, cmd, arg);
+	qvfio_maps_block(&q->maps);
+	ret = vfio_pci_core_ioctl(&q->core.vdev, cmd, arg);
+	qvfio_maps_unblock(&q->maps);
+	return ret;
+}
+
 /*
  * Resets and interrupts may take time, and give a device back what it had before. An eventfd that
  * writes to the device would be used by whoever has it, without asking us.
@@ -140,7 +221,7 @@ static long qvfio_ioctl(struct vfio_device *vdev, unsigned int cmd, unsigned lon
 	if (cmd == VFIO_DEVICE_IOEVENTFD)
 		return qwamos_gpu_dev_not_offered(gpu, QWAMOS_GPU_VFIO_OP_IOCTL,
 						  QWAMOS_GPU_REASON_IOEVENTFD);
-	ret = vfio_pci_core_ioctl(vdev, cmd, arg);
+	ret = undisturbed_ioctl(qvfio(vdev), cmd, arg);
 	qwamos_gpu_dev_back(gpu);
 	return ret;
 }
@@ -171,7 +252,9 @@ static int qvfio_feature(struct vfio_device *vdev, u32 flags, void __user *arg, 
 	case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP:
 	case VFIO_DEVICE_FEATURE_LOW_POWER_EXIT:
 	case VFIO_DEVICE_FEATURE_PCI_VF_TOKEN:
+		qvfio_maps_block(&qvfio(vdev)->maps);
 		ret = vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
+		qvfio_maps_unblock(&qvfio(vdev)->maps);
 		qwamos_gpu_dev_back(gpu);
 		return ret;
 #ifdef QGPU_VFIO_HAS_DMA_BUF
@@ -217,14 +300,21 @@ static ssize_t qvfio_read(struct vfio_device *vdev, char __user *buf, size_t cou
 static ssize_t qvfio_write(struct vfio_device *vdev, const char __user *buf, size_t count,
 			   loff_t *ppos)
 {
-	struct qgpu_dev *gpu = qvfio(vdev)->gpu;
+	struct qvfio_dev *q = qvfio(vdev);
+	struct qgpu_dev *gpu = q->gpu;
 	ssize_t done = 0, n;
+	bool block;
 
 	do {
 		n = qwamos_gpu_dev_may(gpu, QWAMOS_GPU_VFIO_OP_WRITE);
 		if (n)
 			break;
+		block = disturbs(q, *ppos);
+		if (block)
+			qvfio_maps_block(&q->maps);
 		n = vfio_pci_core_write(vdev, buf + done, piece(*ppos, count - done, true), ppos);
+		if (block)
+			qvfio_maps_unblock(&q->maps);
 		qwamos_gpu_dev_back(gpu);
 		if (n > 0)
 			done += n;
@@ -239,14 +329,17 @@ static int qvfio_mmap(struct vfio_device *vdev, struct vm_area_struct *vma)
 
 	if (ret)
 		return ret;
+	/* Not what only some devices have beside their BARs: nobody here knows its faults. */
+	if (vma->vm_pgoff >> (VFIO_PCI_OFFSET_SHIFT - PAGE_SHIFT) >= VFIO_PCI_ROM_REGION_INDEX)
+		return -EINVAL;
 	ret = vfio_pci_core_mmap(vdev, vma);
 	return ret ?: qvfio_maps_add(&q->maps, vma);
 }
 
 static void qvfio_request(struct vfio_device *vdev, unsigned int count)
 {
-	vfio_pci_core_request(vdev, count);
-	qwamos_gpu_dev_request(qvfio(vdev)->gpu);
+	if (qwamos_gpu_dev_request(qvfio(vdev)->gpu))
+		vfio_pci_core_request(vdev, count);
 }
 
 #ifdef QGPU_VFIO_HAS_IOMMUFD

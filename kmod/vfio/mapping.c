@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mappings of a device's memory: vfio-pci-core makes them and answers their faults, but asks us
- * before, so that they can be taken away for good while the processes that have them live on. Never
- * is the mmap_lock of such a process waited for: it may hold that for as long as it likes.
+ * Mappings of a device's memory. vfio-pci-core makes them, but their faults are answered here, for
+ * two reasons.
+ *
+ * They can be taken away for good while the processes that have them live on. Never is the
+ * mmap_lock of such a process waited for: it may hold that for as long as it likes.
+ *
+ * And nobody can have an IOMMU map the memory for another device: such a mapping would outlive this
+ * one, the VM and the scrubbing, and let that device reach the memory of the next VM. VFIO's type 1
+ * IOMMU takes page frames from VM_PFNMAP mappings alone, and what pins pages (iommufd, drivers)
+ * refuses VM_IO. So these are VM_MIXEDMAP | VM_IO.
  */
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -11,47 +18,105 @@
 #include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
-#include <linux/vfio.h>
+#include <linux/sched/signal.h>
+#include <linux/vfio_pci_core.h>
+#include <linux/wait.h>
 #include "compat.h"
 #include "mapping.h"
 
-static void map_open(struct vm_area_struct *vma)
-{
-	const struct vm_operations_struct *core = qvfio_maps_of(vma)->core;
+/* Without it vmf_insert_mixed() takes a reference on pages that happen to exist there. */
+static_assert(IS_ENABLED(CONFIG_ARCH_HAS_PTE_SPECIAL));
 
-	if (core->open)
-		core->open(vma);
+/* Does the device answer? As vfio-pci-core judges; called with its memory_lock held. */
+static bool memory_on(const struct vfio_pci_core_device *core)
+{
+	const struct pci_dev *pdev = core->pdev;
+	u16 cmd = le16_to_cpup((const __le16 *)&core->vconfig[PCI_COMMAND]);
+
+	return !core->pm_runtime_engaged &&
+	       (__force int)pdev->current_state < (__force int)PCI_D3hot &&
+	       (pdev->no_command_memory || cmd & PCI_COMMAND_MEMORY);
 }
 
-static void map_close(struct vm_area_struct *vma)
+static unsigned long pfn_of(const struct vfio_pci_core_device *core, pgoff_t pgoff)
 {
-	const struct vm_operations_struct *core = qvfio_maps_of(vma)->core;
+#ifdef QGPU_VFIO_HAS_INODE
+	unsigned int index = pgoff >> (VFIO_PCI_OFFSET_SHIFT - PAGE_SHIFT);
 
-	if (core->close)
-		core->close(vma);
+	pgoff &= (1UL << (VFIO_PCI_OFFSET_SHIFT - PAGE_SHIFT)) - 1;
+	return (pci_resource_start(core->pdev, index) >> PAGE_SHIFT) + pgoff;
+#else
+	return pgoff; /* vfio_pci_core_mmap() has made it the page frame */
+#endif
+}
+
+/* The page that was touched, and its neighbours, which will be touched next. */
+static vm_fault_t insert(const struct vfio_pci_core_device *core, struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long addr = vmf->address & PAGE_MASK;
+	unsigned long pfn = pfn_of(core, vmf->pgoff);
+	unsigned long at = max(addr & PMD_MASK, vma->vm_start);
+	unsigned long end = min((addr & PMD_MASK) + PMD_SIZE, vma->vm_end);
+	vm_fault_t ret = vmf_insert_mixed(vma, addr, QGPU_PFN(pfn));
+
+	pfn -= (addr - at) >> PAGE_SHIFT;
+	for (; ret == VM_FAULT_NOPAGE && at < end; at += PAGE_SIZE, pfn++)
+		if (at != addr && vmf_insert_mixed(vma, at, QGPU_PFN(pfn)) != VM_FAULT_NOPAGE)
+			break;
+	return ret;
 }
 
 static vm_fault_t map_fault(struct vm_fault *vmf)
 {
+	struct vfio_pci_core_device *core = vmf->vma->vm_private_data;
 	struct qvfio_maps *m = qvfio_maps_of(vmf->vma);
 	vm_fault_t ret = VM_FAULT_SIGBUS;
+	bool wait = false;
 
 	down_read(&m->lock);
-	if (!m->revoked)
-		ret = m->core->fault(vmf);
+	if (!m->revoked && m->blocked) {
+		wait = true;
+	} else if (!m->revoked) {
+		down_read(&core->memory_lock);
+		if (memory_on(core))
+			ret = insert(core, vmf);
+		up_read(&core->memory_lock);
+	}
 	up_read(&m->lock);
-	return ret;
+	if (!wait)
+		return ret;
+	wait_event_killable(m->wq, !READ_ONCE(m->blocked) || READ_ONCE(m->revoked));
+	return VM_FAULT_NOPAGE; /* and it is touched again */
 }
 
 #ifdef QGPU_VFIO_HAS_HUGE_FAULT
+/* Has none of these page frames a page struct? Else mm may take them for memory of the host's. */
+static bool no_pages(unsigned long pfn, unsigned int order)
+{
+	unsigned long end;
+
+	pfn = round_down(pfn, 1UL << order);
+	end = pfn + (1UL << order);
+	for (; pfn < end; pfn += PMD_SIZE >> PAGE_SHIFT)
+		if (pfn_valid(pfn))
+			return false;
+	return !pfn_valid(end - 1);
+}
+
 static vm_fault_t map_huge_fault(struct vm_fault *vmf, unsigned int order)
 {
+	struct vfio_pci_core_device *core = vmf->vma->vm_private_data;
 	struct qvfio_maps *m = qvfio_maps_of(vmf->vma);
 	vm_fault_t ret = VM_FAULT_SIGBUS;
 
+	if (!order)
+		return map_fault(vmf);
+	if (!m->core->huge_fault || !no_pages(pfn_of(core, vmf->pgoff), order))
+		return VM_FAULT_FALLBACK;
 	down_read(&m->lock);
 	if (!m->revoked)
-		ret = m->core->huge_fault ? m->core->huge_fault(vmf, order) : VM_FAULT_FALLBACK;
+		ret = m->core->huge_fault(vmf, order);
 	up_read(&m->lock);
 	return ret;
 }
@@ -59,8 +124,6 @@ static vm_fault_t map_huge_fault(struct vm_fault *vmf, unsigned int order)
 
 /* By name: what a later kernel adds to vfio-pci-core's waits until somebody has looked at it. */
 static const struct vm_operations_struct map_ops = {
-	.open = map_open,
-	.close = map_close,
 	.fault = map_fault,
 #ifdef QGPU_VFIO_HAS_HUGE_FAULT
 	.huge_fault = map_huge_fault,
@@ -167,6 +230,7 @@ static struct inode *inode_of(struct qvfio_maps *m, struct vfio_device *vdev)
 void qvfio_maps_init(struct qvfio_maps *m)
 {
 	init_rwsem(&m->lock);
+	init_waitqueue_head(&m->wq);
 }
 
 /** qvfio_maps_forget() - the device is not open, and may be opened: whatever was revoked before */
@@ -200,7 +264,8 @@ void qvfio_maps_close(struct qvfio_maps *m)
  * @vma: the mapping, as vfio_pci_core_mmap() left it, that nobody knows yet
  *
  * A child by fork() does not inherit it: it has not joined, and would keep the device's memory past
- * its parent's end. VM_IO, which vfio-pci-core sets, keeps MADV_DOFORK from undoing that.
+ * its parent's end. VM_IO, which vfio-pci-core sets, keeps MADV_DOFORK from undoing that. No IOMMU
+ * maps it, see above.
  *
  * Return: 0, -EOPNOTSUPP (a kind of mapping that nobody here knows) or -ENOMEM.
  */
@@ -219,7 +284,7 @@ int qvfio_maps_add(struct qvfio_maps *m, struct vm_area_struct *vma)
 	if (!known)
 		return -EOPNOTSUPP;
 	vma->vm_ops = &map_ops;
-	qgpu_vma_dont_copy(vma);
+	qgpu_vma_make_ours(vma);
 	return own_file(m, vma);
 }
 
@@ -236,8 +301,39 @@ void qvfio_maps_revoke(struct qvfio_maps *m, struct vfio_device *vdev)
 	struct inode *inode = inode_of(m, vdev);
 
 	down_write(&m->lock);
-	m->revoked = true;
+	WRITE_ONCE(m->revoked, true);
 	up_write(&m->lock);
+	wake_up_all(&m->wq);
 	if (inode) /* else it is just being opened, and nothing is mapped */
 		unmap_mapping_range(inode->i_mapping, 0, 0, 1);
 }
+
+#ifndef QGPU_VFIO_HAS_INODE
+/**
+ * qvfio_maps_block() - take all mappings away, and let whoever touches one wait
+ * @m: the mappings
+ *
+ * Around whatever may switch the device's memory off. vfio-pci-core does so itself since 6.10, by
+ * an inode; before, it knows those mappings alone whose faults it has answered. Calls may nest.
+ */
+void qvfio_maps_block(struct qvfio_maps *m)
+{
+	struct inode *inode;
+
+	down_write(&m->lock);
+	m->blocked++;
+	inode = m->inode;
+	up_write(&m->lock);
+	if (inode)
+		unmap_mapping_range(inode->i_mapping, 0, 0, 1);
+}
+
+/** qvfio_maps_unblock() - answer faults again */
+void qvfio_maps_unblock(struct qvfio_maps *m)
+{
+	down_write(&m->lock);
+	WRITE_ONCE(m->blocked, m->blocked - 1);
+	up_write(&m->lock);
+	wake_up_all(&m->wq);
+}
+#endif

@@ -6,6 +6,8 @@
 #include <linux/mm_types.h>
 #include <linux/rwsem.h>
 #include <linux/types.h>
+#include <linux/wait.h>
+#include "compat.h"
 
 struct inode;
 struct vfio_device;
@@ -14,12 +16,16 @@ struct vfio_device;
  * struct qvfio_maps - the mappings of a device's memory
  * @lock: read: a fault is being answered; write: what follows changes
  * @revoked: no fault is answered any more
+ * @blocked: up to 6.9: calls that may switch the memory off; faults wait meanwhile
+ * @wq: where they wait
  * @core: vfio-pci-core's operations, NULL: it has mapped nothing yet
  * @inode: up to 6.9: what the mappings are of, while the device is open
  */
 struct qvfio_maps {
 	struct rw_semaphore lock;
 	bool revoked;
+	unsigned int blocked;
+	wait_queue_head_t wq;
 	const struct vm_operations_struct *core;
 	struct inode *inode;
 };
@@ -30,6 +36,19 @@ int qvfio_maps_open(struct qvfio_maps *m);
 void qvfio_maps_close(struct qvfio_maps *m);
 int qvfio_maps_add(struct qvfio_maps *m, struct vm_area_struct *vma);
 void qvfio_maps_revoke(struct qvfio_maps *m, struct vfio_device *vdev);
+
+#ifdef QGPU_VFIO_HAS_INODE
+static inline void qvfio_maps_block(struct qvfio_maps *m)
+{
+}
+
+static inline void qvfio_maps_unblock(struct qvfio_maps *m)
+{
+}
+#else
+void qvfio_maps_block(struct qvfio_maps *m);
+void qvfio_maps_unblock(struct qvfio_maps *m);
+#endif
 
 /* driver.c */
 struct qvfio_maps *qvfio_maps_of(struct vm_area_struct *vma);

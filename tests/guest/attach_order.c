@@ -8,6 +8,7 @@
 #include "kselftest_harness.h"
 #include "audit.h"
 #include "call.h"
+#include "vfio.h"
 #include "vm.h"
 
 #define NOBODY 65534
@@ -300,6 +301,34 @@ TEST_F(attach, resetting)
 	EXPECT_EQ(QWAMOS_GPU_REASON_RESETTING, qt_reason);
 	ASSERT_EQ(0, qt_wait_state(self->ctl, "vga-a", QWAMOS_GPU_DEV_STATE_FREE, 10000));
 	EXPECT_EQ(0, qt_attach(self->vm.manage, id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+}
+
+/* Whoever holds the group keeps everybody else from opening the device. */
+TEST_F(attach, held_by_somebody)
+{
+	__u64 id = id_of(self, "vga-a");
+	int group, container;
+
+	group = qt_vfio_group(qt_addr("vga-a"));
+	ASSERT_LE(0, group);
+	container = qt_vfio_container(group, NULL);
+	ASSERT_LE(0, container);
+	REFUSED(id, -EBUSY, DEVICE_OPEN, id);
+	/* DEVICE_OPEN before SCRUB. */
+	refused(_metadata, self, &self->vm, id, QWAMOS_GPU_SCRUB_NA, -EBUSY,
+		QWAMOS_GPU_REASON_DEVICE_OPEN, id);
+	close(group);
+	close(container);
+	/* The owner before DEVICE_OPEN. */
+	ASSERT_EQ(0, qt_attach(self->vm.manage, id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+	group = qt_vfio_group(qt_addr("vga-a"));
+	container = qt_vfio_container(group, NULL);
+	ASSERT_LE(0, container);
+	REFUSED(id, -EBUSY, ALREADY_ATTACHED, id);
+	EXPECT_EQ(-EBUSY, qt_detach(self->vm.manage, id, 0));
+	EXPECT_EQ(QWAMOS_GPU_REASON_DEVICE_OPEN, qt_reason);
+	close(group);
+	close(container);
 }
 
 TEST_F(attach, owner)

@@ -46,9 +46,11 @@ FIXTURE_TEARDOWN(hide)
 	qt_vm_end(&self->vm);
 }
 
-/* What the records of a chain say of an event: how many, of whom, how many records are MIXED. */
+/* What the records of a chain say of an event: how many, in how many records, how many of
+ * those are MIXED. */
 struct told {
 	__u64 events;
+	__u64 records;
 	__u64 mixed;
 	__u64 lost;
 };
@@ -65,6 +67,7 @@ static struct told told(int ctl, __u64 chain, __u32 event, __u32 op)
 		if (recs[i].event != event || (op && recs[i].operation != op))
 			continue;
 		t.events += recs[i].count;
+		t.records++;
 		t.mixed += recs[i].flags & QWAMOS_GPU_RECORD_F_MIXED ? 1 : 0;
 	}
 	return t;
@@ -299,6 +302,40 @@ TEST_F_TIMEOUT(hide, rebind, 200)
 		  told_at_last(self->ctl, 0, QWAMOS_GPU_EV_DEVICE_BOUND, 0, bound + 700).events);
 	EXPECT_EQ(lost, told(self->ctl, 0, QWAMOS_GPU_EV_DEVICE_BOUND, 0).lost);
 	EXPECT_GT(900, qt_audit_chain(self->ctl, 0, recs, MANY));
+	qt_theirs(self->ctl, "vga-b", NULL);
+}
+
+static long do_remove_and_rescan(long n, long y, void *data)
+{
+	long ret = 0;
+
+	while (n-- && !ret)
+		ret = qt_remove(data) ?: qt_rescan();
+	return ret;
+}
+
+/* Nor does whoever removes it and finds it again. */
+TEST_F_TIMEOUT(hide, remove_and_rescan, 200)
+{
+	static const __u32 events[] = { QWAMOS_GPU_EV_DEVICE_ADDED, QWAMOS_GPU_EV_DEVICE_REMOVED };
+	const int rounds = 350;
+	struct told before[2], after;
+	int i;
+
+	ASSERT_EQ(0, qt_theirs(self->ctl, "vga-b", NULL));
+	for (i = 0; i < 2; i++)
+		before[i] = told(self->ctl, 0, events[i], 0);
+	ASSERT_EQ(0, qt_write("/sys/bus/pci/drivers_autoprobe", "0"));
+	snprintf(self->vmm.data, QT_SHARED, "%s", qt_addr("vga-b"));
+	EXPECT_EQ(0, qt_do_within(&self->vmm, do_remove_and_rescan, rounds, 0, 150000));
+	EXPECT_EQ(0, qt_write("/sys/bus/pci/drivers_autoprobe", "1"));
+	for (i = 0; i < 2; i++) {
+		after = told_at_last(self->ctl, 0, events[i], 0, before[i].events + rounds);
+		EXPECT_EQ(before[i].events + rounds, after.events);
+		EXPECT_EQ(before[i].lost, after.lost);
+		EXPECT_GT(before[i].records + rounds - 50, after.records)
+		TH_LOG("event %u has a record for each", events[i]);
+	}
 	qt_theirs(self->ctl, "vga-b", NULL);
 }
 

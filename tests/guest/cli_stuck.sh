@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# A VM whose process can't be killed: status names it and where it hangs, and the VM's GPU is
-# nobody else's meanwhile.
+# A VM whose process can't be killed: status names it and where it hangs, and the VM's GPU, whose
+# IOMMU group it holds, is nobody else's meanwhile.
 
 set -u
 # shellcheck source=tests/lib/tap.sh
@@ -32,7 +32,8 @@ mkdir "$dir/mnt"
 run qwamos-vfio bind "$bochs"
 says 0 "" "a GPU on our driver"
 qwamos-gpu vm run a --level system --device "$bochs" --as-root -- \
-	python3 "$(dirname "$0")/../lib/unkillable.py" "$dir/mnt" >"$dir/vmm" 2>&1 &
+	python3 "$(dirname "$0")/../lib/unkillable.py" "$dir/mnt" \
+	"$(basename "$(readlink "/sys/bus/pci/devices/$bochs/iommu_group")")" >"$dir/vmm" 2>&1 &
 supervisor=$!
 check "a VM with a process that can't be killed" soon grep -qx stuck "$dir/vmm"
 run qwamos-vm status a --json

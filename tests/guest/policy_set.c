@@ -161,6 +161,62 @@ TEST_F(set, all_or_nothing)
 	}
 }
 
+/* A caller whose struct ends before a field gives none, whatever its mask says. */
+TEST_F(set, field_beyond_the_struct)
+{
+#define UPTO(f)                                         \
+	(offsetof(struct qwamos_gpu_vm_set_policy, f) + \
+	 sizeof(((struct qwamos_gpu_vm_set_policy *)0)->f))
+	static const struct {
+		__u32 mask;
+		__u32 end;
+	} given[] = {
+		{ VRAM, UPTO(vram_limit) },
+		{ CAP, UPTO(compute_cap) },
+		{ GUARANTEE, UPTO(compute_guarantee) },
+		{ PRIORITY, UPTO(priority) },
+		{ RESTRICT, UPTO(restrictions) },
+		{ MODE, UPTO(mode_reason) },
+		{ GPUS, UPTO(gpus) },
+	};
+	const __u64 gpu = qt_id(self->ctl, "vga-a");
+	struct qwamos_gpu_vm_set_policy a = {
+		.level = QWAMOS_GPU_LEVEL_LOW,
+		.vram_limit = QT_MIB,
+		.compute_cap = 20,
+		.compute_guarantee = 10,
+		.priority = 7,
+		.restrictions = QWAMOS_GPU_RESTRICT_NO_VULKAN,
+		.mode_asked = QWAMOS_GPU_MODE_VIRTIO,
+		.mode_got = QWAMOS_GPU_MODE_VIRTIO,
+	};
+	__u32 i, size;
+
+	ASSERT_EQ(0, qt_give(self->vm.manage, gpu));
+	ASSERT_EQ(0, qt_set(self->vm.manage,
+			    QT_SET(RESTRICT | VRAM, .restrictions = 3, .vram_limit = 64 * QT_MIB),
+			    NULL));
+	ASSERT_EQ(0, qt_vm_info(self->vm.manage, &self->before));
+	for (i = 0; i < ARRAY_SIZE(given); i++) {
+		for (size = UPTO(level); size < given[i].end; size += 4) {
+			a.hdr.size = size;
+			a.mask = LEVEL | given[i].mask;
+			EXPECT_EQ(-EINVAL, qt_call(self->vm.manage, QWAMOS_GPU_VM_SET_POLICY, &a,
+						   size, QT_NONE))
+			TH_LOG("mask %#x, size %u", a.mask, size);
+			EXPECT_UNCHANGED();
+		}
+	}
+	/* What it does hold, it gives. */
+	a.hdr.size = UPTO(restrictions);
+	a.mask = LEVEL | VRAM | CAP | GUARANTEE | PRIORITY | RESTRICT;
+	EXPECT_EQ(0, qt_call(self->vm.manage, QWAMOS_GPU_VM_SET_POLICY, &a, a.hdr.size, QT_NONE));
+	ASSERT_EQ(0, qt_vm_info(self->vm.manage, &self->info));
+	EXPECT_EQ(QT_MIB, self->info.vram_limit);
+	EXPECT_EQ(7, self->info.priority);
+	EXPECT_EQ(1, self->info.gpus) TH_LOG("the list of GPUs stays");
+}
+
 /* What was set stays set; a lower level or cap holds for as long as it is there. */
 TEST_F(set, lower_for_a_while)
 {

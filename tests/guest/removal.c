@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "kselftest_harness.h"
 #include "audit.h"
@@ -217,6 +219,136 @@ TEST_F_TIMEOUT(removal, what_goes_is_not_bound_again, 60)
 	EXPECT_EQ(0, qt_id(self->ctl, "sw-y"));
 	/* Were a timer left, it would be over in this time. */
 	qt_sleep_ms(5000);
+}
+
+/* Virtual functions of a device, one of which comes to our driver while they are removed. */
+FIXTURE(vf)
+{
+	struct qt_fuse fuse[2];
+	char pf[32];
+	char addr[2][32];
+	pid_t reader[2];
+};
+
+static int name_of_vf(const char *pf, int n, char *addr)
+{
+	char path[96], link[256];
+	ssize_t len;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/virtfn%d", pf, n);
+	len = readlink(path, link, sizeof(link) - 1);
+	if (len < 0)
+		return -errno;
+	link[len] = 0;
+	snprintf(addr, 32, "%s", strrchr(link, '/') + 1);
+	return 0;
+}
+
+FIXTURE_SETUP(vf)
+{
+	char path[96];
+	int i;
+
+	qt_run(true, (const char *const[]){ "modprobe", "fuse", NULL });
+	qt_run(true, (const char *const[]){ "modprobe", "vfio-pci", NULL });
+	snprintf(self->pf, sizeof(self->pf), "%s", qt_addr("nv"));
+	if (!qt_exists(self->pf))
+		ASSERT_EQ(0, qt_rescan());
+	ASSERT_EQ(0, qt_write("/sys/module/vfio_pci/parameters/enable_sriov", "1"));
+	ASSERT_EQ(0, qt_bind(self->pf, QT_STOCK));
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/sriov_numvfs", self->pf);
+	ASSERT_EQ(0, qt_write(path, "2"));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, name_of_vf(self->pf, i, self->addr[i]));
+		ASSERT_EQ(0, qt_fuse_start(&self->fuse[i]));
+		self->reader[i] = begin_reading(&self->fuse[i], self->addr[i]);
+		ASSERT_EQ(0, qt_fuse_held(&self->fuse[i], SOON));
+	}
+}
+
+FIXTURE_TEARDOWN(vf)
+{
+	int i;
+
+	for (i = 0; i < 2; i++)
+		qt_fuse_end(&self->fuse[i]);
+}
+
+static int bind_to_ours(const char *addr)
+{
+	char path[96];
+	int ret;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override", addr);
+	ret = qt_write(path, QT_OURS);
+	return ret ? ret : qt_write("/sys/bus/pci/drivers/" QT_OURS "/bind", addr);
+}
+
+static pid_t begin_writing(const char *pf, const char *attr, const char *text)
+{
+	char path[96];
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", pf, attr);
+	_exit(-qt_write(path, text));
+}
+
+static void expect_no_complaint(struct __test_metadata *_metadata)
+{
+	EXPECT_FALSE(qt_dmesg("BUG"));
+	EXPECT_FALSE(qt_dmesg("WARNING"));
+	EXPECT_FALSE(qt_dmesg("bjects remaining"));
+	EXPECT_FALSE(qt_dmesg("Poison overwritten"));
+	EXPECT_FALSE(qt_dmesg("general protection"));
+}
+
+/* What waits for the physical function's lock keeps that there. */
+TEST_F_TIMEOUT(vf, goes_with_its_physical_function, 60)
+{
+	pid_t pid = begin_writing(self->pf, "remove", "1");
+
+	ASSERT_EQ(0, wait_driverless(self->addr[0]));
+	ASSERT_EQ(0, bind_to_ours(self->addr[0]));
+	qt_sleep_ms(500);
+	qt_fuse_go(&self->fuse[0]);
+	qt_fuse_go(&self->fuse[1]);
+	EXPECT_EQ(0, ended(self->reader[0], SOON));
+	EXPECT_EQ(0, ended(self->reader[1], SOON));
+	EXPECT_EQ(0, ended(pid, SOON));
+	EXPECT_FALSE(qt_exists(self->pf));
+	qt_sleep_ms(1000);
+	expect_no_complaint(_metadata);
+}
+
+/* The module goes when the last device does that something still waits for. */
+TEST_F_TIMEOUT(vf, outlives_no_module, 60)
+{
+	pid_t pid = begin_writing(self->pf, "sriov_numvfs", "0"), rmmod;
+	int i;
+
+	ASSERT_EQ(0, wait_driverless(self->addr[0]));
+	ASSERT_EQ(0, bind_to_ours(self->addr[0]));
+	qt_sleep_ms(500);
+	qt_fuse_go(&self->fuse[0]);
+	EXPECT_EQ(0, ended(self->reader[0], SOON));
+	for (i = 0; i < 100 && qt_exists(self->addr[0]); i++)
+		qt_sleep_ms(50);
+	ASSERT_FALSE(qt_exists(self->addr[0]));
+	rmmod = fork();
+	if (!rmmod)
+		_exit(qt_run(false, (const char *const[]){ "rmmod", QT_OURS, "qwamos_gpu", NULL }));
+	qt_sleep_ms(2000);
+	EXPECT_EQ(0, waitpid(rmmod, NULL, WNOHANG)) TH_LOG("nothing waits: nothing is tested here");
+	EXPECT_EQ(0, waitpid(pid, NULL, WNOHANG));
+	qt_fuse_go(&self->fuse[1]);
+	EXPECT_EQ(0, ended(self->reader[1], SOON));
+	EXPECT_EQ(0, ended(pid, SOON));
+	EXPECT_EQ(0, ended(rmmod, SOON));
+	EXPECT_TRUE(qt_dmesg("qwamos_gpu: unloaded, no objects left"));
+	expect_no_complaint(_metadata);
+	EXPECT_EQ(0, qt_run(true, (const char *const[]){ "modprobe", QT_OURS, NULL }));
 }
 
 TEST_HARNESS_MAIN

@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <linux/capability.h>
 #include <linux/vfio.h>
 
 #include "kselftest_harness.h"
@@ -278,6 +279,124 @@ TEST_F_TIMEOUT(revoke, ignored_by_children, 60)
 	EXPECT_EQ(0, qt_died(daemon.pid, 1000));
 	expect_revoked(_metadata, self);
 	ASSERT_LE(0, qt_do(&self->rescan, do_rescan, 0, 0));
+	expect_usable(_metadata, self);
+}
+
+static long do_drop_capabilities(long x, long y, void *data)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = {};
+
+	return syscall(SYS_capset, &head, none) ? -errno : 0;
+}
+
+static long do_unbind_as_root(long x, long y, void *data)
+{
+	return qt_write("/sys/bus/pci/drivers/" QT_OURS "/unbind", data);
+}
+
+static long do_on_request(long x, long y, void *data)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), ret;
+
+	ret = qt_vfio_on_request(v.device, fd);
+	return ret ? ret : fd;
+}
+
+/* Somebody who has no business with the device waits for it, and its VM hears nothing of that. */
+static void expect_not_asked(struct __test_metadata *_metadata, FIXTURE_DATA(revoke) * self,
+			     int request)
+{
+	struct qwamos_gpu_dev d;
+	struct qwamos_gpu_vm vm;
+	eventfd_t n;
+
+	qt_sleep_ms(TIMEOUT_S * 1000 + 2000);
+	EXPECT_TRUE(qt_alive(self->vmm.pid));
+	ASSERT_EQ(0, qt_vm_info(self->vm.use, &vm));
+	EXPECT_EQ(QWAMOS_GPU_VM_STATE_LIVE, vm.state);
+	EXPECT_EQ(0, vm.flags & QWAMOS_GPU_VM_F_REVOKING);
+	ASSERT_EQ(0, qt_device_at(self->ctl, self->addr, &d));
+	EXPECT_EQ(0, d.flags & QWAMOS_GPU_DEV_F_REVOKING);
+	EXPECT_EQ(-1, eventfd_read(request, &n)) TH_LOG("the VMM is asked for it");
+	EXPECT_EQ(0, qt_do(&self->vmm, do_first_word, 0, 0) >> 32);
+}
+
+/* A member of another VM unbinds the device, or removes it. */
+static void asked_by_a_member(struct __test_metadata *_metadata, FIXTURE_DATA(revoke) * self,
+			      qt_fn ask)
+{
+	__u64 mark = qt_audit_mark(self->ctl);
+	struct qt_actor member;
+	struct qt_vm other;
+	int request;
+
+	request = qt_take_fd(&self->vmm, qt_do(&self->vmm, do_on_request, 0, 0));
+	ASSERT_LE(0, request);
+	ASSERT_EQ(0, qt_vm_new(&other, self->ctl, QWAMOS_GPU_LEVEL_UNTRUSTED, 0));
+	ASSERT_EQ(0, qt_vmm(&other, &member, NULL));
+	ASSERT_EQ(0, qt_do(&member, do_drop_capabilities, 0, 0));
+	snprintf(member.data, QT_SHARED, "%s", self->addr);
+	ASSERT_EQ(0, qt_start(&member, ask, 0, 0));
+	expect_not_asked(_metadata, self, request);
+	EXPECT_EQ(QT_LATE, qt_wait(&member, 100)) TH_LOG("nothing waits: nothing is tested here");
+	EXPECT_LE(1, qt_audit_find(self->ctl, mark,
+				   QT_WANT(QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED, .chain = other.id,
+					   .pid = member.pid, .result = -EACCES,
+					   .reason = QWAMOS_GPU_REASON_VM_MEMBER,
+					   .device = self->addr),
+				   NULL));
+	EXPECT_EQ(0, qt_audit_find(self->ctl, mark,
+				   QT_WANT(QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED,
+					   .chain = self->vm.id),
+				   NULL));
+	/* Not even when its own VM ends, and it is killed. */
+	ASSERT_EQ(0, qt_destroy(other.manage));
+	expect_not_asked(_metadata, self, request);
+	/* The manager still has its way. */
+	ASSERT_EQ(0, qt_destroy(self->vm.manage));
+	EXPECT_EQ(0, qt_died(self->vmm.pid, SOON));
+	EXPECT_EQ(0, qt_died(member.pid, SOON));
+	qt_end(&member);
+	qt_vm_end(&other);
+	close(request);
+	EXPECT_EQ(0, qt_settle(self->ctl, SOON));
+}
+
+TEST_F_TIMEOUT(revoke, unbound_by_another_vm, 90)
+{
+	asked_by_a_member(_metadata, self, do_unbind_as_root);
+	expect_usable(_metadata, self);
+}
+
+TEST_F_TIMEOUT(revoke, removed_by_another_vm, 90)
+{
+	asked_by_a_member(_metadata, self, do_remove);
+	ASSERT_LE(0, qt_do(&self->rescan, do_rescan, 0, 0));
+	expect_usable(_metadata, self);
+}
+
+/* Nor does what the kernel has started ask for it. */
+TEST_F_TIMEOUT(revoke, unbound_by_a_helper, 90)
+{
+	__u64 mark = qt_audit_mark(self->ctl);
+	char script[QT_PATH], said[QT_PATH];
+	int request;
+
+	request = qt_take_fd(&self->vmm, qt_do(&self->vmm, do_on_request, 0, 0));
+	ASSERT_LE(0, request);
+	snprintf(script, sizeof(script), "echo %s >/sys/bus/pci/drivers/" QT_OURS "/unbind",
+		 self->addr);
+	EXPECT_EQ(-ETIMEDOUT, qt_run_helper(script, said, sizeof(said), 500));
+	expect_not_asked(_metadata, self, request);
+	EXPECT_LE(1, qt_audit_find(self->ctl, mark,
+				   QT_WANT(QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED, .chain = QT_HOST,
+					   .result = -EACCES,
+					   .reason = QWAMOS_GPU_REASON_USERMODE_HELPER),
+				   NULL));
+	ASSERT_EQ(0, qt_destroy(self->vm.manage));
+	EXPECT_EQ(0, qt_settle(self->ctl, SOON));
+	close(request);
 	expect_usable(_metadata, self);
 }
 

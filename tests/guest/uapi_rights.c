@@ -484,6 +484,66 @@ TEST_F(rights, member_binds_nothing)
 	EXPECT_EQ(0, qt_ours(self->ctl, "bochs", NULL));
 }
 
+static long do_write_param(long x, long y, void *data)
+{
+	const char *text = data;
+
+	return qt_write(text, text + strlen(text) + 1);
+}
+
+static void expect_param(struct __test_metadata *_metadata, struct qt_actor *a, const char *name,
+			 const char *value, int err)
+{
+	char path[QT_PATH], was[32], is[32];
+
+	snprintf(path, sizeof(path), "/sys/module/qwamos_gpu/parameters/%s", name);
+	ASSERT_LT(0, qt_read(path, was, sizeof(was)));
+	strcpy(a->data, path);
+	strcpy((char *)a->data + strlen(path) + 1, value);
+	EXPECT_EQ(err, qt_do(a, do_write_param, 0, 0)) TH_LOG("%s", name);
+	ASSERT_LT(0, qt_read(path, is, sizeof(is)));
+	EXPECT_STREQ(was, is);
+}
+
+/* What is no call, but the manager's all the same. */
+TEST_F(rights, member_sets_no_parameter)
+{
+	ASSERT_EQ(0, qt_vmm(&self->vm, &self->a, NULL));
+	expect_param(_metadata, &self->a, "audit_allowed", "0", -EPERM);
+	expect_param(_metadata, &self->a, "revoke_timeout_s", "1", -EPERM);
+}
+
+/* What the kernel starts does none of it either: exit status and state of each attempt. */
+TEST_F(rights, helper_does_what_no_manager_does)
+{
+	char script[QT_PATH * 2], said[QT_PATH];
+	__u64 mark = qt_audit_mark(self->ctl);
+	const char *addr = qt_addr("bochs");
+	struct qwamos_gpu_dev d;
+
+	ASSERT_EQ(0, qt_bind(addr, ""));
+	snprintf(script, sizeof(script),
+		 "p=/sys/module/qwamos_gpu/parameters; r=\n"
+		 "echo 0 2>/dev/null >$p/audit_allowed; r=\"$r$? \"\n"
+		 "echo 1 2>/dev/null >$p/revoke_timeout_s; r=\"$r$? \"\n"
+		 "echo " QT_OURS " >/sys/bus/pci/devices/%s/driver_override; r=\"$r$? \"\n"
+		 "echo %s 2>/dev/null >/sys/bus/pci/drivers/" QT_OURS "/bind; r=\"$r$? \"\n"
+		 "echo \"$r$(<$p/audit_allowed)$(<$p/revoke_timeout_s)\"",
+		 addr, addr);
+	ASSERT_LT(0, qt_run_helper(script, said, sizeof(said), 20000));
+	EXPECT_STREQ("1 1 0 1 Y30", said);
+	EXPECT_EQ(0, qt_write("/sys/module/qwamos_gpu/parameters/audit_allowed", "1"));
+	EXPECT_EQ(0, qt_set_param("qwamos_gpu", "revoke_timeout_s", 30));
+	ASSERT_EQ(0, qt_device(self->ctl, "bochs", &d));
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_UNBOUND, d.state);
+	EXPECT_EQ(1, qt_audit_find(self->ctl, mark,
+				   QT_WANT(QWAMOS_GPU_EV_DEVICE_BOUND, .chain = QT_HOST,
+					   .result = -EACCES,
+					   .reason = QWAMOS_GPU_REASON_USERMODE_HELPER),
+				   NULL));
+	EXPECT_EQ(0, qt_ours(self->ctl, "bochs", NULL));
+}
+
 /* A second thread of a member, which is no other process. */
 static void *thread_create(void *data)
 {

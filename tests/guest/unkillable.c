@@ -22,7 +22,9 @@
 #include <sys/stat.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <linux/futex.h>
 #include <linux/vfio.h>
@@ -56,17 +58,10 @@ static void *touch(void *unused)
 	return NULL;
 }
 
-/* From here on SIGKILL does not end it: the answer that a thread waits for never comes. */
-static long do_trap(long x, long y, void *data)
+/* A FUSE server of its own, mounted without any right. Return: its fd, or an error. */
+static int mount_own(void)
 {
-	struct {
-		struct fuse_out_header head;
-		struct fuse_init_out init;
-	} out = {};
-	static char buf[1 << 18];
-	struct fuse_in_header *in = (void *)buf;
 	char opts[128];
-	pthread_t t;
 	int fd;
 
 	if (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
@@ -83,17 +78,114 @@ static long do_trap(long x, long y, void *data)
 	snprintf(opts, sizeof(opts), "fd=%d,rootmode=40000,user_id=0,group_id=0", fd);
 	if (fd < 0 || mount("x", MOUNT, "fuse", 0, opts))
 		return -3000 - errno;
+	return fd;
+}
+
+static bool reply(int fd, const struct fuse_in_header *in, void *data, size_t len)
+{
+	struct fuse_out_header head = { .unique = in->unique, .len = sizeof(head) + len };
+	struct iovec v[] = { { &head, sizeof(head) }, { data, len } };
+
+	return writev(fd, v, 2) == head.len;
+}
+
+/* Answers until it has answered a request of kind @last, or is asked what it does not know. */
+static int serve_until(int fd, __u32 last)
+{
+	static char buf[1 << 18];
+	struct fuse_in_header *in = (void *)buf;
+	struct fuse_attr attr = { .ino = 2, .mode = S_IFREG | 0666, .nlink = 1, .blksize = 4096 };
+	struct fuse_init_out init = { .major = 7, .minor = 31, .max_write = 4096 };
+	struct fuse_entry_out entry = {
+		.nodeid = 2, .entry_valid = 3600, .attr_valid = 3600, .attr = attr
+	};
+	struct fuse_attr_out got = { .attr_valid = 3600, .attr = attr };
+	struct fuse_open_out o = { .fh = 1 };
+	bool ok = true;
+
+	do {
+		if (read(fd, buf, sizeof(buf)) < 0)
+			return -4000 - errno;
+		if (in->opcode == FUSE_INIT)
+			ok = reply(fd, in, &init, sizeof(init));
+		else if (in->opcode == FUSE_LOOKUP && last != FUSE_INIT)
+			ok = reply(fd, in, &entry, sizeof(entry));
+		else if (in->opcode == FUSE_GETATTR)
+			ok = reply(fd, in, &got, sizeof(got));
+		else if (in->opcode == FUSE_OPEN)
+			ok = reply(fd, in, &o, sizeof(o));
+		else
+			return in->opcode;
+	} while (ok && in->opcode != last);
+	return ok ? (long)in->opcode : -5000 - errno;
+}
+
+/* From here on SIGKILL does not end it: the answer that a thread waits for never comes. */
+static long do_trap(long x, long y, void *data)
+{
+	static char buf[1 << 18];
+	int fd = mount_own(), ret;
+	pthread_t t;
+
+	if (fd < 0)
+		return fd;
 	pthread_create(&t, NULL, touch, NULL);
-	if (read(fd, buf, sizeof(buf)) < 0)
-		return -4000 - errno;
-	out.head.len = sizeof(out);
-	out.head.unique = in->unique;
-	out.init.major = 7;
-	out.init.minor = 31;
-	out.init.max_write = 4096;
-	if (write(fd, &out, sizeof(out)) < 0 || read(fd, buf, sizeof(buf)) < 0)
-		return -5000 - errno;
-	return in->opcode;
+	ret = serve_until(fd, FUSE_INIT);
+	if (ret < 0 || read(fd, buf, sizeof(buf)) < 0)
+		return ret < 0 ? ret : -6000 - errno;
+	return ((struct fuse_in_header *)buf)->opcode;
+}
+
+/* Its only other thread hangs already. */
+static long do_touch(long x, long y, void *data)
+{
+	touch(NULL);
+	return 0;
+}
+
+static void *serve_open(void *fd)
+{
+	return (void *)(long)serve_until((long)fd, FUSE_OPEN);
+}
+
+/*
+ * It goes on, and hangs when it ends: what it closes first is a file of its own server, which
+ * nobody is any more.
+ */
+static long do_trap_exit(long x, long y, void *data)
+{
+	long fd = mount_own();
+	pthread_t t;
+	void *ret;
+
+	if (fd < 0)
+		return fd;
+	if (pthread_create(&t, NULL, serve_open, (void *)fd))
+		return -EAGAIN;
+	close(0);
+	if (open(MOUNT "/file", O_RDWR))
+		return -7000 - errno;
+	pthread_join(t, &ret);
+	return (long)ret;
+}
+
+static void *idle(void *unused)
+{
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static long do_thread(long x, long y, void *data)
+{
+	pthread_t t;
+
+	return -pthread_create(&t, NULL, idle, NULL);
+}
+
+static long do_exit(long x, long y, void *data)
+{
+	_exit(0);
 }
 
 static __u16 command(const char *addr)
@@ -133,6 +225,18 @@ FIXTURE(unkillable)
 	struct qt_actor a;
 };
 
+FIXTURE_VARIANT(unkillable)
+{
+	qt_fn trap;
+	__u32 request; /* the last one that its server has read */
+};
+
+/* A thread of it hangs. */
+FIXTURE_VARIANT_ADD(unkillable, thread){ .trap = do_trap, .request = FUSE_LOOKUP };
+
+/* It will hang at its end, in do_exit(). */
+FIXTURE_VARIANT_ADD(unkillable, exit){ .trap = do_trap_exit, .request = FUSE_OPEN };
+
 FIXTURE_SETUP(unkillable)
 {
 	self->ctl = qt_open_control();
@@ -149,7 +253,7 @@ FIXTURE_SETUP(unkillable)
 	ASSERT_EQ(0, qt_vmm(&self->vm, &self->a, NULL));
 	snprintf(self->a.data, QT_SHARED, "%s", qt_addr("vga-a"));
 	ASSERT_EQ(0, qt_do(&self->a, do_open, 0, 0));
-	ASSERT_EQ(FUSE_LOOKUP, qt_do(&self->a, do_trap, 0, 0));
+	ASSERT_EQ(variant->request, qt_do(&self->a, variant->trap, 0, 0));
 	ASSERT_EQ(PCI_COMMAND_MASTER, command(qt_addr("vga-a")) & PCI_COMMAND_MASTER);
 }
 
@@ -161,6 +265,24 @@ FIXTURE_TEARDOWN(unkillable)
 	EXPECT_EQ(0, qt_set_param("qwamos_gpu", "revoke_timeout_s", 30));
 	EXPECT_EQ(0, qt_settle(self->ctl, 20000));
 	close(self->ctl);
+}
+
+/* The VM is not over, and tells that a thread of this process is left. */
+static void expect_named(struct __test_metadata *_metadata, int ctl, pid_t pid)
+{
+	long long end = qt_now_ms() + qt_patience(SOON);
+	char path[64];
+	struct qwamos_gpu_vm vm;
+
+	do {
+		memset(&vm, 0, sizeof(vm));
+		ASSERT_EQ(1, qt_list_vms(ctl, &vm, 1));
+		qt_sleep_ms(50);
+	} while (vm.threads_left != 1 && qt_now_ms() < end);
+	EXPECT_EQ(QWAMOS_GPU_VM_STATE_ENDING, vm.state);
+	EXPECT_EQ(1, vm.threads_left);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d", pid, vm.thread_left);
+	EXPECT_EQ(0, access(path, F_OK)) TH_LOG("thread %d is left", vm.thread_left);
 }
 
 /* Within the bound and for as long as it is open: no DMA, no interrupt by a pin. */
@@ -196,6 +318,7 @@ TEST_F_TIMEOUT(unkillable, destroyed, 60)
 			m.state == QWAMOS_GPU_DEV_STATE_REVOKED &&
 			m.id == qt_id(self->ctl, "vga-a");
 	EXPECT_TRUE(told);
+	expect_named(_metadata, self->ctl, self->a.pid);
 	close(fd);
 }
 
@@ -204,6 +327,133 @@ TEST_F_TIMEOUT(unkillable, killed, 60)
 {
 	ASSERT_EQ(0, kill(self->a.pid, SIGKILL));
 	expect_cut_off(_metadata, self->ctl, SOON);
+	expect_named(_metadata, self->ctl, self->a.pid);
+	/* When it can go, it goes. */
+	abort_all();
+	EXPECT_EQ(0, qt_settle(self->ctl, 20000));
+}
+
+/* Of its own accord. */
+TEST_F_TIMEOUT(unkillable, exited, 60)
+{
+	ASSERT_EQ(0, qt_start(&self->a, do_exit, 0, 0));
+	expect_cut_off(_metadata, self->ctl, SOON);
+	expect_named(_metadata, self->ctl, self->a.pid);
+}
+
+TEST_F_TIMEOUT(unkillable, killed_with_an_idle_thread, 60)
+{
+	ASSERT_EQ(0, qt_do(&self->a, do_thread, 0, 0));
+	ASSERT_EQ(0, kill(self->a.pid, SIGKILL));
+	expect_cut_off(_metadata, self->ctl, SOON);
+	expect_named(_metadata, self->ctl, self->a.pid);
+}
+
+/* No thread of it gets as far as its end. */
+TEST_F_TIMEOUT(unkillable, killed_while_all_hang, 60)
+{
+	ASSERT_EQ(0, qt_start(&self->a, do_touch, 0, 0));
+	qt_sleep_ms(500);
+	ASSERT_EQ(0, kill(self->a.pid, SIGKILL));
+	expect_cut_off(_metadata, self->ctl, SOON);
+}
+
+static long do_close_device(long x, long y, void *data)
+{
+	return close(v.device);
+}
+
+static long do_close_all(long x, long y, void *data)
+{
+	qt_vfio_close(&v);
+	return 0;
+}
+
+static long do_group_fd(long container, long y, void *data)
+{
+	return container ? v.container : v.group;
+}
+
+/* The next VM gets it, and can use it. */
+static void expect_to_be_had(struct __test_metadata *_metadata, int ctl)
+{
+	struct qt_actor vmm;
+	struct qt_vm next;
+
+	ASSERT_EQ(0, qt_wait_state(ctl, "vga-a", QWAMOS_GPU_DEV_STATE_FREE, 5 * SOON));
+	ASSERT_EQ(0, qt_vm_new(&next, ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
+	EXPECT_EQ(0, qt_attach(next.manage, qt_id(ctl, "vga-a"), 0, NULL));
+	ASSERT_EQ(0, qt_vmm(&next, &vmm, NULL));
+	snprintf(vmm.data, QT_SHARED, "%s", qt_addr("vga-a"));
+	EXPECT_EQ(0, qt_do(&vmm, do_open, 0, 0));
+	qt_end(&vmm);
+	qt_vm_end(&next);
+}
+
+/* For as long as somebody holds the group, nobody could open the device. */
+static void expect_not_to_be_had(struct __test_metadata *_metadata, int ctl)
+{
+	struct qt_vm next;
+	int i;
+
+	ASSERT_EQ(0, qt_vm_new(&next, ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
+	for (i = 0; i < 20; i++) {
+		EXPECT_EQ(QWAMOS_GPU_DEV_STATE_RESETTING, qt_state(ctl, "vga-a"));
+		EXPECT_EQ(-EBUSY, qt_attach(next.manage, qt_id(ctl, "vga-a"), 0, NULL));
+		EXPECT_EQ(QWAMOS_GPU_REASON_RESETTING, qt_reason);
+		qt_sleep_ms(100);
+	}
+	qt_vm_end(&next);
+}
+
+/* The VM is ending and has @devices; something of it hangs. */
+static void expect_hanging(struct __test_metadata *_metadata, int ctl, __u32 devices)
+{
+	struct qwamos_gpu_vm vms[8];
+
+	ASSERT_EQ(1, qt_list_vms(ctl, vms, 8));
+	EXPECT_EQ(QWAMOS_GPU_VM_STATE_ENDING, vms[0].state);
+	EXPECT_EQ(devices, vms[0].devices);
+	EXPECT_LT(0, vms[0].threads_left);
+}
+
+/* It has closed the device, and holds its group. */
+TEST_F_TIMEOUT(unkillable, holds_the_group, 60)
+{
+	ASSERT_EQ(0, qt_do(&self->a, do_close_device, 0, 0));
+	ASSERT_EQ(0, qt_destroy(self->vm.manage));
+	qt_sleep_ms(SOON);
+	expect_hanging(_metadata, self->ctl, 1);
+	expect_not_to_be_had(_metadata, self->ctl);
+	abort_all();
+	expect_to_be_had(_metadata, self->ctl);
+}
+
+/* So may anybody whom it has passed the group to. */
+TEST_F_TIMEOUT(unkillable, passed_the_group_on, 60)
+{
+	int container = qt_take_fd(&self->a, qt_do(&self->a, do_group_fd, 1, 0));
+	int group = qt_take_fd(&self->a, qt_do(&self->a, do_group_fd, 0, 0));
+
+	ASSERT_LE(0, container);
+	ASSERT_LE(0, group);
+	ASSERT_EQ(0, qt_do(&self->a, do_close_all, 0, 0));
+	ASSERT_EQ(0, qt_destroy(self->vm.manage));
+	abort_all();
+	EXPECT_EQ(0, qt_died(self->a.pid, 5 * SOON));
+	expect_not_to_be_had(_metadata, self->ctl);
+	close(group);
+	close(container);
+	expect_to_be_had(_metadata, self->ctl);
+}
+
+/* It holds nothing of the device: that comes back, whatever becomes of the process. */
+TEST_F_TIMEOUT(unkillable, holds_nothing, 60)
+{
+	ASSERT_EQ(0, qt_do(&self->a, do_close_all, 0, 0));
+	ASSERT_EQ(0, qt_destroy(self->vm.manage));
+	expect_to_be_had(_metadata, self->ctl);
+	expect_hanging(_metadata, self->ctl, 0);
 }
 
 TEST_F_TIMEOUT(unkillable, asked_for, 60)
@@ -256,7 +506,7 @@ static void *write_config(void *unused)
 	memcpy(buf, &value, sizeof(value));
 	buf[PCI_CACHE_LINE_SIZE - PCI_COMMAND] = 0x10;
 	qt_vfio_region(v.device, VFIO_PCI_CONFIG_REGION_INDEX, &offset, &size);
-	qt_sleep_ms(100);
+	qt_sleep_ms(800); /* until the resets wait for each other */
 	return (void *)pwrite(v.device, buf, sizeof(buf), offset + PCI_COMMAND);
 }
 
@@ -449,7 +699,7 @@ TEST_F_TIMEOUT(overtaken, resets_and_write, 90)
 	ASSERT_EQ(PCI_COMMAND_SERR, command(qt_addr("virtio")) & PCI_COMMAND_SERR);
 	ASSERT_EQ(0, read_config("virtio", PCI_CACHE_LINE_SIZE));
 	qt_start(&self->a, do_resets_and_write, 40, 0);
-	qt_sleep_ms(200);
+	qt_sleep_ms(1200);
 	ASSERT_EQ(0, qt_destroy(self->vm.manage));
 	expect_revoked(_metadata, self->ctl);
 	EXPECT_GT(15, seen_on("virtio", 8000));
@@ -490,6 +740,36 @@ TEST_F_TIMEOUT(overtaken, mapping_and_mmap_lock, 90)
 	ASSERT_EQ(0, qt_do(&self->a, do_hold_mmap_lock, 0, 0));
 	ASSERT_EQ(0, qt_fuse_held(&fuse, 10000));
 	expect_no_mapping(_metadata, self->ctl, &self->vm);
+}
+
+#define CORE_PATTERN "/proc/sys/kernel/core_pattern"
+#define CORE	     "/tmp/qt-core"
+
+/* With all mappings in it. */
+static long do_dump(long x, long y, void *data)
+{
+	struct rlimit core = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (setrlimit(RLIMIT_CORE, &core) || qt_write("/proc/self/coredump_filter", "0xff"))
+		return -errno;
+	abort();
+}
+
+/* A dump of its core is waited for, but not once it is killed. */
+TEST_F_TIMEOUT(overtaken, killed_while_it_dumps, 90)
+{
+	char was[QT_PATH];
+
+	ASSERT_LT(0, qt_read(CORE_PATTERN, was, sizeof(was)));
+	ASSERT_EQ(0, qt_write(CORE_PATTERN, CORE));
+	ASSERT_EQ(0, qt_start(&self->a, do_dump, 0, 0));
+	EXPECT_EQ(0, qt_fuse_held(&fuse, 20000));
+	EXPECT_EQ(0, qt_write(CORE_PATTERN, was));
+	qt_sleep_ms(2000);
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_OPEN, qt_state(self->ctl, "virtio"));
+	ASSERT_EQ(0, kill(self->a.pid, SIGKILL));
+	expect_revoked(_metadata, self->ctl);
+	unlink(CORE);
 }
 
 static bool power_is(const char *gpu, const char *status)

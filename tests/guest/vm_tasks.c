@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -347,6 +348,163 @@ TEST_F(vm_tasks, moved_before_the_join)
 	qt_vm_end(&other);
 }
 
+/* A cgroup whose VM comes later, or has come. */
+struct later {
+	char path[QT_PATH];
+	int fd;
+	struct qwamos_gpu_vm_create c;
+	struct qt_actor leader;
+};
+
+static int later_cgroup(struct later *l)
+{
+	memset(l, 0, sizeof(*l));
+	l->fd = qt_cgroup_new("qt-later", l->path);
+	return l->fd < 0 ? l->fd : 0;
+}
+
+/* The cgroup's last VM may not be over. */
+static int later_create(struct later *l, int ctl)
+{
+	long long end = qt_now_ms() + qt_patience(SOON);
+	int ret;
+
+	do
+		ret = qt_create(ctl, "qt-later", l->fd, 0, &l->c);
+	while (ret == -EBUSY && qt_now_ms() < end && !usleep(20000));
+	return ret;
+}
+
+static long later_join(struct later *l)
+{
+	int ret = qt_spawn(&l->leader, l->path);
+
+	return ret ?: qt_do(&l->leader, qt_do_join, qt_give_fd(&l->leader, l->c.out_use_fd), 0);
+}
+
+/* Who was a member is gone when it returns. */
+static int later_end(struct later *l)
+{
+	int ret = qt_destroy(l->c.out_manage_fd) ?: qt_died(l->leader.pid, SOON);
+
+	close(l->c.out_manage_fd);
+	close(l->c.out_use_fd);
+	return ret;
+}
+
+static void later_free(struct later *l)
+{
+	close(l->fd);
+	rmdir(l->path);
+}
+
+/* The same, into a cgroup for which there is no VM yet. */
+TEST_F(vm_tasks, moved_before_the_create)
+{
+	struct qt_actor bystander, child, mine;
+	struct later l;
+
+	ASSERT_EQ(0, later_cgroup(&l));
+	ASSERT_EQ(0, qt_spawn(&bystander, NULL));
+	ASSERT_EQ(0, qt_spawn(&mine, NULL));
+	ASSERT_EQ(0, move(&self->vmm, bystander.pid, l.path, false));
+	ASSERT_EQ(0, move(&self->vmm, mine.pid, l.path, false));
+	/* Whom its manager wants there, he moves himself. */
+	ASSERT_EQ(0, do_move(mine.pid, false, l.path));
+	ASSERT_EQ(0, qt_clone(&bystander, &child, 0));
+	ASSERT_EQ(0, later_create(&l, self->ctl));
+	expect_outsider(_metadata, self, l.c.out_vm_id, bystander.pid, 0);
+	expect_outsider(_metadata, self, l.c.out_vm_id, child.pid, 0);
+	ASSERT_EQ(0, later_join(&l));
+	expect_no_member(_metadata, self, &bystander);
+	expect_no_member(_metadata, self, &child);
+	self->vmm_ctl = qt_give_fd(&mine, self->ctl);
+	expect_member(_metadata, self, &mine);
+	EXPECT_EQ(0, later_end(&l));
+	EXPECT_EQ(0, qt_died(mine.pid, SOON));
+	EXPECT_TRUE(qt_alive(bystander.pid));
+	EXPECT_TRUE(qt_alive(child.pid));
+	qt_kill(&child);
+	qt_kill(&bystander);
+	later_free(&l);
+}
+
+/* Nor does a member keep a process of another VM from being that one's. */
+TEST_F(vm_tasks, moved_about_before_the_join)
+{
+	struct qt_actor early, before, within, out, child;
+	char sub[QT_PATH + 8];
+	struct later l;
+
+	ASSERT_EQ(0, later_cgroup(&l));
+	snprintf(sub, sizeof(sub), "%s/x", l.path);
+	ASSERT_EQ(0, mkdir(sub, 0755));
+	ASSERT_EQ(0, qt_spawn(&early, l.path));
+	ASSERT_EQ(0, later_create(&l, self->ctl));
+	ASSERT_EQ(0, qt_spawn(&within, l.path));
+	ASSERT_EQ(0, qt_spawn(&out, l.path));
+	ASSERT_EQ(0, qt_spawn(&before, l.path));
+	ASSERT_EQ(0, move(&self->vmm, early.pid, sub, false));
+	ASSERT_EQ(0, move(&self->vmm, early.pid, l.path, false));
+	ASSERT_EQ(0, move(&self->vmm, within.pid, sub, false));
+	ASSERT_EQ(0, move(&self->vmm, out.pid, "/sys/fs/cgroup", false));
+	ASSERT_EQ(0, qt_clone(&out, &child, 0));
+	/* It may go by itself, and its manager may take it away. */
+	ASSERT_EQ(0, qt_do(&before, do_leave, 0, 0));
+	ASSERT_EQ(0, later_join(&l));
+	self->vmm_ctl = qt_give_fd(&early, self->ctl);
+	expect_member(_metadata, self, &early);
+	self->vmm_ctl = qt_give_fd(&within, self->ctl);
+	expect_member(_metadata, self, &within);
+	self->vmm_ctl = qt_give_fd(&child, self->ctl);
+	expect_member(_metadata, self, &child);
+	expect_no_member(_metadata, self, &before);
+	EXPECT_EQ(0, later_end(&l));
+	EXPECT_EQ(0, qt_died(early.pid, SOON));
+	EXPECT_EQ(0, qt_died(within.pid, SOON));
+	EXPECT_EQ(0, qt_died(out.pid, SOON));
+	EXPECT_EQ(0, qt_died(child.pid, SOON));
+	EXPECT_TRUE(qt_alive(before.pid));
+	qt_kill(&before);
+	rmdir(sub);
+	later_free(&l);
+}
+
+/* Until the last byte of what it shares is set. */
+static long do_move_about(long pid, long y, void *data)
+{
+	volatile char *stop = (char *)data + QT_SHARED - 1;
+	long ret = 0;
+
+	while (!ret && !*stop)
+		ret = do_move(pid, false, data) ?: do_move(pid, false, (char *)"/sys/fs/cgroup");
+	return ret;
+}
+
+/* Whatever the moment. */
+TEST_F(vm_tasks, moved_all_the_time)
+{
+	struct qt_actor bystander;
+	struct later l;
+	int i;
+
+	ASSERT_EQ(0, later_cgroup(&l));
+	ASSERT_EQ(0, qt_spawn(&bystander, NULL));
+	snprintf(self->vmm.data, QT_SHARED, "%s", l.path);
+	ASSERT_EQ(0, qt_start(&self->vmm, do_move_about, bystander.pid, 0));
+	for (i = 0; i < 20; i++) {
+		ASSERT_EQ(0, later_create(&l, self->ctl));
+		ASSERT_EQ(0, later_join(&l));
+		ASSERT_EQ(0, later_end(&l));
+		ASSERT_TRUE(qt_alive(bystander.pid)) TH_LOG("round %d", i);
+	}
+	((char *)self->vmm.data)[QT_SHARED - 1] = 1;
+	EXPECT_EQ(0, qt_wait(&self->vmm, SOON));
+	expect_no_member(_metadata, self, &bystander);
+	qt_kill(&bystander);
+	later_free(&l);
+}
+
 /* A process that is another one every moment: each forks the next, and ends. */
 static void runner(void)
 {
@@ -487,18 +645,12 @@ static void try_to_manage(FILE *f, int manage, const char *name)
 	fflush(f);
 }
 
-static void __attribute__((constructor)) helper_main(int argc, char **argv)
+static void helper_manages(char **argv, FILE *f)
 {
-	char done[QT_PATH];
-	int pidfd, manage;
-	FILE *f;
+	int pidfd = syscall(SYS_pidfd_open, atoi(argv[3]), 0);
+	int manage = syscall(SYS_pidfd_getfd, pidfd, atoi(argv[4]), 0);
 
-	if (argc != 6 || strcmp(argv[1], AS_HELPER))
-		return;
-	f = fopen(argv[2], "w");
-	pidfd = syscall(SYS_pidfd_open, atoi(argv[3]), 0);
-	manage = syscall(SYS_pidfd_getfd, pidfd, atoi(argv[4]), 0);
-	if (!f || manage < 0)
+	if (manage < 0)
 		_exit(1);
 	try_to_manage(f, manage, argv[5]);
 	if (!fork()) {
@@ -506,6 +658,30 @@ static void __attribute__((constructor)) helper_main(int argc, char **argv)
 		_exit(0);
 	}
 	wait(NULL);
+}
+
+/* Into cgroup argv[3] it brings process argv[4], and a child of its own. */
+static void helper_moves(char **argv, FILE *f)
+{
+	long moved = do_move(atoi(argv[4]), false, argv[3]);
+
+	fprintf(f, "%ld %ld", moved, do_clone_into(open(argv[3], O_PATH), 0, NULL));
+}
+
+static void __attribute__((constructor)) helper_main(int argc, char **argv)
+{
+	char done[QT_PATH];
+	FILE *f;
+
+	if (argc < 5 || strcmp(argv[1], AS_HELPER))
+		return;
+	f = fopen(argv[2], "we");
+	if (!f)
+		_exit(1);
+	if (argc == 6)
+		helper_manages(argv, f);
+	else
+		helper_moves(argv, f);
 	fclose(f);
 	snprintf(done, sizeof(done), "%s.done", argv[2]);
 	_exit(rename(argv[2], done) ? 1 : 0);
@@ -521,35 +697,84 @@ static long do_crash(long x, long y, void *data)
 
 #define CORE_PATTERN "/proc/sys/kernel/core_pattern"
 
-TEST_F(vm_tasks, usermode_helper)
+/* A child of @vmm crashes, and the kernel starts a helper with @args. Return: what it @said. */
+static int run_helper(struct qt_actor *vmm, const char *args, char *said)
 {
-	char exe[QT_PATH], pattern[QT_PATH * 2], was[QT_PATH], said[QT_PATH], want[QT_PATH];
+	char exe[QT_PATH], pattern[QT_PATH * 2], was[QT_PATH];
 	const char *file = "/tmp/qth", *done = "/tmp/qth.done";
 	struct qt_actor child;
 	ssize_t n;
-	int i;
+	int i, ret;
 
 	n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	ASSERT_LT(0, n);
+	if (n < 0 || qt_read(CORE_PATTERN, was, sizeof(was)) <= 0)
+		return -errno;
 	exe[n] = 0;
-	ASSERT_LT(0, qt_read(CORE_PATTERN, was, sizeof(was)));
-	snprintf(pattern, sizeof(pattern), "|%s " AS_HELPER " %s %d %d %s", exe, file, getpid(),
-		 self->vm.manage, self->vm.name);
-	ASSERT_GT(127, strlen(pattern));
+	snprintf(pattern, sizeof(pattern), "|%s " AS_HELPER " %s %s", exe, file, args);
 	unlink(done);
-	ASSERT_EQ(0, qt_write(CORE_PATTERN, pattern));
-	EXPECT_EQ(0, qt_clone(&self->vmm, &child, 0));
-	EXPECT_EQ(0, qt_start(&child, do_crash, 0, 0));
+	if (strlen(pattern) >= 127 || qt_write(CORE_PATTERN, pattern))
+		return -EINVAL;
+	ret = qt_clone(vmm, &child, 0) ?: qt_start(&child, do_crash, 0, 0);
 	for (i = 0; i < SOON / 100 && access(done, F_OK); i++)
 		qt_sleep_ms(100);
-	EXPECT_EQ(0, qt_write(CORE_PATTERN, was));
-	ASSERT_LT(0, qt_read(done, said, sizeof(said))) TH_LOG("the helper did not run");
+	ret = ret ?: qt_write(CORE_PATTERN, was) ?: qt_read(done, said, QT_PATH);
+	unlink(done);
+	return ret;
+}
+
+TEST_F(vm_tasks, usermode_helper)
+{
+	char args[QT_PATH], said[QT_PATH], want[QT_PATH];
+
+	snprintf(args, sizeof(args), "%d %d %s", getpid(), self->vm.manage, self->vm.name);
+	ASSERT_LT(0, run_helper(&self->vmm, args, said)) TH_LOG("the helper did not run");
 	snprintf(want, sizeof(want), "%d %u %d %u %d %u %d %u ", -EACCES,
 		 QWAMOS_GPU_REASON_USERMODE_HELPER, -EACCES, QWAMOS_GPU_REASON_USERMODE_HELPER,
 		 -EACCES, QWAMOS_GPU_REASON_USERMODE_HELPER, -EACCES,
 		 QWAMOS_GPU_REASON_USERMODE_HELPER);
 	EXPECT_STREQ(want, said);
-	unlink(done);
+}
+
+/* Whom it brings into the cgroup of a VM, before that is joined or made, is none of the VM's. */
+static void helper_brings(struct __test_metadata *_metadata, FIXTURE_DATA(vm_tasks) * self,
+			  bool vm_first)
+{
+	char args[QT_PATH * 2], said[QT_PATH];
+	struct qt_actor bystander;
+	struct later l;
+	int moved, pid;
+
+	ASSERT_EQ(0, later_cgroup(&l));
+	ASSERT_EQ(0, qt_spawn(&bystander, NULL));
+	if (vm_first)
+		ASSERT_EQ(0, later_create(&l, self->ctl));
+	snprintf(args, sizeof(args), "%s %d", l.path, bystander.pid);
+	ASSERT_LT(0, run_helper(&self->vmm, args, said)) TH_LOG("the helper did not run");
+	ASSERT_EQ(2, sscanf(said, "%d %d", &moved, &pid)) TH_LOG("%s", said);
+	ASSERT_EQ(0, moved);
+	ASSERT_LT(0, pid);
+	if (!vm_first)
+		ASSERT_EQ(0, later_create(&l, self->ctl));
+	expect_outsider(_metadata, self, l.c.out_vm_id, bystander.pid, 0);
+	expect_outsider(_metadata, self, l.c.out_vm_id, pid, 0);
+	ASSERT_EQ(0, later_join(&l));
+	expect_no_member(_metadata, self, &bystander);
+	EXPECT_EQ(0, later_end(&l));
+	EXPECT_TRUE(qt_alive(bystander.pid));
+	EXPECT_TRUE(qt_alive(pid));
+	kill(pid, SIGKILL);
+	qt_kill(&bystander);
+	later_free(&l);
+}
+
+TEST_F(vm_tasks, helper_brings_before_the_create)
+{
+	helper_brings(_metadata, self, false);
+}
+
+TEST_F(vm_tasks, helper_brings_before_the_join)
+{
+	helper_brings(_metadata, self, true);
 }
 
 /* Without a cgroup there is still the family of who joined. */

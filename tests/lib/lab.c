@@ -4,10 +4,12 @@
 #include <libgen.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/klog.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -133,6 +135,65 @@ static int link_name(const char *path, char *name, size_t size)
 	to[n] = 0;
 	snprintf(name, size, "%s", basename(to));
 	return 0;
+}
+
+#define CORE_PATTERN "/proc/sys/kernel/core_pattern"
+#define HELPER	     "/tmp/qt-helper"
+
+static int wait_for(const char *path, int ms)
+{
+	long long end = qt_now_ms() + qt_patience(ms);
+
+	while (access(path, F_OK)) {
+		if (qt_now_ms() > end)
+			return -ETIMEDOUT;
+		qt_sleep_ms(50);
+	}
+	return 0;
+}
+
+static int write_helper(const char *script)
+{
+	FILE *f = fopen(HELPER, "we");
+
+	if (!f)
+		return -errno;
+	fprintf(f,
+		"#!/bin/bash\n>" HELPER ".begun\n{\n%s\n} >" HELPER ".out 2>&1\nmv " HELPER
+		".out " HELPER ".done\n",
+		script);
+	fchmod(fileno(f), 0700);
+	return fclose(f) ? -EIO : 0;
+}
+
+int qt_run_helper(const char *script, char *answer, size_t size, int ms)
+{
+	const struct rlimit core = { RLIM_INFINITY, RLIM_INFINITY };
+	char was[QT_PATH];
+	pid_t pid;
+	int ret = write_helper(script);
+
+	unlink(HELPER ".begun");
+	unlink(HELPER ".done");
+	if (!ret)
+		ret = qt_read(CORE_PATTERN, was, sizeof(was));
+	if (ret > 0)
+		ret = qt_write(CORE_PATTERN, "|" HELPER);
+	if (ret)
+		return ret;
+	/* This one waits for what the kernel starts. */
+	pid = fork();
+	if (!pid) {
+		setrlimit(RLIMIT_CORE, &core);
+		abort();
+	}
+	ret = wait_for(HELPER ".begun", 20000);
+	qt_write(CORE_PATTERN, was);
+	if (!ret)
+		ret = wait_for(HELPER ".done", ms);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return ret ? ret : qt_read(HELPER ".done", answer, size);
 }
 
 int qt_driver(const char *addr, char *name, size_t size)

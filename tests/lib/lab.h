@@ -37,6 +37,16 @@ int qt_read(const char *path, char *buf, size_t size);
  * dropped if @quiet */
 int qt_run(bool quiet, const char *const argv[]);
 
+/**
+ * qt_run_helper() - have the kernel run a shell script, as it runs what core_pattern says
+ * @script: its text; what it writes to its output is the answer
+ * @answer: out: the first line of it
+ * @ms: how long to wait for its end
+ *
+ * Return: length of the answer, or -errno; -ETIMEDOUT: it has not ended yet.
+ */
+int qt_run_helper(const char *script, char *answer, size_t size, int ms);
+
 /** qt_driver() - name of the driver of the PCI device @addr, "" if none; return: 0, or -ENODEV if
  * there is no such device */
 int qt_driver(const char *addr, char *name, size_t size);

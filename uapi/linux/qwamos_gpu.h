@@ -151,7 +151,7 @@ enum qwamos_gpu_op {
  * @QWAMOS_GPU_REASON_NOT_CAPABLE: the caller lacks CAP_SYS_ADMIN in the initial user namespace
  *     (-EACCES)
  * @QWAMOS_GPU_REASON_VM_MEMBER: the caller is a member of a VM (VM_JOIN tells who that is), so it
- *     manages none and binds no device (-EACCES)
+ *     manages none, binds no device and asks no VM for one (-EACCES)
  * @QWAMOS_GPU_REASON_VM_ENDED: the VM behind this fd has ended (-ENODEV)
  * @QWAMOS_GPU_REASON_NO_DEVICE: no such device, or it is not a GPU nor in the group of one
  *     (-ENODEV)
@@ -170,7 +170,8 @@ enum qwamos_gpu_op {
  * @QWAMOS_GPU_REASON_CGROUP_IN_USE: the cgroup, one above or one below it is another VM's (-EBUSY)
  * @QWAMOS_GPU_REASON_NOT_MEMBER: the caller has not joined the VM that owns the device (-EACCES)
  * @QWAMOS_GPU_REASON_NOT_ATTACHED: the device is attached to no VM, or not to this one (-EACCES)
- * @QWAMOS_GPU_REASON_DEVICE_OPEN: the VM has the device open (-EBUSY)
+ * @QWAMOS_GPU_REASON_DEVICE_OPEN: somebody holds the device open, or its IOMMU group through VFIO
+ *     (-EBUSY)
  * @QWAMOS_GPU_REASON_IN_USE: the VM holds something that the new policy would not allow (-EBUSY)
  * @QWAMOS_GPU_REASON_REVOKED: the device was asked back and not given back in time
  * @QWAMOS_GPU_REASON_LEADER_EXITED: the process that had joined the VM has ended
@@ -187,7 +188,8 @@ enum qwamos_gpu_op {
  * @QWAMOS_GPU_REASON_DMA_BUF: no dma-buf of a device's memory is made, for whoever imports one uses
  *     it without being asked whether he may (-EOPNOTSUPP, of VFIO_DEVICE_FEATURE_DMA_BUF)
  * @QWAMOS_GPU_REASON_USERMODE_HELPER: the caller was started by the kernel (core_pattern and the
- *     like), or descends from such a process, so it manages no VM (-EACCES)
+ *     like), or descends from such a process, so it manages no VM, binds no device and asks no VM
+ *     for one (-EACCES)
  * @QWAMOS_GPU_REASON_IOEVENTFD: no eventfd writes to a device, for whoever has one uses it without
  *     being asked whether he may (-EOPNOTSUPP, of VFIO_DEVICE_IOEVENTFD)
  * @QWAMOS_GPU_REASON_COUNT: not a reason; the number of those that this header knows
@@ -432,8 +434,8 @@ enum qwamos_gpu_enforcer {
  * @queues_by: of @queues_limit
  * @rate_by: of the minimum time between operations
  * @gpus: GPUs that VM_GPU_LIST tells
- * @threads_left: while it is ending: threads of its members that have not ended yet, as of a moment
- * ago
+ * @threads_left: while it is ending: threads of its members that have not ended yet, those that
+ *     hang in their exit included, as of a moment ago
  * @thread_left: one of them, in the caller's pid namespace; 0: none, or not to be seen from there
  */
 struct qwamos_gpu_vm {
@@ -548,8 +550,9 @@ struct qwamos_gpu_list {
  * @QWAMOS_GPU_DEV_STATE_FREE: on our driver; no VM has it
  * @QWAMOS_GPU_DEV_STATE_ATTACHED: a VM has it
  * @QWAMOS_GPU_DEV_STATE_OPEN: a VM has it open
- * @QWAMOS_GPU_DEV_STATE_RESETTING: being reset and scrubbed, or waiting for it; or it came to our
- * driver while something was being removed from a PCI bus, until that is over
+ * @QWAMOS_GPU_DEV_STATE_RESETTING: being reset and scrubbed, or waiting for it: for whoever still
+ *     holds its IOMMU group after its VM's end, or for a removal of PCI devices that was under way
+ *     when it was bound
  * @QWAMOS_GPU_DEV_STATE_QUARANTINED: could not be reset or scrubbed after a VM; nobody gets it
  * before a DEV_CLEAR_QUARANTINE
  * @QWAMOS_GPU_DEV_STATE_GONE: removed (only in audit records)
@@ -703,15 +706,17 @@ struct qwamos_gpu_dev_clear_quarantine {
  * Once for each VM, one VM for each process. The process must stand in the VM's cgroup, if the VM
  * has one. That a process has joined outlives execve() and is not inherited by fork().
  *
- * Members of the VM are from now on: the process that joined; every process that stands in the
- * cgroup, or below it, now; those that VM_ADOPT adds; and all descendants of a member. A member
+ * Members of the VM are from now on: the process that joined; every process that has been brought
+ * to the cgroup, or below it, and not been taken away; those that VM_ADOPT adds; and all
+ * descendants of a member. A member
  * manages no VM, binds no device, and is killed when the VM ends, wherever it has moved to. Before
  * VM_JOIN nobody is a member but who was adopted.
  *
  * Whoever is moved into the cgroup later, or is cloned into it by an outsider, is none: it is
  * neither killed by this module nor kept from anything. Nor is one that a member of another VM
- * moved into the cgroup before VM_JOIN. Both are audited (VM_OUTSIDER). Who supervises the VM ends
- * such processes by cgroup.kill.
+ * moved into the cgroup before VM_JOIN, or even before VM_CREATE. Both are audited (VM_OUTSIDER).
+ * One that it takes away after VM_CREATE becomes a member all the same. Who supervises the VM ends
+ * outsiders by cgroup.kill.
  */
 struct qwamos_gpu_vm_join {
 	struct qwamos_gpu_hdr hdr;
@@ -773,6 +778,7 @@ struct qwamos_gpu_vm_destroy {
  * Checks are made, and reasons given, in this order: the right (WRONG_FD, VM_MEMBER,
  * USERMODE_HELPER, NOT_CAPABLE), VM_ENDED, NO_CGROUP, the level (NO_POLICY, LEVEL), NO_DEVICE,
  * NO_IOMMU, NOT_BOUND, GROUP_NOT_VIABLE, the owner (ALREADY_ATTACHED, OTHER_OWNER), RESETTING,
+ * DEVICE_OPEN (somebody holds the group through VFIO, so that the VM could not open it),
  * QUARANTINED, NO_RESET, SCRUB.
  */
 struct qwamos_gpu_dev_attach {

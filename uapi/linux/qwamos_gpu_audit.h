@@ -30,7 +30,7 @@
  * @QWAMOS_GPU_EV_DEVICE_ADDED: a device appeared
  * @QWAMOS_GPU_EV_DEVICE_REMOVED: a device disappeared
  * @QWAMOS_GPU_EV_DEVICE_BOUND: a device was bound to our driver, or, with a result, a member of a
- * VM tried that
+ * VM, or a usermode helper, tried that
  * @QWAMOS_GPU_EV_DEVICE_UNBOUND: a device left our driver
  * @QWAMOS_GPU_EV_DEVICE_ATTACHED: a VM got a device
  * @QWAMOS_GPU_EV_DEVICE_DETACHED: a device left its VM
@@ -44,13 +44,15 @@
  * @QWAMOS_GPU_EV_DEVICE_FAILED: a reset or scrub failed
  * @QWAMOS_GPU_EV_DEVICE_QUARANTINED: a device is in quarantine
  * @QWAMOS_GPU_EV_DEVICE_RELEASED: a manager accepted a device's leftovers
- * @QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED: a device was asked back
+ * @QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED: a device was asked back, or, with a result, a member of
+ *     a VM, or a usermode helper, tried that; it waits, and nobody else does anything
  * @QWAMOS_GPU_EV_DEVICE_REVOKED: and was not given back in time
  * @QWAMOS_GPU_EV_QUEUES_QUOTA_EXCEEDED: a charge of Vulkan queues did not fit; by number
  * @QWAMOS_GPU_EV_VM_ADOPTED: a manager made a process a member of a VM; asked = its thread group in
  *     the initial pid namespace
  * @QWAMOS_GPU_EV_VM_OUTSIDER: a process that is no member of the VM was moved, or cloned, into its
- *     cgroup; asked = its thread group in the initial pid namespace; pid = who did it
+ *     cgroup; asked = its thread group in the initial pid namespace; pid = who did it, 0: a member
+ *     of another VM, or a usermode helper, before VM_CREATE
  * @QWAMOS_GPU_EV_DEVICE_UNWIPED: a VM got a device that nobody knows how to wipe, as its manager
  *     accepted
  * @QWAMOS_GPU_EV_COUNT: not an event; one more than the highest

@@ -96,6 +96,8 @@ struct qwamos_gpu_level_info {
  *     VM's cap or the sum of the other guarantees, in percent; else 0
  * @out_limit: out, also on refusal: and its limit; else 0
  *
+ * A field that @mask names must be in the caller's struct (-EINVAL).
+ *
  * All that is asked is done, or nothing. Nothing can be wider than the level that the VM has, or
  * gets in the same call: QUOTA (-EDQUOT), and VRAM_QUOTA_EXCEEDED or COMPUTE_QUOTA_EXCEEDED in the
  * log. A guarantee is at most the cap, and the guarantees on one GPU at most 100 together. A limit

@@ -191,7 +191,9 @@ static const struct {
 	REASON(NOT_MEMBER,
 	       "only the process that has joined the VM which owns the device may do this"),
 	REASON(NOT_ATTACHED, "the device is attached to no VM, or not to this one"),
-	REASON(DEVICE_OPEN, "the VM has the device open: stop it first, or kill it"),
+	REASON(DEVICE_OPEN,
+	       "somebody has the device open, or holds its IOMMU group: stop that first, "
+	       "or kill it"),
 	REASON(IN_USE, "the VM holds something that the new policy would not allow: take that away "
 		       "first"),
 	REASON(REVOKED,

@@ -85,7 +85,8 @@ struct qgpu_repeats {
 enum qgpu_budget {
 	QGPU_BUDGET_REFUSED, /* refusals, open and close: what a process can cause at will */
 	QGPU_BUDGET_ALLOWED, /* operations that were allowed */
-	QGPU_BUDGET_DEVICE, /* added, bound, reset and so on: who writes to sysfs can cause it */
+	QGPU_BUDGET_DEVICE, /* bound, unbound, reset, scrubbed: who may bind can cause it */
+	QGPU_BUDGET_HOTPLUG, /* added, removed: who writes to sysfs can cause it, member or not */
 	QGPU_BUDGETS,
 	QGPU_BUDGET_FREE = QGPU_BUDGETS /* everything else: kept as long as there is room */
 };

@@ -407,14 +407,17 @@ static void expect_not_to_be_had(struct __test_metadata *_metadata, int ctl)
 }
 
 /* The VM is ending and has @devices; something of it hangs. */
-static void expect_hanging(struct __test_metadata *_metadata, int ctl, __u32 devices)
+static void expect_hanging(struct __test_metadata *_metadata, int ctl, __u64 id, __u32 devices)
 {
 	struct qwamos_gpu_vm vms[8];
+	int i, n = qt_list_vms(ctl, vms, 8);
 
-	ASSERT_EQ(1, qt_list_vms(ctl, vms, 8));
-	EXPECT_EQ(QWAMOS_GPU_VM_STATE_ENDING, vms[0].state);
-	EXPECT_EQ(devices, vms[0].devices);
-	EXPECT_LT(0, vms[0].threads_left);
+	for (i = 0; i < n && vms[i].vm_id != id; i++)
+		;
+	ASSERT_LT(i, n);
+	EXPECT_EQ(QWAMOS_GPU_VM_STATE_ENDING, vms[i].state);
+	EXPECT_EQ(devices, vms[i].devices);
+	EXPECT_LT(0, vms[i].threads_left);
 }
 
 /* It has closed the device, and holds its group. */
@@ -423,7 +426,7 @@ TEST_F_TIMEOUT(unkillable, holds_the_group, 60)
 	ASSERT_EQ(0, qt_do(&self->a, do_close_device, 0, 0));
 	ASSERT_EQ(0, qt_destroy(self->vm.manage));
 	qt_sleep_ms(SOON);
-	expect_hanging(_metadata, self->ctl, 1);
+	expect_hanging(_metadata, self->ctl, self->vm.id, 1);
 	expect_not_to_be_had(_metadata, self->ctl);
 	abort_all();
 	expect_to_be_had(_metadata, self->ctl);
@@ -453,7 +456,7 @@ TEST_F_TIMEOUT(unkillable, holds_nothing, 60)
 	ASSERT_EQ(0, qt_do(&self->a, do_close_all, 0, 0));
 	ASSERT_EQ(0, qt_destroy(self->vm.manage));
 	expect_to_be_had(_metadata, self->ctl);
-	expect_hanging(_metadata, self->ctl, 0);
+	expect_hanging(_metadata, self->ctl, self->vm.id, 0);
 }
 
 TEST_F_TIMEOUT(unkillable, asked_for, 60)

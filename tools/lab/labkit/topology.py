@@ -19,7 +19,6 @@ from . import LabError
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "topology")
 AT = re.compile(r"(?:([a-z][\w.-]*):)?([0-9a-f]{2})\.([0-7])$")
-SUBSYS = re.compile(r"\bsubsys=([\w-]+)")
 
 
 class Topology:
@@ -74,10 +73,8 @@ class Topology:
         self.venus = self.venus or "venus=on" in device.split(",")
 
     def qemu_args(self):
-        """The devices as QEMU options, after the NVM subsystems that they are in."""
+        """The devices as QEMU options."""
         args = []
-        for subsys in sorted({s for d in self.devices for s in SUBSYS.findall(d[4])}):
-            args += ["-device", f"nvme-subsys,id={subsys}"]
         for chassis, (ident, parent, slot, function, device) in enumerate(self.devices, 1):
             model, _, rest = device.partition(",")
             props = f"{model},id={ident}"

@@ -19,6 +19,18 @@ enum qmount_kind {
 };
 
 /**
+ * struct qmount - one mount
+ * @id: its number, as fdinfo and mountinfo tell it
+ * @dev: device number of its file system
+ * @kind: may its files be looked at?
+ */
+struct qmount {
+	int id;
+	dev_t dev;
+	enum qmount_kind kind;
+};
+
+/**
  * struct qmounts - mounts of all mount namespaces that were looked at
  * @list: the mounts
  * @n: their number
@@ -26,11 +38,7 @@ enum qmount_kind {
  * @n_spaces: their number
  */
 struct qmounts {
-	struct qmount {
-		int id;
-		dev_t dev;
-		enum qmount_kind kind;
-	} * list;
+	struct qmount *list;
 	size_t n;
 	char (*spaces)[32];
 	size_t n_spaces;

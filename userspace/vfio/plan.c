@@ -51,6 +51,7 @@ static struct qtarget *add_target(struct qplan *p, const struct qvfio_dev *d, bo
 				  const char *taken_for)
 {
 	struct qtarget *t;
+
 	t = QMEM_GROW(p->targets, p->n_targets);
 	memcpy(t->addr, d->pci.addr, sizeof(t->addr));
 	original(d, &t->orig);

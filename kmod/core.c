@@ -66,6 +66,18 @@ int qwamos_gpu_dev_may(struct qgpu_dev *d, u32 way)
 QGPU_EXPORT(qwamos_gpu_dev_may);
 
 /**
+ * qwamos_gpu_dev_is_mine() - does the device belong to the VM that the current process has joined?
+ * @d: the device
+ *
+ * As qwamos_gpu_dev_may(), but only asks: nothing is refused or recorded.
+ */
+bool qwamos_gpu_dev_is_mine(struct qgpu_dev *d)
+{
+	return !why_not(d);
+}
+QGPU_EXPORT(qwamos_gpu_dev_is_mine);
+
+/**
  * qwamos_gpu_dev_not_offered() - the current process may use the device, but not like this
  * @d: the device
  * @way: &enum qwamos_gpu_vfio_op, for the log

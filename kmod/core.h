@@ -26,6 +26,7 @@ struct qgpu_dev *qwamos_gpu_dev_bound(struct pci_dev *pdev, const struct qgpu_dr
 				      void *data);
 void qwamos_gpu_dev_unbound(struct qgpu_dev *d);
 int qwamos_gpu_dev_may(struct qgpu_dev *d, u32 way);
+bool qwamos_gpu_dev_is_mine(struct qgpu_dev *d);
 int qwamos_gpu_dev_not_offered(struct qgpu_dev *d, u32 way, u32 reason);
 int qwamos_gpu_dev_may_open(struct qgpu_dev *d, u32 way);
 int qwamos_gpu_dev_opened(struct qgpu_dev *d);

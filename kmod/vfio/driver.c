@@ -158,8 +158,9 @@ static bool disturbs(struct qvfio_dev *q, loff_t pos)
 }
 
 /*
- * A hot reset hits all devices of the set. These are held during the call, for one may leave the
- * set meanwhile.
+ * A hot reset hits all devices of the set, and is refused unless the caller has all that are open.
+ * So only those of its own VM are blocked: the call reads the caller's memory first, which may take
+ * as long as the caller likes. They are held meanwhile, for one may leave the set.
  */
 static long hot_reset(struct qvfio_dev *q, unsigned long arg)
 {
@@ -172,7 +173,9 @@ static long hot_reset(struct qvfio_dev *q, unsigned long arg)
 	mutex_lock(&set->lock);
 	held = kcalloc(set->device_count, sizeof(*held), GFP_KERNEL_ACCOUNT);
 	list_for_each_entry(vdev, &set->device_list, dev_set_list) {
-		if (!held || vdev->ops != &qvfio_ops)
+		/* One that is open has its core's device: its removal waits for the close. */
+		if (!held || vdev->ops != &qvfio_ops || !vdev->open_count ||
+		    !qwamos_gpu_dev_is_mine(qvfio(vdev)->gpu))
 			continue;
 		get_device(&vdev->device);
 		held[n++] = qvfio(vdev);

@@ -495,11 +495,12 @@ static void expect_param(struct __test_metadata *_metadata, struct qt_actor *a, 
 			 const char *value, int err)
 {
 	char path[QT_PATH], was[32], is[32];
+	int len;
 
-	snprintf(path, sizeof(path), "/sys/module/qwamos_gpu/parameters/%s", name);
+	len = snprintf(path, sizeof(path), "/sys/module/qwamos_gpu/parameters/%s", name) + 1;
 	ASSERT_LT(0, qt_read(path, was, sizeof(was)));
-	strcpy(a->data, path);
-	strcpy((char *)a->data + strlen(path) + 1, value);
+	snprintf(a->data, QT_SHARED, "%s", path);
+	snprintf((char *)a->data + len, QT_SHARED - len, "%s", value);
 	EXPECT_EQ(err, qt_do(a, do_write_param, 0, 0)) TH_LOG("%s", name);
 	ASSERT_LT(0, qt_read(path, is, sizeof(is)));
 	EXPECT_STREQ(was, is);

@@ -32,13 +32,15 @@ struct fixture {
 #define MOVED  (1U << 8)
 #define IN_GPU (1U << 9)
 
+#define SET(field, text) snprintf(field, sizeof(field), "%s", text)
+
 static void fill(struct fixture *x, unsigned int there)
 {
 	memset(x, 0, sizeof(*x));
-	strcpy(x->disk.name, "nvme0n1");
-	strcpy(x->netif.name, "eth7");
-	strcpy(x->mdev, "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001");
-	strcpy(x->lost, "nvme0c0n1");
+	SET(x->disk.name, "nvme0n1");
+	SET(x->netif.name, "eth7");
+	SET(x->mdev, "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001");
+	SET(x->lost, "nvme0c0n1");
 	x->f.disks = &x->disk;
 	x->f.n_disks = !!(there & DISK);
 	x->f.below.netifs = &x->netif;
@@ -52,9 +54,9 @@ static void fill(struct fixture *x, unsigned int there)
 	x->f.below.netifs_elsewhere = !!(there & MOVED);
 	x->f.below.usb_hub = there & HUB;
 	if (there & PLUG)
-		strcpy(x->f.below.usb_device, "1-1");
+		SET(x->f.below.usb_device, "1-1");
 	if (there & TTY)
-		strcpy(x->f.console, "ttyS4");
+		SET(x->f.console, "ttyS4");
 	x->f.gpu_slot = there & IN_GPU;
 }
 
@@ -176,16 +178,16 @@ static void says_what_for(void **state)
 	x.disk.claim = QDISK_CLAIMED;
 	judge(&x, 0x010802, "nvme", &use);
 	assert_string_equal(use.text, "its disk nvme0n1 is claimed (a file system, swap or a volume)");
-	strcpy(x.disk.detail, "mounted on /");
+	SET(x.disk.detail, "mounted on /");
 	judge(&x, 0x010802, "nvme", &use);
 	assert_string_equal(use.text, "its disk nvme0n1 is mounted on /");
 	x.disk.claim = QDISK_UNKNOWN;
-	strcpy(x.disk.detail, "it has no node in /dev");
+	SET(x.disk.detail, "it has no node in /dev");
 	judge(&x, 0x010802, "nvme", &use);
 	assert_non_null(strstr(use.text, "nvme0n1"));
 	assert_non_null(strstr(use.text, "no node in /dev"));
 	fill(&x, NETIF);
-	strcpy(x.netif.upper, "bond0");
+	SET(x.netif.upper, "bond0");
 	judge(&x, 0x020000, "e1000e", &use);
 	assert_string_equal(use.text, "its network interface eth7 is part of bond0");
 	fill(&x, 0);

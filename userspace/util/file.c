@@ -279,6 +279,19 @@ int qfile_link_name(int dirfd, const char *path, char *buf, size_t len)
 	return 0;
 }
 
+DIR *qfile_opendir(int dirfd, const char *path)
+{
+	int err, fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir && fd >= 0) {
+		err = errno;
+		close(fd);
+		errno = err;
+	}
+	return dir;
+}
+
 bool qfile_exists(int dirfd, const char *path)
 {
 	return !faccessat(dirfd, path, F_OK, 0);

@@ -6,6 +6,7 @@
 #ifndef QWAMOS_UTIL_FILE_H
 #define QWAMOS_UTIL_FILE_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -89,6 +90,9 @@ int qfile_mkdirs(const char *path, mode_t mode);
  * Return: 0, or a negative errno (-ENAMETOOLONG: @len is too small); @buf is "" then.
  */
 int qfile_link_name(int dirfd, const char *path, char *buf, size_t len);
+
+/** qfile_opendir() - open a folder, and no link to one; return: it, or NULL and errno */
+DIR *qfile_opendir(int dirfd, const char *path);
 
 /** qfile_exists() - is there such a file? */
 bool qfile_exists(int dirfd, const char *path);

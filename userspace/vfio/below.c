@@ -106,21 +106,17 @@ static void read_netif(int folder, const char *name, struct qnetif *n)
 	struct dirent *de;
 	long long flags;
 	DIR *dir;
-	int fd;
 
 	memset(n, 0, sizeof(*n));
 	snprintf(n->name, sizeof(n->name), "%.31s", name);
 	snprintf(file, sizeof(file), "%s/flags", name);
 	n->up = !qfile_read_ll(folder, file, &flags) && flags & 1;
-	fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = fd < 0 ? NULL : fdopendir(fd);
+	dir = qfile_opendir(folder, name);
 	while (dir && (de = readdir(dir)))
 		if (after(de->d_name, "upper_"))
 			snprintf(n->upper, sizeof(n->upper), "%.31s", after(de->d_name, "upper_"));
 	if (dir)
 		closedir(dir);
-	else if (fd >= 0)
-		close(fd);
 }
 
 /*
@@ -133,22 +129,17 @@ static void read_netifs(int parent, struct qbelow *b)
 	struct stat st;
 	size_t seen = 0;
 	DIR *dir;
-	int fd;
 
-	fd = openat(parent, "net", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
+	dir = qfile_opendir(parent, "net");
+	if (!dir)
 		return;
-	}
 	while ((de = readdir(dir))) {
 		if (de->d_name[0] == '.' || de->d_type != DT_DIR)
 			continue;
-		read_netif(fd, de->d_name, QMEM_GROW(b->netifs, b->n_netifs));
+		read_netif(dirfd(dir), de->d_name, QMEM_GROW(b->netifs, b->n_netifs));
 		seen++;
 	}
-	if (!fstat(fd, &st) && st.st_nlink > 2 + seen)
+	if (!fstat(dirfd(dir), &st) && st.st_nlink > 2 + seen)
 		b->netifs_elsewhere += st.st_nlink - 2 - seen;
 	closedir(dir);
 }

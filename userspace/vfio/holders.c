@@ -166,19 +166,14 @@ static void search_fds(struct search *s, int proc)
 	dev_t rdev;
 	ssize_t len;
 	DIR *dir;
-	int fd;
 
-	fd = openat(proc, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
+	dir = qfile_opendir(proc, "fd");
+	if (!dir)
 		return;
-	}
 	while ((de = readdir(dir))) {
 		if (de->d_name[0] == '.')
 			continue;
-		len = readlinkat(fd, de->d_name, target, sizeof(target) - 1);
+		len = readlinkat(dirfd(dir), de->d_name, target, sizeof(target) - 1);
 		if (len <= 0)
 			continue;
 		target[len] = '\0';
@@ -317,10 +312,10 @@ static bool shares_fds(pid_t pid, pid_t thread)
  */
 static void search_threads(struct search *s, int proc)
 {
-	int fd = openat(proc, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC), thread;
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	DIR *dir = qfile_opendir(proc, "task");
 	struct dirent *de;
 	char path[300];
+	int thread;
 
 	while (dir && (de = readdir(dir))) {
 		if (de->d_name[0] == '.' || atoi(de->d_name) == s->pid ||
@@ -336,8 +331,6 @@ static void search_threads(struct search *s, int proc)
 	}
 	if (dir)
 		closedir(dir);
-	else if (fd >= 0)
-		close(fd);
 }
 
 static void add_mounts(struct search *s, int proc)

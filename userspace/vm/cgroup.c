@@ -180,23 +180,17 @@ bool qcgroup_populated(const char *path)
 static int remove_tree(int parent, const char *name, int depth)
 {
 	struct dirent *d;
-	int fd, ret = 0;
+	int ret = 0;
 	DIR *dir;
 
 	if (depth > MAX_DEPTH)
 		return -ELOOP;
-	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
+	dir = qfile_opendir(parent, name);
+	if (!dir)
 		return -errno;
-	dir = fdopendir(fd);
-	if (!dir) {
-		ret = -errno;
-		close(fd);
-		return ret;
-	}
 	while (!ret && (d = readdir(dir)))
 		if (d->d_type == DT_DIR && strcmp(d->d_name, ".") && strcmp(d->d_name, ".."))
-			ret = remove_tree(fd, d->d_name, depth + 1);
+			ret = remove_tree(dirfd(dir), d->d_name, depth + 1);
 	closedir(dir);
 	if (!ret && unlinkat(parent, name, AT_REMOVEDIR))
 		ret = -errno;

@@ -78,13 +78,10 @@ static inline bool qgpu_group_isolated_msi(struct iommu_group *group)
 
 /*
  * Mappings of a device: since 6.10 each VFIO device has an inode of its own, and vfio-pci-core
- * takes them away through it; since 6.12 it answers faults with huge pages.
+ * takes them away through it.
  */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
 #define QGPU_VFIO_HAS_INODE 1
-#endif
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
-#define QGPU_VFIO_HAS_HUGE_FAULT 1
 #endif
 
 /*

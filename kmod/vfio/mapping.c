@@ -9,7 +9,8 @@
  * And nobody can have an IOMMU map the memory for another device: such a mapping would outlive this
  * one, the VM and the scrubbing, and let that device reach the memory of the next VM. VFIO's type 1
  * IOMMU takes page frames from VM_PFNMAP mappings alone, and what pins pages (iommufd, drivers)
- * refuses VM_IO. So these are VM_MIXEDMAP | VM_IO.
+ * refuses VM_IO. So these are VM_MIXEDMAP | VM_IO, and never of huge pages: in such a mapping mm takes
+ * those for pages of the host's (pagemap up to 6.12 at least), while single ones are marked.
  */
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -90,44 +91,9 @@ static vm_fault_t map_fault(struct vm_fault *vmf)
 	return VM_FAULT_NOPAGE; /* and it is touched again */
 }
 
-#ifdef QGPU_VFIO_HAS_HUGE_FAULT
-/* Has none of these page frames a page struct? Else mm may take them for memory of the host's. */
-static bool no_pages(unsigned long pfn, unsigned int order)
-{
-	unsigned long end;
-
-	pfn = round_down(pfn, 1UL << order);
-	end = pfn + (1UL << order);
-	for (; pfn < end; pfn += PMD_SIZE >> PAGE_SHIFT)
-		if (pfn_valid(pfn))
-			return false;
-	return !pfn_valid(end - 1);
-}
-
-static vm_fault_t map_huge_fault(struct vm_fault *vmf, unsigned int order)
-{
-	struct vfio_pci_core_device *core = vmf->vma->vm_private_data;
-	struct qvfio_maps *m = qvfio_maps_of(vmf->vma);
-	vm_fault_t ret = VM_FAULT_SIGBUS;
-
-	if (!order)
-		return map_fault(vmf);
-	if (!m->core->huge_fault || !no_pages(pfn_of(core, vmf->pgoff), order))
-		return VM_FAULT_FALLBACK;
-	down_read(&m->lock);
-	if (!m->revoked)
-		ret = m->core->huge_fault(vmf, order);
-	up_read(&m->lock);
-	return ret;
-}
-#endif
-
 /* By name: what a later kernel adds to vfio-pci-core's waits until somebody has looked at it. */
 static const struct vm_operations_struct map_ops = {
 	.fault = map_fault,
-#ifdef QGPU_VFIO_HAS_HUGE_FAULT
-	.huge_fault = map_huge_fault,
-#endif
 };
 
 #ifdef QGPU_VFIO_HAS_INODE

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
 
@@ -119,6 +120,64 @@ static long do_present(long at, long y, void *data)
 	return n == sizeof(entry) ? (long)(entry >> 63) : -EIO;
 }
 
+/* Have all of a file of this process's read; return: 0 or -errno */
+static long read_all(const char *path)
+{
+	static char buf[1 << 16];
+	int fd = open(path, O_RDONLY);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	do {
+		n = read(fd, buf, sizeof(buf));
+	} while (n > 0);
+	n = n < 0 ? -errno : 0;
+	close(fd);
+	return n;
+}
+
+/* What else goes through page tables; return: 0, or the line of what did not do as it should */
+static long do_walk(long x, long y, void *data)
+{
+	static unsigned char resident[(64 << 20) / PAGE];
+	struct iovec here = { resident, 8 }, there = { (void *)bar, 8 };
+	const int advice[] = { MADV_COLD, MADV_PAGEOUT, MADV_WILLNEED, MADV_RANDOM };
+	unsigned int i;
+
+	if (bar_size / PAGE > sizeof(resident) || mincore((void *)bar, bar_size, resident))
+		return __LINE__;
+	if (!(resident[0] & 1))
+		return __LINE__;
+	for (i = 0; i < sizeof(advice) / sizeof(advice[0]); i++)
+		if (madvise((void *)bar, bar_size, advice[i]) && errno != EINVAL)
+			return __LINE__;
+	if (read_all("/proc/self/smaps") || read_all("/proc/self/smaps_rollup"))
+		return __LINE__;
+	if (read_all("/proc/self/numa_maps") && errno != ENOENT)
+		return __LINE__;
+	for (i = 1; i <= 4; i++) {
+		const char what[] = { '0' + i, 0 };
+
+		if (qt_write("/proc/self/clear_refs", what))
+			return __LINE__;
+	}
+	if (!madvise((void *)bar, bar_size, MADV_POPULATE_READ) ||
+	    (errno != EINVAL && errno != EFAULT))
+		return __LINE__;
+	if (process_vm_readv(getpid(), &here, 1, &there, 1, 0) != -1 || errno != EFAULT)
+		return __LINE__;
+	if (mlock((void *)bar, bar_size) || munlock((void *)bar, bar_size))
+		return __LINE__;
+	if (mprotect((void *)bar, bar_size, PROT_READ) ||
+	    mprotect((void *)bar, bar_size, PROT_READ | PROT_WRITE))
+		return __LINE__;
+	for (i = 0; i < bar_size / PAGE; i++)
+		if (do_present(i * PAGE, 0, NULL) < 0)
+			return __LINE__;
+	return 0;
+}
+
 static long do_command(long set, long clear, void *data)
 {
 	__u64 offset, size;
@@ -216,6 +275,16 @@ TEST_F(mapping, first_and_last_page)
 {
 	EXPECT_EQ(0, qt_do(&self->vmm, do_touch, 0, 0));
 	EXPECT_EQ(0, qt_do(&self->vmm, do_touch, 5 * PAGE + 8, 0));
+	EXPECT_EQ(0, qt_do(&self->vmm, do_touch, (4 << 20) - 4, 0));
+}
+
+/* None of them takes the memory for pages of the host's. */
+TEST_F(mapping, walked)
+{
+	ASSERT_EQ(0, qt_do(&self->vmm, do_touch, 0, 0));
+	ASSERT_EQ(0, qt_do(&self->vmm, do_touch, (4 << 20) - 4, 0));
+	EXPECT_EQ(0, qt_do(&self->vmm, do_walk, 0, 0));
+	EXPECT_EQ(0, qt_do(&self->vmm, do_touch, 0, 0));
 	EXPECT_EQ(0, qt_do(&self->vmm, do_touch, (4 << 20) - 4, 0));
 }
 

@@ -14,7 +14,7 @@ class Total:
 
     def __init__(self, verbose):
         self.passed = self.failed = self.skipped = 0
-        self.failures = []
+        self.failures = {}      # name: lines that tell why
         self.verbose = verbose
         self.lock = threading.Lock()
 
@@ -32,7 +32,7 @@ class Total:
                 print(f"ok {number} - {name}", flush=True)
             else:
                 self.failed += 1
-                self.failures.append(name)
+                self.failures[name] = []
                 print(f"not ok {number} - {name}", flush=True)
 
     def note(self, text):
@@ -40,6 +40,11 @@ class Total:
         with self.lock:
             for line in text.splitlines():
                 print("# " + line, flush=True)
+
+    def note_failures(self):
+        """All that failed once more, shortly, where whoever sees the end alone sees it."""
+        for name, why in self.failures.items():
+            self.note("\n".join(["failed: " + name] + ["    " + line[:300] for line in why]))
 
     def summary(self):
         line = f"{self.passed} passed, {self.failed} failed"
@@ -55,9 +60,11 @@ class Program:
         self.planned = None
         self.points = self.bad = self.skips = 0
         self.lines = []
+        self.marks = []         # where in it the points stand, and the names of failed ones
 
     def _point(self, ok, name, skip=None):
         self.points += 1
+        self.marks.append((len(self.lines), None if ok else f"{self.name}: {name}"))
         self.bad += not ok and skip is None
         self.skips += skip is not None
         self.total.point(ok, f"{self.name}: {name}", skip)
@@ -83,6 +90,16 @@ class Program:
         elif text.startswith("Bail out!"):
             self._point(False, text)
 
+    def _reasons(self):
+        """What stands around each failed point: some programs tell before it, some after."""
+        places = [0] + [at for at, _ in self.marks] + [len(self.lines) + 1]
+        for i, (at, name) in enumerate(self.marks):
+            if name in self.total.failures:
+                told = [[line for line in lines if line.startswith("#") and
+                         not line.startswith(("#  RUN", "#            OK"))]
+                        for lines in (self.lines[places[i]:at], self.lines[at:places[i + 2] - 1])]
+                self.total.failures[name] = told[0][-6:] + told[1][-6:]
+
     def end(self, status):
         """The program is over; says what its points alone do not."""
         before = self.bad
@@ -95,6 +112,7 @@ class Program:
             self._point(False, "killed, or out of time" + f" (status {status})")
         elif status and not before and not (status == 4 and self.skips):
             self._point(False, f"status {status} though no test failed")
+        self._reasons()
         if self.bad and not self.total.verbose:
             self.total.note("\n".join([f"---- all of {self.name}'s output:"] +
                                       self.lines[-200:] + ["----"]))

@@ -67,7 +67,10 @@ static void serve(struct qt_fuse *f, struct fuse_in_header *in)
 		break;
 	case FUSE_READ:
 		pthread_mutex_lock(&f->lock);
-		if (f->go) {
+		if (f->fail) {
+			f->fail--;
+			answer(f, in->unique, EIO, NULL, 0);
+		} else if (f->go) {
 			answer(f, in->unique, 0, f->page, sizeof(f->page));
 		} else {
 			f->held = in->unique;

@@ -92,7 +92,7 @@ static void serve(struct qt_fuse *f, struct fuse_in_header *in)
 
 static void *run(void *data)
 {
-	static char buf[FUSE_MIN_READ_BUFFER + QT_FUSE_PAGE];
+	char buf[FUSE_MIN_READ_BUFFER + QT_FUSE_PAGE];
 	struct qt_fuse *f = data;
 
 	for (;;) {

@@ -9,8 +9,8 @@
  * And nobody can have an IOMMU map the memory for another device: such a mapping would outlive this
  * one, the VM and the scrubbing, and let that device reach the memory of the next VM. VFIO's type 1
  * IOMMU takes page frames from VM_PFNMAP mappings alone, and what pins pages (iommufd, drivers)
- * refuses VM_IO. So these are VM_MIXEDMAP | VM_IO, and never of huge pages: in such a mapping mm takes
- * those for pages of the host's (pagemap up to 6.12 at least), while single ones are marked.
+ * refuses VM_IO. So these are VM_MIXEDMAP | VM_IO, and never of huge pages: in such a mapping mm
+ * takes those for pages of the host's (pagemap up to 6.12 at least), while single ones are marked.
  */
 #include <linux/file.h>
 #include <linux/fs.h>

@@ -487,7 +487,7 @@ static long do_map(long n, long y, void *data)
 	if (fd < 0)
 		return -errno;
 	late[n] = mmap(NULL, QT_FUSE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	/* Without reading ahead, so that a fault that has been tried waits where no signal ends it. */
+	/* No reading ahead: so a fault that has been tried waits where no signal ends it. */
 	return late[n] == MAP_FAILED || madvise(late[n], QT_FUSE_PAGE, MADV_RANDOM) ? -errno : 0;
 }
 
@@ -517,7 +517,8 @@ static long do_write_config(long x, long y, void *data)
 	__u64 offset, size;
 
 	qt_vfio_region(v.device, VFIO_PCI_CONFIG_REGION_INDEX, &offset, &size);
-	return pwrite(v.device, late[0], PCI_CACHE_LINE_SIZE + 1 - PCI_COMMAND, offset + PCI_COMMAND);
+	return pwrite(v.device, late[0], PCI_CACHE_LINE_SIZE + 1 - PCI_COMMAND,
+		      offset + PCI_COMMAND);
 }
 
 static long do_device(long x, long y, void *data)
@@ -699,9 +700,9 @@ TEST_F_TIMEOUT(overtaken, resets, 90)
 }
 
 /*
- * An access that is under way passes when it goes on, and is undone where it matters; nothing of the
- * rest of the write passes. It goes on when the end's work does not look all the time any more, so
- * that this is not what undoes it.
+ * An access that is under way passes when it goes on, and is undone where it matters; nothing of
+ * the rest of the write passes. It goes on when the end's work does not look all the time any more,
+ * so that this is not what undoes it.
  */
 TEST_F_TIMEOUT(overtaken, write, 90)
 {
@@ -711,7 +712,7 @@ TEST_F_TIMEOUT(overtaken, write, 90)
 	ASSERT_EQ(0, read_config("virtio", PCI_CACHE_LINE_SIZE));
 	memcpy(fuse[0].page, &value, sizeof(value));
 	fuse[0].page[PCI_CACHE_LINE_SIZE - PCI_COMMAND] = 0x10;
-	/* Another thread stays in the kernel until the end: no exit of the VMM is what cuts it off. */
+	/* Another thread stays in the kernel: no exit of the VMM's is what cuts the GPU off. */
 	ASSERT_EQ(0, qt_fuse_start(&fuse[1]));
 	snprintf(self->a.data, QT_SHARED, "%s", fuse[1].path);
 	ASSERT_EQ(0, qt_do(&self->a, do_map, 1, 0));

@@ -11,7 +11,7 @@
 
 #define QT_FUSE_PAGE 4096
 
-/** struct qt_fuse - the file; @path: of it, @page: what it holds, @fail: so many reads fail first */
+/** struct qt_fuse - the file; @path: of it, @page: what it holds, @fail: so many reads fail */
 struct qt_fuse {
 	char dir[64];
 	char path[80];

@@ -20,6 +20,7 @@
  * @core: vfio-pci-core's part; its release frees the whole
  * @gpu: the core's device, from probe to remove
  * @maps: the mappings of its memory
+ * @hot_resets: up to 6.9: calls for a hot reset that are under way; guarded by the set's lock
  * @awake: it was revoked, and is kept from sleeping; set by the core's call alone, which no close
  *     overtakes
  */
@@ -27,6 +28,7 @@ struct qvfio_dev {
 	struct vfio_pci_core_device core;
 	struct qgpu_dev *gpu;
 	struct qvfio_maps maps;
+	unsigned int hot_resets;
 	bool awake;
 };
 
@@ -63,6 +65,105 @@ static const struct qgpu_driver qvfio_core_driver = {
 	.revoke = qvfio_revoke,
 };
 
+#ifdef QGPU_VFIO_HAS_INODE
+/* vfio-pci-core takes mappings away by itself. */
+static bool disturbs(struct qvfio_dev *q, loff_t pos)
+{
+	return false;
+}
+
+static bool being_reset(struct vfio_device *vdev)
+{
+	return false;
+}
+
+static long hot_reset(struct qvfio_dev *q, unsigned long arg)
+{
+	return vfio_pci_core_ioctl(&q->core.vdev, VFIO_DEVICE_PCI_HOT_RESET, arg);
+}
+#else
+static const struct vfio_device_ops qvfio_ops;
+
+static bool within(loff_t at, int cap, int len)
+{
+	return cap && at + 4 > cap && at < cap + len;
+}
+
+/* May a write to configuration space reset the device, or switch its memory or power off? */
+static bool disturbs(struct qvfio_dev *q, loff_t pos)
+{
+	struct pci_dev *pdev = q->core.pdev;
+	loff_t at = pos & VFIO_PCI_OFFSET_MASK & ~3ULL;
+
+	return VFIO_PCI_OFFSET_TO_INDEX(pos) == VFIO_PCI_CONFIG_REGION_INDEX &&
+	       (at == PCI_COMMAND || within(at, pdev->pm_cap, PCI_PM_SIZEOF) ||
+		within(at, pdev->pcie_cap, PCI_EXP_DEVCTL2) ||
+		within(at, pci_find_capability(pdev, PCI_CAP_ID_AF), PCI_CAP_AF_SIZEOF));
+}
+
+/*
+ * Is a hot reset by the caller's VM under way that reaches a device? It has blocked what was open
+ * when it began. Called with the set's lock held, as VFIO opens devices.
+ */
+static bool being_reset(struct vfio_device *vdev)
+{
+	struct vfio_device *other;
+
+	lockdep_assert_held(&vdev->dev_set->lock);
+	list_for_each_entry(other, &vdev->dev_set->device_list, dev_set_list)
+		/* One in whose call somebody is is open, and has its core's device. */
+		if (other->ops == &qvfio_ops && qvfio(other)->hot_resets &&
+		    qwamos_gpu_dev_is_mine(qvfio(other)->gpu))
+			return true;
+	return false;
+}
+
+/*
+ * A hot reset hits all devices of the set, and is refused unless the caller has all that are open.
+ * So only those of its own VM are blocked: the call reads the caller's memory first, which may take
+ * as long as the caller likes. They are held meanwhile, for one may leave the set, and none is
+ * opened.
+ */
+static long hot_reset(struct qvfio_dev *q, unsigned long arg)
+{
+	struct vfio_device_set *set = q->core.vdev.dev_set;
+	struct vfio_device *vdev;
+	struct {
+		struct qvfio_dev *q;
+		unsigned int opening;
+	} * held;
+	size_t i, n = 0;
+	long ret;
+
+	mutex_lock(&set->lock);
+	held = kcalloc(set->device_count, sizeof(*held), GFP_KERNEL_ACCOUNT);
+	list_for_each_entry(vdev, &set->device_list, dev_set_list) {
+		/* One that is open has its core's device: its removal waits for the close. */
+		if (!held || vdev->ops != &qvfio_ops || !vdev->open_count ||
+		    !qwamos_gpu_dev_is_mine(qvfio(vdev)->gpu))
+			continue;
+		get_device(&vdev->device);
+		held[n++].q = qvfio(vdev);
+	}
+	q->hot_resets += !!held;
+	mutex_unlock(&set->lock);
+	if (!held)
+		return -ENOMEM;
+	for (i = 0; i < n; i++)
+		held[i].opening = qvfio_maps_block(&held[i].q->maps);
+	ret = vfio_pci_core_ioctl(&q->core.vdev, VFIO_DEVICE_PCI_HOT_RESET, arg);
+	for (i = 0; i < n; i++) {
+		qvfio_maps_unblock(&held[i].q->maps, held[i].opening);
+		put_device(&held[i].q->core.vdev.device);
+	}
+	mutex_lock(&set->lock);
+	q->hot_resets--;
+	mutex_unlock(&set->lock);
+	kfree(held);
+	return ret;
+}
+#endif
+
 /* Nothing revokes it from here on. */
 static void closed(struct qvfio_dev *q)
 {
@@ -77,6 +178,8 @@ static int qvfio_open_device(struct vfio_device *vdev)
 	struct qvfio_dev *q = qvfio(vdev);
 	int ret;
 
+	if (being_reset(vdev))
+		return -EBUSY;
 	qvfio_maps_forget(&q->maps);
 	ret = qwamos_gpu_dev_opened(q->gpu);
 	if (ret)
@@ -126,87 +229,19 @@ static int qvfio_match(struct vfio_device *vdev, char *buf)
 	return qwamos_gpu_dev_may_open(qvfio(vdev)->gpu, QWAMOS_GPU_VFIO_OP_GET_FD) ?: ret;
 }
 
-#ifdef QGPU_VFIO_HAS_INODE
-/* vfio-pci-core takes mappings away by itself. */
-static bool disturbs(struct qvfio_dev *q, loff_t pos)
-{
-	return false;
-}
-
-static long hot_reset(struct qvfio_dev *q, unsigned long arg)
-{
-	return vfio_pci_core_ioctl(&q->core.vdev, VFIO_DEVICE_PCI_HOT_RESET, arg);
-}
-#else
-static const struct vfio_device_ops qvfio_ops;
-
-static bool within(loff_t at, int cap, int len)
-{
-	return cap && at + 4 > cap && at < cap + len;
-}
-
-/* May a write to configuration space reset the device, or switch its memory or power off? */
-static bool disturbs(struct qvfio_dev *q, loff_t pos)
-{
-	struct pci_dev *pdev = q->core.pdev;
-	loff_t at = pos & VFIO_PCI_OFFSET_MASK & ~3ULL;
-
-	return VFIO_PCI_OFFSET_TO_INDEX(pos) == VFIO_PCI_CONFIG_REGION_INDEX &&
-	       (at == PCI_COMMAND || within(at, pdev->pm_cap, PCI_PM_SIZEOF) ||
-		within(at, pdev->pcie_cap, PCI_EXP_DEVCTL2) ||
-		within(at, pci_find_capability(pdev, PCI_CAP_ID_AF), PCI_CAP_AF_SIZEOF));
-}
-
-/*
- * A hot reset hits all devices of the set, and is refused unless the caller has all that are open.
- * So only those of its own VM are blocked: the call reads the caller's memory first, which may take
- * as long as the caller likes. They are held meanwhile, for one may leave the set.
- */
-static long hot_reset(struct qvfio_dev *q, unsigned long arg)
-{
-	struct vfio_device_set *set = q->core.vdev.dev_set;
-	struct qvfio_dev **held;
-	struct vfio_device *vdev;
-	size_t i, n = 0;
-	long ret;
-
-	mutex_lock(&set->lock);
-	held = kcalloc(set->device_count, sizeof(*held), GFP_KERNEL_ACCOUNT);
-	list_for_each_entry(vdev, &set->device_list, dev_set_list) {
-		/* One that is open has its core's device: its removal waits for the close. */
-		if (!held || vdev->ops != &qvfio_ops || !vdev->open_count ||
-		    !qwamos_gpu_dev_is_mine(qvfio(vdev)->gpu))
-			continue;
-		get_device(&vdev->device);
-		held[n++] = qvfio(vdev);
-	}
-	mutex_unlock(&set->lock);
-	if (!held)
-		return -ENOMEM;
-	for (i = 0; i < n; i++)
-		qvfio_maps_block(&held[i]->maps);
-	ret = vfio_pci_core_ioctl(&q->core.vdev, VFIO_DEVICE_PCI_HOT_RESET, arg);
-	for (i = 0; i < n; i++) {
-		qvfio_maps_unblock(&held[i]->maps);
-		put_device(&held[i]->core.vdev.device);
-	}
-	kfree(held);
-	return ret;
-}
-#endif
-
 /* A call of vfio-pci-core's that may reset the device, or switch its memory or power off. */
 static long undisturbed_ioctl(struct qvfio_dev *q, unsigned int cmd, unsigned long arg)
 {
+	unsigned int opening;
 	long ret;
 
 	if (cmd == VFIO_DEVICE_PCI_HOT_RESET)
 		return hot_reset(q, arg);
 	if (cmd != VFIO_DEVICE_RESET)
 		return vfio_pci_core_ioctl(&q->core.vdev, cmd, arg);
-	qvfio_maps_block(&q->maps);
+	opening = qvfio_maps_block(&q->maps);
 	ret = vfio_pci_core_ioctl(&q->core.vdev, cmd, arg);
-	qvfio_maps_unblock(&q->maps);
+	qvfio_maps_unblock(&q->maps, opening);
 	return ret;
 }
 
@@ -247,6 +282,7 @@ static int qvfio_feature(struct vfio_device *vdev, u32 flags, void __user *arg, 
 {
 	struct qgpu_dev *gpu = qvfio(vdev)->gpu;
 	int ret = qwamos_gpu_dev_may(gpu, QWAMOS_GPU_VFIO_OP_FEATURE);
+	unsigned int opening;
 
 	if (ret)
 		return ret;
@@ -255,9 +291,9 @@ static int qvfio_feature(struct vfio_device *vdev, u32 flags, void __user *arg, 
 	case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP:
 	case VFIO_DEVICE_FEATURE_LOW_POWER_EXIT:
 	case VFIO_DEVICE_FEATURE_PCI_VF_TOKEN:
-		qvfio_maps_block(&qvfio(vdev)->maps);
+		opening = qvfio_maps_block(&qvfio(vdev)->maps);
 		ret = vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz);
-		qvfio_maps_unblock(&qvfio(vdev)->maps);
+		qvfio_maps_unblock(&qvfio(vdev)->maps, opening);
 		qwamos_gpu_dev_back(gpu);
 		return ret;
 #ifdef QGPU_VFIO_HAS_DMA_BUF
@@ -305,6 +341,7 @@ static ssize_t qvfio_write(struct vfio_device *vdev, const char __user *buf, siz
 {
 	struct qvfio_dev *q = qvfio(vdev);
 	struct qgpu_dev *gpu = q->gpu;
+	unsigned int opening = 0;
 	ssize_t done = 0, n;
 	bool block;
 
@@ -314,10 +351,10 @@ static ssize_t qvfio_write(struct vfio_device *vdev, const char __user *buf, siz
 			break;
 		block = disturbs(q, *ppos);
 		if (block)
-			qvfio_maps_block(&q->maps);
+			opening = qvfio_maps_block(&q->maps);
 		n = vfio_pci_core_write(vdev, buf + done, piece(*ppos, count - done, true), ppos);
 		if (block)
-			qvfio_maps_unblock(&q->maps);
+			qvfio_maps_unblock(&q->maps, opening);
 		qwamos_gpu_dev_back(gpu);
 		if (n > 0)
 			done += n;

@@ -164,8 +164,13 @@ static int inode_new(struct qvfio_maps *m)
 
 static void inode_drop(struct qvfio_maps *m)
 {
-	iput(m->inode);
-	m->inode = NULL;
+	struct inode *inode = m->inode;
+
+	/* Waits for who takes mappings away by it: a reset of another function may do so now. */
+	down_write(&m->lock);
+	WRITE_ONCE(m->inode, NULL);
+	up_write(&m->lock);
+	iput(inode);
 	simple_release_fs(&mount, &mounts);
 }
 
@@ -199,11 +204,16 @@ void qvfio_maps_init(struct qvfio_maps *m)
 	init_waitqueue_head(&m->wq);
 }
 
-/** qvfio_maps_forget() - the device is not open, and may be opened: whatever was revoked before */
+/**
+ * qvfio_maps_forget() - the device is not open, and may be opened: whatever was revoked before, and
+ * whoever has it blocked since then, and may be another VM's
+ */
 void qvfio_maps_forget(struct qvfio_maps *m)
 {
 	down_write(&m->lock);
 	m->revoked = false;
+	m->blocked = 0;
+	m->opening++;
 	up_write(&m->lock);
 }
 
@@ -281,24 +291,34 @@ void qvfio_maps_revoke(struct qvfio_maps *m, struct vfio_device *vdev)
  *
  * Around whatever may switch the device's memory off. vfio-pci-core does so itself since 6.10, by
  * an inode; before, it knows those mappings alone whose faults it has answered. Calls may nest.
+ *
+ * Return: what qvfio_maps_unblock() is to be told.
  */
-void qvfio_maps_block(struct qvfio_maps *m)
+unsigned int qvfio_maps_block(struct qvfio_maps *m)
 {
-	struct inode *inode;
+	unsigned int opening;
 
 	down_write(&m->lock);
 	m->blocked++;
-	inode = m->inode;
-	up_write(&m->lock);
-	if (inode)
-		unmap_mapping_range(inode->i_mapping, 0, 0, 1);
+	opening = m->opening;
+	/* A close of the device waits, and the inode stays. */
+	downgrade_write(&m->lock);
+	if (m->inode)
+		unmap_mapping_range(m->inode->i_mapping, 0, 0, 1);
+	up_read(&m->lock);
+	return opening;
 }
 
-/** qvfio_maps_unblock() - answer faults again */
-void qvfio_maps_unblock(struct qvfio_maps *m)
+/**
+ * qvfio_maps_unblock() - answer faults again
+ * @m: the mappings
+ * @opening: what qvfio_maps_block() has returned: the device may have been opened anew since
+ */
+void qvfio_maps_unblock(struct qvfio_maps *m, unsigned int opening)
 {
 	down_write(&m->lock);
-	WRITE_ONCE(m->blocked, m->blocked - 1);
+	if (m->opening == opening)
+		WRITE_ONCE(m->blocked, m->blocked - 1);
 	up_write(&m->lock);
 	wake_up_all(&m->wq);
 }

@@ -17,6 +17,7 @@ struct vfio_device;
  * @lock: read: a fault is being answered; write: what follows changes
  * @revoked: no fault is answered any more
  * @blocked: up to 6.9: calls that may switch the memory off; faults wait meanwhile
+ * @opening: which opening of the device this is
  * @wq: where they wait
  * @core: vfio-pci-core's operations, NULL: it has mapped nothing yet
  * @inode: up to 6.9: what the mappings are of, while the device is open
@@ -25,6 +26,7 @@ struct qvfio_maps {
 	struct rw_semaphore lock;
 	bool revoked;
 	unsigned int blocked;
+	unsigned int opening;
 	wait_queue_head_t wq;
 	const struct vm_operations_struct *core;
 	struct inode *inode;
@@ -38,16 +40,17 @@ int qvfio_maps_add(struct qvfio_maps *m, struct vm_area_struct *vma);
 void qvfio_maps_revoke(struct qvfio_maps *m, struct vfio_device *vdev);
 
 #ifdef QGPU_VFIO_HAS_INODE
-static inline void qvfio_maps_block(struct qvfio_maps *m)
+static inline unsigned int qvfio_maps_block(struct qvfio_maps *m)
 {
+	return 0;
 }
 
-static inline void qvfio_maps_unblock(struct qvfio_maps *m)
+static inline void qvfio_maps_unblock(struct qvfio_maps *m, unsigned int opening)
 {
 }
 #else
-void qvfio_maps_block(struct qvfio_maps *m);
-void qvfio_maps_unblock(struct qvfio_maps *m);
+unsigned int qvfio_maps_block(struct qvfio_maps *m);
+void qvfio_maps_unblock(struct qvfio_maps *m, unsigned int opening);
 #endif
 
 /* driver.c */

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #include "kselftest_harness.h"
 #include "audit.h"
 #include "call.h"
+#include "fuse.h"
 #include "vfio.h"
 #include "vm.h"
 
@@ -210,6 +212,52 @@ static long do_hot_reset(long x, long y, void *data)
 	return ioctl(companion, VFIO_DEVICE_PCI_HOT_RESET, &r) ? -errno : 0;
 }
 
+/* From here on: a hot reset whose argument comes when the test says so. */
+static void *argument;
+static pthread_t resetter;
+
+static long do_open_companion(long x, long y, void *data)
+{
+	return qt_vfio_open(&v, data) ?: v.group;
+}
+
+static void *reset_late(void *unused)
+{
+	return (void *)(long)(ioctl(v.device, VFIO_DEVICE_PCI_HOT_RESET, argument) ? -errno : 0);
+}
+
+/* data: the file */
+static long do_reset_begin(long x, long y, void *data)
+{
+	int fd = open(data, O_RDWR | O_CLOEXEC);
+
+	argument = mmap(NULL, QT_FUSE_PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	if (argument == MAP_FAILED)
+		return -errno;
+	return -pthread_create(&resetter, NULL, reset_late, NULL);
+}
+
+static long do_reset_end(long x, long y, void *data)
+{
+	void *ret;
+
+	return pthread_join(resetter, &ret) ? -EIO : (long)ret;
+}
+
+/* Open a device of the group, map it, and touch that. */
+static long do_open_another(long x, long y, void *data)
+{
+	int fd = qt_vfio_device(v.group, data), ret;
+
+	if (fd < 0)
+		return fd;
+	ret = qt_vfio_enable(fd);
+	if (ret)
+		return ret;
+	bar = qt_vfio_map_bar(fd, VFIO_PCI_BAR0_REGION_INDEX, &bar_size);
+	return bar ? do_touch(0, 0, NULL) : -errno;
+}
+
 FIXTURE(mapping)
 {
 	int ctl;
@@ -309,6 +357,52 @@ TEST_F(mapping, reset)
 	EXPECT_EQ(0, qt_do(&self->vmm, do_present, 0, 0));
 	ASSERT_EQ(0, qt_do(&self->vmm, do_command, PCI_COMMAND_MEMORY, 0));
 	EXPECT_EQ(0, qt_do(&self->vmm, do_touch, 0, 0));
+}
+
+/*
+ * A hot reset of the slot by one function is under way when the other one is opened: that is not
+ * mapped while it is reset. Up to 6.9 it is not opened; later the reset takes the mapping away.
+ */
+TEST(opened_while_it_is_reset)
+{
+	struct vfio_pci_hot_reset *r;
+	int ctl = qt_open_control();
+	struct qt_actor vmm;
+	struct qt_fuse f;
+	struct qt_vm vm;
+	long group, ret;
+	__s32 fd;
+
+	ASSERT_LE(0, ctl);
+	ASSERT_EQ(0, qt_settle(ctl, 20000));
+	ASSERT_EQ(0, qt_ours(ctl, "mf-bochs", "mf-audio", NULL));
+	qt_run(true, (const char *const[]){ "modprobe", "fuse", NULL });
+	ASSERT_EQ(0, qt_fuse_start(&f));
+	ASSERT_EQ(0, qt_vm_new(&vm, ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
+	ASSERT_EQ(0, qt_attach(vm.manage, qt_id(ctl, "mf-bochs"), QT_UNWIPED, NULL));
+	ASSERT_EQ(0, qt_vmm(&vm, &vmm, NULL));
+	snprintf(vmm.data, QT_SHARED, "%s", qt_addr("mf-audio"));
+	group = qt_do(&vmm, do_open_companion, 0, 0);
+	ASSERT_LT(0, group);
+	fd = group;
+	r = (void *)f.page;
+	r->argsz = sizeof(*r) + sizeof(fd);
+	r->count = 1;
+	memcpy(r + 1, &fd, sizeof(fd));
+	snprintf(vmm.data, QT_SHARED, "%s", f.path);
+	ASSERT_EQ(0, qt_do(&vmm, do_reset_begin, 0, 0));
+	ASSERT_EQ(0, qt_fuse_held(&f, 10000));
+	snprintf(vmm.data, QT_SHARED, "%s", qt_addr("mf-bochs"));
+	ret = qt_do(&vmm, do_open_another, 0, 0);
+	qt_fuse_go(&f);
+	EXPECT_EQ(0, qt_do(&vmm, do_reset_end, 0, 0));
+	EXPECT_TRUE(!ret || ret == -EBUSY) TH_LOG("%ld", ret);
+	EXPECT_EQ(0, qt_do(&vmm, ret ? do_open_another : do_present, 0, 0));
+	qt_end(&vmm);
+	qt_vm_end(&vm);
+	qt_fuse_end(&f);
+	EXPECT_EQ(0, qt_settle(ctl, 20000));
+	close(ctl);
 }
 
 TEST_HARNESS_MAIN

@@ -140,6 +140,13 @@ QGPU_VFIO_MEMBER(vfio_pci_device_ops, get_dmabuf_phys, LEFT_OUT)
 #define QGPU_PROBE_EXIT(fn, p) fn(void *unused, struct task_struct *p)
 #endif
 
+/* What a probe of the tracepoint task_newtask is told: flags of clone() have 64 bits since 6.18. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+#define QGPU_CLONE_FLAGS u64
+#else
+#define QGPU_CLONE_FLAGS unsigned long
+#endif
+
 /*
  * Who may join a multicast group. Kernels before 6.1.74 and 6.6.8 or so have no name for
  * CAP_SYS_ADMIN there: with them, it is CAP_NET_ADMIN in the initial user namespace.

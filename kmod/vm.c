@@ -282,7 +282,7 @@ static void lost(void *owner)
 	WRITE_ONCE(vm->due_lost, true);
 }
 
-/* Somebody who is no VM's has brought @p to where @vm is, or to where no VM is. */
+/* A manager, or itself, has brought @p to where @vm is, or to where no VM is. */
 static void placed(struct qgpu_vm *vm, struct task_struct *p)
 {
 	bool late = vm && READ_ONCE(vm->leader);
@@ -294,13 +294,10 @@ static void placed(struct qgpu_vm *vm, struct task_struct *p)
 		note_outsider(vm, p, true);
 }
 
-/*
- * A member of a VM, or what the kernel has started for it, has brought @p to where @vm is, or to
- * where no VM is.
- */
-static void displaced(struct qgpu_vm *vm, struct task_struct *p)
+/* Somebody who may not say who is due has brought @p to where @vm is, or to where no VM is. */
+static void displaced(struct qgpu_vm *vm, struct task_struct *p, struct cgroup *to)
 {
-	if (qgpu_tasks_displace(task_tgid(p), vm))
+	if (qgpu_tasks_displace(task_tgid(p), to, vm))
 		pr_warn_ratelimited("qwamos_gpu: no memory to tell that process %d was moved\n",
 				    task_tgid_nr(p));
 	if (vm && qgpu_tasks_due(task_tgid(p)) != vm)
@@ -325,8 +322,8 @@ static void moved(struct task_struct *p, struct cgroup *to, enum qgpu_moved how)
 	if (how == QGPU_BORN_DISPLACED || !thread_group_leader(p)) {
 		if (vm && qgpu_tasks_due(task_tgid(p)) != vm)
 			note_outsider(vm, p, true);
-	} else if (how == QGPU_MOVED_BY_MEMBER) {
-		displaced(vm, p);
+	} else if (how == QGPU_DISPLACED) {
+		displaced(vm, p, to);
 	} else {
 		placed(vm, p);
 	}
@@ -618,7 +615,8 @@ static int become_leader(struct qgpu_vm *vm)
 	if (ret)
 		return ret;
 	WRITE_ONCE(vm->leader, get_pid(pid));
-	qgpu_tasks_join(vm);
+	if (vm->cgrp)
+		qgpu_tasks_join(vm->cgrp, vm);
 	add_wait_queue(&pid->wait_pidfd, &vm->leader_wait);
 	queue_delayed_work(qgpu_wq, &vm->leader_work, LEADER_LOOK);
 	return 0;

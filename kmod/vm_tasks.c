@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Members of VMs, and usermode helpers: see vm_tasks.h. */
 #include <linux/cgroup.h>
+#include <linux/cred.h>
 #include <linux/hashtable.h>
 #include <linux/pid.h>
 #include <linux/sched/signal.h>
@@ -9,6 +10,7 @@
 #include <linux/workqueue.h>
 #include <trace/events/cgroup.h>
 #include <trace/events/sched.h>
+#include <trace/events/task.h>
 #include "compat.h"
 #include "vm_tasks.h"
 
@@ -20,7 +22,9 @@
  * reference: the owner forgets its tasks before it goes
  * @due: whose member it becomes when that one is joined, or NULL; likewise
  * @helper: it descends from a usermode helper; likewise
- * @displaced: it, or who it descends from, stands where a member or a usermode helper has put it
+ * @put: where a member or a usermode helper has put it, or who it descends from: the cgroup's id;
+ * 0: nowhere. As long as it stands there it is displaced
+ * @moved: it was moved, maybe before on_newtask() was told that it exists
  * @leaving: in the list of those that end; guarded by the table's lock
  * @rcu: for the free
  */
@@ -30,7 +34,8 @@ struct vm_task {
 	void *owner;
 	void *due;
 	bool helper;
-	bool displaced;
+	u64 put;
+	bool moved;
 	struct list_head leaving;
 	struct rcu_head rcu;
 };
@@ -46,7 +51,7 @@ static unsigned int n_leaving;
 static void sweep(struct work_struct *work);
 static DECLARE_DELAYED_WORK(sweep_work, sweep);
 static const struct qgpu_task_hooks *hooks;
-static struct tracepoint *tp_fork, *tp_exit, *tp_move;
+static struct tracepoint *tp_new, *tp_exit, *tp_move;
 
 static struct vm_task *find(struct pid *pid)
 {
@@ -131,7 +136,7 @@ static void drop(struct vm_task *h)
 
 static bool says_nothing(const struct vm_task *h)
 {
-	return !h->owner && !h->due && !h->helper && !h->displaced;
+	return !h->owner && !h->due && !h->helper && !h->put;
 }
 
 static struct vm_task *task_alloc(void)
@@ -151,11 +156,18 @@ static void insert(struct vm_task *h, struct pid *pid)
 		leave(h);
 }
 
+/* What is told of a thread group: of an owner, at a cgroup (its id). */
+struct told {
+	void *owner;
+	u64 at;
+};
+
 /*
  * Change what is known of a thread group. Does not sleep. Return: what @change() returns, or
  * -ENOMEM.
  */
-static int update(struct pid *pid, int (*change)(struct vm_task *h, void *owner), void *owner)
+static int update(struct pid *pid, int (*change)(struct vm_task *h, const struct told *t),
+		  const struct told *t)
 {
 	struct vm_task *new = task_alloc(), *h;
 	unsigned long flags;
@@ -169,7 +181,7 @@ static int update(struct pid *pid, int (*change)(struct vm_task *h, void *owner)
 		insert(h, pid);
 	}
 	if (h) {
-		ret = change(h, owner);
+		ret = change(h, t);
 		if (says_nothing(h))
 			drop(h);
 	}
@@ -178,39 +190,41 @@ static int update(struct pid *pid, int (*change)(struct vm_task *h, void *owner)
 	return ret;
 }
 
-static int set_owner(struct vm_task *h, void *owner)
+static int set_owner(struct vm_task *h, const struct told *t)
 {
-	if (h->owner && h->owner != owner)
+	if (h->owner && h->owner != t->owner)
 		return -EBUSY;
-	WRITE_ONCE(h->owner, owner);
+	WRITE_ONCE(h->owner, t->owner);
 	return 0;
 }
 
 /* -EBUSY: it is too late for that. */
-static int set_placed(struct vm_task *h, void *owner)
+static int set_placed(struct vm_task *h, const struct told *t)
 {
-	bool late = owner && hooks->joined(owner);
+	bool late = t->owner && hooks->joined(t->owner);
 
-	WRITE_ONCE(h->displaced, false);
-	WRITE_ONCE(h->due, late ? NULL : owner);
+	h->moved = true;
+	WRITE_ONCE(h->put, 0);
+	WRITE_ONCE(h->due, late ? NULL : t->owner);
 	return late ? -EBUSY : 0;
 }
 
 /* Whoever looks who stands at @owner's may have found it there by this very move. */
-static int set_displaced(struct vm_task *h, void *owner)
+static int set_displaced(struct vm_task *h, const struct told *t)
 {
-	WRITE_ONCE(h->displaced, true);
-	if (owner && h->due == owner && hooks->enrolling(owner))
+	h->moved = true;
+	WRITE_ONCE(h->put, t->at);
+	if (t->owner && h->due == t->owner && hooks->enrolling(t->owner))
 		WRITE_ONCE(h->due, NULL);
 	return 0;
 }
 
 /* -EBUSY: it did not come there by itself. */
-static int set_due(struct vm_task *h, void *owner)
+static int set_due(struct vm_task *h, const struct told *t)
 {
-	if (h->displaced && h->due != owner)
+	if (h->put == t->at && h->due != t->owner)
 		return -EBUSY;
-	WRITE_ONCE(h->due, owner);
+	WRITE_ONCE(h->due, t->owner);
 	return 0;
 }
 
@@ -223,11 +237,13 @@ static int set_due(struct vm_task *h, void *owner)
  */
 int qgpu_tasks_add(struct pid *pid, void *owner)
 {
-	return update(pid, set_owner, owner);
+	const struct told t = { .owner = owner };
+
+	return update(pid, set_owner, &t);
 }
 
 /**
- * qgpu_tasks_place() - a thread group was moved by somebody who is no VM's
+ * qgpu_tasks_place() - a thread group was moved by a manager, or by itself
  * @pid: its pid
  * @owner: whose member it is to be; NULL: nobody's
  *
@@ -235,19 +251,24 @@ int qgpu_tasks_add(struct pid *pid, void *owner)
  */
 int qgpu_tasks_place(struct pid *pid, void *owner)
 {
-	return owner || find(pid) ? update(pid, set_placed, owner) : 0;
+	const struct told t = { .owner = owner };
+
+	return owner || find(pid) ? update(pid, set_placed, &t) : 0;
 }
 
 /**
- * qgpu_tasks_displace() - a thread group was moved by a member or a usermode helper
+ * qgpu_tasks_displace() - a thread group was moved by somebody else who may not say who is due
  * @pid: its pid
- * @owner: to whose place; NULL: nobody's
+ * @to: where to
+ * @owner: whose place that is; NULL: nobody's
  *
  * Does not sleep. Return: 0 or -ENOMEM.
  */
-int qgpu_tasks_displace(struct pid *pid, void *owner)
+int qgpu_tasks_displace(struct pid *pid, struct cgroup *to, void *owner)
 {
-	return update(pid, set_displaced, owner);
+	const struct told t = { .owner = owner, .at = cgroup_id(to) };
+
+	return update(pid, set_displaced, &t);
 }
 
 /**
@@ -274,6 +295,7 @@ void *qgpu_tasks_due(struct pid *pid)
 int qgpu_tasks_enroll(struct cgroup *cgrp, void *owner,
 		      void (*outsider)(void *owner, struct task_struct *p))
 {
+	struct told t = { .owner = owner };
 	struct task_struct *p;
 	int err, ret = 0;
 
@@ -282,13 +304,14 @@ int qgpu_tasks_enroll(struct cgroup *cgrp, void *owner,
 		if (p->flags & PF_KTHREAD || is_global_init(p) ||
 		    !task_under_cgroup_hierarchy(p, cgrp))
 			continue;
-		err = update(task_tgid(p), set_due, owner);
+		t.at = cgroup_id(task_dfl_cgroup(p));
+		err = update(task_tgid(p), set_due, &t);
 		if (err == -EBUSY)
 			outsider(owner, p);
 		else if (err)
 			ret = err;
 		/*
-		 * Pairs with the one in on_fork(): a child that does not inherit this is in the
+		 * Pairs with the one in on_newtask(): a child that does not inherit this is in the
 		 * list already, behind its parent.
 		 */
 		smp_mb();
@@ -297,25 +320,37 @@ int qgpu_tasks_enroll(struct cgroup *cgrp, void *owner,
 	return ret;
 }
 
+/* Does who is due at @cgrp stand there, or where somebody has put it who may not say so? */
+static bool stays_due(const struct vm_task *h, struct cgroup *cgrp)
+{
+	struct task_struct *p = pid_task(h->pid, PIDTYPE_TGID);
+
+	return p &&
+	       (task_under_cgroup_hierarchy(p, cgrp) || h->put == cgroup_id(task_dfl_cgroup(p)));
+}
+
 /**
  * qgpu_tasks_join() - who is due becomes a member
+ * @cgrp: where they stand
  * @owner: whose; the hook joined() says so from before the call on
  */
-void qgpu_tasks_join(void *owner)
+void qgpu_tasks_join(struct cgroup *cgrp, void *owner)
 {
 	unsigned long flags;
 	struct vm_task *h;
 	int i;
 
+	rcu_read_lock();
 	spin_lock_irqsave(&tasks_lock, flags);
 	hash_for_each(tasks, i, h, node) {
 		if (h->due != owner)
 			continue;
 		WRITE_ONCE(h->due, NULL);
-		if (!h->owner)
+		if (!h->owner && stays_due(h, cgrp))
 			WRITE_ONCE(h->owner, owner);
 	}
 	spin_unlock_irqrestore(&tasks_lock, flags);
+	rcu_read_unlock();
 }
 
 /**
@@ -341,27 +376,37 @@ void qgpu_tasks_forget(void *owner)
 	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
+/* What is known of a birth. @at: where the child stands (its cgroup's id) */
+struct birth {
+	bool helper; /* the kernel has started a program */
+	bool into; /* by CLONE_INTO_CGROUP, which says where, whoever the parent is due to */
+	u64 at;
+};
+
 /*
- * A child is what its parent is, but by CLONE_INTO_CGROUP it may begin where its parent does not
- * stand: where it is due is then for the parent to say, unless that is displaced or a helper. The
- * child may have an entry: who looks who stands in a cgroup may have found it. Called with the
- * table's lock held.
+ * A child is what its parent is, and due where that is. Both may have been moved since the birth,
+ * and the child may have been found by who looks who stands in a cgroup. What a move of the child
+ * has told stands; where the parent was put to says nothing of a child that does not stand there.
+ * Called with the table's lock held.
  */
-static void inherit(struct vm_task *c, const struct vm_task *p, bool helper, bool elsewhere)
+static void inherit(struct vm_task *c, const struct vm_task *p, const struct birth *b)
 {
 	if (p) {
 		WRITE_ONCE(c->owner, c->owner ?: p->owner);
 		WRITE_ONCE(c->helper, p->helper);
-		WRITE_ONCE(c->displaced, p->displaced || (p->helper && elsewhere));
-		if (c->displaced || (p->due && !elsewhere))
-			WRITE_ONCE(c->due, p->due);
 	}
-	if (helper)
+	if (b->helper)
 		WRITE_ONCE(c->helper, true);
+	if (!p)
+		return;
+	if (!c->moved)
+		WRITE_ONCE(c->put, b->into ? (p->helper ? b->at : 0) : p->put);
+	if (!b->into && (!c->due || (!c->moved && c->put == b->at)))
+		WRITE_ONCE(c->due, p->due);
 }
 
 /* Return: 0 or -ENOMEM; @is: what the child is, or should be. */
-static int add_child(struct pid *parent, struct pid *child, bool helper, bool elsewhere,
+static int add_child(struct pid *parent, struct pid *child, const struct birth *b,
 		     struct vm_task *is)
 {
 	struct vm_task *new = task_alloc(), *c;
@@ -377,11 +422,12 @@ static int add_child(struct pid *parent, struct pid *child, bool helper, bool el
 	}
 	if (!c)
 		ret = -ENOMEM;
-	inherit(c ?: is, find(parent), helper, elsewhere);
+	inherit(c ?: is, find(parent), b);
 	if (c) {
 		is->owner = c->owner;
 		is->due = c->due;
-		is->displaced = c->displaced;
+		is->put = c->put;
+		is->moved = c->moved;
 		if (says_nothing(c))
 			drop(c);
 	}
@@ -395,10 +441,12 @@ static int add_child(struct pid *parent, struct pid *child, bool helper, bool el
  * can do anything. A usermode helper's is not: nothing of the host's may fail because a VM is
  * watched.
  */
-static void on_fork(void *unused, struct task_struct *parent, struct task_struct *child)
+static void on_newtask(void *unused, struct task_struct *child, QGPU_CLONE_FLAGS clone_flags)
 {
-	bool program = !(child->flags & PF_KTHREAD), helper, elsewhere;
+	struct task_struct *parent = current;
+	bool program = !(child->flags & PF_KTHREAD);
 	struct vm_task is = {};
+	struct birth b;
 
 	if (!thread_group_leader(child))
 		return;
@@ -406,35 +454,46 @@ static void on_fork(void *unused, struct task_struct *parent, struct task_struct
 	smp_mb();
 	rcu_read_lock();
 	/* What the kernel starts: its own threads have no program, and their children are none. */
-	helper = parent->flags & PF_KTHREAD && program && !is_global_init(child);
-	/* One of them may also have been moved since: it comes to the same. */
-	elsewhere = program && task_dfl_cgroup(child) != task_dfl_cgroup(parent);
-	if ((helper || find(task_tgid(parent))) &&
-	    add_child(task_tgid(parent), task_tgid(child), helper, elsewhere, &is)) {
+	b.helper = parent->flags & PF_KTHREAD && program && !is_global_init(child);
+	b.into = clone_flags & CLONE_INTO_CGROUP;
+	b.at = cgroup_id(task_dfl_cgroup(child));
+	if ((b.helper || find(task_tgid(parent))) &&
+	    add_child(task_tgid(parent), task_tgid(child), &b, &is)) {
 		if (is.owner)
 			send_sig(SIGKILL, child, 1);
 		else if (is.due)
 			hooks->lost(is.due);
 	}
-	if (elsewhere && !is.owner)
+	if (b.into && !is.owner && !is.moved)
 		hooks->moved(child, task_dfl_cgroup(child),
-			     is.displaced ? QGPU_BORN_DISPLACED : QGPU_BORN);
+			     is.put ? QGPU_BORN_DISPLACED : QGPU_BORN);
 	rcu_read_unlock();
+}
+
+/*
+ * May the current process say who is due where? Not a member, nor what the kernel has started for
+ * one, nor whoever may have been given a cgroup's file to write to, except of itself: the kernel
+ * asks for the rights of who has opened that.
+ */
+static bool places(struct task_struct *p)
+{
+	const struct cred *cred = current_cred();
+	struct vm_task *by = find(task_tgid(current));
+
+	if (by && (READ_ONCE(by->owner) || READ_ONCE(by->helper)))
+		return false;
+	return task_tgid(p) == task_tgid(current) || current->flags & PF_KTHREAD ||
+	       (cred->user_ns == &init_user_ns && cap_raised(cred->cap_effective, CAP_SYS_ADMIN));
 }
 
 /* A thread, or with its first one the whole group, was moved to another cgroup. */
 static void on_move(void *unused, struct cgroup *to, const char *path, struct task_struct *p,
 		    bool group)
 {
-	struct vm_task *by;
-
 	if (p->flags & PF_KTHREAD || to->root != &cgrp_dfl_root)
 		return;
 	rcu_read_lock();
-	by = find(task_tgid(current));
-	hooks->moved(p, to,
-		     by && (READ_ONCE(by->owner) || READ_ONCE(by->helper)) ? QGPU_MOVED_BY_MEMBER
-									   : QGPU_MOVED);
+	hooks->moved(p, to, places(p) ? QGPU_PLACED : QGPU_DISPLACED);
 	rcu_read_unlock();
 }
 
@@ -523,15 +582,15 @@ static void QGPU_PROBE_EXIT(on_exit, p)
  */
 static void check_types(void)
 {
-	check_trace_callback_type_sched_process_fork(on_fork);
+	check_trace_callback_type_task_newtask(on_newtask);
 	check_trace_callback_type_sched_process_exit(on_exit);
 	check_trace_callback_type_cgroup_attach_task(on_move);
 }
 
 static void find_tracepoint(struct tracepoint *tp, void *unused)
 {
-	if (!strcmp(tp->name, "sched_process_fork"))
-		tp_fork = tp;
+	if (!strcmp(tp->name, "task_newtask"))
+		tp_new = tp;
 	else if (!strcmp(tp->name, "sched_process_exit"))
 		tp_exit = tp;
 	else if (!strcmp(tp->name, "cgroup_attach_task"))
@@ -541,7 +600,7 @@ static void find_tracepoint(struct tracepoint *tp, void *unused)
 /** qgpu_tasks_inherit() - do children inherit? Not on a kernel without tracepoints. */
 bool qgpu_tasks_inherit(void)
 {
-	return tp_fork && tp_exit && tp_move;
+	return tp_new && tp_exit && tp_move;
 }
 
 /**
@@ -560,21 +619,21 @@ int qgpu_tasks_init(const struct qgpu_task_hooks *h)
 	for_each_kernel_tracepoint(find_tracepoint, NULL);
 	if (!qgpu_tasks_inherit()) {
 		pr_warn("qwamos_gpu: no tracepoints: VMs' processes are told by their cgroups alone\n");
-		tp_fork = NULL;
+		tp_new = NULL;
 		return 0;
 	}
 	ret = tracepoint_probe_register(tp_exit, on_exit, NULL);
 	if (ret)
 		return ret;
-	ret = tracepoint_probe_register(tp_fork, on_fork, NULL);
+	ret = tracepoint_probe_register(tp_new, on_newtask, NULL);
 	if (ret)
 		goto err_exit;
 	ret = tracepoint_probe_register(tp_move, on_move, NULL);
 	if (ret)
-		goto err_fork;
+		goto err_new;
 	return 0;
-err_fork:
-	tracepoint_probe_unregister(tp_fork, on_fork, NULL);
+err_new:
+	tracepoint_probe_unregister(tp_new, on_newtask, NULL);
 err_exit:
 	tracepoint_probe_unregister(tp_exit, on_exit, NULL);
 	tracepoint_synchronize_unregister();
@@ -586,7 +645,7 @@ void qgpu_tasks_exit(void)
 {
 	if (qgpu_tasks_inherit()) {
 		tracepoint_probe_unregister(tp_move, on_move, NULL);
-		tracepoint_probe_unregister(tp_fork, on_fork, NULL);
+		tracepoint_probe_unregister(tp_new, on_newtask, NULL);
 		tracepoint_probe_unregister(tp_exit, on_exit, NULL);
 		tracepoint_synchronize_unregister();
 	}

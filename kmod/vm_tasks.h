@@ -3,8 +3,9 @@
  * Which processes are members of which VM, and which descend from a usermode helper. Both are
  * inherited by fork, and kept wherever a process moves to: a VMM that runs as root may leave its
  * cgroup, but not its VM. Standing in a VM's cgroup makes nobody a member: whoever sets the VM up
- * brings together there, before VM_JOIN, who is due to become one. Whom a member or a usermode
- * helper moves is displaced: it is due where it was due before, and nowhere else.
+ * brings together there, before VM_JOIN, who is due to become one. Whom a member moves, a usermode
+ * helper, or somebody without CAP_SYS_ADMIN other than itself, is displaced for as long as it
+ * stands there: it is due where it was due before, and nowhere else.
  */
 #ifndef QWAMOS_GPU_VM_TASKS_H
 #define QWAMOS_GPU_VM_TASKS_H
@@ -17,14 +18,14 @@ struct task_struct;
 
 /**
  * enum qgpu_moved - how a process has come to a cgroup
- * @QGPU_MOVED: by the current one, which is no VM's
- * @QGPU_MOVED_BY_MEMBER: by the current one, a member or a usermode helper
- * @QGPU_BORN: the current one, which is no VM's, does not stand there and has borne it there
- * @QGPU_BORN_DISPLACED: the current one is displaced, or a usermode helper, and has done so
+ * @QGPU_PLACED: moved by the current one, a manager or itself
+ * @QGPU_DISPLACED: moved by the current one, which may not say who is due there
+ * @QGPU_BORN: the current one, which is no VM's, has borne it there
+ * @QGPU_BORN_DISPLACED: the current one, a usermode helper, has done so
  */
 enum qgpu_moved {
-	QGPU_MOVED,
-	QGPU_MOVED_BY_MEMBER,
+	QGPU_PLACED,
+	QGPU_DISPLACED,
 	QGPU_BORN,
 	QGPU_BORN_DISPLACED,
 };
@@ -52,10 +53,10 @@ void qgpu_tasks_exit(void);
 bool qgpu_tasks_inherit(void);
 int qgpu_tasks_add(struct pid *pid, void *owner);
 int qgpu_tasks_place(struct pid *pid, void *owner);
-int qgpu_tasks_displace(struct pid *pid, void *owner);
+int qgpu_tasks_displace(struct pid *pid, struct cgroup *to, void *owner);
 int qgpu_tasks_enroll(struct cgroup *cgrp, void *owner,
 		      void (*outsider)(void *owner, struct task_struct *p));
-void qgpu_tasks_join(void *owner);
+void qgpu_tasks_join(struct cgroup *cgrp, void *owner);
 void *qgpu_tasks_due(struct pid *pid);
 void *qgpu_tasks_owner(struct pid *pid);
 bool qgpu_tasks_is_helper(struct pid *pid);

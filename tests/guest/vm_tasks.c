@@ -470,6 +470,88 @@ TEST_F(vm_tasks, moved_about_before_the_join)
 	later_free(&l);
 }
 
+static long do_open_procs(long x, long y, void *data)
+{
+	char file[QT_PATH + 32];
+	int fd;
+
+	snprintf(file, sizeof(file), "%s/cgroup.procs", (char *)data);
+	fd = open(file, O_WRONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static long do_write_pid(long fd, long pid, void *data)
+{
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%ld", pid);
+
+	return write(fd, text, n) == n ? 0 : -errno;
+}
+
+static long do_nobody(long x, long y, void *data)
+{
+	return setgid(65534) || setuid(65534) ? -errno : 0;
+}
+
+/*
+ * The kernel lets somebody move processes by the rights of who has opened the file. So a member
+ * could have it done by a process of no VM's, which may not open the file itself.
+ */
+TEST_F(vm_tasks, moved_by_a_deputy)
+{
+	struct qt_actor bystander, deputy;
+	struct later l;
+	int fd;
+
+	ASSERT_EQ(0, later_cgroup(&l));
+	ASSERT_EQ(0, later_create(&l, self->ctl));
+	ASSERT_EQ(0, qt_spawn(&bystander, NULL));
+	ASSERT_EQ(0, qt_spawn(&deputy, NULL));
+	ASSERT_EQ(0, qt_do(&deputy, do_nobody, 0, 0));
+	snprintf(deputy.data, QT_SHARED, "%s", l.path);
+	EXPECT_EQ(-EACCES, qt_do(&deputy, do_open_procs, 0, 0));
+	snprintf(self->vmm.data, QT_SHARED, "%s", l.path);
+	fd = qt_take_fd(&self->vmm, qt_do(&self->vmm, do_open_procs, 0, 0));
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, qt_do(&deputy, do_write_pid, qt_give_fd(&deputy, fd), bystander.pid));
+	close(fd);
+	expect_outsider(_metadata, self, l.c.out_vm_id, bystander.pid, deputy.pid);
+	ASSERT_EQ(0, later_join(&l));
+	expect_no_member(_metadata, self, &bystander);
+	EXPECT_EQ(0, later_end(&l));
+	EXPECT_TRUE(qt_alive(bystander.pid));
+	qt_kill(&bystander);
+	qt_kill(&deputy);
+	later_free(&l);
+}
+
+/* A manager whom a member has moved away, and back, still says who is due where. */
+TEST_F(vm_tasks, borne_by_who_was_moved)
+{
+	struct qt_actor manager;
+	struct later away, l;
+	long pid;
+
+	ASSERT_EQ(0, later_cgroup(&l));
+	ASSERT_EQ(0, qt_spawn(&manager, NULL));
+	memset(&away, 0, sizeof(away));
+	away.fd = qt_cgroup_new("qt-away", away.path);
+	ASSERT_LE(0, away.fd);
+	ASSERT_EQ(0, move(&self->vmm, manager.pid, away.path, false));
+	ASSERT_EQ(0, move(&self->vmm, manager.pid, "/sys/fs/cgroup", false));
+	ASSERT_EQ(0, later_create(&l, self->ctl));
+	pid = qt_do(&manager, do_clone_into, qt_give_fd(&manager, l.fd), 0);
+	ASSERT_LT(0, pid);
+	ASSERT_EQ(0, later_join(&l));
+	EXPECT_EQ(0, later_end(&l));
+	EXPECT_EQ(0, qt_died(pid, SOON));
+	EXPECT_TRUE(qt_alive(manager.pid));
+	kill(pid, SIGKILL);
+	qt_kill(&manager);
+	later_free(&away);
+	later_free(&l);
+}
+
 /* Until the last byte of what it shares is set. */
 static long do_move_about(long pid, long y, void *data)
 {

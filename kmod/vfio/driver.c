@@ -101,6 +101,12 @@ static bool disturbs(struct qvfio_dev *q, loff_t pos)
 		within(at, pci_find_capability(pdev, PCI_CAP_ID_AF), PCI_CAP_AF_SIZEOF));
 }
 
+/* A device whose mappings a call has taken away; @opening: see qvfio_maps_block() */
+struct blocked {
+	struct qvfio_dev *q;
+	unsigned int opening;
+};
+
 /*
  * Is a hot reset by the caller's VM under way that reaches a device? It has blocked what was open
  * when it began. Called with the set's lock held, as VFIO opens devices.
@@ -111,7 +117,7 @@ static bool being_reset(struct vfio_device *vdev)
 
 	lockdep_assert_held(&vdev->dev_set->lock);
 	list_for_each_entry(other, &vdev->dev_set->device_list, dev_set_list)
-		/* One in whose call somebody is is open, and has its core's device. */
+		/* One with a call under way is open, and has its core's device. */
 		if (other->ops == &qvfio_ops && qvfio(other)->hot_resets &&
 		    qwamos_gpu_dev_is_mine(qvfio(other)->gpu))
 			return true;
@@ -128,10 +134,7 @@ static long hot_reset(struct qvfio_dev *q, unsigned long arg)
 {
 	struct vfio_device_set *set = q->core.vdev.dev_set;
 	struct vfio_device *vdev;
-	struct {
-		struct qvfio_dev *q;
-		unsigned int opening;
-	} * held;
+	struct blocked *held;
 	size_t i, n = 0;
 	long ret;
 

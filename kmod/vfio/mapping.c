@@ -205,8 +205,8 @@ void qvfio_maps_init(struct qvfio_maps *m)
 }
 
 /**
- * qvfio_maps_forget() - the device is not open, and may be opened: whatever was revoked before, and
- * whoever has it blocked since then, and may be another VM's
+ * qvfio_maps_forget() - the device is not open, and may be opened
+ * @m: its mappings, which may have been revoked for another VM, and be blocked by a call of its
  */
 void qvfio_maps_forget(struct qvfio_maps *m)
 {

@@ -282,7 +282,7 @@ static void lost(void *owner)
 	WRITE_ONCE(vm->due_lost, true);
 }
 
-/* A manager, or itself, has brought @p to where @vm is, or to where no VM is. */
+/* A manager has brought @p to where @vm is, or to where no VM is. */
 static void placed(struct qgpu_vm *vm, struct task_struct *p)
 {
 	bool late = vm && READ_ONCE(vm->leader);

@@ -243,7 +243,7 @@ int qgpu_tasks_add(struct pid *pid, void *owner)
 }
 
 /**
- * qgpu_tasks_place() - a thread group was moved by a manager, or by itself
+ * qgpu_tasks_place() - a thread group was moved by a manager
  * @pid: its pid
  * @owner: whose member it is to be; NULL: nobody's
  *
@@ -257,7 +257,7 @@ int qgpu_tasks_place(struct pid *pid, void *owner)
 }
 
 /**
- * qgpu_tasks_displace() - a thread group was moved by somebody else who may not say who is due
+ * qgpu_tasks_displace() - a thread group was moved by somebody who may not say who is due
  * @pid: its pid
  * @to: where to
  * @owner: whose place that is; NULL: nobody's
@@ -471,18 +471,18 @@ static void on_newtask(void *unused, struct task_struct *child, QGPU_CLONE_FLAGS
 }
 
 /*
- * May the current process say who is due where? Not a member, nor what the kernel has started for
- * one, nor whoever may have been given a cgroup's file to write to, except of itself: the kernel
- * asks for the rights of who has opened that.
+ * May the current process say who is due where, itself included? Not a member, nor what the kernel
+ * has started for one, nor whoever may have been given a cgroup's file to write to: the kernel asks
+ * for the rights of who has opened that.
  */
-static bool places(struct task_struct *p)
+static bool places(void)
 {
 	const struct cred *cred = current_cred();
 	struct vm_task *by = find(task_tgid(current));
 
 	if (by && (READ_ONCE(by->owner) || READ_ONCE(by->helper)))
 		return false;
-	return task_tgid(p) == task_tgid(current) || current->flags & PF_KTHREAD ||
+	return current->flags & PF_KTHREAD ||
 	       (cred->user_ns == &init_user_ns && cap_raised(cred->cap_effective, CAP_SYS_ADMIN));
 }
 
@@ -493,7 +493,7 @@ static void on_move(void *unused, struct cgroup *to, const char *path, struct ta
 	if (p->flags & PF_KTHREAD || to->root != &cgrp_dfl_root)
 		return;
 	rcu_read_lock();
-	hooks->moved(p, to, places(p) ? QGPU_PLACED : QGPU_DISPLACED);
+	hooks->moved(p, to, places() ? QGPU_PLACED : QGPU_DISPLACED);
 	rcu_read_unlock();
 }
 

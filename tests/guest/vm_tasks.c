@@ -495,13 +495,14 @@ static long do_nobody(long x, long y, void *data)
 
 /*
  * The kernel lets somebody move processes by the rights of who has opened the file. So a member
- * could have it done by a process of no VM's, which may not open the file itself.
+ * could have it done by a process of no VM's, which may not open the file itself, and have that
+ * join another VM's.
  */
 TEST_F(vm_tasks, moved_by_a_deputy)
 {
 	struct qt_actor bystander, deputy;
+	int fd, deputy_fd;
 	struct later l;
-	int fd;
 
 	ASSERT_EQ(0, later_cgroup(&l));
 	ASSERT_EQ(0, later_create(&l, self->ctl));
@@ -513,13 +514,17 @@ TEST_F(vm_tasks, moved_by_a_deputy)
 	snprintf(self->vmm.data, QT_SHARED, "%s", l.path);
 	fd = qt_take_fd(&self->vmm, qt_do(&self->vmm, do_open_procs, 0, 0));
 	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, qt_do(&deputy, do_write_pid, qt_give_fd(&deputy, fd), bystander.pid));
+	deputy_fd = qt_give_fd(&deputy, fd);
 	close(fd);
+	ASSERT_EQ(0, qt_do(&deputy, do_write_pid, deputy_fd, bystander.pid));
+	ASSERT_EQ(0, qt_do(&deputy, do_write_pid, deputy_fd, deputy.pid));
 	expect_outsider(_metadata, self, l.c.out_vm_id, bystander.pid, deputy.pid);
+	expect_outsider(_metadata, self, l.c.out_vm_id, deputy.pid, deputy.pid);
 	ASSERT_EQ(0, later_join(&l));
 	expect_no_member(_metadata, self, &bystander);
 	EXPECT_EQ(0, later_end(&l));
 	EXPECT_TRUE(qt_alive(bystander.pid));
+	EXPECT_TRUE(qt_alive(deputy.pid));
 	qt_kill(&bystander);
 	qt_kill(&deputy);
 	later_free(&l);

@@ -706,17 +706,17 @@ struct qwamos_gpu_dev_clear_quarantine {
  * Once for each VM, one VM for each process. The process must stand in the VM's cgroup, if the VM
  * has one. That a process has joined outlives execve() and is not inherited by fork().
  *
- * Members of the VM are from now on: the process that joined; every process that has been brought
- * to the cgroup, or below it, and not been taken away; those that VM_ADOPT adds; and all
- * descendants of a member. A member
- * manages no VM, binds no device, and is killed when the VM ends, wherever it has moved to. Before
- * VM_JOIN nobody is a member but who was adopted.
+ * Members of the VM are from now on: the process that joined; every process that a manager
+ * (CAP_SYS_ADMIN) has brought to the cgroup, or below it, and not taken away; those that VM_ADOPT
+ * adds; and all descendants of a member. A member manages no VM, binds no device, and is killed
+ * when the VM ends, wherever it has moved to. Before VM_JOIN nobody is a member but who was
+ * adopted.
  *
  * Whoever is moved into the cgroup later, or is cloned into it by an outsider, is none: it is
- * neither killed by this module nor kept from anything. Nor is one that a member of another VM
- * moved into the cgroup before VM_JOIN, or even before VM_CREATE. Both are audited (VM_OUTSIDER).
- * One that it takes away after VM_CREATE becomes a member all the same. Who supervises the VM ends
- * outsiders by cgroup.kill.
+ * neither killed by this module nor kept from anything. Nor is one that a member of another VM, or
+ * a process without CAP_SYS_ADMIN, moved into the cgroup before VM_JOIN, or even before VM_CREATE.
+ * Both are audited (VM_OUTSIDER). One that they take away after VM_CREATE becomes a member all the
+ * same. Who supervises the VM ends outsiders by cgroup.kill.
  */
 struct qwamos_gpu_vm_join {
 	struct qwamos_gpu_hdr hdr;

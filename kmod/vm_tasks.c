@@ -380,6 +380,7 @@ void qgpu_tasks_forget(void *owner)
 struct birth {
 	bool helper; /* the kernel has started a program */
 	bool into; /* by CLONE_INTO_CGROUP, which says where, whoever the parent is due to */
+	bool places; /* and the parent may say who is due there */
 	u64 at;
 };
 
@@ -397,11 +398,13 @@ static void inherit(struct vm_task *c, const struct vm_task *p, const struct bir
 	}
 	if (b->helper)
 		WRITE_ONCE(c->helper, true);
-	if (!p)
+	if (b->into && !c->moved)
+		WRITE_ONCE(c->put, b->places ? 0 : b->at);
+	if (b->into || !p)
 		return;
 	if (!c->moved)
-		WRITE_ONCE(c->put, b->into ? (p->helper ? b->at : 0) : p->put);
-	if (!b->into && (!c->due || (!c->moved && c->put == b->at)))
+		WRITE_ONCE(c->put, p->put);
+	if (!c->due || (!c->moved && c->put == b->at))
 		WRITE_ONCE(c->due, p->due);
 }
 
@@ -437,6 +440,22 @@ static int add_child(struct pid *parent, struct pid *child, const struct birth *
 }
 
 /*
+ * May the current process say who is due where, itself included? Not a member, nor what the kernel
+ * has started for one, nor whoever may have been given a cgroup's file to write to: the kernel asks
+ * for the rights of who has opened that.
+ */
+static bool places(void)
+{
+	const struct cred *cred = current_cred();
+	struct vm_task *by = find(task_tgid(current));
+
+	if (by && (READ_ONCE(by->owner) || READ_ONCE(by->helper)))
+		return false;
+	return current->flags & PF_KTHREAD ||
+	       (cred->user_ns == &init_user_ns && cap_raised(cred->cap_effective, CAP_SYS_ADMIN));
+}
+
+/*
  * Called before the child first runs. A member's child that can't be tracked is killed before it
  * can do anything. A usermode helper's is not: nothing of the host's may fail because a VM is
  * watched.
@@ -456,8 +475,9 @@ static void on_newtask(void *unused, struct task_struct *child, QGPU_CLONE_FLAGS
 	/* What the kernel starts: its own threads have no program, and their children are none. */
 	b.helper = parent->flags & PF_KTHREAD && program && !is_global_init(child);
 	b.into = clone_flags & CLONE_INTO_CGROUP;
+	b.places = places();
 	b.at = cgroup_id(task_dfl_cgroup(child));
-	if ((b.helper || find(task_tgid(parent))) &&
+	if ((b.helper || (b.into && !b.places) || find(task_tgid(parent))) &&
 	    add_child(task_tgid(parent), task_tgid(child), &b, &is)) {
 		if (is.owner)
 			send_sig(SIGKILL, child, 1);
@@ -466,24 +486,8 @@ static void on_newtask(void *unused, struct task_struct *child, QGPU_CLONE_FLAGS
 	}
 	if (b.into && !is.owner && !is.moved)
 		hooks->moved(child, task_dfl_cgroup(child),
-			     is.put ? QGPU_BORN_DISPLACED : QGPU_BORN);
+			     b.places ? QGPU_BORN : QGPU_BORN_DISPLACED);
 	rcu_read_unlock();
-}
-
-/*
- * May the current process say who is due where, itself included? Not a member, nor what the kernel
- * has started for one, nor whoever may have been given a cgroup's file to write to: the kernel asks
- * for the rights of who has opened that.
- */
-static bool places(void)
-{
-	const struct cred *cred = current_cred();
-	struct vm_task *by = find(task_tgid(current));
-
-	if (by && (READ_ONCE(by->owner) || READ_ONCE(by->helper)))
-		return false;
-	return current->flags & PF_KTHREAD ||
-	       (cred->user_ns == &init_user_ns && cap_raised(cred->cap_effective, CAP_SYS_ADMIN));
 }
 
 /* A thread, or with its first one the whole group, was moved to another cgroup. */

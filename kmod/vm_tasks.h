@@ -3,9 +3,9 @@
  * Which processes are members of which VM, and which descend from a usermode helper. Both are
  * inherited by fork, and kept wherever a process moves to: a VMM that runs as root may leave its
  * cgroup, but not its VM. Standing in a VM's cgroup makes nobody a member: whoever sets the VM up
- * brings together there, before VM_JOIN, who is due to become one. Whom a member moves, a usermode
- * helper, or somebody without CAP_SYS_ADMIN, is displaced for as long as it stands there: it is due
- * where it was due before, and nowhere else.
+ * brings together there, before VM_JOIN, who is due to become one. Whom a member moves or bears, a
+ * usermode helper, or somebody without CAP_SYS_ADMIN, is displaced for as long as it stands there:
+ * it is due where it was due before, and nowhere else.
  */
 #ifndef QWAMOS_GPU_VM_TASKS_H
 #define QWAMOS_GPU_VM_TASKS_H
@@ -20,8 +20,8 @@ struct task_struct;
  * enum qgpu_moved - how a process has come to a cgroup
  * @QGPU_PLACED: moved by the current one, a manager
  * @QGPU_DISPLACED: moved by the current one, which may not say who is due there
- * @QGPU_BORN: the current one, which is no VM's, has borne it there
- * @QGPU_BORN_DISPLACED: the current one, a usermode helper, has done so
+ * @QGPU_BORN: the current one, a manager, has borne it there
+ * @QGPU_BORN_DISPLACED: the current one, which may not say who is due there, has done so
  */
 enum qgpu_moved {
 	QGPU_PLACED,

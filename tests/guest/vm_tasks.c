@@ -5,6 +5,7 @@
  * its cgroup stays what he was. Nor does a child of the kernel manage anything for it.
  */
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/sched.h>
 #include <pthread.h>
 #include <signal.h>
@@ -554,6 +555,36 @@ TEST_F(vm_tasks, borne_by_who_was_moved)
 	kill(pid, SIGKILL);
 	qt_kill(&manager);
 	later_free(&away);
+	later_free(&l);
+}
+
+static long do_drop(long x, long y, void *data)
+{
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { 0 };
+
+	return syscall(SYS_capset, &h, none) ? -errno : 0;
+}
+
+/* Whoever owns the cgroup may bear there, too, but is no manager by that. */
+TEST_F(vm_tasks, borne_by_one_without_rights)
+{
+	struct qt_actor owner;
+	struct later l;
+	long pid;
+
+	ASSERT_EQ(0, later_cgroup(&l));
+	ASSERT_EQ(0, later_create(&l, self->ctl));
+	ASSERT_EQ(0, qt_spawn(&owner, NULL));
+	ASSERT_EQ(0, qt_do(&owner, do_drop, 0, 0));
+	pid = qt_do(&owner, do_clone_into, qt_give_fd(&owner, l.fd), 0);
+	ASSERT_LT(0, pid);
+	expect_outsider(_metadata, self, l.c.out_vm_id, pid, owner.pid);
+	ASSERT_EQ(0, later_join(&l));
+	EXPECT_EQ(0, later_end(&l));
+	EXPECT_TRUE(qt_alive(pid));
+	kill(pid, SIGKILL);
+	qt_kill(&owner);
 	later_free(&l);
 }
 

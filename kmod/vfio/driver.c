@@ -443,6 +443,11 @@ static int qvfio_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 	if (ret)
 		return ret;
+	/* An id in new_id, maybe written by a VM's process, names no device, but all of a kind. */
+	if (!id->override_only) {
+		dev_err(&pdev->dev, "not by new_id: use remove_id and driver_override\n");
+		return -ENODEV;
+	}
 	q = vfio_alloc_device(qvfio_dev, core.vdev, &pdev->dev, &qvfio_ops);
 	if (IS_ERR(q))
 		return PTR_ERR(q);

@@ -484,6 +484,31 @@ TEST_F(rights, member_binds_nothing)
 	EXPECT_EQ(0, qt_ours(self->ctl, "bochs", NULL));
 }
 
+#define DRIVER_FILE(name) "/sys/bus/pci/drivers/" QT_OURS "/" name
+#define EDU_ID		  "1234 11e8"
+
+static long do_new_id(long x, long y, void *data)
+{
+	return qt_write(DRIVER_FILE("new_id"), EDU_ID);
+}
+
+/* Nor does it leave something behind by which somebody else's probe binds one. */
+TEST_F(rights, member_binds_nothing_later)
+{
+	const char *addr = qt_addr("pair-edu");
+	struct qwamos_gpu_dev d;
+
+	ASSERT_EQ(0, qt_vmm(&self->vm, &self->a, NULL));
+	ASSERT_EQ(0, qt_bind(addr, ""));
+	EXPECT_EQ(0, qt_do(&self->a, do_new_id, 0, 0));
+	qt_write("/sys/bus/pci/drivers_probe", addr);
+	ASSERT_EQ(0, qt_device(self->ctl, "pair-edu", &d));
+	EXPECT_EQ(QWAMOS_GPU_DEV_STATE_UNBOUND, d.state);
+	EXPECT_EQ(0, qt_write(DRIVER_FILE("remove_id"), EDU_ID));
+	EXPECT_EQ(0, qt_ours(self->ctl, "pair-edu", NULL));
+	EXPECT_EQ(0, qt_theirs(self->ctl, "pair-edu", NULL));
+}
+
 static long do_write_param(long x, long y, void *data)
 {
 	const char *text = data;

@@ -38,7 +38,8 @@ static int do_get_info(struct qgpu_call *call)
 
 /*
  * The cgroup of a VM to be: not the root, and not one that the caller stands in, since all below it
- * become members with VM_JOIN, and die with the VM.
+ * become members with VM_JOIN, and die with the VM. Nor a threaded one: processes may stand there
+ * with some of their threads alone.
  */
 static struct cgroup *cgroup_of(struct qwamos_gpu_vm_create *a)
 {
@@ -53,7 +54,7 @@ static struct cgroup *cgroup_of(struct qwamos_gpu_vm_create *a)
 	rcu_read_lock();
 	inside = task_under_cgroup_hierarchy(current, cgrp);
 	rcu_read_unlock();
-	if (!cgrp->level || inside) {
+	if (!cgrp->level || inside || cgrp->dom_cgrp != cgrp) {
 		cgroup_put(cgrp);
 		return ERR_PTR(-EINVAL);
 	}

@@ -199,7 +199,8 @@ void qwamos_gpu_dev_closed(struct qgpu_dev *d)
 	if (d->gone)
 		qgpu_dev_leave(d, QWAMOS_GPU_REASON_DEVICE_GONE);
 	mutex_unlock(&qgpu_reg_lock);
-	wait_event(qgpu_registry_wq, !READ_ONCE(d->calls));
+	/* Pairs with qgpu_cut_off(). */
+	wait_event(qgpu_registry_wq, !smp_load_acquire(&d->calls));
 	qgpu_vm_unhold(vm);
 	qgpu_vm_put(vm);
 	qgpu_dev_changed();

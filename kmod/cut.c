@@ -78,7 +78,8 @@ void qgpu_cut_off(struct qgpu_vm *vm)
 		mutex_unlock(&qgpu_reg_lock);
 		driver->revoke(d->driver_data);
 		mutex_lock(&qgpu_reg_lock);
-		d->calls--;
+		/* What the driver has written is seen at the close, by qwamos_gpu_dev_closed(). */
+		smp_store_release(&d->calls, d->calls - 1);
 		wake_up_all(&qgpu_registry_wq);
 		qgpu_dev_put(d);
 		/* It is awake now, with what was saved when it went to sleep. */

@@ -275,6 +275,12 @@ static bool joined(void *owner)
 }
 
 /* A hook of vm_tasks.c. */
+static bool stands(void *owner, struct cgroup *cgrp)
+{
+	return vm_of_cgroup(cgrp) == owner;
+}
+
+/* A hook of vm_tasks.c. */
 static void lost(void *owner)
 {
 	struct qgpu_vm *vm = owner;
@@ -344,6 +350,7 @@ static void dying(void *owner, struct pid *pid)
 static const struct qgpu_task_hooks task_hooks = {
 	.enrolling = enrolling,
 	.joined = joined,
+	.stands = stands,
 	.lost = lost,
 	.dying = dying,
 	.moved = moved,
@@ -578,14 +585,17 @@ struct qgpu_vm *qgpu_vm_next(struct qgpu_vm *vm)
 	return vm;
 }
 
-/* Is the current process a member of another VM? It may be one of this VM. */
-static bool joined_elsewhere(struct qgpu_vm *vm)
+/*
+ * Does @which() tell of another VM than this one? A member of one joins no other; nor does who is
+ * due to become one, which would be let off by that.
+ */
+static bool elsewhere(void *(*which)(struct pid *pid), struct qgpu_vm *vm)
 {
 	struct qgpu_vm *other;
 	bool yes;
 
 	rcu_read_lock();
-	other = qgpu_tasks_owner(task_tgid(current));
+	other = which(task_tgid(current));
 	yes = other && other != vm;
 	rcu_read_unlock();
 	return yes;
@@ -616,7 +626,7 @@ static int become_leader(struct qgpu_vm *vm)
 		return ret;
 	WRITE_ONCE(vm->leader, get_pid(pid));
 	if (vm->cgrp)
-		qgpu_tasks_join(vm->cgrp, vm);
+		qgpu_tasks_join(vm);
 	add_wait_queue(&pid->wait_pidfd, &vm->leader_wait);
 	queue_delayed_work(qgpu_wq, &vm->leader_work, LEADER_LOOK);
 	return 0;
@@ -641,12 +651,15 @@ int qgpu_vm_join(struct qgpu_vm *vm, u32 *reason)
 	} else if (vm->leader) {
 		*reason = QWAMOS_GPU_REASON_ALREADY_JOINED;
 		ret = -EBUSY;
-	} else if (joined_elsewhere(vm)) {
+	} else if (elsewhere(qgpu_tasks_owner, vm)) {
 		*reason = QWAMOS_GPU_REASON_JOINED_ELSEWHERE;
 		ret = -EBUSY;
 	} else if (!stands_in(vm->cgrp)) {
 		*reason = QWAMOS_GPU_REASON_NOT_IN_CGROUP;
 		ret = -EACCES;
+	} else if (elsewhere(qgpu_tasks_due, vm)) {
+		*reason = QWAMOS_GPU_REASON_JOINED_ELSEWHERE;
+		ret = -EBUSY;
 	} else {
 		ret = become_leader(vm);
 	}

@@ -21,10 +21,12 @@
  * @owner: whose member it is, or NULL; written under the table's lock, read under RCU. No
  * reference: the owner forgets its tasks before it goes
  * @due: whose member it becomes when that one is joined, or NULL; likewise
+ * @due_ns: when that was said of it itself (CLOCK_MONOTONIC); 0: never, or it was inherited
  * @helper: it descends from a usermode helper; likewise
  * @put: where a member or a usermode helper has put it, or who it descends from: the cgroup's id;
  * 0: nowhere. As long as it stands there it is displaced
  * @moved: it was moved, maybe before on_newtask() was told that it exists
+ * @placed: likewise, by a manager
  * @leaving: in the list of those that end; guarded by the table's lock
  * @rcu: for the free
  */
@@ -33,9 +35,11 @@ struct vm_task {
 	struct pid *pid;
 	void *owner;
 	void *due;
+	u64 due_ns;
 	bool helper;
 	u64 put;
 	bool moved;
+	bool placed;
 	struct list_head leaving;
 	struct rcu_head rcu;
 };
@@ -204,8 +208,10 @@ static int set_placed(struct vm_task *h, const struct told *t)
 	bool late = t->owner && hooks->joined(t->owner);
 
 	h->moved = true;
+	h->placed = true;
 	WRITE_ONCE(h->put, 0);
 	WRITE_ONCE(h->due, late ? NULL : t->owner);
+	h->due_ns = ktime_get_ns();
 	return late ? -EBUSY : 0;
 }
 
@@ -224,6 +230,8 @@ static int set_due(struct vm_task *h, const struct told *t)
 {
 	if (h->put == t->at && h->due != t->owner)
 		return -EBUSY;
+	if (h->due != t->owner)
+		h->due_ns = ktime_get_ns();
 	WRITE_ONCE(h->due, t->owner);
 	return 0;
 }
@@ -284,6 +292,20 @@ void *qgpu_tasks_due(struct pid *pid)
 	return h ? READ_ONCE(h->due) : NULL;
 }
 
+/*
+ * A thread of @p that tells where it stands: a move leaves those behind that have come to their
+ * exit, and the first one may have, long before the others. Called under RCU.
+ */
+static struct task_struct *standing(struct task_struct *p)
+{
+	struct task_struct *t;
+
+	for_each_thread(p, t)
+		if (!(READ_ONCE(t->flags) & PF_EXITING))
+			return t;
+	return p;
+}
+
 /**
  * qgpu_tasks_enroll() - all who stand in a cgroup are to be members, but those who were put there
  * @cgrp: the cgroup
@@ -296,15 +318,17 @@ int qgpu_tasks_enroll(struct cgroup *cgrp, void *owner,
 		      void (*outsider)(void *owner, struct task_struct *p))
 {
 	struct told t = { .owner = owner };
-	struct task_struct *p;
+	struct task_struct *p, *s;
 	int err, ret = 0;
 
 	rcu_read_lock();
 	for_each_process(p) {
-		if (p->flags & PF_KTHREAD || is_global_init(p) ||
-		    !task_under_cgroup_hierarchy(p, cgrp))
+		if (p->flags & PF_KTHREAD || is_global_init(p))
 			continue;
-		t.at = cgroup_id(task_dfl_cgroup(p));
+		s = standing(p);
+		if (!task_under_cgroup_hierarchy(s, cgrp))
+			continue;
+		t.at = cgroup_id(task_dfl_cgroup(s));
 		err = update(task_tgid(p), set_due, &t);
 		if (err == -EBUSY)
 			outsider(owner, p);
@@ -320,37 +344,25 @@ int qgpu_tasks_enroll(struct cgroup *cgrp, void *owner,
 	return ret;
 }
 
-/* Does who is due at @cgrp stand there, or where somebody has put it who may not say so? */
-static bool stays_due(const struct vm_task *h, struct cgroup *cgrp)
-{
-	struct task_struct *p = pid_task(h->pid, PIDTYPE_TGID);
-
-	return p &&
-	       (task_under_cgroup_hierarchy(p, cgrp) || h->put == cgroup_id(task_dfl_cgroup(p)));
-}
-
 /**
- * qgpu_tasks_join() - who is due becomes a member
- * @cgrp: where they stand
+ * qgpu_tasks_join() - who is due becomes a member, wherever it stands by now
  * @owner: whose; the hook joined() says so from before the call on
  */
-void qgpu_tasks_join(struct cgroup *cgrp, void *owner)
+void qgpu_tasks_join(void *owner)
 {
 	unsigned long flags;
 	struct vm_task *h;
 	int i;
 
-	rcu_read_lock();
 	spin_lock_irqsave(&tasks_lock, flags);
 	hash_for_each(tasks, i, h, node) {
 		if (h->due != owner)
 			continue;
 		WRITE_ONCE(h->due, NULL);
-		if (!h->owner && stays_due(h, cgrp))
+		if (!h->owner)
 			WRITE_ONCE(h->owner, owner);
 	}
 	spin_unlock_irqrestore(&tasks_lock, flags);
-	rcu_read_unlock();
 }
 
 /**
@@ -376,36 +388,51 @@ void qgpu_tasks_forget(void *owner)
 	spin_unlock_irqrestore(&tasks_lock, flags);
 }
 
-/* What is known of a birth. @at: where the child stands (its cgroup's id) */
+/* What is known of a birth. @cgrp: where the child stands; @at: its id */
 struct birth {
 	bool helper; /* the kernel has started a program */
-	bool into; /* by CLONE_INTO_CGROUP, which says where, whoever the parent is due to */
+	bool into; /* by CLONE_INTO_CGROUP, which says where */
 	bool places; /* and the parent may say who is due there */
+	struct cgroup *cgrp;
 	u64 at;
+	u64 born_ns; /* CLOCK_MONOTONIC */
 };
 
 /*
- * A child is what its parent is, and due where that is. Both may have been moved since the birth,
- * and the child may have been found by who looks who stands in a cgroup. What a move of the child
- * has told stands; where the parent was put to says nothing of a child that does not stand there.
+ * Is a child, of which nobody has told a move, due as its parent is now? Not if the parent became
+ * so after the birth: then the child stands elsewhere. (A birth between the move that makes the
+ * parent due and what is told of that looks like one before.)
+ */
+static bool inherits_due(const struct vm_task *p, const struct birth *b)
+{
+	return b->into || p->put || b->born_ns > p->due_ns || hooks->stands(p->due, b->cgrp);
+}
+
+/*
+ * A child is what its parent is, and due where that is, wherever it is born: but one that a manager
+ * bears elsewhere, or has moved. Both may have been moved since the birth, and the child may have
+ * been found by who looks who stands in a cgroup: that does not count for one that is displaced.
  * Called with the table's lock held.
  */
 static void inherit(struct vm_task *c, const struct vm_task *p, const struct birth *b)
 {
+	void *due = p ? p->due : NULL;
+
 	if (p) {
 		WRITE_ONCE(c->owner, c->owner ?: p->owner);
 		WRITE_ONCE(c->helper, p->helper);
 	}
 	if (b->helper)
 		WRITE_ONCE(c->helper, true);
-	if (b->into && !c->moved)
-		WRITE_ONCE(c->put, b->places ? 0 : b->at);
-	if (b->into || !p)
+	if (c->placed || (b->into && b->places))
 		return;
-	if (!c->moved)
-		WRITE_ONCE(c->put, p->put);
-	if (!c->due || (!c->moved && c->put == b->at))
-		WRITE_ONCE(c->due, p->due);
+	if (!c->moved) {
+		WRITE_ONCE(c->put, b->into || (p && p->put) ? b->at : 0);
+		if (due && !inherits_due(p, b))
+			due = NULL;
+	}
+	if (!c->due || (!c->moved && c->put))
+		WRITE_ONCE(c->due, due);
 }
 
 /* Return: 0 or -ENOMEM; @is: what the child is, or should be. */
@@ -476,8 +503,11 @@ static void on_newtask(void *unused, struct task_struct *child, QGPU_CLONE_FLAGS
 	b.helper = parent->flags & PF_KTHREAD && program && !is_global_init(child);
 	b.into = clone_flags & CLONE_INTO_CGROUP;
 	b.places = places();
-	b.at = cgroup_id(task_dfl_cgroup(child));
-	if ((b.helper || (b.into && !b.places) || find(task_tgid(parent))) &&
+	b.cgrp = task_dfl_cgroup(child);
+	b.at = cgroup_id(b.cgrp);
+	b.born_ns = child->start_time;
+	if ((b.helper || (b.into && !b.places) || find(task_tgid(parent)) ||
+	     find(task_tgid(child))) &&
 	    add_child(task_tgid(parent), task_tgid(child), &b, &is)) {
 		if (is.owner)
 			send_sig(SIGKILL, child, 1);
@@ -485,8 +515,7 @@ static void on_newtask(void *unused, struct task_struct *child, QGPU_CLONE_FLAGS
 			hooks->lost(is.due);
 	}
 	if (b.into && !is.owner && !is.moved)
-		hooks->moved(child, task_dfl_cgroup(child),
-			     b.places ? QGPU_BORN : QGPU_BORN_DISPLACED);
+		hooks->moved(child, b.cgrp, b.places ? QGPU_BORN : QGPU_BORN_DISPLACED);
 	rcu_read_unlock();
 }
 

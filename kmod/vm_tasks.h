@@ -35,6 +35,7 @@ enum qgpu_moved {
  * @enrolling: called with a spinlock held and interrupts off: is qgpu_tasks_enroll() under way, or
  *     may it have seen a move that moved() is still to be told of?
  * @joined: called likewise: is it too late to become due?
+ * @stands: called likewise, under RCU: is @cgrp the owner's, or below it?
  * @lost: called under RCU: there is no memory to tell that a process is due
  * @dying: called under RCU: a thread of @pid ends, and it is the last one or all others are being
  *     killed
@@ -43,6 +44,7 @@ enum qgpu_moved {
 struct qgpu_task_hooks {
 	bool (*enrolling)(void *owner);
 	bool (*joined)(void *owner);
+	bool (*stands)(void *owner, struct cgroup *cgrp);
 	void (*lost)(void *owner);
 	void (*dying)(void *owner, struct pid *pid);
 	void (*moved)(struct task_struct *p, struct cgroup *to, enum qgpu_moved how);
@@ -56,7 +58,7 @@ int qgpu_tasks_place(struct pid *pid, void *owner);
 int qgpu_tasks_displace(struct pid *pid, struct cgroup *to, void *owner);
 int qgpu_tasks_enroll(struct cgroup *cgrp, void *owner,
 		      void (*outsider)(void *owner, struct task_struct *p));
-void qgpu_tasks_join(struct cgroup *cgrp, void *owner);
+void qgpu_tasks_join(void *owner);
 void *qgpu_tasks_due(struct pid *pid);
 void *qgpu_tasks_owner(struct pid *pid);
 bool qgpu_tasks_is_helper(struct pid *pid);

@@ -152,15 +152,24 @@ static void __attribute__((constructor)) reserve_adopt_fd(void)
 /* A process for each call: it ends with the VM that adopts it, or soon. It holds no fd of a VM. */
 static void fill_adopt(union argument *a, struct qt_vm *vm)
 {
-	pid_t pid = fork();
-	int fd;
+	int fd, gone[2];
+	pid_t pid;
+	char byte;
 
 	(void)vm;
+	if (pipe2(gone, O_CLOEXEC))
+		return;
+	pid = fork();
 	if (!pid) {
 		close_range(3, ~0U, 0);
 		qt_sleep_ms(20000);
 		_exit(0);
 	}
+	/* Ends when the process has closed the other end, and all else with it. */
+	close(gone[1]);
+	if (read(gone[0], &byte, 1))
+		abort();
+	close(gone[0]);
 	fd = syscall(SYS_pidfd_open, pid, 0);
 	dup2(fd, ADOPT_FD);
 	close(fd);

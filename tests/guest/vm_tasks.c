@@ -5,8 +5,6 @@
  * its cgroup stays what he was. Nor does a child of the kernel manage anything for it.
  */
 #include <fcntl.h>
-#include <linux/capability.h>
-#include <linux/sched.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -17,6 +15,7 @@
 #include "kselftest_harness.h"
 #include "audit.h"
 #include "call.h"
+#include "later.h"
 #include "vm.h"
 
 #define SOON 10000
@@ -140,23 +139,6 @@ TEST_F(vm_tasks, leader_that_left)
 	EXPECT_EQ(0, qt_died(child.pid, SOON));
 }
 
-/* Write process (or, with a @file of its own, thread) @pid into the cgroup at @data. */
-static long do_move(long pid, long threads, void *data)
-{
-	char file[QT_PATH + 32], text[16];
-
-	snprintf(file, sizeof(file), "%s/cgroup.%s", (char *)data, threads ? "threads" : "procs");
-	snprintf(text, sizeof(text), "%ld", pid);
-	return qt_write(file, text);
-}
-
-/* @mover moves @whom into @cgroup. */
-static long move(struct qt_actor *mover, pid_t whom, const char *cgroup, bool thread)
-{
-	snprintf(mover->data, QT_SHARED, "%s", cgroup);
-	return qt_do(mover, do_move, whom, thread);
-}
-
 static void expect_no_member(struct __test_metadata *_metadata, FIXTURE_DATA(vm_tasks) * self,
 			     struct qt_actor *a)
 {
@@ -180,7 +162,7 @@ TEST_F(vm_tasks, moved_into_the_cgroup)
 	struct qt_actor bystander, child;
 
 	ASSERT_EQ(0, qt_spawn(&bystander, NULL));
-	ASSERT_EQ(0, move(&self->vmm, bystander.pid, self->vm.cgroup, false));
+	ASSERT_EQ(0, qt_move(&self->vmm, bystander.pid, self->vm.cgroup, false));
 	EXPECT_FALSE(outside(bystander.pid));
 	expect_no_member(_metadata, self, &bystander);
 	/* Nor are its children, and it may go again. */
@@ -190,7 +172,7 @@ TEST_F(vm_tasks, moved_into_the_cgroup)
 	EXPECT_EQ(0, qt_do(&child, do_leave, 0, 0));
 	/* A member that comes and goes is no outsider. */
 	EXPECT_EQ(0, qt_do(&self->vmm, do_leave, 0, 0));
-	EXPECT_EQ(0, move(&self->vmm, self->vmm.pid, self->vm.cgroup, false));
+	EXPECT_EQ(0, qt_move(&self->vmm, self->vmm.pid, self->vm.cgroup, false));
 	expect_member(_metadata, self, &self->vmm);
 	ASSERT_EQ(0, qt_destroy(self->vm.manage));
 	EXPECT_EQ(0, qt_died(self->vmm.pid, SOON));
@@ -215,13 +197,14 @@ TEST_F(vm_tasks, thread_moved_into_the_cgroup)
 	fd = qt_cgroup_new("qt-threaded", path);
 	ASSERT_LE(0, fd);
 	snprintf(file, sizeof(file), "%s/cgroup.type", path);
-	ASSERT_EQ(0, qt_write(file, "threaded"));
+	/* Of one that is threaded already, no VM is made. */
 	ASSERT_EQ(0, qt_create(self->ctl, "qt-threaded", fd, 0, &c));
+	ASSERT_EQ(0, qt_write(file, "threaded"));
 	ASSERT_EQ(0, qt_spawn(&leader, path));
 	use = qt_give_fd(&leader, c.out_use_fd);
 	ASSERT_EQ(0, qt_do(&leader, qt_do_join, use, 0));
 	ASSERT_EQ(0, qt_spawn(&bystander, NULL));
-	ASSERT_EQ(0, move(&leader, bystander.pid, path, true));
+	ASSERT_EQ(0, qt_move(&leader, bystander.pid, path, true));
 	expect_no_member(_metadata, self, &bystander);
 	expect_outsider(_metadata, self, c.out_vm_id, bystander.pid, leader.pid);
 	ASSERT_EQ(0, qt_destroy(c.out_manage_fd));
@@ -235,26 +218,13 @@ TEST_F(vm_tasks, thread_moved_into_the_cgroup)
 }
 
 /* Born into it, by clone3(). */
-static long do_clone_into(long cgroup, long y, void *data)
-{
-	struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD,
-				   .cgroup = cgroup };
-	long pid = syscall(SYS_clone3, &args, sizeof(args));
-
-	if (!pid) {
-		for (;;)
-			pause();
-	}
-	return pid < 0 ? -errno : pid;
-}
-
 TEST_F(vm_tasks, cloned_into_the_cgroup)
 {
 	struct qt_actor bystander;
 	long pid;
 
 	ASSERT_EQ(0, qt_spawn(&bystander, NULL));
-	pid = qt_do(&bystander, do_clone_into, qt_give_fd(&bystander, self->vm.cgroup_fd), 0);
+	pid = qt_do(&bystander, qt_do_clone_into, qt_give_fd(&bystander, self->vm.cgroup_fd), 0);
 	ASSERT_LT(0, pid);
 	EXPECT_FALSE(outside(pid));
 	expect_outsider(_metadata, self, self->vm.id, pid, bystander.pid);
@@ -282,7 +252,7 @@ TEST_F(vm_tasks, snapshot_at_join)
 	expect_no_member(_metadata, self, &early);
 	ASSERT_EQ(0, qt_spawn(&between, NULL));
 	snprintf(early.data, QT_SHARED, "%s", path);
-	ASSERT_EQ(0, qt_do(&early, do_move, between.pid, 0));
+	ASSERT_EQ(0, qt_do(&early, qt_do_move, between.pid, 0));
 	ASSERT_EQ(0, qt_spawn(&leader, path));
 	use = qt_give_fd(&leader, c.out_use_fd);
 	ASSERT_EQ(0, qt_do(&leader, qt_do_join, use, 0));
@@ -335,7 +305,7 @@ TEST_F(vm_tasks, moved_before_the_join)
 
 	ASSERT_EQ(0, qt_vm_new(&other, self->ctl, QWAMOS_GPU_LEVEL_LOW, 0));
 	ASSERT_EQ(0, qt_spawn(&bystander, NULL));
-	ASSERT_EQ(0, move(&self->vmm, bystander.pid, other.cgroup, false));
+	ASSERT_EQ(0, qt_move(&self->vmm, bystander.pid, other.cgroup, false));
 	ASSERT_EQ(0, qt_clone(&bystander, &child, 0));
 	ASSERT_EQ(0, qt_vmm(&other, &leader, NULL));
 	expect_no_member(_metadata, self, &bystander);
@@ -349,85 +319,35 @@ TEST_F(vm_tasks, moved_before_the_join)
 	qt_vm_end(&other);
 }
 
-/* A cgroup whose VM comes later, or has come. */
-struct later {
-	char path[QT_PATH];
-	int fd;
-	struct qwamos_gpu_vm_create c;
-	struct qt_actor leader;
-};
-
-static int later_cgroup(struct later *l)
-{
-	memset(l, 0, sizeof(*l));
-	l->fd = qt_cgroup_new("qt-later", l->path);
-	return l->fd < 0 ? l->fd : 0;
-}
-
-/* The cgroup's last VM may not be over. */
-static int later_create(struct later *l, int ctl)
-{
-	long long end = qt_now_ms() + qt_patience(SOON);
-	int ret;
-
-	do
-		ret = qt_create(ctl, "qt-later", l->fd, 0, &l->c);
-	while (ret == -EBUSY && qt_now_ms() < end && !usleep(20000));
-	return ret;
-}
-
-static long later_join(struct later *l)
-{
-	int ret = qt_spawn(&l->leader, l->path);
-
-	return ret ?: qt_do(&l->leader, qt_do_join, qt_give_fd(&l->leader, l->c.out_use_fd), 0);
-}
-
-/* Who was a member is gone when it returns. */
-static int later_end(struct later *l)
-{
-	int ret = qt_destroy(l->c.out_manage_fd) ?: qt_died(l->leader.pid, SOON);
-
-	close(l->c.out_manage_fd);
-	close(l->c.out_use_fd);
-	return ret;
-}
-
-static void later_free(struct later *l)
-{
-	close(l->fd);
-	rmdir(l->path);
-}
-
 /* The same, into a cgroup for which there is no VM yet. */
 TEST_F(vm_tasks, moved_before_the_create)
 {
 	struct qt_actor bystander, child, mine;
-	struct later l;
+	struct qt_later l;
 
-	ASSERT_EQ(0, later_cgroup(&l));
+	ASSERT_EQ(0, qt_later_cgroup(&l, "qt-later"));
 	ASSERT_EQ(0, qt_spawn(&bystander, NULL));
 	ASSERT_EQ(0, qt_spawn(&mine, NULL));
-	ASSERT_EQ(0, move(&self->vmm, bystander.pid, l.path, false));
-	ASSERT_EQ(0, move(&self->vmm, mine.pid, l.path, false));
+	ASSERT_EQ(0, qt_move(&self->vmm, bystander.pid, l.path, false));
+	ASSERT_EQ(0, qt_move(&self->vmm, mine.pid, l.path, false));
 	/* Whom its manager wants there, he moves himself. */
-	ASSERT_EQ(0, do_move(mine.pid, false, l.path));
+	ASSERT_EQ(0, qt_do_move(mine.pid, false, l.path));
 	ASSERT_EQ(0, qt_clone(&bystander, &child, 0));
-	ASSERT_EQ(0, later_create(&l, self->ctl));
+	ASSERT_EQ(0, qt_later_create(&l, self->ctl));
 	expect_outsider(_metadata, self, l.c.out_vm_id, bystander.pid, 0);
 	expect_outsider(_metadata, self, l.c.out_vm_id, child.pid, 0);
-	ASSERT_EQ(0, later_join(&l));
+	ASSERT_EQ(0, qt_later_join(&l));
 	expect_no_member(_metadata, self, &bystander);
 	expect_no_member(_metadata, self, &child);
 	self->vmm_ctl = qt_give_fd(&mine, self->ctl);
 	expect_member(_metadata, self, &mine);
-	EXPECT_EQ(0, later_end(&l));
+	EXPECT_EQ(0, qt_later_end(&l));
 	EXPECT_EQ(0, qt_died(mine.pid, SOON));
 	EXPECT_TRUE(qt_alive(bystander.pid));
 	EXPECT_TRUE(qt_alive(child.pid));
 	qt_kill(&child);
 	qt_kill(&bystander);
-	later_free(&l);
+	qt_later_free(&l);
 }
 
 /* Nor does a member keep a process of another VM from being that one's. */
@@ -435,24 +355,24 @@ TEST_F(vm_tasks, moved_about_before_the_join)
 {
 	struct qt_actor early, before, within, out, child;
 	char sub[QT_PATH + 8];
-	struct later l;
+	struct qt_later l;
 
-	ASSERT_EQ(0, later_cgroup(&l));
+	ASSERT_EQ(0, qt_later_cgroup(&l, "qt-later"));
 	snprintf(sub, sizeof(sub), "%s/x", l.path);
 	ASSERT_EQ(0, mkdir(sub, 0755));
 	ASSERT_EQ(0, qt_spawn(&early, l.path));
-	ASSERT_EQ(0, later_create(&l, self->ctl));
+	ASSERT_EQ(0, qt_later_create(&l, self->ctl));
 	ASSERT_EQ(0, qt_spawn(&within, l.path));
 	ASSERT_EQ(0, qt_spawn(&out, l.path));
 	ASSERT_EQ(0, qt_spawn(&before, l.path));
-	ASSERT_EQ(0, move(&self->vmm, early.pid, sub, false));
-	ASSERT_EQ(0, move(&self->vmm, early.pid, l.path, false));
-	ASSERT_EQ(0, move(&self->vmm, within.pid, sub, false));
-	ASSERT_EQ(0, move(&self->vmm, out.pid, "/sys/fs/cgroup", false));
+	ASSERT_EQ(0, qt_move(&self->vmm, early.pid, sub, false));
+	ASSERT_EQ(0, qt_move(&self->vmm, early.pid, l.path, false));
+	ASSERT_EQ(0, qt_move(&self->vmm, within.pid, sub, false));
+	ASSERT_EQ(0, qt_move(&self->vmm, out.pid, "/sys/fs/cgroup", false));
 	ASSERT_EQ(0, qt_clone(&out, &child, 0));
 	/* It may go by itself, and its manager may take it away. */
 	ASSERT_EQ(0, qt_do(&before, do_leave, 0, 0));
-	ASSERT_EQ(0, later_join(&l));
+	ASSERT_EQ(0, qt_later_join(&l));
 	self->vmm_ctl = qt_give_fd(&early, self->ctl);
 	expect_member(_metadata, self, &early);
 	self->vmm_ctl = qt_give_fd(&within, self->ctl);
@@ -460,7 +380,7 @@ TEST_F(vm_tasks, moved_about_before_the_join)
 	self->vmm_ctl = qt_give_fd(&child, self->ctl);
 	expect_member(_metadata, self, &child);
 	expect_no_member(_metadata, self, &before);
-	EXPECT_EQ(0, later_end(&l));
+	EXPECT_EQ(0, qt_later_end(&l));
 	EXPECT_EQ(0, qt_died(early.pid, SOON));
 	EXPECT_EQ(0, qt_died(within.pid, SOON));
 	EXPECT_EQ(0, qt_died(out.pid, SOON));
@@ -468,7 +388,7 @@ TEST_F(vm_tasks, moved_about_before_the_join)
 	EXPECT_TRUE(qt_alive(before.pid));
 	qt_kill(&before);
 	rmdir(sub);
-	later_free(&l);
+	qt_later_free(&l);
 }
 
 static long do_open_procs(long x, long y, void *data)
@@ -503,10 +423,10 @@ TEST_F(vm_tasks, moved_by_a_deputy)
 {
 	struct qt_actor bystander, deputy;
 	int fd, deputy_fd;
-	struct later l;
+	struct qt_later l;
 
-	ASSERT_EQ(0, later_cgroup(&l));
-	ASSERT_EQ(0, later_create(&l, self->ctl));
+	ASSERT_EQ(0, qt_later_cgroup(&l, "qt-later"));
+	ASSERT_EQ(0, qt_later_create(&l, self->ctl));
 	ASSERT_EQ(0, qt_spawn(&bystander, NULL));
 	ASSERT_EQ(0, qt_spawn(&deputy, NULL));
 	ASSERT_EQ(0, qt_do(&deputy, do_nobody, 0, 0));
@@ -521,81 +441,71 @@ TEST_F(vm_tasks, moved_by_a_deputy)
 	ASSERT_EQ(0, qt_do(&deputy, do_write_pid, deputy_fd, deputy.pid));
 	expect_outsider(_metadata, self, l.c.out_vm_id, bystander.pid, deputy.pid);
 	expect_outsider(_metadata, self, l.c.out_vm_id, deputy.pid, deputy.pid);
-	ASSERT_EQ(0, later_join(&l));
+	ASSERT_EQ(0, qt_later_join(&l));
 	expect_no_member(_metadata, self, &bystander);
-	EXPECT_EQ(0, later_end(&l));
+	EXPECT_EQ(0, qt_later_end(&l));
 	EXPECT_TRUE(qt_alive(bystander.pid));
 	EXPECT_TRUE(qt_alive(deputy.pid));
 	qt_kill(&bystander);
 	qt_kill(&deputy);
-	later_free(&l);
+	qt_later_free(&l);
 }
 
 /* A manager whom a member has moved away, and back, still says who is due where. */
 TEST_F(vm_tasks, borne_by_who_was_moved)
 {
 	struct qt_actor manager;
-	struct later away, l;
+	struct qt_later away, l;
 	long pid;
 
-	ASSERT_EQ(0, later_cgroup(&l));
+	ASSERT_EQ(0, qt_later_cgroup(&l, "qt-later"));
 	ASSERT_EQ(0, qt_spawn(&manager, NULL));
-	memset(&away, 0, sizeof(away));
-	away.fd = qt_cgroup_new("qt-away", away.path);
-	ASSERT_LE(0, away.fd);
-	ASSERT_EQ(0, move(&self->vmm, manager.pid, away.path, false));
-	ASSERT_EQ(0, move(&self->vmm, manager.pid, "/sys/fs/cgroup", false));
-	ASSERT_EQ(0, later_create(&l, self->ctl));
-	pid = qt_do(&manager, do_clone_into, qt_give_fd(&manager, l.fd), 0);
+	ASSERT_EQ(0, qt_later_cgroup(&away, "qt-away"));
+	ASSERT_EQ(0, qt_move(&self->vmm, manager.pid, away.path, false));
+	ASSERT_EQ(0, qt_move(&self->vmm, manager.pid, "/sys/fs/cgroup", false));
+	ASSERT_EQ(0, qt_later_create(&l, self->ctl));
+	pid = qt_do(&manager, qt_do_clone_into, qt_give_fd(&manager, l.fd), 0);
 	ASSERT_LT(0, pid);
-	ASSERT_EQ(0, later_join(&l));
-	EXPECT_EQ(0, later_end(&l));
+	ASSERT_EQ(0, qt_later_join(&l));
+	EXPECT_EQ(0, qt_later_end(&l));
 	EXPECT_EQ(0, qt_died(pid, SOON));
 	EXPECT_TRUE(qt_alive(manager.pid));
 	kill(pid, SIGKILL);
 	qt_kill(&manager);
-	later_free(&away);
-	later_free(&l);
-}
-
-static long do_drop(long x, long y, void *data)
-{
-	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[2] = { 0 };
-
-	return syscall(SYS_capset, &h, none) ? -errno : 0;
+	qt_later_free(&away);
+	qt_later_free(&l);
 }
 
 /* Whoever owns the cgroup may bear there, too, but is no manager by that. */
 TEST_F(vm_tasks, borne_by_one_without_rights)
 {
 	struct qt_actor owner;
-	struct later l;
+	struct qt_later l;
 	long pid;
 
-	ASSERT_EQ(0, later_cgroup(&l));
-	ASSERT_EQ(0, later_create(&l, self->ctl));
+	ASSERT_EQ(0, qt_later_cgroup(&l, "qt-later"));
+	ASSERT_EQ(0, qt_later_create(&l, self->ctl));
 	ASSERT_EQ(0, qt_spawn(&owner, NULL));
-	ASSERT_EQ(0, qt_do(&owner, do_drop, 0, 0));
-	pid = qt_do(&owner, do_clone_into, qt_give_fd(&owner, l.fd), 0);
+	ASSERT_EQ(0, qt_do(&owner, qt_do_drop, 0, 0));
+	pid = qt_do(&owner, qt_do_clone_into, qt_give_fd(&owner, l.fd), 0);
 	ASSERT_LT(0, pid);
 	expect_outsider(_metadata, self, l.c.out_vm_id, pid, owner.pid);
-	ASSERT_EQ(0, later_join(&l));
-	EXPECT_EQ(0, later_end(&l));
+	ASSERT_EQ(0, qt_later_join(&l));
+	EXPECT_EQ(0, qt_later_end(&l));
 	EXPECT_TRUE(qt_alive(pid));
 	kill(pid, SIGKILL);
 	qt_kill(&owner);
-	later_free(&l);
+	qt_later_free(&l);
 }
 
 /* Until the last byte of what it shares is set. */
-static long do_move_about(long pid, long y, void *data)
+static long qt_do_move_about(long pid, long y, void *data)
 {
 	volatile char *stop = (char *)data + QT_SHARED - 1;
 	long ret = 0;
 
 	while (!ret && !*stop)
-		ret = do_move(pid, false, data) ?: do_move(pid, false, (char *)"/sys/fs/cgroup");
+		ret = qt_do_move(pid, false, data) ?: qt_do_move(pid, false, (char *)"/sys/fs/cgroup");
 	return ret;
 }
 
@@ -603,24 +513,24 @@ static long do_move_about(long pid, long y, void *data)
 TEST_F(vm_tasks, moved_all_the_time)
 {
 	struct qt_actor bystander;
-	struct later l;
+	struct qt_later l;
 	int i;
 
-	ASSERT_EQ(0, later_cgroup(&l));
+	ASSERT_EQ(0, qt_later_cgroup(&l, "qt-later"));
 	ASSERT_EQ(0, qt_spawn(&bystander, NULL));
 	snprintf(self->vmm.data, QT_SHARED, "%s", l.path);
-	ASSERT_EQ(0, qt_start(&self->vmm, do_move_about, bystander.pid, 0));
+	ASSERT_EQ(0, qt_start(&self->vmm, qt_do_move_about, bystander.pid, 0));
 	for (i = 0; i < 20; i++) {
-		ASSERT_EQ(0, later_create(&l, self->ctl));
-		ASSERT_EQ(0, later_join(&l));
-		ASSERT_EQ(0, later_end(&l));
+		ASSERT_EQ(0, qt_later_create(&l, self->ctl));
+		ASSERT_EQ(0, qt_later_join(&l));
+		ASSERT_EQ(0, qt_later_end(&l));
 		ASSERT_TRUE(qt_alive(bystander.pid)) TH_LOG("round %d", i);
 	}
 	((char *)self->vmm.data)[QT_SHARED - 1] = 1;
 	EXPECT_EQ(0, qt_wait(&self->vmm, SOON));
 	expect_no_member(_metadata, self, &bystander);
 	qt_kill(&bystander);
-	later_free(&l);
+	qt_later_free(&l);
 }
 
 /* A process that is another one every moment: each forks the next, and ends. */
@@ -781,9 +691,9 @@ static void helper_manages(char **argv, FILE *f)
 /* Into cgroup argv[3] it brings process argv[4], and a child of its own. */
 static void helper_moves(char **argv, FILE *f)
 {
-	long moved = do_move(atoi(argv[4]), false, argv[3]);
+	long moved = qt_do_move(atoi(argv[4]), false, argv[3]);
 
-	fprintf(f, "%ld %ld", moved, do_clone_into(open(argv[3], O_PATH), 0, NULL));
+	fprintf(f, "%ld %ld", moved, qt_do_clone_into(open(argv[3], O_PATH), 0, NULL));
 }
 
 static void __attribute__((constructor)) helper_main(int argc, char **argv)
@@ -859,30 +769,30 @@ static void helper_brings(struct __test_metadata *_metadata, FIXTURE_DATA(vm_tas
 {
 	char args[QT_PATH * 2], said[QT_PATH];
 	struct qt_actor bystander;
-	struct later l;
+	struct qt_later l;
 	int moved, pid;
 
-	ASSERT_EQ(0, later_cgroup(&l));
+	ASSERT_EQ(0, qt_later_cgroup(&l, "qt-later"));
 	ASSERT_EQ(0, qt_spawn(&bystander, NULL));
 	if (vm_first)
-		ASSERT_EQ(0, later_create(&l, self->ctl));
+		ASSERT_EQ(0, qt_later_create(&l, self->ctl));
 	snprintf(args, sizeof(args), "%s %d", l.path, bystander.pid);
 	ASSERT_LT(0, run_helper(&self->vmm, args, said)) TH_LOG("the helper did not run");
 	ASSERT_EQ(2, sscanf(said, "%d %d", &moved, &pid)) TH_LOG("%s", said);
 	ASSERT_EQ(0, moved);
 	ASSERT_LT(0, pid);
 	if (!vm_first)
-		ASSERT_EQ(0, later_create(&l, self->ctl));
+		ASSERT_EQ(0, qt_later_create(&l, self->ctl));
 	expect_outsider(_metadata, self, l.c.out_vm_id, bystander.pid, 0);
 	expect_outsider(_metadata, self, l.c.out_vm_id, pid, 0);
-	ASSERT_EQ(0, later_join(&l));
+	ASSERT_EQ(0, qt_later_join(&l));
 	expect_no_member(_metadata, self, &bystander);
-	EXPECT_EQ(0, later_end(&l));
+	EXPECT_EQ(0, qt_later_end(&l));
 	EXPECT_TRUE(qt_alive(bystander.pid));
 	EXPECT_TRUE(qt_alive(pid));
 	kill(pid, SIGKILL);
 	qt_kill(&bystander);
-	later_free(&l);
+	qt_later_free(&l);
 }
 
 TEST_F(vm_tasks, helper_brings_before_the_create)

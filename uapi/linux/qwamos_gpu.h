@@ -164,7 +164,8 @@ enum qwamos_gpu_op {
  * @QWAMOS_GPU_REASON_SCRUB: a member of the group could not be scrubbed as far as demanded
  *     (-EACCES)
  * @QWAMOS_GPU_REASON_ALREADY_JOINED: a process has joined this VM already (-EBUSY)
- * @QWAMOS_GPU_REASON_JOINED_ELSEWHERE: this process is a member of another VM (-EBUSY)
+ * @QWAMOS_GPU_REASON_JOINED_ELSEWHERE: this process is a member of another VM, or due to become
+ *     one with that one's VM_JOIN (-EBUSY)
  * @QWAMOS_GPU_REASON_NOT_IN_CGROUP: who joins must stand in the VM's cgroup (-EACCES)
  * @QWAMOS_GPU_REASON_NO_CGROUP: the VM has no cgroup, so its processes could not be ended (-EACCES)
  * @QWAMOS_GPU_REASON_CGROUP_IN_USE: the cgroup, one above or one below it is another VM's (-EBUSY)
@@ -304,8 +305,8 @@ struct qwamos_gpu_get_info {
  * not a VM's member)
  * @hdr: head; QWAMOS_GPU_VM_CREATE_F_*
  * @cgroup_fd: in: an open directory of the cgroup (v2) whose processes become members of the VM
- *     with VM_JOIN. Not the root, and not one that the caller stands in (-EINVAL); not another
- *     VM's, nor above or below one (-EBUSY)
+ *     with VM_JOIN. Not the root, not a threaded one, and not one that the caller stands in
+ *     (-EINVAL); not another VM's, nor above or below one (-EBUSY)
  * @__reserved: must be 0
  * @name: in: NUL-terminated, unique among live VMs
  * @out_vm_id: out: never reused while the module is loaded

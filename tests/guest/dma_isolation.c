@@ -58,6 +58,11 @@ static long do_write_to(long to, long y, void *data)
 	return ret ? ret : qt_edu_dma(regs, QT_EDU_BUFFER, to);
 }
 
+static long do_read_back(long x, long y, void *data)
+{
+	return qt_edu_dma(regs, QT_EDU_BUFFER, IOVA);
+}
+
 static long do_arrived_at(long offset, long y, void *data)
 {
 	return !memcmp(mapped + offset, TEXT, sizeof(TEXT));
@@ -164,6 +169,35 @@ TEST_F(dma, after_unmap)
 	/* Nothing can be read from there either: the device keeps what it had. */
 	EXPECT_EQ(0, qt_do(&self->vmm, do_write_to, IOVA + 2048, 0));
 	EXPECT_EQ(0, qt_do(&self->vmm, do_arrived_at, 2048, 0));
+}
+
+/*
+ * What one VM leaves in a companion that nobody knows how to wipe, the next one reads: it gets the
+ * GPU only if that is accepted, whatever is demanded of the GPU.
+ */
+TEST_F(dma, left_in_a_companion)
+{
+	__u64 gpu = qt_id(self->ctl, "pair-vga");
+	int ret;
+
+	ASSERT_EQ(0, qt_do(&self->vmm, do_write_to, IOVA + SIZE / 2, 0));
+	qt_end(&self->vmm);
+	qt_vm_end(&self->vm);
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "pair-vga", QWAMOS_GPU_DEV_STATE_FREE, 10000));
+	ASSERT_EQ(0, qt_wait_state(self->ctl, "pair-edu", QWAMOS_GPU_DEV_STATE_FREE, 10000));
+	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
+	ret = qt_attach(self->vm.manage, gpu, QWAMOS_GPU_SCRUB_FULL, NULL);
+	EXPECT_EQ(-EACCES, ret);
+	EXPECT_EQ(QWAMOS_GPU_REASON_SCRUB, qt_reason);
+	if (ret)
+		ASSERT_EQ(0, qt_attach(self->vm.manage, gpu, QT_UNWIPED, NULL));
+	ASSERT_EQ(0, qt_vmm(&self->vm, &self->vmm, NULL));
+	snprintf(self->vmm.data, QT_SHARED, "%s", qt_addr("pair-edu"));
+	ASSERT_EQ(0, qt_do(&self->vmm, do_setup, 0, 0));
+	ASSERT_EQ(0, qt_do(&self->vmm, do_read_back, 0, 0));
+	/* It is really there: else the refusal would say nothing. */
+	EXPECT_TRUE(qt_do(&self->vmm, do_arrived_at, 0, 0));
+	EXPECT_TRUE(ret) TH_LOG("a VM that had accepted nothing has read it");
 }
 
 TEST_HARNESS_MAIN

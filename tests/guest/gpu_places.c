@@ -78,6 +78,19 @@ TEST_F(places, ninth)
 	EXPECT_EQ(0, list(self->vm.manage, gpu + 2, 8));
 }
 
+/* Nor does one take a place by charging on what nobody has given the VM. */
+TEST_F(places, refused_charges_take_none)
+{
+	int i;
+
+	for (i = 0; i < GPUS; i++) {
+		EXPECT_EQ(-EACCES, qt_charge(self->vm.use, VRAM, self->gpu[i], 1, NULL));
+		EXPECT_EQ(QWAMOS_GPU_REASON_NOT_ASSIGNED, qt_reason);
+	}
+	EXPECT_EQ(0, list(self->vm.manage, self->gpu + 2, 8));
+	EXPECT_EQ(0, qt_charge(self->vm.use, VRAM, self->gpu[9], 1, NULL));
+}
+
 struct charger {
 	const __u64 *gpu;
 	int fd;

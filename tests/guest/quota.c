@@ -181,6 +181,7 @@ TEST_F(quota, by_gpu)
 	EXPECT_EQ(-EDQUOT, qt_charge(self->vm.use, VRAM, b, 600 * QT_MIB, NULL));
 	ASSERT_EQ(0, qt_charge(self->vm.use, VRAM, b, 300 * QT_MIB, NULL));
 	ASSERT_EQ(0, qt_charge(self->vm.use, QUEUES, a, 3, NULL));
+	EXPECT_EQ(-EDQUOT, qt_charge(self->vm.use, QUEUES, b, 6, NULL));
 	EXPECT_EQ(-EINVAL, qt_uncharge(self->vm.use, VRAM, b, 300 * QT_MIB + 1, NULL));
 	EXPECT_EQ(-EINVAL, qt_uncharge(self->vm.use, VRAM, 0, 1, NULL));
 	EXPECT_EQ(-EINVAL, qt_uncharge(self->vm.use, QUEUES, b, 1, NULL));
@@ -196,6 +197,7 @@ TEST_F(quota, by_gpu)
 	EXPECT_EQ(3, gpus[first].queues_used);
 	EXPECT_EQ(b, gpus[!first].device_id);
 	EXPECT_EQ(300 * QT_MIB, gpus[!first].vram_used);
+	EXPECT_EQ(0, gpus[!first].queues_used);
 	EXPECT_EQ(800 * QT_MIB, self->info.vram_used);
 	ASSERT_EQ(0, qt_vm_new(&other, self->ctl, QWAMOS_GPU_LEVEL_HIGH,
 			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));

@@ -199,6 +199,39 @@ static void expect_usable(struct __test_metadata *_metadata, FIXTURE_DATA(revoke
 	EXPECT_EQ(0, qt_wait_state(self->ctl, "vga-b", QWAMOS_GPU_DEV_STATE_FREE, SOON));
 }
 
+/* The time of one VM that has given the device back is not the next one's. */
+TEST_F_TIMEOUT(revoke, the_next_vm_has_its_own_time, 90)
+{
+	const int first_s = 6;
+	struct qwamos_gpu_vm vm;
+
+	ASSERT_EQ(0, qt_set_param("qwamos_gpu", "revoke_timeout_s", first_s));
+	ASSERT_EQ(0, qt_start(&self->vmm, do_give_back, 0, 0));
+	qt_sleep_ms(500);
+	EXPECT_GT(first_s * 1000, qt_do(&self->blocked, do_unbind, 0, 0));
+	ASSERT_EQ(0, qt_wait(&self->vmm, SOON));
+	qt_end(&self->vmm);
+	qt_vm_end(&self->vm);
+	ASSERT_EQ(0, qt_ours(self->ctl, "vga-b", NULL));
+	ASSERT_EQ(0, qt_set_param("qwamos_gpu", "revoke_timeout_s", 30));
+	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM, 0));
+	ASSERT_EQ(0, qt_attach(self->vm.manage, self->id, QWAMOS_GPU_SCRUB_DEFAULT, NULL));
+	ASSERT_EQ(0, qt_vmm(&self->vm, &self->vmm, NULL));
+	snprintf(self->vmm.data, QT_SHARED, "%s", self->addr);
+	ASSERT_EQ(0, qt_do(&self->vmm, do_open, 0, 0));
+	ASSERT_EQ(0, qt_start(&self->blocked, do_unbind, 0, 0));
+	expect_asked(_metadata, self);
+	qt_sleep_ms((first_s + 1) * 1000);
+	EXPECT_TRUE(qt_alive(self->vmm.pid));
+	ASSERT_EQ(0, qt_vm_info(self->vm.use, &vm));
+	EXPECT_EQ(QWAMOS_GPU_VM_STATE_LIVE, vm.state);
+	ASSERT_EQ(0, qt_do(&self->vmm, do_close, 0, 0));
+	EXPECT_LE(first_s * 1000, qt_wait(&self->blocked, SOON));
+	qt_end(&self->vmm);
+	qt_vm_end(&self->vm);
+	expect_usable(_metadata, self);
+}
+
 /* sysfs "remove", and a rescan that is stuck behind it. */
 TEST_F_TIMEOUT(revoke, ignored_while_removed, 60)
 {

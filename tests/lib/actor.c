@@ -16,6 +16,8 @@
 #include "lab.h"
 
 #define ACTORS 64
+/* How long an answer may take, in ms. */
+#define ANSWER_MS 30000
 
 enum verb { DO, GIVE, TAKE, CLONE, END };
 
@@ -238,7 +240,7 @@ int qt_clone(struct qt_actor *parent, struct qt_actor *child, int flags)
 		close(pair[0]);
 		return ret;
 	}
-	pid = qt_wait(parent, 30000);
+	pid = qt_wait(parent, qt_patience(ANSWER_MS));
 	if (pid <= 0) {
 		close(pair[0]);
 		return pid ? pid : -EPROTO;
@@ -287,12 +289,12 @@ long qt_wait(struct qt_actor *a, int ms)
 
 long qt_do_within(struct qt_actor *a, qt_fn fn, long x, long y, int ms)
 {
-	return qt_start(a, fn, x, y) ? QT_DEAD : qt_wait(a, ms);
+	return qt_start(a, fn, x, y) ? QT_DEAD : qt_wait(a, qt_patience(ms));
 }
 
 long qt_do(struct qt_actor *a, qt_fn fn, long x, long y)
 {
-	return qt_do_within(a, fn, x, y, 30000);
+	return qt_do_within(a, fn, x, y, ANSWER_MS);
 }
 
 int qt_give_fd(struct qt_actor *a, int fd)
@@ -300,7 +302,7 @@ int qt_give_fd(struct qt_actor *a, int fd)
 	struct message m = { .verb = GIVE };
 	int ret = send_message(a->sock, &m, sizeof(m), fd);
 
-	return ret ? ret : qt_wait(a, 30000);
+	return ret ? ret : qt_wait(a, qt_patience(ANSWER_MS));
 }
 
 int qt_take_fd(struct qt_actor *a, int fd)
@@ -311,7 +313,7 @@ int qt_take_fd(struct qt_actor *a, int fd)
 
 	if (ret)
 		return ret;
-	r = wait_fd(a, 30000, &got);
+	r = wait_fd(a, qt_patience(ANSWER_MS), &got);
 	return r ? r : got < 0 ? -EBADF : got;
 }
 

@@ -43,11 +43,13 @@ int qt_clone(struct qt_actor *parent, struct qt_actor *child, int flags);
 /* In a session of its own, and a child of init (or of the test), not of the actor. */
 #define QT_CLONE_DAEMON 1
 
-/** qt_do() - let the actor call @fn(@x, @y, data) and wait for the result, 30 s at most */
+/** qt_do() - let the actor call @fn(@x, @y, data) and wait for the result, 30 s at most
+ * (qt_patience()) */
 long qt_do(struct qt_actor *a, qt_fn fn, long x, long y);
-/** qt_do_within() - the same, @ms at most */
+/** qt_do_within() - the same, @ms at most (qt_patience()) */
 long qt_do_within(struct qt_actor *a, qt_fn fn, long x, long y, int ms);
-/** qt_start() - let it begin; qt_wait() collects the result */
+/** qt_start() - let it begin; qt_wait() collects the result, waiting @ms at most, which is for who
+ * wants it to come late, too */
 int qt_start(struct qt_actor *a, qt_fn fn, long x, long y);
 long qt_wait(struct qt_actor *a, int ms);
 

@@ -62,10 +62,12 @@ int qt_patience(int ms)
 
 void qt_sleep_ms(int ms)
 {
-	struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
+	long long end = qt_now_ms() + ms;
+	int left;
 
-	while (nanosleep(&t, &t) && errno == EINTR)
-		;
+	/* Not by nanosleep(): not each kernel has that of 32-bit programs. */
+	while ((left = end - qt_now_ms()) > 0)
+		poll(NULL, 0, left);
 }
 
 int qt_write(const char *path, const char *text)

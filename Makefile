@@ -28,16 +28,21 @@ all: modules userspace
 
 include tools/build/modules.mk
 
+# With USERLAND, in another Debian, to build/$(USERLAND). Its make may not know this one's flags.
+USERLAND ?=
+in_userland = $(if $(USERLAND),tools/userland --build $(USERLAND) -- env -u MAKEFLAGS)
+make_there = $(if $(USERLAND),$(in_userland) make -j$(shell nproc) $(if $(WERROR),WERROR=$(WERROR)),$(MAKE))
+
 # Locked, for nothing keeps people from running make twice at once.
 userspace tests:
-	@mkdir -p build
-	+@flock build/.lock $(MAKE) --no-print-directory -f userspace/build.mk $@
+	@mkdir -p build/$(USERLAND)
+	+@flock build/$(USERLAND)/.lock $(make_there) --no-print-directory -f userspace/build.mk $@
 
 # Tests run them, too.
 tests: examples
 
 examples: userspace
-	@tools/build/examples
+	@$(in_userland) tools/build/examples
 
 help:
 	@sed -n '/^## /s/^## //p' Makefile
@@ -48,6 +53,7 @@ help:
 ##   KERNEL=6.1         for a kernel of the lab: 6.1, 6.12, latest, debug, or 6.1-arm64, ...
 ## make userspace     programs (build/bin) and library (build/lib)
 ## make tests         test programs (build/tests)
+##   USERLAND=bookworm  in that Debian of the cache, to build/bookworm: what its guests run on a newer one
 ## make examples      tools/examples, against what install would install (build/examples)
 ## make install       programs, library, udev rule and group, to PREFIX=/usr/local
 ##   DESTDIR=DIR        below DIR, for packages

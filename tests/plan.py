@@ -30,9 +30,15 @@ def host_release():
 
 
 def second_userlands():
-    """Those that are newer than this machine's: what is built here runs there, not the reverse."""
+    """Those of other Debians than this machine's."""
     host = host_release()
-    return list(DEBIANS[DEBIANS.index(host) + 1:] if host in DEBIANS else DEBIANS[-1:])
+    return [d for d in DEBIANS if d != host] if host in DEBIANS else list(DEBIANS[-1:])
+
+
+def older_userlands():
+    """Those in which no program runs that was built here: what their guests run is built there."""
+    host = host_release()
+    return list(DEBIANS[:DEBIANS.index(host)]) if host in DEBIANS else []
 
 
 def lab_kernels():
@@ -171,9 +177,13 @@ class Plan:
                 if self.mode == "all" else {"6.12"}
         return sorted(found)
 
+    def guest_userlands(self):
+        """Other Debians than this machine's that guests run."""
+        return sorted({u for _, u, _ in self.boots if u != "host"})
+
     def userlands(self):
         """Other Debians than this machine's: in those of boots, and a newer one's compiler."""
-        found = {u for _, u, _ in self.boots if u != "host"}
+        found = set(self.guest_userlands())
         if self.whole and self.mode in ("check", "all"):
             found |= {DEBIANS[-1]} & set(second_userlands())
         return sorted(found)

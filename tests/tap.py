@@ -8,6 +8,8 @@ POINT = re.compile(r"^(not )?ok(?![^\s])\s*(\d+)?\s*(?:-\s*)?([^#]*?)\s*(?:#\s*(
 PLAN = re.compile(r"^1\.\.(\d+)(?:\s*#\s*SKIP\s*(.*))?", re.I)
 SKIP = re.compile(r"SKIP\b\S*\s*(.*)", re.I)
 
+SKIPPED = re.compile(r"# skipped: (.+)")
+
 
 class Total:
     """The sum of everything; prints each point under one numbering."""
@@ -86,7 +88,12 @@ class Program:
         if point:
             no, number, name, directive = point.groups()
             skip = SKIP.match(directive) if directive else None
-            self._point(not no, name or f"test {number}", skip.group(1) if skip else None)
+            reason = skip.group(1) if skip else None
+            if skip and not name and re.fullmatch(r"\w+", reason):
+                # cmocka has the name in the reason's place, and the reason is told before it.
+                told = SKIPPED.match(self.lines[-2]) if len(self.lines) > 1 else None
+                name, reason = reason, told.group(1) if told else ""
+            self._point(not no, name or f"test {number}", reason)
         elif text.startswith("Bail out!"):
             self._point(False, text)
 

@@ -111,6 +111,7 @@ class Guest:
             "LAB_LOAD": " ".join(load), "LAB_INIT": o.init,
             "LAB_KEEP": " ".join(self.userland.kept([TREE, CACHE, os.getcwd()])),
             "LAB_KEEP_FROM": "/new" if self.userland.host else "/host",
+            "LAB_TREE": TREE, "LAB_BUILT": self.userland.built,
             "LAB_PATH": ":".join([os.path.join(TREE, "build/bin"),
                                   os.path.join(TREE, "tools/lab/guest/bin"),
                                   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]

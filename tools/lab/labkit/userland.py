@@ -3,9 +3,10 @@
 
 import os
 import re
+import sys
 
 from . import LabError
-from .kernel import CACHE
+from .kernel import CACHE, TREE
 
 RELEASES = ("bookworm", "trixie")
 
@@ -36,11 +37,26 @@ class Userland:
     def __init__(self, name, init):
         self.root = root_of(name)
         self.host = self.root == "/"
+        self.built = self._built(name)
         if init == "systemd" and \
                 not os.path.exists(os.path.join(self.root, "usr/lib/systemd/systemd")):
             raise LabError("this machine has no systemd for --init systemd: install Debian's "
                            "packages systemd and udev, or take another --userland" if self.host
                            else f"userland {name} has no systemd: run 'tools/deps {name}' again")
+
+    @staticmethod
+    def _built(name):
+        """Where what a guest runs was built, if not here: what a newer Debian's compiler made does
+        not run on an older one."""
+        ours = host_release()
+        if ours not in RELEASES or name not in RELEASES[:RELEASES.index(ours)]:
+            return ""
+        built = os.path.join(TREE, "build", name)
+        if not os.path.isdir(os.path.join(built, "bin")):
+            print(f"lab: our programs are built for {ours} alone and can't run on {name}: "
+                  f"'make tests USERLAND={name}' builds them for it", file=sys.stderr)
+            return ""
+        return built
 
     def kept(self, paths):
         """Which of the paths a guest would not see, or see empty, without our doing."""

@@ -24,7 +24,8 @@ nested_bin := $(call test_bin,$(sort $(wildcard tests/nested/*.c)))
 DRM_UAPI := $(lastword $(sort $(wildcard $(QWAMOS_CACHE)/kernel/amd64/6.1/root/usr/src/*-common/include/uapi)))
 
 .PHONY: tests
-tests: userspace $(unit_bin) $(guest_bin) $(layout_bin) $(compat_bin) $(nested_bin)
+tests: userspace $(unit_bin) $(guest_bin) $(layout_bin) $(compat_bin) $(nested_bin) \
+	$(TEST_OUT)/calls_table
 
 $(call objects,$(unit_src) $(guest_src) $(sort $(wildcard tests/lib/*.c))): \
 	ALL_CFLAGS += $(TEST_CFLAGS)
@@ -34,6 +35,12 @@ $(unit_bin) $(guest_bin): $(TEST_OUT)/%: $(OBJ)/tests/%.o $(test_lib) $(ARCHIVES
 	@echo "  LD      $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) \
 		-Wl,--end-group -pthread -Wl,--as-needed $(PKG_LIBS) -lcmocka
+
+# For tools/calls/record.
+$(TEST_OUT)/calls_table: tools/calls/calls_table.c $(COMMON) $(OBJ)/flags
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(COMMON)
 
 $(layout_bin): $(TEST_OUT)/%-32: tests/%.c $(wildcard uapi/linux/*.h) $(OBJ)/flags
 	@mkdir -p $(@D)

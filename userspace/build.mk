@@ -3,7 +3,7 @@
 #   lib, and util       libqwamos-gpu, static and shared
 #   audit ... vm        one archive for the programs
 #   cmd/PROGRAM*.c      a program; the other files of cmd belong to all of them
-#   helper/HELPER.c     a program that only ours start, for one library that they do without
+#   helper/HELPER.c     a program that only ours start, for a library that may load anything
 
 PROGRAMS := qwamos-gpu qwamos-vfio qwamos-vm
 ROOMS := audit detect config qemu vfio sandbox vm
@@ -12,6 +12,10 @@ CORES := $(wildcard kmod/policy.c kmod/rate.c kmod/quota.c)
 HELPERS := $(patsubst userspace/helper/%.c,%,$(wildcard userspace/helper/qwamos-*.c))
 PACKAGES := libkmod libpci yaml-0.1 json-c nettle libnl-genl-3.0 libnl-route-3.0 libseccomp libcap-ng \
 	libbpf
+# Libraries whose functions a program has from lazy/, which opens them when they are first called.
+LAZY_qwamos-gpu := kmod pci bpf
+LAZY_qwamos-vfio := kmod pci
+LAZY_qwamos-vm := kmod pci bpf nl
 # Of these only the headers: probes open the libraries when they run.
 HEADERS := vulkan egl glesv2
 VERSION := $(shell cat VERSION)
@@ -64,6 +68,9 @@ MAP := $(wildcard userspace/lib/libqwamos-gpu.map)
 .PHONY: userspace
 userspace: $(addprefix $(BIN)/,$(programs)) $(addprefix $(LIBEXEC)/,$(HELPERS)) \
 	$(if $(wildcard userspace/lib/*.c),$(SHARED) $(STATIC))
+	$(Q)$(if $(stale),rm -f $(stale))
+# What an older tree has left there would be installed.
+stale = $(filter-out $(addprefix $(LIBEXEC)/,$(HELPERS)),$(wildcard $(LIBEXEC)/*))
 
 $(OBJ)/%.o: %.c $(OBJ)/flags
 	@mkdir -p $(@D)
@@ -103,28 +110,17 @@ $(SHARED): $(call objects,$(lib_src)) $(OBJ)/util.a $(MAP)
 	$(Q)ln -sf $(SONAME) $(LIB)/libqwamos-gpu.so
 comma := ,
 
+lazy_src = $(if $(LAZY_$(1)),$(patsubst %,userspace/lazy/%.c,lazy $(LAZY_$(1))))
+
 define program
-$(BIN)/$(1): $(call objects,$(call program_src,$(1))) $(ARCHIVES) userspace/build.mk
+$(BIN)/$(1): $(call objects,$(call program_src,$(1)) $(call lazy_src,$(1))) $(ARCHIVES) userspace/build.mk
 	@mkdir -p $$(@D)
 	@echo "  LD      $$@"
-	$(Q)$$(CC) $$(ALL_LDFLAGS) $$(or $$(LINK_$(1)),-pie) -o $$@ $$(filter %.o,$$^) \
-		-Wl,--start-group $$(ARCHIVES) -Wl,--end-group -Wl,--as-needed \
-		$$(or $$(LIBS_$(1)),$$(PKG_LIBS))
+	$(Q)$$(CC) $$(ALL_LDFLAGS) -pie -o $$@ $$(filter %.o,$$^) \
+		-Wl,--start-group $$(ARCHIVES) -Wl,--end-group -Wl,--as-needed $$(PKG_LIBS)
 endef
 $(foreach p,$(programs),$(eval $(call program,$(p))))
 
-# Looking for libraries and linking them takes longer than all that qwamos-vfio does by itself, so
-# it is linked statically, where that can be done. And at a fixed address: an emulator translates a
-# program anew each time that it stands elsewhere, which costs more than all of its work. Nobody
-# talks to it while it runs; its stack, heap and vdso stand where chance has it all the same.
-ifeq ($(findstring -fsanitize,$(CFLAGS) $(LDFLAGS))$(filter-out /%,$(shell \
-	$(CC) -print-file-name=libjson-c.a) $(shell $(CC) -print-file-name=libc.a)),)
-LINK_qwamos-vfio := -static -no-pie
-LIBS_qwamos-vfio := -ljson-c
-endif
-
-$(LIBEXEC)/qwamos-modules: HELPER_LIBS := $(shell pkg-config --libs libkmod)
-$(LIBEXEC)/qwamos-pci-names: HELPER_LIBS := $(shell pkg-config --libs libpci)
 $(LIBEXEC)/qwamos-probe-vulkan $(LIBEXEC)/qwamos-probe-egl: HELPER_LIBS := $(shell pkg-config --libs json-c)
 $(LIBEXEC)/qwamos-probe-vulkan $(LIBEXEC)/qwamos-probe-egl: $(OBJ)/userspace/helper/probe.o
 $(LIBEXEC)/%: $(OBJ)/userspace/helper/%.o $(OBJ)/util.a

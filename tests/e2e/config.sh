@@ -51,6 +51,11 @@ says 2 "check show" "an unknown command is told, with those that there are"
 printf 'vm: {name: a}\nqemu_extra_args: ["-rtc", "base=utc", "-device", "vfio-pci,host=1:0.0"]\n' >"$dir/extra.yaml"
 run qwamos-gpu config check "$dir/extra.yaml"
 says 1 "extra.yaml:2:50: error: qemu_extra_args: 'vfio-pci,host=1:0.0' found" "qemu_extra_args are checked"
+printf 'vm: {name: a}\nqemu_extra_args: ["-device", "usb-ehci,romfile=a,,driver=edu"]\n' >"$dir/extra.yaml"
+for command in "config check" "qemu-args" "export libvirt"; do
+	run qwamos-gpu $command "$dir/extra.yaml"
+	says 1 "extra.yaml:2:30: error: qemu_extra_args: -device: 'romfile' of usb-ehci found; accepted: id, bus, addr" "$command: what is not in the list is refused, with the list"
+done
 
 for mode in virtio passthrough software none; do
 	printf 'vm: {name: a}\ngpu: {enabled: true, access_mode: %s, trust_level: system, device: "01:00.0"}\n' $mode >"$dir/mode.yaml"
@@ -75,7 +80,7 @@ run qwamos-gpu config show $real/test-gpu-vm.yaml
 says 0 "^gpu.trust_level +medium +\(default\)" "what the config does not say is told as a default"
 check "what it says, with its place" grep -qE "^gpu.priority +75 +\($real/test-gpu-vm.yaml:29:13\)" "$dir/out"
 check "and what is the level's" grep -qE "^gpu.compute_share_percent +50 +\(the level medium\)" "$dir/out"
-check "each limit, with who enforces it" grep -qE "^ +vram_mib +512 +enforced by qemu" "$dir/out"
+check "each limit, with who enforces it" grep -qE "^ +vram_mib +512 +enforced by qemu: max_hostmem of the adapter, which counts images of 2D alone" "$dir/out"
 run qwamos-gpu config show $real/test-gpu-vm.yaml --json
 sed -n '/^{/,$p' "$dir/out" >"$dir/json"
 check "--json: compute is switched off" json "$dir/json" "'compute_shader' not in d['gpu']['operations'] and 'rendering_3d' in d['gpu']['operations']"

@@ -63,6 +63,7 @@ has smmu "<iommu model='smmuv3'/>" "on ARM, too"
 valid 3d tests/data/qemu/configs/development.yaml 10.0-x86_64 --arch x86_64 --render-node /dev/dri/renderD128
 has 3d "<gl rendernode='/dev/dri/renderD128'/>" "3D: a render node"
 has 3d "accel3d='yes'" "3D: an adapter with it"
+check "and no venus, which libvirt's sandbox refuses a process, too" sh -c "! grep -q venus '$dir/3d.xml'"
 
 # Texts that mean something to XML.
 cat >"$dir/odd.yaml" <<'END'
@@ -96,6 +97,15 @@ has paths "<kernel>$real/kernel</kernel>" "they count from where it is called"
 has paths "<initrd>$real/gone/initrd</initrd>" "also of a folder that is not there"
 has paths "<source file='$real/vm/link.qcow2'/>" "a link's name is kept"
 has paths "<driver name='qemu' type='qcow2'" "and with it the disk's format"
+cat >"$dir/io.yaml" <<'END'
+vm: {name: io}
+machine: {type: q35, accel: tcg}
+storage: {disk_image: /d.img}
+resources: {io: {read_kib_s: 1024, write_kib_s: 512, read_ops_s: 100, write_ops_s: 50}}
+END
+valid io "$dir/io.yaml" 7.2-x86_64
+has io "<read_bytes_sec>1048576</read_bytes_sec>" "resources.io: what may be read in a second"
+has io "<write_iops_sec>50</write_iops_sec>" "and how often it may write"
 
 # What libvirt's schema has no word for.
 # no_word FILE-NAME PATTERN MESSAGE: the config stands on stdin

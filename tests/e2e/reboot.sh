@@ -13,10 +13,13 @@ cd "$(dirname "$0")/../.." || exit 1
 # boot COMMAND: leaves status and out.
 boot()
 {
-	tools/lab/run --mem 1280 --timeout 150 --share "$dir" --env QWAMOS_VMS_DIR=/share/vms -- bash -c '
+	tools/lab/run --mem 1280 --timeout 150 --share "$dir" --env QWAMOS_VMS_DIR=/tmp/vms -- bash -c '
 		mkdir -p /var/lib/qwamos-gpu
 		modprobe -a loop ext4
 		mount -o loop /share/lib.img /var/lib/qwamos-gpu || exit
+		# Configs are root'"'"'s; those of the share may be another user'"'"'s.
+		cp -r /share/vms /tmp/vms
+		chmod -R go-w /tmp/vms
 		tmp=/var/lib/qwamos-gpu/tmp
 		gpu=$(lab-dev bochs)
 		driver() { basename "$(readlink /sys/bus/pci/devices/$gpu/driver)"; }
@@ -53,16 +56,16 @@ config()
 		"network: {mode: airgapped, device: none}" "$@" >"$dir/vms/$name/config.yaml"
 }
 
-disk="storage: {disk_image: /share/disk.img, persistent: false}"
-config other "$disk"
+config other "storage: {disk_image: /share/disk.img, persistent: false}" "security: {accept_host_files: true}"
 config third
 echo "TAP version 13"
 
 boot '
-	config=/share/vms/v/config.yaml
-	mkdir -p /share/vms/v
-	sed "s/name: other/name: v/" /share/vms/other/config.yaml >$config
+	config=/tmp/vms/v/config.yaml
+	mkdir -p /tmp/vms/v
+	sed "s/name: other/name: v/" /tmp/vms/other/config.yaml >$config
 	echo "gpu: {enabled: true, access_mode: passthrough, trust_level: system, device: \"$gpu\", fallback: false}" >>$config
+	cp -r /tmp/vms/v /share/vms
 	qwamos-vm start v
 	echo "start v: $?"
 	QWAMOS_RUN_DIR=/var/lib/qwamos-gpu/run qwamos-vm start other

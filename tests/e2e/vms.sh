@@ -11,8 +11,12 @@ cd "$(dirname "$0")/../.." || exit 2
 . tests/lib/tap.sh
 PATH=$PWD/build/bin:$PATH
 export XDG_CACHE_HOME=$dir/cache QWAMOS_RUN_DIR=$dir/run QWAMOS_VMS_DIR=$dir/vms
-real=$PWD/tests/data/vm-configs
+umask 022
 mkdir -p "$dir/vms" "$dir/run" "$dir/other"
+# Not where they are: who else may write to a checkout is for nobody to know.
+cp -r tests/data/vm-configs "$dir/real"
+chmod -R go-w "$dir/real"
+real=$dir/real
 
 # put NAME: a VM of that folder, with its config from stdin
 put()
@@ -62,7 +66,7 @@ for command in status info stop "set"; do
 	more=()
 	[ $command = set ] && more=(vram=1)
 	run qwamos-vm $command nobody "${more[@]}"
-	says 1 "no VM 'nobody': there is no $dir/vms/nobody/config.yaml; accepted: the path of a config file, or the name of a folder of $dir/vms" "$command of an unknown VM: where it was looked for, and what is accepted"
+	says 1 "no VM 'nobody': there is no $dir/vms/nobody/config.yaml; accepted: the path of a config file, which has a slash, or the name of a folder of $dir/vms" "$command of an unknown VM: where it was looked for, and what is accepted"
 	run qwamos-vm $command ./nobody.yaml "${more[@]}"
 	says 1 "./nobody.yaml: No such file" "$command of a path that is not there"
 	run qwamos-vm $command .. "${more[@]}"
@@ -176,6 +180,15 @@ wrong_set compute= "compute: '' found, on or off accepted"
 wrong_set vram=1 vram=2 "vram: given twice"
 wrong_set device=0000:01:00.0 "device= is for guarantee="
 
+# start --dry-run: a line for each fact, and nothing in it that the filter of terminals took out.
+printf 'vm: {name: dry}\nmachine: {type: q35, accel: tcg}\nhardware: {cpu: {model: qemu64}}\nnetwork: {mode: airgapped, device: none}\n' | put dry
+run qwamos-vm start dry --dry-run
+says 0 "^VM dry, level medium, would get: no GPU$" "start --dry-run: what the VM gets"
+check "and what is bound, on a line of its own" grep -qx "nothing to bind" "$dir/out"
+check "each fact on one: no newline became a '?'" sh -c "! grep -F '?' '$dir/out'"
+check "in order" sh -c "cut -d' ' -f1,2 '$dir/out' | grep -v '^ ' | paste -sd, | grep -qx 'VM dry,,nothing to,in a,to run:'"
+rm -r "$dir/vms/dry"
+
 # A record that no process holds: its supervisor was killed.
 boot=$(cat /proc/sys/kernel/random/boot_id)
 record()
@@ -231,7 +244,76 @@ says 0 "Broken: +$dir/other/config.yaml:" "a config that was broken since does n
 run qwamos-vm info kali-vm
 says 0 "^GPU: +unknown" "info: then nothing of it is guessed"
 check "not even the number of its cores" sh -c "! grep -q '^CPU:' '$dir/out'"
+
+# A config that is another one by now: its bytes tell, not two clocks.
+printf 'vm: {name: kali-vm}\n' >"$dir/other/config.yaml"
+sha=$(sha256sum <"$dir/other/config.yaml")
 kill $holder
 wait $holder 2>/dev/null
+sed -i "s/\"bound\"/\"config_sha256\":\"${sha%% *}\",&/" "$dir/run/kali-vm.json"
+python3 "$dir/hold.py" "$dir/run/kali-vm.json" "$dir/held2" &
+holder=$!
+for ((i = 0; i < 100; i++)); do
+	[ -e "$dir/held2" ] && break
+	sleep 0.1
+done
+touch -d '+1 hour' "$dir/other/config.yaml"
+run qwamos-vm info kali-vm --json
+check "info: a config that was only touched has not changed" json "$dir/out" "d['state'] == 'running' and d['config_changed'] is False"
+printf 'vm: {name: kali-vm} \n' >"$dir/other/config.yaml"
+touch -d '-1 hour' "$dir/other/config.yaml"
+run qwamos-vm info kali-vm
+says 0 "^Note: +the config was changed since the VM was started" "one with another byte has, whatever its time"
+
+# Records that can't be read: told by name, and no other VM is kept from being listed or stopped.
+for text in null '[null]' 5 '{' '{"name":"vault-vm","boot_id":"'"$boot"'","bound":[null,null]}' \
+	'{"name":"vault-vm","boot_id":"'"$boot"'","pid":"1","bound":null}'; do
+	echo "$text" >"$dir/run/vault-vm.json"
+	run qwamos-vm list
+	says 0 "^vault-vm +damaged record +- +airgapped" "list: a record that says $text"
+	check "is told with its file" grep -qE "^vault-vm \\($dir/vms/vault-vm/config.yaml\\): its record $dir/run/vault-vm.json is damaged \\(.+\\): the next start" "$dir/out"
+	check "the others are listed all the same" sh -c "grep -qE '^kali-vm +running' '$dir/out' && grep -qE '^whonix-vm +stopped' '$dir/out'"
+	run qwamos-vm status vault-vm
+	says 1 "^  Note: +its record $dir/run/vault-vm.json is damaged" "status: is an error"
+	run qwamos-vm info vault-vm
+	says 0 "^VM: +vault-vm, damaged record" "info: tells what the config says"
+	run qwamos-vm stop vault-vm
+	says 1 "VM vault-vm can't be stopped: its record $dir/run/vault-vm.json is damaged" "stop: tells why not"
+	run qwamos-vm set vault-vm vram=1
+	says 1 "VM vault-vm does not run \\(damaged record\\)" "set: nor to set"
+	run qwamos-vm status kali-vm
+	says 0 "^VM: +kali-vm, running" "and another one that runs does"
+done
+rm "$dir/run/vault-vm.json"
+mkfifo "$dir/run/vault-vm.json"
+ln -s /dev/zero "$dir/run/whonix-vm.json"
+truncate -s 1T "$dir/run/other.json"
+run timeout 20 qwamos-vm list
+says 0 "^vault-vm +damaged record" "list: a FIFO as a record holds nobody up"
+check "nor does a link to what has no end" grep -qE "^whonix-vm +damaged record" "$dir/out"
+check "nor does a file without an end" grep -qE "^other \\(-\\): .* is damaged \\(more than 65536 bytes\\)" "$dir/out"
+run qwamos-vm list --json
+check "--json: why" json "$dir/out" "{v['name']: v['damaged'] for v in d if v['damaged']} == {'vault-vm': 'no regular file', 'whonix-vm': 'it can\\'t be opened: Too many levels of symbolic links', 'other': 'more than 65536 bytes'}"
+rm "$dir/run/vault-vm.json" "$dir/run/whonix-vm.json" "$dir/run/other.json"
+kill -9 $holder
+wait $holder 2>/dev/null
+
+# A user who may not look into the folder is not told that a VM is stopped.
+if [ "$(id -u)" = 0 ]; then
+	chmod 700 "$dir/run"
+	install -d -m 755 "$dir/one/bin"
+	cp build/bin/qwamos-vm "$dir/one/bin"
+	chmod 755 "$dir" "$dir/one"
+	nobody() { run setpriv --reuid 65534 --regid 65534 --clear-groups "$dir/one/bin/qwamos-vm" "$@"; }
+	nobody list
+	says 0 "^kali-vm +unknown " "list, by another user: the state is not known"
+	check "and why" grep -qE "whether it runs is not known: $dir/run, which is told to root alone" "$dir/out"
+	nobody status kali-vm
+	says 1 "^VM: +kali-vm, unknown" "status: is an error"
+	nobody info kali-vm
+	says 0 "^GPU: +unknown" "info: nothing is guessed"
+	nobody stop kali-vm
+	says 1 "VM kali-vm can't be stopped: whether it runs is not known" "stop: nor done"
+fi
 echo "1..$n"
 exit $bad

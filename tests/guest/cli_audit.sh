@@ -162,7 +162,10 @@ says 1 "nothing: No such file" "a file that is not there"
 run qwamos-gpu audit verify /etc/passwd
 says 1 "/etc/passwd:1: not JSON" "a file that is no log"
 run qwamos-gpu audit verify /dev/null
-says 1 "/dev/null: not a saved audit log: it is empty" "an empty file"
+says 1 "/dev/null: no regular file; accepted: a regular file" "what has no end, or may have none"
+: >"$dir/empty"
+run qwamos-gpu audit verify "$dir/empty"
+says 1 "empty: not a saved audit log: it is empty" "an empty file"
 
 # Live. Since 6.16 or so a socket may have room for 4 MiB, which these VMs would not fill.
 echo 212992 >/proc/sys/net/core/rmem_max
@@ -185,6 +188,10 @@ check "with why one ended" grep -qE '^VM f \([0-9]+\) is ending: LEADER_EXITED' 
 # The VM before may have been made when a reader had not begun.
 kill -STOP $follow $follow_json $monitor $monitor_json
 check "600 VMs come and go" python3 "$lib/many_vms.py" 600 f
+# Records are sealed and sent later, in their order: all are once the last VM's can be read.
+python3 "$lib/many_vms.py" 1 last
+soon sh -c "qwamos-gpu audit --vm last | grep -q VM_DESTROYED"
+check "the log has the last VM's end" sh -c "qwamos-gpu audit --vm last | grep -q VM_DESTROYED"
 kill -CONT $follow $follow_json $monitor $monitor_json
 soon sh -c "qwamos-gpu vm run f --as-root --level low --quiet -- true; grep -q '^lost: [0-9]* messages of the group audit' $dir/monitor && grep -q '^lost: [0-9]* messages of the group state' $dir/monitor"
 check "monitor tells how many records it has lost" grep -qE '^lost: [1-9][0-9]* messages of the group audit' "$dir/monitor"

@@ -89,7 +89,7 @@ assert more == [use], fds
 assert fds[use] == "anon_inode:[qwamos-gpu-use]", fds
 assert not fcntl.fcntl(use, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
 with open("/proc/self/cgroup") as f:
-    assert f.read().strip() == "0::/qwamos/a"
+    assert f.read().strip() == "0::/qwamos/a/vm"
 END
 run vm_run a --level low -- python3 "$dir/look.py" 7</etc/passwd 8>"$dir/eight"
 says 0 "" "COMMAND has 0, 1, 2 and the use fd, and stands in its cgroup"
@@ -156,7 +156,7 @@ says 0 "no VMs" "no VM is left"
 
 # Whatever COMMAND leaves is killed.
 run vm_run a --level system --device "$bochs" -- bash -c \
-	'mkdir /sys/fs/cgroup/qwamos/a/x /sys/fs/cgroup/qwamos/a/x/y; (echo $BASHPID >/sys/fs/cgroup/qwamos/a/x/y/cgroup.procs; setsid sleep 4321 & ); setsid sleep 4321 & sleep 0.2'
+	'mkdir /sys/fs/cgroup/qwamos/a/vm/x /sys/fs/cgroup/qwamos/a/vm/x/y; (echo $BASHPID >/sys/fs/cgroup/qwamos/a/vm/x/y/cgroup.procs; setsid sleep 4321 & ); setsid sleep 4321 & sleep 0.2'
 says 0 "" "COMMAND leaves processes and cgroups"
 check "none of the processes is left" sh -c '! pgrep -f "^sleep 4321"'
 check "nor a cgroup" no_cgroup a
@@ -180,6 +180,25 @@ check "the GPU is on its driver again" test "$(driver "$vga")" = bochs-drm
 check "no cgroup is left" no_cgroup a
 run qwamos-vm list
 says 0 "no VMs" "and nothing is left over"
+
+# Damaged records are set aside, and what their names tell of is put back.
+records=/run/qwamos-gpu/vm
+echo null >$records/dam.json
+mkfifo $records/pipe.json
+mkdir -p /sys/fs/cgroup/qwamos/dam
+run qwamos-vm list
+says 0 "dam +damaged record" "a damaged record is told by its name"
+run vm_run b --level low -- true
+says 0 "the record of VM dam was damaged \(not a JSON object\): it is set aside as $records/dam.damaged" "the next run sets it aside"
+check "and one that is no file" grep -q "the record of VM pipe was damaged (no regular file): it is set aside as $records/pipe.damaged" "$dir/out"
+check "no cgroup is left" no_cgroup dam
+run qwamos-vm list
+says 0 "no VMs" "and no record"
+rm $records/dam.damaged $records/pipe.damaged
+echo null >$records/a.json
+run vm_run a --level low -- true
+says 0 "it is set aside as $records/a.damaged" "nor does it keep a VM of that name from being started"
+rm $records/a.damaged
 
 # The audit log.
 run qwamos-gpu audit --vm nobody

@@ -45,6 +45,7 @@ network: {mode: airgapped, device: none}
 gpu: {enabled: true, access_mode: passthrough, trust_level: system, device: "$gpu", fallback: false, accept_unwiped: true}
 # The guest's clock counts its instructions. By the wall's, an emulator in an emulator has no time
 # left beside 250 timer interrupts a second.
+security: {accept_host_files: true}
 qemu_extra_args: ["-icount", "shift=0,sleep=off"]
 END
 boot arm "done" 900 --yes

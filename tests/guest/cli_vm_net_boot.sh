@@ -40,6 +40,7 @@ hardware: {cpu: {model: qemu64}, memory: {size: 256}}
 boot: {kernel: $image, initrd: $dir/initrd, cmdline: "console=ttyS0 panic=-1 no_timer_check quiet cryptomgr.notests rodata=off"}
 network: {mode: bridge, bridge: br0, mac: "$mac"}
 # See cli_vm_arm.sh.
+security: {accept_host_files: true}
 qemu_extra_args: ["-icount", "shift=6"]
 END
 boot v filled 800

@@ -189,7 +189,7 @@ def test_vm():
         words = f.read().splitlines()
     # The unit tests expect these words for this config; here they are carried out.
     assert doc["args"][doc["args"].index("-display"):] == \
-        words[words.index("-display"):] + CLOCK, doc
+        words[words.index("-display"):] + ["-icount", "6"], doc
     log = os.path.join(WORK, "serial")
     begin, seen = time.monotonic(), False
     with open(log, "wb") as out, subprocess.Popen(doc["args"], stdin=subprocess.DEVNULL, stdout=out,

@@ -45,6 +45,19 @@ def write(path, text):
         f.write(text)
 
 
+class Skip(Exception):
+    """A test can't run on this kernel, and why."""
+
+
+def need(*modules):
+    """Loads modules. Only the debug kernel, which has but few, may lack one."""
+    for name in modules:
+        done = subprocess.run(["modprobe", name], stderr=subprocess.PIPE, text=True, check=False)
+        if done.returncode and os.environ.get("LAB_KERNEL") == "debug":
+            raise Skip(f"the debug kernel has no {name}")
+        assert not done.returncode, done.stderr
+
+
 class Run:
     """One run of qwamos-vfio without a terminal."""
 
@@ -131,6 +144,8 @@ def main(tests):
         try:
             test()
             print(f"ok {number} - {name}", flush=True)
+        except Skip as why:
+            print(f"ok {number} - {name} # SKIP {why}", flush=True)
         except Exception:       # pylint: disable=broad-except
             bad = 1
             print(f"not ok {number} - {name}", flush=True)

@@ -115,7 +115,8 @@ static void passthrough(void **state)
 	assert_int_equal(l.c.extra_args.n, 2);
 	assert_int_equal(l.c.extra_args.v[1].at.line, 9);
 	assert_int_equal(l.c.extra_args.v[1].at.col, 27);
-	assert_int_equal(qconfig_startable(&l.c, &l.d), 0);
+	qconfig_missing(&l.c, QDIAG_ERROR, &l.d);
+	assert_int_equal(qdiags_count(&l.d, QDIAG_ERROR), 0);
 	unload(&l);
 	/* At a level that has no passthrough, a word about it. */
 	l = load_text("vm: {name: a}\ngpu:\n  enabled: true\n  access_mode: passthrough\n");
@@ -340,18 +341,18 @@ static void sizes(void **state)
 	}
 }
 
-static void not_startable(void **state)
+static void missing_files(void **state)
 {
 	struct loaded l = load_file(DATA "test-gpu-vm.yaml");
 
-	assert_int_equal(qconfig_startable(&l.c, &l.d), -EINVAL);
+	qconfig_missing(&l.c, QDIAG_ERROR, &l.d);
 	assert_int_equal(qdiags_count(&l.d, QDIAG_ERROR), 3);
 	assert_diag(&l, QDIAG_ERROR, "boot.kernel", 43, 11, "No such file");
 	assert_diag(&l, QDIAG_ERROR, "boot.initrd", 44, 11, "No such file");
 	assert_diag(&l, QDIAG_ERROR, "hardware.disk.primary.path", 19, 13, "No such file");
 	unload(&l);
 	l = load_file(DATA "gateway-1.yaml");
-	assert_int_equal(qconfig_startable(&l.c, &l.d), -EINVAL);
+	qconfig_missing(&l.c, QDIAG_ERROR, &l.d);
 	/* Its bridge is looked for where it is started. */
 	assert_int_equal(qdiags_count(&l.d, QDIAG_ERROR), 1);
 	assert_diag(&l, QDIAG_ERROR, "storage.disk_image", 9, 15, "No such file");
@@ -372,7 +373,7 @@ static void no_regular_file(void **state)
 		 dir, fifo, fifo);
 	l = load_text(text);
 	assert_int_equal(l.ret, 0);
-	assert_int_equal(qconfig_startable(&l.c, &l.d), -EINVAL);
+	qconfig_missing(&l.c, QDIAG_ERROR, &l.d);
 	assert_int_equal(qdiags_count(&l.d, QDIAG_ERROR), 3);
 	assert_diag(&l, QDIAG_ERROR, "boot.kernel", 3, 11,
 		    "is no regular file; accepted: a regular file");
@@ -381,7 +382,7 @@ static void no_regular_file(void **state)
 		    "accepted: a regular file or a block device");
 	unload(&l);
 	l = load_text("vm: {name: a}\nstorage: {disk_image: /dev/null}\n");
-	assert_int_equal(qconfig_startable(&l.c, &l.d), -EINVAL);
+	qconfig_missing(&l.c, QDIAG_ERROR, &l.d);
 	assert_diag(&l, QDIAG_ERROR, "storage.disk_image", 2, 23, "/dev/null is no regular file");
 	unload(&l);
 	unlink(fifo);
@@ -398,6 +399,36 @@ static void null_is_absent(void **state)
 	assert_int_equal(l.c.devices.n, 0);
 	assert_int_equal(l.c.level, QWAMOS_GPU_LEVEL_MEDIUM);
 	unload(&l);
+}
+
+/* A limit that is mistyped would be none. */
+static void io(void **state)
+{
+	struct loaded l = load_text("vm: {name: a}\nstorage: {disk_image: d}\n"
+				    "resources: {io: {read_kib_s: 1024, write_ops_s: 50}}\n");
+
+	assert_int_equal(l.ret, 0);
+	assert_int_equal(l.d.n, 0);
+	assert_int_equal(l.c.io.read_kib, 1024);
+	assert_int_equal(l.c.io.write_kib, -1);
+	assert_int_equal(l.c.io.read_ops, -1);
+	assert_int_equal(l.c.io.write_ops, 50);
+	assert_true(qconfig_limits_io(&l.c.io));
+	unload(&l);
+	l = load_text("vm: {name: a}\nstorage: {disk_image: d}\n");
+	assert_false(qconfig_limits_io(&l.c.io));
+	unload(&l);
+	l = load_text("vm: {name: a}\nresources: {io: {read_ops_s: 5}}\n");
+	assert_int_equal(l.ret, 0);
+	assert_diag(&l, QDIAG_WARNING, "resources.io.read_ops_s", 2, 30,
+		    "without effect: the VM has no disk");
+	unload(&l);
+	assert_error("vm: {name: a}\nresources: {io: {read_kib_s: 0}}\n", "resources.io.read_kib_s",
+		     2, 30, "accepted: a whole number from 1");
+	assert_error("vm: {name: a}\nresources: {io: {rbps: 5}}\n", "resources.io.rbps", 2, 18,
+		     "accepted in resources.io: read_kib_s, write_kib_s, read_ops_s, write_ops_s");
+	assert_error("vm: {name: a}\nresources: {io: 5}\n", "resources.io", 2, 17,
+		     "accepted: a map of keys");
 }
 
 int main(void)
@@ -417,9 +448,10 @@ int main(void)
 		cmocka_unit_test(not_yaml),
 		cmocka_unit_test(no_file),
 		cmocka_unit_test(sizes),
-		cmocka_unit_test(not_startable),
+		cmocka_unit_test(missing_files),
 		cmocka_unit_test(no_regular_file),
 		cmocka_unit_test(null_is_absent),
+		cmocka_unit_test(io),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

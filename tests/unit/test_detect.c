@@ -208,7 +208,7 @@ static void platform(void **state)
 static void firmware_framebuffer(void **state)
 {
 	char *proc = qmem_printf("%s/proc", root);
-	struct qconsole c;
+	struct qdetect_console c;
 
 	put("proc/iomem", "00000000-00000fff : Reserved\n"
 			  "e0000000-efffffff : PCI Bus 0000:01\n"

@@ -66,6 +66,7 @@ static int teardown(void **state)
 					   "vms/d",
 					   "vms/.git",
 					   "a",
+					   "b",
 					   "vms" };
 	struct fixture *f = *state;
 	size_t i;
@@ -106,7 +107,7 @@ static void names(void **state)
 
 	finds(f, "a", f->vms, "vms/a/config.yaml");
 	finds(f, "b", "vms", "vms/a/config.yaml");
-	fails("c", f->vms, ENOENT, "/vms/c/config.yaml; accepted: the path of a config file, or");
+	fails("c", f->vms, ENOENT, "/vms/c/config.yaml; accepted: the path of a config file, which has a slash, or");
 	fails("d", f->vms, ENOENT, "no VM 'd'");
 	fails("README", f->vms, ENOENT, "no VM 'README'");
 	fails("..", f->vms, EINVAL, "'..' is no name of a VM; accepted:");
@@ -126,11 +127,17 @@ static void paths(void **state)
 
 	put_file("one.yaml");
 	put_file("plain");
-	finds(f, "one.yaml", f->vms, "one.yaml");
+	finds(f, "./one.yaml", f->vms, "one.yaml");
 	finds(f, "vms/b/config.yaml", "/nonexistent", "vms/a/config.yaml");
-	finds(f, "plain", f->vms, "plain");
-	fails("two.yaml", f->vms, ENOENT, "two.yaml: No such file");
-	fails("two.yml", f->vms, ENOENT, "two.yml: No such file");
+	finds(f, "./plain", f->vms, "plain");
+	fails("./two.yaml", f->vms, ENOENT, "two.yaml: No such file");
+	/* A name is never a file of the current folder: there is a hint, and no more. */
+	fails("one.yaml", f->vms, ENOENT, "no VM 'one.yaml': ");
+	fails("one.yaml", f->vms, ENOENT, "a config file, which has a slash (./one.yaml)");
+	fails("two.yaml", f->vms, ENOENT, "a config file, which has a slash, or the name");
+	fails("plain", f->vms, ENOENT, "no VM 'plain': ");
+	put_file("b");
+	finds(f, "b", f->vms, "vms/a/config.yaml");
 	fails("./a", f->vms, ENOENT, "./a: No such file");
 	fails("vms/a", f->vms, EISDIR, "vms/a is a folder; accepted:");
 	/* A folder that is called as a VM does not stand in its way. */

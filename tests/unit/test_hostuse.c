@@ -10,12 +10,15 @@
 
 #include "vfio/hostuse.h"
 
-/* One disk, interface, mediated device and node; which of them are there, a case says. */
+/*
+ * One disk, interface, mediated device and node; which of them are there, a case says. Of what is
+ * not there, there is no array either, as outside of tests.
+ */
 struct fixture {
 	struct qdisk disk;
 	struct qnetif netif;
 	char mdev[40];
-	struct qnode node;
+	struct qbelow_node node;
 	char lost[32];
 	struct quse_facts f;
 };
@@ -41,15 +44,15 @@ static void fill(struct fixture *x, unsigned int there)
 	SET(x->netif.name, "eth7");
 	SET(x->mdev, "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001");
 	SET(x->lost, "nvme0c0n1");
-	x->f.disks = &x->disk;
+	x->f.disks = there & DISK ? &x->disk : NULL;
 	x->f.n_disks = !!(there & DISK);
-	x->f.below.netifs = &x->netif;
+	x->f.below.netifs = there & NETIF ? &x->netif : NULL;
 	x->f.below.n_netifs = !!(there & NETIF);
-	x->f.below.mdevs = &x->mdev;
+	x->f.below.mdevs = there & MDEV ? &x->mdev : NULL;
 	x->f.below.n_mdevs = !!(there & MDEV);
-	x->f.below.nodes = &x->node;
+	x->f.below.nodes = there & NODE ? &x->node : NULL;
 	x->f.below.n_nodes = !!(there & NODE);
-	x->f.below.lost_disks = &x->lost;
+	x->f.below.lost_disks = there & LOST ? &x->lost : NULL;
 	x->f.below.n_lost_disks = !!(there & LOST);
 	x->f.below.netifs_elsewhere = !!(there & MOVED);
 	x->f.below.usb_hub = there & HUB;
@@ -160,6 +163,10 @@ static void seen_in_any_class(void **state)
 		x.netif.up = true;
 		judge(&x, any[i], "driver", &use);
 		assert_int_equal(use.use, QUSE_YES);
+		fill(&x, DISK | NETIF | NODE | HUB | IN_GPU);
+		SET(x.f.controller, "nvme0 is exported by NVMe as lab");
+		judge(&x, any[i], "driver", &use);
+		assert_int_equal(use.use, QUSE_YES);
 		fill(&x, MDEV | NETIF | NODE | HUB | IN_GPU);
 		judge(&x, any[i], "driver", &use);
 		assert_int_equal(use.use, QUSE_YES);
@@ -177,7 +184,8 @@ static void says_what_for(void **state)
 	fill(&x, DISK);
 	x.disk.claim = QDISK_CLAIMED;
 	judge(&x, 0x010802, "nvme", &use);
-	assert_string_equal(use.text, "its disk nvme0n1 is claimed (a file system, swap or a volume)");
+	assert_string_equal(use.text,
+			    "its disk nvme0n1 is claimed (a file system, swap or a volume)");
 	SET(x.disk.detail, "mounted on /");
 	judge(&x, 0x010802, "nvme", &use);
 	assert_string_equal(use.text, "its disk nvme0n1 is mounted on /");
@@ -186,6 +194,10 @@ static void says_what_for(void **state)
 	judge(&x, 0x010802, "nvme", &use);
 	assert_non_null(strstr(use.text, "nvme0n1"));
 	assert_non_null(strstr(use.text, "no node in /dev"));
+	fill(&x, NODE);
+	SET(x.f.controller, "nvme0 is exported by NVMe as lab");
+	judge(&x, 0x010802, "nvme", &use);
+	assert_string_equal(use.text, "its controller nvme0 is exported by NVMe as lab");
 	fill(&x, NETIF);
 	SET(x.netif.upper, "bond0");
 	judge(&x, 0x020000, "e1000e", &use);

@@ -36,7 +36,7 @@ static int teardown(void **state)
 {
 	static const char *const names[] = { "memory.current", "memory.max", "memory.peak",
 					     "pids.current",   "pids.max",   "cpu.stat",
-					     "cpu.max" };
+					     "cpu.max",	       "io.max" };
 	char path[128];
 	size_t i;
 
@@ -70,6 +70,19 @@ static void all_controllers(void **state)
 	put("memory.max", "max\n");
 	qvm_usage_read(dir, &u);
 	assert_int_equal(u.cpu_max_percent, QVM_NO_LIMIT);
+	assert_int_equal(u.n_io, 0);
+	put("io.max",
+	    "8:0 rbps=1048576 wbps=max riops=max wiops=50\n254:3 rbps=max wbps=7 riops=1 wiops=max\n");
+	qvm_usage_read(dir, &u);
+	assert_int_equal(u.n_io, 2);
+	assert_string_equal(u.io[0].disk, "8:0");
+	assert_int_equal(u.io[0].read_bytes, 1048576);
+	assert_int_equal(u.io[0].write_bytes, QVM_NO_LIMIT);
+	assert_int_equal(u.io[0].read_ops, QVM_NO_LIMIT);
+	assert_int_equal(u.io[0].write_ops, 50);
+	assert_string_equal(u.io[1].disk, "254:3");
+	assert_int_equal(u.io[1].write_bytes, 7);
+	assert_int_equal(u.io[1].read_ops, 1);
 	assert_int_equal(u.memory_max, QVM_NO_LIMIT);
 }
 

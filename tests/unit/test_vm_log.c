@@ -16,6 +16,8 @@
 
 #include "vm/log.h"
 
+#define NOBODY 65534
+
 struct place {
 	char dir[64];
 	char file[96];
@@ -84,6 +86,34 @@ static void ends(void **state)
 	qlog_close(&l);
 }
 
+/* Where the folder lets nothing be moved, the old file stays: it is not lost, the new one's are. */
+static void can_not_be_moved(void **state)
+{
+	uid_t user = geteuid();
+	struct place *p = *state;
+	struct qlog l;
+	int fd;
+
+	fd = open(p->old, O_WRONLY | O_CREAT, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	close(fd);
+	assert_int_equal(qlog_open(&l, p->file, NULL), 0);
+	fill(&l, 8);
+	assert_int_equal(chmod(p->dir, 0555), 0);
+	/* Root moves files out of any. */
+	if (!user)
+		assert_int_equal(seteuid(NOBODY), 0);
+	fill(&l, 1);
+	if (!user)
+		assert_int_equal(seteuid(0), 0);
+	assert_int_equal(chmod(p->dir, 0700), 0);
+	assert_int_equal(size_of(p->old), 4096);
+	assert_int_equal(size_of(p->file), 1 << 20);
+	assert_int_equal(l.lost, QLOG_MAX);
+	qlog_close(&l);
+}
+
 /* A pipe, and so a device, is no file to be moved. */
 static void pipes_stay(void **state)
 {
@@ -120,7 +150,7 @@ static void count(void *arg, const char *line)
 
 static void lines(void **state)
 {
-	static const char hostile[] = "one\ntwo \033[2J\r\nthr\0ee";
+	static const char hostile[] = "one\ntwo \033[2J\233\302\233\r\nthr\0ee";
 	struct place *p = *state;
 	char text[4096], much[2000];
 	int fd, n = 0;
@@ -140,18 +170,43 @@ static void lines(void **state)
 	assert_true(len > 0);
 	text[len] = '\0';
 	assert_non_null(strstr(text, " one\n"));
-	assert_non_null(strstr(text, " two ?[2J?\n"));
+	assert_non_null(strstr(text, " two ?[2J???\n"));
 	assert_non_null(strstr(text, " thr?eeyyy"));
 	assert_int_equal(text[len - 1], '\n');
 	assert_null(strchr(text, '\033'));
+}
+
+/* What a guest has written to its console is read by root, with cat as well as with less. */
+static void console(void **state)
+{
+	static const char hostile[] = "login: \033[31mroot\r\n50%\r100%\r\n\302\233J\233.\0\n";
+	struct place *p = *state;
+	char text[256];
+	struct qlog l;
+	size_t i;
+	int fd;
+	ssize_t len;
+
+	assert_int_equal(qlog_open(&l, p->file, NULL), 0);
+	for (i = 0; i < sizeof(hostile) - 1; i++)
+		qlog_text(&l, hostile + i, 1);
+	qlog_close(&l);
+	fd = open(p->file, O_RDONLY);
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	assert_true(len > 0);
+	text[len] = '\0';
+	assert_string_equal(text, "login: ?[31mroot\n50%\n100%\n?J?.?\n");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(ends, begin, end),
+		cmocka_unit_test_setup_teardown(can_not_be_moved, begin, end),
 		cmocka_unit_test_setup_teardown(pipes_stay, begin, end),
 		cmocka_unit_test_setup_teardown(lines, begin, end),
+		cmocka_unit_test_setup_teardown(console, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

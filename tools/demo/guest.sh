@@ -132,11 +132,14 @@ show "$HERE/stranger" open "$GPU"
 ended $? 0 "the kernel module refuses it: EACCES"
 
 step "A VM starts, with both GPUs"
-sed -e "s|@KERNEL@|$LAB_KERNEL_IMAGE|" -e "s|@INITRD@|$DEMO_INITRD|" \
+# A VM gets files that everybody may read, unless its config says more.
+install -m 644 "$LAB_KERNEL_IMAGE" $DIR/kernel
+install -m 644 "$DEMO_INITRD" $DIR/initrd
+sed -e "s|@KERNEL@|$DIR/kernel|" -e "s|@INITRD@|$DIR/initrd|" \
 	-e "s|@GPU@|$GPU|" -e "s|@VRAM@|$VRAM|" "$HERE/vm.yaml" >$DIR/vm.yaml
 sed -n '/^gpu:/,/^$/p' $DIR/vm.yaml | sed 's/^/   > /'
 : >$DIR/vm.log
-printf '   $ qwamos-vm start vm.yaml --foreground --serial serial &\n'
+printf '   $ qwamos-vm start ./vm.yaml --foreground --serial serial &\n'
 qwamos-vm start $DIR/vm.yaml --foreground --serial $DIR/serial >$DIR/vm.log 2>&1 &
 SUPERVISOR=$!
 wait_for 60 $DIR/vm.log "VM demo runs"

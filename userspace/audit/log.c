@@ -5,12 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/file.h"
 #include "util/json.h"
 #include "util/mem.h"
+#include "util/term.h"
 
 #define FORMAT	 "qwamos-gpu audit log"
 #define VERSION	 1
 #define LINE_LEN 4096
+/* After that many bytes without an end of line it is no log, and may have no end. */
+#define MAX_LINE (64 << 10)
+/* A log that has more lines which are none of it is none. */
+#define MAX_PROBLEMS 10000
 /* More than the kernel can keep. */
 #define MAX_LINES (1U << 25)
 
@@ -35,12 +41,13 @@ static const char *text_of(struct json_object *o)
 
 static int write_line(FILE *f, struct json_object *o)
 {
-	bool ok = fputs(text_of(o), f) != EOF && fputc('\n', f) != EOF;
+	int err = qterm_json(f, text_of(o));
 
 	json_object_put(o);
-	if (ok)
-		return 0;
-	return errno ? -errno : -EIO;
+	qterm_fprintf(f, "\n");
+	if (!err && ferror(f))
+		err = errno ? -errno : -EIO;
+	return err;
 }
 
 static void add_hex(struct json_object *o, const char *key, const uint8_t *bytes, size_t n)
@@ -268,14 +275,19 @@ static int take_line(struct qaudit_log *log, const char *text, size_t line, stru
 	return err;
 }
 
-/* Return: 1, 0 at the end of the file, -EBADMSG for a line too long or with a NUL, -EIO. */
+/*
+ * Return: 1, 0 at the end of the file, -EBADMSG for a line too long or with a NUL, -EFBIG for one
+ * without an end, -EIO.
+ */
 static int next_line(FILE *f, char *buf, size_t len)
 {
 	bool bad = false;
-	size_t n = 0;
+	size_t n = 0, all = 0;
 	int c;
 
 	while ((c = getc(f)) != EOF && c != '\n') {
+		if (++all > MAX_LINE)
+			return -EFBIG;
 		if (c && n + 1 < len)
 			buf[n++] = c;
 		else
@@ -303,7 +315,13 @@ int qaudit_log_read(FILE *f, const char *name, struct qaudit_log *log, struct qe
 		errno = 0;
 		ret = next_line(f, buf, sizeof(buf));
 		if (ret == -EIO)
-			return qerr_sys(e, errno ? errno : EIO, "%s", name);
+			return qerr_set(e, errno ?: EIO, "%s: %s", name,
+					qfile_strerror(errno ?: EIO));
+		if (ret == -EFBIG)
+			return qerr_set(
+				e, EFBIG,
+				"%s:%zu: not a saved audit log: a line of more than %d bytes", name,
+				line, MAX_LINE);
 		if (!ret && line == 1)
 			return qerr_set(e, EBADMSG, "%s: not a saved audit log: it is empty", name);
 		if (!ret)
@@ -316,6 +334,10 @@ int qaudit_log_read(FILE *f, const char *name, struct qaudit_log *log, struct qe
 			continue;
 		if (line == 1)
 			return qerr_set(e, EBADMSG, "%s:1: %s", name, why.msg);
+		if (log->n_problems == MAX_PROBLEMS)
+			return qerr_set(e, EFBIG,
+					"%s:%zu: more than %d lines that are none of a log", name,
+					line, MAX_PROBLEMS);
 		p = QMEM_GROW(log->problems, log->n_problems);
 		p->line = line;
 		p->text = qmem_strdup(why.msg);

@@ -34,16 +34,8 @@ static void __attribute__((format(printf, 2, 3))) put(struct text *t, const char
 		t->at = t->at + n < t->len ? t->at + n : t->len - 1;
 }
 
-/* A name that a hostile process may have chosen: only what can be seen, and no more than its field.
- */
-static void clean(const char *from, size_t size, char *to)
-{
-	size_t i;
-
-	for (i = 0; i < size && from[i]; i++)
-		to[i] = from[i] >= ' ' && from[i] <= '~' ? from[i] : '?';
-	to[i] = '\0';
-}
+/* The length of a name in a field that it may fill. */
+#define FIELD(name) (int)strnlen(name, sizeof(name)), name
 
 /* CLOCK_BOOTTIME to the wall clock as it is set now. */
 static void wall_time(uint64_t ns, char *buf, size_t len)
@@ -85,11 +77,8 @@ static void put_bytes(struct text *t, const char *what, uint64_t bytes)
 
 static void put_device(struct text *t, const struct qwamos_gpu_audit_record *r)
 {
-	char name[sizeof(r->device_name) + 1];
-
-	clean(r->device_name, sizeof(r->device_name), name);
-	if (name[0])
-		put(t, " %s", name);
+	if (r->device_name[0])
+		put(t, " %.*s", FIELD(r->device_name));
 }
 
 static void put_on_device(struct text *t, const struct qwamos_gpu_audit_record *r)
@@ -185,15 +174,17 @@ static void put_what(struct text *t, const struct qwamos_gpu_audit_record *r)
 
 void audit_line(const struct qwamos_gpu_audit_record *r, char *buf, size_t len)
 {
-	char when[64], name[sizeof(r->vm_name) + 1], comm[sizeof(r->comm) + 1];
+	char when[64];
 	struct text t = { buf, len, 0 };
 	size_t colon;
 
 	wall_time(r->time_ns, when, sizeof(when));
-	clean(r->vm_name, sizeof(r->vm_name), name);
-	clean(r->comm, sizeof(r->comm), comm);
-	put(&t, "%s %llu/%llu %s %s:", when, r->chain, r->seq, name[0] ? name : "(host)",
-	    libqg_event_name(r->event));
+	put(&t, "%s %llu/%llu ", when, r->chain, r->seq);
+	if (r->vm_name[0])
+		put(&t, "%.*s", FIELD(r->vm_name));
+	else
+		put(&t, "(host)");
+	put(&t, " %s:", libqg_event_name(r->event));
 	colon = t.at;
 	put_what(&t, r);
 	if (t.at == colon)
@@ -205,7 +196,7 @@ void audit_line(const struct qwamos_gpu_audit_record *r, char *buf, size_t len)
 	if (r->flags & QWAMOS_GPU_RECORD_F_CARRIED)
 		put(&t, " (carried on)");
 	if (r->pid)
-		put(&t, " [%s, pid %u, uid %u]", comm, r->pid, r->uid);
+		put(&t, " [%.*s, pid %u, uid %u]", FIELD(r->comm), r->pid, r->uid);
 }
 
 struct json_object *audit_json(const struct qwamos_gpu_audit_record *r)

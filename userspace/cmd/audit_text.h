@@ -10,7 +10,7 @@
 /**
  * audit_line() - one line: time, chain and number in it, VM, event, what it is about, who
  * @r: the record
- * @buf: out: without a newline; what a VMM may have put into its command name can't leave the line
+ * @buf: out: to be printed as one %s (util/term.h), for a VMM may have put anything into its name
  * @len: room, in bytes
  */
 void audit_line(const struct qwamos_gpu_audit_record *r, char *buf, size_t len);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cmd/cmd.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -11,6 +10,7 @@
 
 #include "util/json.h"
 #include "util/mem.h"
+#include "util/term.h"
 
 #define HELP 0x100
 /* Options without a letter are told by their place, above all letters. */
@@ -18,9 +18,11 @@
 
 static void vtell(const char *command, const char *fmt, va_list ap)
 {
-	fprintf(stderr, "%s%s%s: ", cmd_program.name, command ? " " : "", command ? command : "");
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
+	char *text = qterm_vformat(fmt, ap);
+
+	qterm_fprintf(stderr, "%s%s%s: %s\n", cmd_program.name, command ? " " : "",
+		      command ? command : "", text);
+	free(text);
 }
 
 int cmd_fail(const char *fmt, ...)
@@ -41,9 +43,9 @@ int cmd_wrong(const struct cmd_line *l, const char *fmt, ...)
 	vtell(l->command, fmt, ap);
 	va_end(ap);
 	if (l->command && l->usage)
-		fprintf(stderr, "Try: %s %s --help\n", cmd_program.name, l->command);
+		qterm_fprintf(stderr, "Try: %s %s --help\n", cmd_program.name, l->command);
 	else
-		fprintf(stderr, "Try: %s --help\n", cmd_program.name);
+		qterm_fprintf(stderr, "Try: %s --help\n", cmd_program.name);
 	return l->wrong ? l->wrong : EXIT_USAGE;
 }
 
@@ -53,13 +55,21 @@ void cmd_complain(const char *msg)
 
 	for (; *msg; msg += n + (msg[n] == '\n')) {
 		n = strcspn(msg, "\n");
-		fprintf(stderr, "%s: %.*s\n", cmd_program.name, (int)n, msg);
+		qterm_fprintf(stderr, "%s: %.*s\n", cmd_program.name, (int)n, msg);
 	}
 }
 
 void cmd_say(void *arg, const char *line)
 {
 	cmd_complain(line);
+}
+
+/* A help has lines of its own. */
+static void help_line(FILE *f, const char *before, const char *help)
+{
+	qterm_fprintf(f, "%s", before);
+	qterm_lines(f, help);
+	qterm_fprintf(f, "\n");
 }
 
 static void print_help(FILE *f)
@@ -70,10 +80,10 @@ static void print_help(FILE *f)
 		cmd_program.help(f);
 		return;
 	}
-	fprintf(f, "usage: %s COMMAND [OPTION]...\n", cmd_program.name);
+	qterm_fprintf(f, "usage: %s COMMAND [OPTION]...\n", cmd_program.name);
 	for (c = cmd_program.commands; c->name; c++)
-		fprintf(f, "  %s\n", c->help);
-	fprintf(f, "  --version, --help\nSee %s(8).\n", cmd_program.name);
+		help_line(f, "  ", c->help);
+	qterm_fprintf(f, "  --version, --help\nSee %s(8).\n", cmd_program.name);
 }
 
 static int dispatch(const char *group, const struct cmd *commands, int argc, char **argv)
@@ -105,7 +115,7 @@ int cmd_group(const char *group, const struct cmd *commands, int argc, char **ar
 	if (argc < 2 || !is_help(argv[1]))
 		return dispatch(group, commands, argc, argv);
 	for (c = commands; c->name; c++)
-		printf("%s %s\n", c == commands ? "usage:" : "      ", c->help);
+		help_line(stdout, c == commands ? "usage: " : "       ", c->help);
 	return 0;
 }
 
@@ -131,7 +141,7 @@ int cmd_main(int argc, char **argv)
 		return 0;
 	}
 	if (argc > 1 && (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))) {
-		printf("%s " QWAMOS_VERSION "\n", cmd_program.name);
+		qterm_printf("%s " QWAMOS_VERSION "\n", cmd_program.name);
 		return 0;
 	}
 	if (cmd_program.options_first)
@@ -250,6 +260,12 @@ static int count_args(const struct cmd_line *l, int argc, char **argv)
 	return cmd_wrong(l, "takes %s, no further '%s'", l->args, argv[optind + l->max]);
 }
 
+static void print_usage(const char *usage)
+{
+	qterm_printf("usage: %s ", cmd_program.name);
+	help_line(stdout, "", usage);
+}
+
 int cmd_parse(const struct cmd_line *l, int argc, char **argv, void *to)
 {
 	char letters[2 * 64];
@@ -261,7 +277,7 @@ int cmd_parse(const struct cmd_line *l, int argc, char **argv, void *to)
 	while (!ret && (c = getopt_long(argc, argv, letters, options, NULL)) != -1) {
 		if (c == 'h' || c == HELP) {
 			if (l->usage)
-				printf("usage: %s %s\n", cmd_program.name, l->usage);
+				print_usage(l->usage);
 			else
 				print_help(stdout);
 			free(options);
@@ -278,12 +294,6 @@ int cmd_parse(const struct cmd_line *l, int argc, char **argv, void *to)
 	if (!ret)
 		ret = count_args(l, argc, argv);
 	return ret ? -ret : optind;
-}
-
-void cmd_put(const char *text)
-{
-	for (; text && *text; text++)
-		putchar(iscntrl((unsigned char)*text) ? '?' : *text);
 }
 
 int cmd_print(struct json_object *doc, bool json, void (*text)(struct json_object *doc))

@@ -172,9 +172,6 @@ void cmd_complain(const char *msg);
 /** cmd_say() - cmd_complain() of what is being done; @arg: not used */
 void cmd_say(void *arg, const char *line);
 
-/** cmd_put() - print what others wrote: it can't leave its line; NULL: nothing */
-void cmd_put(const char *text);
-
 /**
  * cmd_print() - print a document
  * @doc: the document; it is put, too

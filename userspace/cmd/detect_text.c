@@ -7,6 +7,7 @@
 
 #include "cmd/cmd.h"
 #include "util/json.h"
+#include "util/term.h"
 
 static const char *str(const struct json_object *o, const char *key, const char *otherwise)
 {
@@ -18,9 +19,7 @@ static const char *str(const struct json_object *o, const char *key, const char 
 /* "  name:  value"; unknown where there is none. */
 static void row(const char *name, const char *value)
 {
-	printf("  %-14s ", name);
-	cmd_put(value ? value : "unknown");
-	putchar('\n');
+	qterm_printf("  %-14s %s\n", name, value ? value : "unknown");
 }
 
 static void figure(const char *name, const struct json_object *gpu, const char *key,
@@ -43,24 +42,25 @@ static void devices(const char *name, const struct json_object *list, const char
 {
 	size_t i;
 
-	printf("  %-14s ", name);
+	qterm_printf("  %-14s ", name);
 	for (i = 0; i < qjson_len(list); i++) {
 		const struct json_object *m = qjson_at(list, i);
 
-		printf("%s%s (%s, %s)", i ? ", " : "", str(m, "address", "?"),
-		       str(m, "class_name", str(m, "kind", "?")), str(m, "driver", "no driver"));
+		qterm_printf("%s%s (%s, %s)", i ? ", " : "", str(m, "address", "?"),
+			     str(m, "class_name", str(m, "kind", "?")),
+			     str(m, "driver", "no driver"));
 	}
-	puts(qjson_len(list) ? "" : none);
+	qterm_printf("%s\n", qjson_len(list) ? "" : none);
 }
 
 static void words(const char *name, const struct json_object *list, const char *none)
 {
 	size_t i;
 
-	printf("  %-14s ", name);
+	qterm_printf("  %-14s ", name);
 	for (i = 0; i < qjson_len(list); i++)
-		printf("%s%s", i ? ", " : "", json_object_get_string(qjson_at(list, i)));
-	puts(qjson_len(list) ? "" : none);
+		qterm_printf("%s%s", i ? ", " : "", json_object_get_string(qjson_at(list, i)));
+	qterm_printf("%s\n", qjson_len(list) ? "" : none);
 }
 
 static void print_group(const struct json_object *gpu)
@@ -103,16 +103,13 @@ static void print_gpu(const struct json_object *gpu)
 	bool pci = !strcmp(str(gpu, "bus", ""), "pci");
 	char text[256];
 
-	cmd_put(str(gpu, "name", "?"));
-	printf("  ");
-	cmd_put(str(gpu, "vendor_name", "unknown vendor"));
-	putchar(' ');
-	cmd_put(str(gpu, "device_name", str(gpu, "compatible", str(gpu, "device_id", ""))));
-	printf("%s%s\n",
-	       qjson_get_bool(gpu, "console", false)	? " (console)"
-	       : qjson_get_bool(gpu, "boot_vga", false) ? " (boot VGA)"
-							: "",
-	       qjson_get_bool(gpu, "emulated", false) ? " (emulated)" : "");
+	qterm_printf("%s  %s %s%s%s\n", str(gpu, "name", "?"),
+		     str(gpu, "vendor_name", "unknown vendor"),
+		     str(gpu, "device_name", str(gpu, "compatible", str(gpu, "device_id", ""))),
+		     qjson_get_bool(gpu, "console", false)    ? " (console)"
+		     : qjson_get_bool(gpu, "boot_vga", false) ? " (boot VGA)"
+							      : "",
+		     qjson_get_bool(gpu, "emulated", false) ? " (emulated)" : "");
 	row("driver", str(gpu, "driver", "none"));
 	snprintf(text, sizeof(text), "%s%s%s", drm ? str(drm, "card", "no card") : "none",
 		 drm ? ", " : "", drm ? str(drm, "render", "no render node") : "");
@@ -144,12 +141,12 @@ static void print_queues(const struct json_object *dev)
 		q = qjson_at(list, i);
 		if (!json_object_is_type(q, json_type_object))
 			continue;
-		printf("    %2" PRId64 " queues:", qjson_get_int(q, "queues", 0));
+		qterm_printf("    %2" PRId64 " queues:", qjson_get_int(q, "queues", 0));
 		json_object_object_foreach((struct json_object *)q, name, value)
 			if (json_object_is_type(value, json_type_boolean) &&
 			    json_object_get_boolean(value))
-				printf(" %s", name);
-		putchar('\n');
+				qterm_printf(" %s", name);
+		qterm_printf("\n");
 	}
 }
 
@@ -157,22 +154,18 @@ static void state(const char *name, const struct json_object *o, const char *ver
 {
 	const char *s = qjson_get_str(o, "state"), *why = qjson_get_str(o, "why");
 
-	printf("%s: ", name);
+	qterm_printf("%s: ", name);
 	if (!o || !s)
-		printf("unknown");
+		qterm_printf("unknown");
 	else if (!strcmp(s, "version"))
-		cmd_put(version ? version : "yes");
+		qterm_printf("%s", version ? version : "yes");
 	else if (!strcmp(s, "no_device"))
-		printf("no device");
+		qterm_printf("no device");
 	else if (!strcmp(s, "not_loadable"))
-		printf("library present, but not loadable");
+		qterm_printf("library present, but not loadable");
 	else
-		cmd_put(s);
-	if (why) {
-		printf(": ");
-		cmd_put(why);
-	}
-	putchar('\n');
+		qterm_printf("%s", s);
+	qterm_printf("%s%s\n", why ? ": " : "", why);
 }
 
 static void print_vulkan(const struct json_object *vk)
@@ -183,11 +176,9 @@ static void print_vulkan(const struct json_object *vk)
 	state("Vulkan", vk, qjson_get_str(vk, "instance_version"));
 	for (i = 0; i < qjson_len(list); i++) {
 		dev = qjson_at(list, i);
-		printf("  ");
-		cmd_put(str(dev, "name", "?"));
-		printf(": %s, ", str(dev, "api_version", "?"));
-		cmd_put(str(dev, "driver_name", "driver unknown"));
-		printf(", %s\n", str(dev, "type", "?"));
+		qterm_printf("  %s: %s, %s, %s\n", str(dev, "name", "?"),
+			     str(dev, "api_version", "?"),
+			     str(dev, "driver_name", "driver unknown"), str(dev, "type", "?"));
 		print_queues(dev);
 	}
 }
@@ -200,11 +191,8 @@ static void print_gles(const struct json_object *gles)
 	state("OpenGL ES", gles, qjson_get_str(qjson_at(list, 0), "gles_version"));
 	for (i = 0; i < qjson_len(list); i++) {
 		dev = qjson_at(list, i);
-		printf("  ");
-		cmd_put(str(dev, "renderer", "?"));
-		printf(": ");
-		cmd_put(str(dev, "version", "?"));
-		printf("%s\n", qjson_get_bool(dev, "software", false) ? ", software" : "");
+		qterm_printf("  %s: %s%s\n", str(dev, "renderer", "?"), str(dev, "version", "?"),
+			     qjson_get_bool(dev, "software", false) ? ", software" : "");
 	}
 }
 
@@ -214,29 +202,27 @@ static void print_host(const struct json_object *doc)
 				 *vfio = qjson_get(doc, "vfio"), *a = qjson_get(doc, "android");
 	const struct json_object *units = qjson_get(iommu, "units");
 
-	printf("Host: ");
-	cmd_put(str(host, "model", "model unknown"));
-	printf(", kernel ");
-	cmd_put(str(host, "kernel", "unknown"));
-	printf("\nIOMMU: ");
+	qterm_printf("Host: %s, kernel %s\nIOMMU: ", str(host, "model", "model unknown"),
+		     str(host, "kernel", "unknown"));
 	if (qjson_get_bool(iommu, "active", false))
-		printf("%s\n", str(qjson_at(units, 0), "kind", "active, of an unknown kind"));
+		qterm_printf("%s\n", str(qjson_at(units, 0), "kind", "active, of an unknown kind"));
 	else
-		printf("none: %s\n", str(iommu, "why_not", "unknown"));
+		qterm_printf("none: %s\n", str(iommu, "why_not", "unknown"));
 	if (qjson_get_bool(iommu, "unsafe_interrupts_allowed", false))
-		printf("Warning: vfio_iommu_type1.allow_unsafe_interrupts is on\n");
-	printf("VFIO: %s%s%s%s\n",
-	       qjson_get_bool(vfio, "driver_loaded", false) ? "qwamos_vfio_pci is loaded"
-	       : qjson_get_bool(vfio, "loaded", false)	    ? "loaded"
-	       : qjson_get_bool(vfio, "available", false)   ? "available"
-							    : "not available",
-	       qjson_get_str(vfio, "why_not") ? " (" : "", str(vfio, "why_not", ""),
-	       qjson_get_str(vfio, "why_not") ? ")" : "");
+		qterm_printf("Warning: vfio_iommu_type1.allow_unsafe_interrupts is on\n");
+	qterm_printf("VFIO: %s%s%s%s\n",
+		     qjson_get_bool(vfio, "driver_loaded", false) ? "qwamos_vfio_pci is loaded"
+		     : qjson_get_bool(vfio, "loaded", false)	  ? "loaded"
+		     : qjson_get_bool(vfio, "available", false)	  ? "available"
+								  : "not available",
+		     qjson_get_str(vfio, "why_not") ? " (" : "", str(vfio, "why_not", ""),
+		     qjson_get_str(vfio, "why_not") ? ")" : "");
 	if (!qjson_get_bool(host, "module_loaded", false))
-		printf("Policy: not enforced: module qwamos_gpu is not loaded\n");
+		qterm_printf("Policy: not enforced: module qwamos_gpu is not loaded\n");
 	if (a)
-		printf("Android: ro.hardware.vulkan %s, OpenGL ES %s\n",
-		       str(a, "ro.hardware.vulkan", "unknown"), str(a, "gles_version", "unknown"));
+		qterm_printf("Android: ro.hardware.vulkan %s, OpenGL ES %s\n",
+			     str(a, "ro.hardware.vulkan", "unknown"),
+			     str(a, "gles_version", "unknown"));
 }
 
 void detect_text(struct json_object *doc)
@@ -249,16 +235,12 @@ void detect_text(struct json_object *doc)
 	for (i = 0; i < qjson_len(list); i++)
 		print_gpu(qjson_at(list, i));
 	if (!qjson_len(list))
-		puts("No GPU.");
+		qterm_printf("No GPU.\n");
 	print_vulkan(qjson_get(doc, "vulkan"));
 	print_gles(qjson_get(doc, "gles"));
-	for (i = 0; i < qjson_len(notes); i++) {
-		printf("Note: ");
-		cmd_put(json_object_get_string(qjson_at(notes, i)));
-		putchar('\n');
-	}
-	printf("Recommended: %s%s%s: ", str(best, "mode", "?"), qjson_get(best, "gpu") ? ", " : "",
-	       str(best, "gpu", ""));
-	cmd_put(str(best, "reason", ""));
-	putchar('\n');
+	for (i = 0; i < qjson_len(notes); i++)
+		qterm_printf("Note: %s\n", json_object_get_string(qjson_at(notes, i)));
+	qterm_printf("Recommended: %s%s%s: %s\n", str(best, "mode", "?"),
+		     qjson_get(best, "gpu") ? ", " : "", str(best, "gpu", ""),
+		     str(best, "reason", ""));
 }

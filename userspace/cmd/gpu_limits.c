@@ -6,7 +6,7 @@
 
 #include "cmd/gpu_open.h"
 #include "lib/libqwamos-gpu.h"
-#include "util/mem.h"
+#include "util/term.h"
 
 const struct qvm_words gpu_limit_words = {
 	.vram = "--vram",
@@ -77,7 +77,7 @@ static void tell_above(int fd, const char *name)
 
 	if (libqg_vm_info(fd, &vm, NULL) || vm.vram_used <= vm.vram_limit)
 		return;
-	text = qmem_printf(
+	text = qterm_format(
 		"VM %s uses %llu MiB of VRAM, the limit is %llu MiB: it keeps them, and gets no more",
 		name, vm.vram_used >> 20, vm.vram_limit >> 20);
 	cmd_complain(text);

@@ -15,6 +15,7 @@
 #include "util/file.h"
 #include "util/json.h"
 #include "util/mem.h"
+#include "util/term.h"
 
 #define MAX 65536
 
@@ -103,7 +104,7 @@ static void print_lines(struct json_object *doc)
 	size_t i;
 
 	for (i = 0; i < qjson_len(doc); i++)
-		puts(json_object_get_string(qjson_at(doc, i)));
+		qterm_printf("%s\n", json_object_get_string(qjson_at(doc, i)));
 }
 
 static int show(const struct qaudit_list *l, uint64_t limit, bool json)
@@ -142,7 +143,7 @@ static int follow(int ctl, const struct options *o, const struct qaudit_list *l,
 			err = qaudit_write_record(stdout, &l->recs[i]);
 		} else {
 			audit_line(&l->recs[i], text, sizeof(text));
-			puts(text);
+			qterm_printf("%s\n", text);
 		}
 	}
 	if (err)
@@ -179,8 +180,8 @@ static int save(int ctl, const struct options *o)
 		qaudit_log_free(&log);
 		return cmd_fail("%s: %s", o->save, strerror(-err));
 	}
-	fprintf(stderr, "qwamos-gpu: %zu records of %zu chain%s saved to %s\n", log.n, log.n_heads,
-		log.n_heads == 1 ? "" : "s", o->save);
+	qterm_fprintf(stderr, "qwamos-gpu: %zu records of %zu chain%s saved to %s\n", log.n,
+		      log.n_heads, log.n_heads == 1 ? "" : "s", o->save);
 	qaudit_log_free(&log);
 	return 0;
 }
@@ -198,7 +199,8 @@ static int list(int ctl, const struct options *o)
 		ret = cmd_fail("%s", e.msg);
 	} else {
 		if (lost && !o->json)
-			fprintf(stderr,
+			qterm_fprintf(
+				stderr,
 				"qwamos-gpu: %llu older records are gone: there was no room for them\n",
 				(unsigned long long)lost);
 		ret = o->follow ? follow(ctl, o, &l, newest, &e) : show(&l, o->limit, o->json);

@@ -16,6 +16,7 @@
 #include "cmd/qwamos-gpu.h"
 #include "lib/libqwamos-gpu.h"
 #include "util/json.h"
+#include "util/term.h"
 
 #define MIB 20
 
@@ -81,10 +82,10 @@ static int open_ledger(const char *vm)
 
 static void print(struct json_object *doc)
 {
-	printf("charged %lld MiB: %lld of %lld MiB used\n",
-	       (long long)qjson_get_int(doc, "charged_bytes", 0) >> MIB,
-	       (long long)qjson_get_int(doc, "used_bytes", 0) >> MIB,
-	       (long long)qjson_get_int(doc, "limit_bytes", 0) >> MIB);
+	qterm_printf("charged %lld MiB: %lld of %lld MiB used\n",
+		     (long long)qjson_get_int(doc, "charged_bytes", 0) >> MIB,
+		     (long long)qjson_get_int(doc, "used_bytes", 0) >> MIB,
+		     (long long)qjson_get_int(doc, "limit_bytes", 0) >> MIB);
 }
 
 /* Return: 0 or EXIT_FAILED. */

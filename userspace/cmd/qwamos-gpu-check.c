@@ -11,6 +11,7 @@
 #include "lib/libqwamos-gpu.h"
 #include "util/json.h"
 #include "util/mem.h"
+#include "util/term.h"
 
 struct check {
 	bool json;
@@ -62,15 +63,15 @@ static void print_line(const char *name, uint32_t verdict, uint32_t level)
 {
 	const char *p;
 
-	printf("%s: %s", event_of(verdict), name);
+	qterm_printf("%s: %s", event_of(verdict), name);
 	if (verdict == QWAMOS_GPU_REASON_LEVEL) {
-		printf(", not allowed at ");
+		qterm_printf(", not allowed at ");
 		for (p = libqg_level_name(level); *p; p++)
-			putchar(toupper((unsigned char)*p));
+			qterm_printf("%c", toupper((unsigned char)*p));
 	} else if (verdict) {
-		printf(", %s: %s", libqg_reason_name(verdict), libqg_reason_text(verdict));
+		qterm_printf(", %s: %s", libqg_reason_name(verdict), libqg_reason_text(verdict));
 	}
-	putchar('\n');
+	qterm_printf("\n");
 }
 
 static int print_text(char **names, const struct qwamos_gpu_vm_check_entry *entries, size_t n,

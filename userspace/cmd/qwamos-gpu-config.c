@@ -14,6 +14,7 @@
 #include "qemu/args.h"
 #include "util/json.h"
 #include "util/mem.h"
+#include "util/term.h"
 
 static const char check_usage[] =
 	"config check FILE... [--strict] [--json]\n"
@@ -49,6 +50,7 @@ static void load(const char *file, struct qconfig *c, struct qdiags *d)
 		return;
 	qemu_extra_check(c, d);
 	qconfig_missing(c, QDIAG_NOTE, d);
+	qconfig_note_writable(file, d);
 }
 
 static struct json_object *check_one(const char *file, bool strict, bool *bad)
@@ -81,11 +83,12 @@ static void print_said(const char *file, struct json_object *one)
 	const char *key = qjson_get_str(one, "key");
 	int64_t line = qjson_get_int(one, "line", 0);
 
-	printf("%s", file);
+	qterm_printf("%s", file);
 	if (line)
-		printf(":%lld:%lld", (long long)line, (long long)qjson_get_int(one, "column", 0));
-	printf(": %s: %s%s%s\n", qjson_get_str(one, "kind"), key ? key : "", key ? ": " : "",
-	       qjson_get_str(one, "text"));
+		qterm_printf(":%lld:%lld", (long long)line,
+			     (long long)qjson_get_int(one, "column", 0));
+	qterm_printf(": %s: %s%s%s\n", qjson_get_str(one, "kind"), key ? key : "", key ? ": " : "",
+		     qjson_get_str(one, "text"));
 }
 
 static void print_check(struct json_object *doc)
@@ -101,14 +104,14 @@ static void print_check(struct json_object *doc)
 		said = qjson_get(o, "said");
 		for (j = 0; j < qjson_len(said); j++)
 			print_said(file, qjson_at(said, j));
-		printf("%s: %s (errors: %lld, warnings: %lld, notes: %lld)\n", file,
-		       qjson_get_bool(o, "ok", false) ? "ok" : "not ok",
-		       (long long)qjson_get_int(o, "errors", 0),
-		       (long long)qjson_get_int(o, "warnings", 0),
-		       (long long)qjson_get_int(o, "notes", 0));
+		qterm_printf("%s: %s (errors: %lld, warnings: %lld, notes: %lld)\n", file,
+			     qjson_get_bool(o, "ok", false) ? "ok" : "not ok",
+			     (long long)qjson_get_int(o, "errors", 0),
+			     (long long)qjson_get_int(o, "warnings", 0),
+			     (long long)qjson_get_int(o, "notes", 0));
 	}
 	if (enforced)
-		puts(enforced);
+		qterm_printf("%s\n", enforced);
 }
 
 static int config_check(int argc, char **argv)
@@ -139,9 +142,10 @@ static int config_check(int argc, char **argv)
 static void print_value(struct json_object *value)
 {
 	if (json_object_is_type(value, json_type_string))
-		printf("%s", json_object_get_string(value));
+		qterm_printf("%s", json_object_get_string(value));
 	else
-		printf("%s", json_object_to_json_string_ext(value, JSON_C_TO_STRING_NOSLASHESCAPE));
+		qterm_printf("%s",
+			     json_object_to_json_string_ext(value, JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
 static void print_gpu(struct json_object *gpu)
@@ -149,21 +153,21 @@ static void print_gpu(struct json_object *gpu)
 	struct json_object *list = qjson_get(gpu, "operations"), *one;
 	size_t i;
 
-	printf("\nGPU: %s, level %s; allowed:", qjson_get_str(gpu, "access_mode"),
-	       qjson_get_str(gpu, "level"));
+	qterm_printf("\nGPU: %s, level %s; allowed:", qjson_get_str(gpu, "access_mode"),
+		     qjson_get_str(gpu, "level"));
 	for (i = 0; i < qjson_len(list); i++)
-		printf(" %s", json_object_get_string(qjson_at(list, i)));
-	putchar('\n');
+		qterm_printf(" %s", json_object_get_string(qjson_at(list, i)));
+	qterm_printf("\n");
 	list = qjson_get(gpu, "limits");
 	for (i = 0; i < qjson_len(list); i++) {
 		one = qjson_at(list, i);
-		printf("  %-16s ", qjson_get_str(one, "limit"));
+		qterm_printf("  %-16s ", qjson_get_str(one, "limit"));
 		if (qjson_get(one, "value"))
-			printf("%-6lld", (long long)qjson_get_int(one, "value", 0));
+			qterm_printf("%-6lld", (long long)qjson_get_int(one, "value", 0));
 		else
-			printf("%-6s", "-");
-		printf(" enforced by %s: %s\n", qjson_get_str(one, "enforced_by"),
-		       qjson_get_str(one, "note"));
+			qterm_printf("%-6s", "-");
+		qterm_printf(" enforced by %s: %s\n", qjson_get_str(one, "enforced_by"),
+			     qjson_get_str(one, "note"));
 	}
 }
 
@@ -175,16 +179,16 @@ static void print_show(struct json_object *doc)
 
 	for (i = 0; i < qjson_len(list); i++) {
 		one = qjson_at(list, i);
-		printf("%-28s ", qjson_get_str(one, "key"));
+		qterm_printf("%-28s ", qjson_get_str(one, "key"));
 		print_value(qjson_get(one, "value"));
-		printf("  (%s)\n", qjson_get_str(one, "why"));
+		qterm_printf("  (%s)\n", qjson_get_str(one, "why"));
 	}
 	if (qjson_get(doc, "gpu"))
 		print_gpu(qjson_get(doc, "gpu"));
 	else
-		puts("\nno GPU: there is no gpu section that is switched on");
+		qterm_printf("\nno GPU: there is no gpu section that is switched on\n");
 	if (enforced)
-		puts(enforced);
+		qterm_printf("%s\n", enforced);
 }
 
 static int config_show(int argc, char **argv)
@@ -222,7 +226,7 @@ void gpu_tell(const struct qdiags *d, size_t from)
 
 	for (; from < d->n; from++) {
 		line = qdiag_format(d, &d->list[from]);
-		fprintf(stderr, "%s\n", line);
+		qterm_fprintf(stderr, "%s\n", line);
 		free(line);
 	}
 }

@@ -9,6 +9,7 @@
 #include "cmd/qwamos-gpu-audit.h"
 #include "cmd/qwamos-gpu.h"
 #include "lib/libqwamos-gpu.h"
+#include "util/term.h"
 
 /* How often the log is read where the kernel does not say that there is something, in ms. */
 #define ASK_MS 1000
@@ -38,8 +39,9 @@ static void print(void *arg, const struct qwamos_gpu_audit_record *r)
 		f->err = qaudit_write_record(stdout, r);
 	} else {
 		audit_line(r, text, sizeof(text));
-		if (puts(text) == EOF)
-			f->err = -errno;
+		qterm_printf("%s\n", text);
+		if (ferror(stdout))
+			f->err = -(errno ? errno : EIO);
 	}
 }
 
@@ -49,7 +51,8 @@ static int catch_up(int ctl, struct follow *f, struct qerr *e)
 	int err = qaudit_read_after(ctl, &all, f->last, print, f, NULL, e);
 
 	if (f->missed)
-		fprintf(stderr,
+		qterm_fprintf(
+			stderr,
 			"qwamos-gpu: %llu records are gone: there was no room for them until they were read\n",
 			(unsigned long long)f->missed);
 	f->missed = 0;

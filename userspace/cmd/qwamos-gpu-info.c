@@ -9,6 +9,7 @@
 #include "cmd/vm_doc.h"
 #include "lib/libqwamos-gpu.h"
 #include "util/json.h"
+#include "util/term.h"
 
 static const struct {
 	__u64 bit;
@@ -103,10 +104,10 @@ static void print_enforced(const struct json_object *limits)
 	if (!limits)
 		return;
 	json_object_object_foreach((struct json_object *)limits, limit, counts) {
-		printf("%-16s %-14s enforced by:", before, limit);
+		qterm_printf("%-16s %-14s enforced by:", before, limit);
 		json_object_object_foreach(counts, by, count)
-			printf(" %s (%d VMs)", by, json_object_get_int(count));
-		putchar('\n');
+			qterm_printf(" %s (%d VMs)", by, json_object_get_int(count));
+		qterm_printf("\n");
 		before = "";
 	}
 }
@@ -117,28 +118,29 @@ static void print(struct json_object *doc)
 			   *list = qjson_get(doc, "capabilities");
 	size_t i;
 
-	printf("module:          version %lld, instance %s\n",
-	       (long long)qjson_get_int(doc, "version", 0), qjson_get_str(doc, "instance"));
-	printf("capabilities:   ");
+	qterm_printf("module:          version %lld, instance %s\n",
+		     (long long)qjson_get_int(doc, "version", 0), qjson_get_str(doc, "instance"));
+	qterm_printf("capabilities:   ");
 	for (i = 0; i < qjson_len(list); i++)
-		printf(" %s", json_object_get_string(qjson_at(list, i)));
-	printf("\nrevoke timeout:  %lld s\n", (long long)qjson_get_int(doc, "revoke_timeout_s", 0));
-	printf("audit:           %lld records for each active VM\n",
-	       (long long)qjson_get_int(doc, "audit_records", 0));
-	printf("devices:         %lld, %lld of them GPUs",
-	       (long long)qjson_get_int(devs, "total", 0),
-	       (long long)qjson_get_int(devs, "gpus", 0));
+		qterm_printf(" %s", json_object_get_string(qjson_at(list, i)));
+	qterm_printf("\nrevoke timeout:  %lld s\n",
+		     (long long)qjson_get_int(doc, "revoke_timeout_s", 0));
+	qterm_printf("audit:           %lld records for each active VM\n",
+		     (long long)qjson_get_int(doc, "audit_records", 0));
+	qterm_printf("devices:         %lld, %lld of them GPUs",
+		     (long long)qjson_get_int(devs, "total", 0),
+		     (long long)qjson_get_int(devs, "gpus", 0));
 	json_object_object_foreach(qjson_get(devs, "states"), name, count)
 		if (json_object_get_int(count))
-			printf("; %d %s", json_object_get_int(count), name);
-	putchar('\n');
+			qterm_printf("; %d %s", json_object_get_int(count), name);
+	qterm_printf("\n");
 	if (qjson_get(doc, "vms"))
-		printf("VMs:             %lld\n", (long long)qjson_get_int(doc, "vms", 0));
+		qterm_printf("VMs:             %lld\n", (long long)qjson_get_int(doc, "vms", 0));
 	else if (!qjson_get(doc, "vm"))
-		printf("VMs:             not told to this user\n");
+		qterm_printf("VMs:             not told to this user\n");
 	print_enforced(qjson_get(doc, "enforced_by"));
 	if (qjson_get(doc, "vm")) {
-		putchar('\n');
+		qterm_printf("\n");
 		gpu_vm_print(qjson_get(doc, "vm"));
 	}
 }

@@ -10,6 +10,7 @@
 #include "lib/libqwamos-gpu.h"
 #include "util/json.h"
 #include "util/mem.h"
+#include "util/term.h"
 
 struct options {
 	bool json;
@@ -47,8 +48,9 @@ static const char *group_name(const struct libqg_event *ev)
 
 static void print_line(struct json_object *o)
 {
-	puts(qmem_check((void *)json_object_to_json_string_ext(
-		o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)));
+	qterm_json(stdout, qmem_check((void *)json_object_to_json_string_ext(
+				   o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)));
+	qterm_printf("\n");
 	json_object_put(o);
 }
 
@@ -89,15 +91,15 @@ static void print_text(const struct libqg_event *ev)
 	char text[512];
 
 	if (ev->missed)
-		printf("lost: %llu messages of the group %s came too fast\n",
-		       (unsigned long long)ev->missed, group_name(ev));
+		qterm_printf("lost: %llu messages of the group %s came too fast\n",
+			     (unsigned long long)ev->missed, group_name(ev));
 	if (ev->group == LIBQG_EVENTS_AUDIT) {
 		audit_line(&ev->record, text, sizeof(text));
-		puts(text);
+		qterm_printf("%s\n", text);
 	} else {
-		printf("%s %s (%llu) is %s%s%s\n", kind_name(ev->kind), ev->name,
-		       (unsigned long long)ev->id, state_name(ev), ev->reason ? ": " : "",
-		       ev->reason ? libqg_reason_name(ev->reason) : "");
+		qterm_printf("%s %s (%llu) is %s%s%s\n", kind_name(ev->kind), ev->name,
+			     (unsigned long long)ev->id, state_name(ev), ev->reason ? ": " : "",
+			     ev->reason ? libqg_reason_name(ev->reason) : "");
 	}
 }
 

@@ -8,6 +8,7 @@
 #include "cmd/qwamos-gpu.h"
 #include "lib/libqwamos-gpu.h"
 #include "util/json.h"
+#include "util/term.h"
 
 #define MIB 20
 
@@ -54,26 +55,27 @@ static void print(struct json_object *doc)
 	const char *name;
 	size_t i, op;
 
-	printf("%-10s %9s %5s %-17s %6s %12s %6s %6s\n", "LEVEL", "VRAM/MIB", "CAP", "VULKAN",
-	       "QUEUES", "INTERVAL/MS", "IOMMU", "SHARES");
+	qterm_printf("%-10s %9s %5s %-17s %6s %12s %6s %6s\n", "LEVEL", "VRAM/MIB", "CAP", "VULKAN",
+		     "QUEUES", "INTERVAL/MS", "IOMMU", "SHARES");
 	for (i = 0; i < qjson_len(doc); i++) {
 		o = qjson_at(doc, i);
-		printf("%-10s %9lld %4lld%% %-17s %6lld %12lld %6s %6s\n",
-		       qjson_get_str(o, "level"), (long long)qjson_get_int(o, "vram_mib", 0),
-		       (long long)qjson_get_int(o, "compute_cap_percent", 0),
-		       qjson_get_str(o, "vulkan"), (long long)qjson_get_int(o, "vulkan_queues", 0),
-		       (long long)qjson_get_int(o, "min_interval_ms", 0), yes(o, "needs_iommu"),
-		       yes(o, "may_share"));
+		qterm_printf("%-10s %9lld %4lld%% %-17s %6lld %12lld %6s %6s\n",
+			     qjson_get_str(o, "level"), (long long)qjson_get_int(o, "vram_mib", 0),
+			     (long long)qjson_get_int(o, "compute_cap_percent", 0),
+			     qjson_get_str(o, "vulkan"),
+			     (long long)qjson_get_int(o, "vulkan_queues", 0),
+			     (long long)qjson_get_int(o, "min_interval_ms", 0),
+			     yes(o, "needs_iommu"), yes(o, "may_share"));
 	}
-	printf("\n%-14s", "OPERATION");
+	qterm_printf("\n%-14s", "OPERATION");
 	for (i = 0; i < qjson_len(doc); i++)
-		printf(" %10s", qjson_get_str(qjson_at(doc, i), "level"));
-	putchar('\n');
+		qterm_printf(" %10s", qjson_get_str(qjson_at(doc, i), "level"));
+	qterm_printf("\n");
 	for (op = 1; strcmp(name = libqg_op_name(op), "unknown"); op++) {
-		printf("%-14s", name);
+		qterm_printf("%-14s", name);
 		for (i = 0; i < qjson_len(doc); i++)
-			printf(" %10s", allows(qjson_at(doc, i), name) ? "yes" : "no");
-		putchar('\n');
+			qterm_printf(" %10s", allows(qjson_at(doc, i), name) ? "yes" : "no");
+		qterm_printf("\n");
 	}
 }
 

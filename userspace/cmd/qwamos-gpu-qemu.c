@@ -14,6 +14,7 @@
 #include "qemu/libvirt.h"
 #include "util/json.h"
 #include "util/mem.h"
+#include "util/term.h"
 #include "vm/host.h"
 
 static const char args_usage[] =
@@ -162,6 +163,7 @@ static struct json_object *gpu_json(const struct result *r)
 		qjson_add(o, "vram_mib", NULL);
 	else
 		qjson_add_int(o, "vram_mib", g->vram_mib);
+	qjson_add_str(o, "vram_not_enforced", g->no_vram);
 	list = qjson_add(o, "devices", qjson_arr());
 	for (i = 0; g->got == QACCESS_PASSTHROUGH && i < r->host.h.n_devices; i++)
 		qjson_push_str(list, r->host.h.devices[i]);
@@ -191,7 +193,7 @@ static struct json_object *to_json(const struct result *r, const struct qemu_arg
 /* The words, as a shell would take them. */
 static void print_text(struct json_object *doc)
 {
-	puts(qjson_get_str(doc, "text"));
+	qterm_printf("%s\n", qjson_get_str(doc, "text"));
 }
 
 int gpu_qemu_args(int argc, char **argv)
@@ -296,8 +298,11 @@ static int export_libvirt(int argc, char **argv)
 	gpu_tell(&r.d, 0);
 	if (!ret && !xml)
 		ret = cmd_fail("%s can't be exported", argv[at]);
-	if (xml && (fputs(xml, stdout) < 0 || fflush(stdout)))
-		ret = cmd_fail("can't write");
+	if (xml) {
+		qterm_lines(stdout, xml);
+		if (fflush(stdout) || ferror(stdout))
+			ret = cmd_fail("can't write");
+	}
 	free(xml);
 	free(node);
 	drop(&r);

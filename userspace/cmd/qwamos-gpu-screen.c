@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "util/mem.h"
+#include "util/term.h"
 
 #define ENTER "\033[?1049h\033[?25l\033[?7l"
 #define LEAVE "\033[0m\033[?7h\033[?25h\033[?1049l"
@@ -29,29 +30,13 @@ static struct {
 	int signals;
 } screen = { .signals = -1 };
 
-static int put(const char *text, size_t len)
-{
-	ssize_t n;
-
-	while (len) {
-		n = write(STDOUT_FILENO, text, len);
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			text += n;
-			len -= n;
-		}
-	}
-	return 0;
-}
-
 /* Safe in a signal handler. */
 static void leave(void)
 {
 	if (!screen.taken)
 		return;
 	screen.taken = 0;
-	put(LEAVE, sizeof(LEAVE) - 1);
+	qterm_raw(STDOUT_FILENO, LEAVE, sizeof(LEAVE) - 1);
 	if (screen.keys)
 		tcsetattr(STDIN_FILENO, TCSANOW, &screen.before);
 }
@@ -61,7 +46,7 @@ static void enter(void)
 	struct termios raw = screen.before;
 
 	screen.taken = 1;
-	put(ENTER, sizeof(ENTER) - 1);
+	qterm_raw(STDOUT_FILENO, ENTER, sizeof(ENTER) - 1);
 	if (!screen.keys)
 		return;
 	raw.c_lflag &= ~(ICANON | ECHO);
@@ -142,24 +127,24 @@ int screen_show(const char *text)
 
 	screen_size(&columns, &rows);
 	f = qmem_check(open_memstream(&out, &len));
-	fputs("\033[H", f);
+	qterm_fprintf(f, "\033[H");
 	for (row = 0; row < rows && *text; row++) {
 		size_t n = strcspn(text, "\n");
 		bool inverse = *text == '\t';
 
 		if (row)
-			fputc('\n', f);
+			qterm_fprintf(f, "\n");
 		if (inverse)
-			fprintf(f, "\033[7m%-*.*s\033[0m", columns,
-				(int)n - 1 < columns ? (int)n - 1 : columns, text + 1);
+			qterm_fprintf(f, "\033[7m%-*.*s\033[0m", columns,
+				      (int)n - 1 < columns ? (int)n - 1 : columns, text + 1);
 		else
-			fprintf(f, "%.*s\033[K", (int)n < columns ? (int)n : columns, text);
+			qterm_fprintf(f, "%.*s\033[K", (int)n < columns ? (int)n : columns, text);
 		text += n + (text[n] == '\n');
 	}
-	fputs("\033[J", f);
+	qterm_fprintf(f, "\033[J");
 	if (fclose(f))
 		qmem_check(NULL);
-	err = put(out, len);
+	err = qterm_raw(STDOUT_FILENO, out, len);
 	free(out);
 	return err;
 }

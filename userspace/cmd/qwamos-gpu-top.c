@@ -17,6 +17,7 @@
 #include "lib/libqwamos-gpu.h"
 #include "util/json.h"
 #include "util/mem.h"
+#include "util/term.h"
 
 #define NS  1000000000LL
 #define MIB (1LL << 20)
@@ -108,7 +109,7 @@ static struct json_object *to_json(const struct sample *s, const struct sample *
 
 	qjson_add(doc, "interval_s", rate((double)(s->ns - before->ns) / NS));
 	list = qjson_add(doc, "vms", qjson_arr());
-	for (v = s->vms; v < s->vms + s->n; v++) {
+	QMEM_EACH(v, s->vms, s->n) {
 		old = before->n ? bsearch(v, before->vms, before->n, sizeof(*v), by_id) : NULL;
 		o = qjson_push(list, gpu_vm_json(v));
 		qjson_add(o, "ops_per_s",
@@ -137,10 +138,10 @@ static void put_bar(FILE *f, long long used, long long limit, int width)
 	/* What is there is seen. */
 	if (!full && used > 0)
 		full = 1;
-	fputc('[', f);
+	qterm_fprintf(f, "[");
 	for (i = 0; i < width; i++)
-		fputc(i < full ? '#' : '.', f);
-	fputc(']', f);
+		qterm_fprintf(f, "%c", i < full ? '#' : '.');
+	qterm_fprintf(f, "]");
 }
 
 static void put_rate(FILE *f, const struct json_object *o, const char *key, int width)
@@ -149,11 +150,11 @@ static void put_rate(FILE *f, const struct json_object *o, const char *key, int 
 	double n = json_object_get_double(v);
 
 	if (!v)
-		fprintf(f, " %*s", width, "-");
+		qterm_fprintf(f, " %*s", width, "-");
 	else if (n >= 100000)
-		fprintf(f, " %*.0fk", width - 1, n / 1000);
+		qterm_fprintf(f, " %*.0fk", width - 1, n / 1000);
 	else
-		fprintf(f, " %*.*f", width, n < 100 ? 1 : 0, n);
+		qterm_fprintf(f, " %*.*f", width, n < 100 ? 1 : 0, n);
 }
 
 /* Who enforces the limits of VRAM and GPU time. */
@@ -163,7 +164,7 @@ static void put_enforcers(FILE *f, const char *vram, const char *compute)
 
 	snprintf(text, sizeof(text), "%s%s%s", vram, strcmp(vram, compute) ? "/" : "",
 		 strcmp(vram, compute) ? compute : "");
-	fprintf(f, " %-11s", text);
+	qterm_fprintf(f, " %-11s", text);
 }
 
 /* Widths of what gives way to a narrow terminal and takes what a wide one has to spare. */
@@ -194,12 +195,12 @@ static struct layout lay_out(int columns)
 
 static void put_head(FILE *f, const struct layout *l)
 {
-	fprintf(f, "\t%5s %-*s %-9s %-*s %11s %5s %-11s", "ID", l->name, "NAME", "LEVEL",
-		l->bar + 2, "VRAM", "MiB", "CAP", "ENFORCED BY");
+	qterm_fprintf(f, "\t%5s %-*s %-9s %-*s %11s %5s %-11s", "ID", l->name, "NAME", "LEVEL",
+		      l->bar + 2, "VRAM", "MiB", "CAP", "ENFORCED BY");
 	if (l->more)
-		fprintf(f, " %5s %4s", "GUAR", "PRIO");
-	fprintf(f, " %6s", "OPS/S");
-	fprintf(f, l->more ? " %6s %5s\n" : " %6s\n", "DENIED", "/S");
+		qterm_fprintf(f, " %5s %4s", "GUAR", "PRIO");
+	qterm_fprintf(f, " %6s", "OPS/S");
+	qterm_fprintf(f, l->more ? " %6s %5s\n" : " %6s\n", "DENIED", "/S");
 }
 
 static void put_row(FILE *f, const struct json_object *o, const struct layout *l)
@@ -208,23 +209,25 @@ static void put_row(FILE *f, const struct json_object *o, const struct layout *l
 	const char *level = qjson_get_str(o, "level"), *by;
 	char mib[32];
 
-	fprintf(f, "%5lld %-*.*s %-9s ", num(o, "id"), l->name, l->name, qjson_get_str(o, "name"),
-		strcmp(qjson_get_str(o, "state"), "live") ? qjson_get_str(o, "state")
-		: level					  ? level
-							  : "none");
+	qterm_fprintf(f, "%5lld %-*.*s %-9s ", num(o, "id"), l->name, l->name,
+		      qjson_get_str(o, "name"),
+		      strcmp(qjson_get_str(o, "state"), "live") ? qjson_get_str(o, "state")
+		      : level					? level
+								: "none");
 	put_bar(f, num(vram, "used_bytes"), num(vram, "limit_bytes"), l->bar);
 	snprintf(mib, sizeof(mib), "%lld/%lld", num(vram, "used_bytes") / MIB,
 		 num(vram, "limit_bytes") / MIB);
-	fprintf(f, " %11s %4lld%%", mib, num(compute, "cap_percent"));
+	qterm_fprintf(f, " %11s %4lld%%", mib, num(compute, "cap_percent"));
 	by = qjson_get_str(compute, "enforced_by");
 	put_enforcers(f, qjson_get_str(vram, "enforced_by"), by);
 	if (l->more)
-		fprintf(f, " %4lld%% %4lld", num(compute, "guarantee_percent"), num(o, "priority"));
+		qterm_fprintf(f, " %4lld%% %4lld", num(compute, "guarantee_percent"),
+			      num(o, "priority"));
 	put_rate(f, o, "ops_per_s", 6);
-	fprintf(f, " %6lld", num(o, "denied"));
+	qterm_fprintf(f, " %6lld", num(o, "denied"));
 	if (l->more)
 		put_rate(f, o, "denied_per_s", 5);
-	fputc('\n', f);
+	qterm_fprintf(f, "\n");
 }
 
 /* The table; @skip rows of it are above what is to be seen. */
@@ -238,7 +241,7 @@ static void put_table(FILE *f, struct json_object *doc, int columns, size_t skip
 	for (i = skip; i < qjson_len(list); i++)
 		put_row(f, qjson_at(list, i), &l);
 	if (!qjson_len(list))
-		fputs("no VMs\n", f);
+		qterm_fprintf(f, "no VMs\n");
 }
 
 static void print_table(struct json_object *doc)
@@ -256,7 +259,7 @@ static void print_table(struct json_object *doc)
 		qmem_check(NULL);
 	/* The mark of the head is for screens. */
 	p = text + (*text == '\t');
-	fputs(p, stdout);
+	qterm_lines(stdout, p);
 	free(text);
 }
 
@@ -291,10 +294,10 @@ static int show(struct json_object *doc, size_t skip)
 	screen_size(&columns, &rows);
 	strftime(when, sizeof(when), "%H:%M:%S", localtime_r(&now, &tm));
 	f = qmem_check(open_memstream(&text, &len));
-	fprintf(f, "qwamos-gpu top - %s, %zu VM%s", when, n, n == 1 ? "" : "s");
+	qterm_fprintf(f, "qwamos-gpu top - %s, %zu VM%s", when, n, n == 1 ? "" : "s");
 	if (skip || n + 2 > (size_t)rows)
-		fprintf(f, ", from the %zu. on (arrow keys)", skip + 1);
-	fputs("; q ends\n", f);
+		qterm_fprintf(f, ", from the %zu. on (arrow keys)", skip + 1);
+	qterm_fprintf(f, "; q ends\n");
 	put_table(f, doc, columns, skip);
 	if (fclose(f))
 		qmem_check(NULL);

@@ -11,8 +11,10 @@
 #include "cmd/qwamos-gpu-audit.h"
 #include "cmd/qwamos-gpu.h"
 #include "lib/libqwamos-gpu.h"
+#include "util/file.h"
 #include "util/json.h"
 #include "util/mem.h"
+#include "util/term.h"
 
 /* As many findings are told at length. */
 #define TOLD 50
@@ -163,24 +165,25 @@ static void print_chain(struct json_object *o)
 	char name[128];
 
 	chain_name(o, name, sizeof(name));
-	printf("%s: ", name);
+	qterm_printf("%s: ", name);
 	if (qjson_get_int(o, "records", 0))
-		printf("records %llu to %llu", first, last);
+		qterm_printf("records %llu to %llu", first, last);
 	else
-		printf("no records");
+		qterm_printf("no records");
 	if (lost)
-		printf(" (%llu were lost)", lost);
-	printf(", %s", truth(o, "sound", "sound", "NOT SOUND"));
+		qterm_printf(" (%llu were lost)", lost);
+	qterm_printf(", %s", truth(o, "sound", "sound", "NOT SOUND"));
 	if (qjson_get_bool(o, "sound", false)) {
 		if (!qjson_get_bool(o, "beginning_known", false))
-			printf(", but record %llu itself can't be proven: the hash before it is not here",
-			       first);
+			qterm_printf(
+				", but record %llu itself can't be proven: the hash before it is not here",
+				first);
 		if (to && to < last)
-			printf(", anchored up to record %llu only", to);
+			qterm_printf(", anchored up to record %llu only", to);
 		else
-			printf(", %s", truth(o, "anchored", "anchored", "not anchored"));
+			qterm_printf(", %s", truth(o, "anchored", "anchored", "not anchored"));
 	}
-	putchar('\n');
+	qterm_printf("\n");
 }
 
 static void print_finding(struct json_object *o, struct json_object *chains)
@@ -196,12 +199,12 @@ static void print_finding(struct json_object *o, struct json_object *chains)
 		if (json_object_get_uint64(qjson_get(c, "chain")) != json_object_get_uint64(chain))
 			continue;
 		chain_name(c, name, sizeof(name));
-		printf("%s: ", name);
+		qterm_printf("%s: ", name);
 	}
-	printf("%s", qjson_get_str(o, "text"));
+	qterm_printf("%s", qjson_get_str(o, "text"));
 	if (line && chain)
-		printf(" (line %lld)", line);
-	putchar('\n');
+		qterm_printf(" (line %lld)", line);
+	qterm_printf("\n");
 }
 
 static void print_result(struct json_object *doc)
@@ -216,17 +219,18 @@ static void print_result(struct json_object *doc)
 	for (i = 0; i < qjson_len(list) && i < TOLD; i++)
 		print_finding(qjson_at(list, i), chains);
 	if (qjson_len(list) > TOLD)
-		printf("and %zu more: see --json\n", qjson_len(list) - TOLD);
+		qterm_printf("and %zu more: see --json\n", qjson_len(list) - TOLD);
 	if (newer)
-		printf("the kernel has %llu newer record%s\n", newer, newer == 1 ? "" : "s");
+		qterm_printf("the kernel has %llu newer record%s\n", newer, newer == 1 ? "" : "s");
 	if (qjson_len(list))
-		printf("%s: NOT SOUND: %zu finding%s\n", file, qjson_len(list),
-		       qjson_len(list) == 1 ? "" : "s");
+		qterm_printf("%s: NOT SOUND: %zu finding%s\n", file, qjson_len(list),
+			     qjson_len(list) == 1 ? "" : "s");
 	else if (qjson_get_bool(doc, "anchored", false))
-		printf("%s: sound, and anchored to %s\n", file, against);
+		qterm_printf("%s: sound, and anchored to %s\n", file, against);
 	else
-		printf("%s: sound, but not anchored: nothing proves that no tail was cut off, nor all of it written anew%s%s\n",
-		       file, against ? "; asked: " : "", against ? against : "");
+		qterm_printf(
+			"%s: sound, but not anchored: nothing proves that no tail was cut off, nor all of it written anew%s%s\n",
+			file, against ? "; asked: " : "", against ? against : "");
 }
 
 /*
@@ -240,18 +244,19 @@ static const char *ask_kernel(const struct qaudit_log *log, struct qaudit_witnes
 
 	memset(w, 0, sizeof(*w));
 	if (ctl < 0) {
-		fprintf(stderr,
-			"qwamos-gpu: the running kernel can't be asked: " QWAMOS_GPU_DEVICE
-			": %s\n",
-			strerror(-ctl));
+		qterm_fprintf(stderr,
+			      "qwamos-gpu: the running kernel can't be asked: " QWAMOS_GPU_DEVICE
+			      ": %s\n",
+			      strerror(-ctl));
 		return NULL;
 	}
 	if (qaudit_ask(ctl, log, w, &e)) {
-		fprintf(stderr, "qwamos-gpu: the running kernel can't be asked: %s\n", e.msg);
+		qterm_fprintf(stderr, "qwamos-gpu: the running kernel can't be asked: %s\n", e.msg);
 		w->n = 0;
 	} else if (!w->same) {
-		fputs("qwamos-gpu: the log is not the running kernel's: of another boot, or another load of the module\n",
-		      stderr);
+		qterm_fprintf(
+			stderr,
+			"qwamos-gpu: the log is not the running kernel's: of another boot, or another load of the module\n");
 	}
 	close(ctl);
 	return w->n ? "the running kernel" : NULL;
@@ -260,13 +265,17 @@ static const char *ask_kernel(const struct qaudit_log *log, struct qaudit_witnes
 /* @file: "-": standard input. Return: 0 or EXIT_FAILED. */
 static int read_log(const char *file, struct qaudit_log *log)
 {
-	FILE *f = strcmp(file, "-") ? fopen(file, "re") : stdin;
 	struct qerr e = { 0 };
-	int err;
+	FILE *f = stdin;
+	int fd, err;
 
 	memset(log, 0, sizeof(*log));
-	if (!f)
-		return cmd_fail("%s: %s", file, strerror(errno));
+	if (strcmp(file, "-")) {
+		fd = qfile_open_named(file, &e);
+		if (fd < 0)
+			return cmd_fail("%s", e.msg);
+		f = qmem_check(fdopen(fd, "r"));
+	}
 	err = qaudit_log_read(f, file, log, &e);
 	if (f != stdin)
 		fclose(f);
@@ -317,9 +326,9 @@ static void print_heads(struct json_object *doc)
 		unsigned long long id = json_object_get_uint64(qjson_get(o, "chain"));
 		const char *vm = qjson_get_str(o, "vm");
 
-		printf("%llu:%llu:%s %s\n", id,
-		       (unsigned long long)json_object_get_uint64(qjson_get(o, "seq")),
-		       qjson_get_str(o, "hash"), id ? (vm ? vm : "?") : "(host)");
+		qterm_printf("%llu:%llu:%s %s\n", id,
+			     (unsigned long long)json_object_get_uint64(qjson_get(o, "seq")),
+			     qjson_get_str(o, "hash"), id ? (vm ? vm : "?") : "(host)");
 	}
 }
 

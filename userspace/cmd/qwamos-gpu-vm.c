@@ -10,6 +10,7 @@
 #include "cmd/vm_doc.h"
 #include "lib/libqwamos-gpu.h"
 #include "util/json.h"
+#include "util/term.h"
 
 static const char usage[] = "vm list [--json]\n"
 			    "Lists the VMs that the kernel knows.\n"
@@ -22,11 +23,11 @@ static void print(struct json_object *list)
 	size_t i;
 
 	if (!qjson_len(list)) {
-		puts("no VMs");
+		qterm_printf("no VMs\n");
 		return;
 	}
-	printf("%-6s %-20s %-10s %-8s %8s %5s %11s %4s %7s %7s\n", "ID", "NAME", "LEVEL", "STATE",
-	       "DEVICES", "OPEN", "VRAM/MIB", "CAP", "DENIED", "PID");
+	qterm_printf("%-6s %-20s %-10s %-8s %8s %5s %11s %4s %7s %7s\n", "ID", "NAME", "LEVEL",
+		     "STATE", "DEVICES", "OPEN", "VRAM/MIB", "CAP", "DENIED", "PID");
 	for (i = 0; i < qjson_len(list); i++) {
 		struct json_object *o = qjson_at(list, i);
 		const char *level = qjson_get_str(o, "level");
@@ -35,14 +36,14 @@ static void print(struct json_object *list)
 		snprintf(used, sizeof(used), "%lld/%lld",
 			 (long long)qjson_get_int(vram, "used_bytes", 0) >> 20,
 			 (long long)qjson_get_int(vram, "limit_bytes", 0) >> 20);
-		printf("%-6lld %-20s %-10s %-8s %8lld %5lld %11s %3lld%% %7lld %7lld\n",
-		       (long long)qjson_get_int(o, "id", 0), qjson_get_str(o, "name"),
-		       level ? level : "none", qjson_get_str(o, "state"),
-		       (long long)qjson_get_int(o, "devices", 0),
-		       (long long)qjson_get_int(o, "devices_open", 0), used,
-		       (long long)qjson_get_int(qjson_get(o, "compute"), "cap_percent", 0),
-		       (long long)qjson_get_int(o, "denied", 0),
-		       (long long)qjson_get_int(o, "pid", 0));
+		qterm_printf("%-6lld %-20s %-10s %-8s %8lld %5lld %11s %3lld%% %7lld %7lld\n",
+			     (long long)qjson_get_int(o, "id", 0), qjson_get_str(o, "name"),
+			     level ? level : "none", qjson_get_str(o, "state"),
+			     (long long)qjson_get_int(o, "devices", 0),
+			     (long long)qjson_get_int(o, "devices_open", 0), used,
+			     (long long)qjson_get_int(qjson_get(o, "compute"), "cap_percent", 0),
+			     (long long)qjson_get_int(o, "denied", 0),
+			     (long long)qjson_get_int(o, "pid", 0));
 	}
 }
 

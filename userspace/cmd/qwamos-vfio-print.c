@@ -8,6 +8,7 @@
 #include "cmd/cmd.h"
 #include "util/json.h"
 #include "util/task.h"
+#include "util/term.h"
 
 static const char *str(const struct json_object *o, const char *key, const char *otherwise)
 {
@@ -37,30 +38,31 @@ static void print_host(const struct json_object *doc)
 	const struct json_object *half = qjson_get(doc, "half_done");
 
 	if (!qjson_get_bool(doc, "iommu", false))
-		printf("No IOMMU is switched on: no GPU can be given to a VM.\n");
+		qterm_printf("No IOMMU is switched on: no GPU can be given to a VM.\n");
 	if (!qjson_get_bool(qjson_get(doc, "module"), "answers", false))
-		printf("Kernel module: %s (state, owner and scrub are unknown).\n",
-		       str(qjson_get(doc, "module"), "why_not", "?"));
+		qterm_printf("Kernel module: %s (state, owner and scrub are unknown).\n",
+			     str(qjson_get(doc, "module"), "why_not", "?"));
 	if (qjson_get_bool(doc, "unsafe_interrupts_allowed", false))
-		printf("Warning: vfio_iommu_type1.allow_unsafe_interrupts is on: a VM with a GPU can send "
-		       "interrupts to the host.\n");
+		qterm_printf(
+			"Warning: vfio_iommu_type1.allow_unsafe_interrupts is on: a VM with a GPU can send "
+			"interrupts to the host.\n");
 	if (!half)
 		return;
 	if (qjson_get_bool(half, "running", false))
-		printf("At work: %s, process %" PRId64 ".\n", str(half, "operation", "?"),
-		       qjson_get_int(half, "pid", 0));
+		qterm_printf("At work: %s, process %" PRId64 ".\n", str(half, "operation", "?"),
+			     qjson_get_int(half, "pid", 0));
 	else if (qjson_get_bool(half, "damaged", false))
-		printf("Half done: a run was broken off, and its journal can't be read.\n");
+		qterm_printf("Half done: a run was broken off, and its journal can't be read.\n");
 	else if (!qjson_get_bool(half, "this_boot", false))
-		printf("A %s was broken off by the end of the last boot.\n",
-		       str(half, "operation", "?"));
+		qterm_printf("A %s was broken off by the end of the last boot.\n",
+			     str(half, "operation", "?"));
 	else
-		printf("Half done: %s by process %" PRId64 " was broken off at step %" PRId64
-		       " of %" PRId64 " (%s).\n",
-		       str(half, "operation", "?"), qjson_get_int(half, "pid", 0),
-		       qjson_get_int(half, "step", 0), qjson_get_int(half, "steps", 0),
-		       str(half, "step_text", "before the first"));
-	printf("  -> %s\n", str(half, "remedy", ""));
+		qterm_printf("Half done: %s by process %" PRId64 " was broken off at step %" PRId64
+			     " of %" PRId64 " (%s).\n",
+			     str(half, "operation", "?"), qjson_get_int(half, "pid", 0),
+			     qjson_get_int(half, "step", 0), qjson_get_int(half, "steps", 0),
+			     str(half, "step_text", "before the first"));
+	qterm_printf("  -> %s\n", str(half, "remedy", ""));
 }
 
 static void print_name(const struct json_object *d)
@@ -69,12 +71,12 @@ static void print_name(const struct json_object *d)
 		   *device = qjson_get_str(d, "device_name");
 
 	if (qjson_get_str(d, "compatible"))
-		printf("%s", qjson_get_str(d, "compatible"));
+		qterm_printf("%s", qjson_get_str(d, "compatible"));
 	else if (device)
-		printf("%s %s", vendor ? vendor : "", device);
+		qterm_printf("%s %s", vendor ? vendor : "", device);
 	else
-		printf("%s %s:%s", vendor ? vendor : "unknown", str(d, "vendor", "?"),
-		       str(d, "device", "?"));
+		qterm_printf("%s %s:%s", vendor ? vendor : "unknown", str(d, "vendor", "?"),
+			     str(d, "device", "?"));
 }
 
 static void print_group(char *buf, size_t len, const struct json_object *d)
@@ -97,30 +99,32 @@ void print_list(struct json_object *doc)
 
 	print_host(doc);
 	if (!qjson_len(devs)) {
-		printf("No GPU.\n");
+		qterm_printf("No GPU.\n");
 		return;
 	}
-	printf("%-14s %-16s %-6s %-12s %-12s %s\n", "ADDRESS", "DRIVER", "GROUP", "STATE", "VM",
-	       "DEVICE");
+	qterm_printf("%-14s %-16s %-6s %-12s %-12s %s\n", "ADDRESS", "DRIVER", "GROUP", "STATE",
+		     "VM", "DEVICE");
 	for (i = 0; i < qjson_len(devs); i++) {
 		d = qjson_at(devs, i);
 		print_group(group, sizeof(group), d);
 		strangers |= strchr(group, '!') != NULL;
-		printf("%-14s %-16s %-6s %-12s %-12s ", address(d), str(d, "driver", "-"), group,
-		       str(d, "state", "-"), str(qjson_get(d, "owner_vm"), "name", "-"));
+		qterm_printf("%-14s %-16s %-6s %-12s %-12s ", address(d), str(d, "driver", "-"),
+			     group, str(d, "state", "-"),
+			     str(qjson_get(d, "owner_vm"), "name", "-"));
 		print_name(d);
 		if (!strcmp(str(d, "kind", ""), "companion"))
-			printf(" (companion)");
+			qterm_printf(" (companion)");
 		if (qjson_get_bool(d, "console", false))
-			printf(" (console)");
+			qterm_printf(" (console)");
 		else if (qjson_get_bool(d, "boot_vga", false))
-			printf(" (boot VGA)");
+			qterm_printf(" (boot VGA)");
 		if (qjson_get_bool(d, "persisted", false))
-			printf(" (persisted)");
-		printf("\n");
+			qterm_printf(" (persisted)");
+		qterm_printf("\n");
 	}
 	if (strangers)
-		printf("!: another member of the IOMMU group is on a driver of its own; bind takes it along.\n");
+		qterm_printf(
+			"!: another member of the IOMMU group is on a driver of its own; bind takes it along.\n");
 }
 
 static void print_kernel(const struct json_object *d)
@@ -131,28 +135,28 @@ static void print_kernel(const struct json_object *d)
 
 	if (!qjson_get_str(d, "state"))
 		return;
-	printf("  state:      %s%s%s\n", str(d, "state", "?"),
-	       qjson_get_bool(d, "dirty", false) ? ", not clean" : "",
-	       qjson_get_bool(d, "revoking", false) ? ", asked back from its VM" : "");
+	qterm_printf("  state:      %s%s%s\n", str(d, "state", "?"),
+		     qjson_get_bool(d, "dirty", false) ? ", not clean" : "",
+		     qjson_get_bool(d, "revoking", false) ? ", asked back from its VM" : "");
 	if (vm)
-		printf("  VM:         %s (id %" PRId64 ")\n", str(vm, "name", "?"),
-		       qjson_get_int(vm, "id", 0));
+		qterm_printf("  VM:         %s (id %" PRId64 ")\n", str(vm, "name", "?"),
+			     qjson_get_int(vm, "id", 0));
 	left = vm ? qjson_get(vm, "thread_left") : NULL;
 	if (left) {
 		qtask_text(left, text, sizeof(text));
-		printf("  killed:     ");
-		cmd_put(text);
-		printf("; %" PRId64 " not ended\n", qjson_get_int(vm, "threads_left", 0));
+		qterm_printf("  killed:     %s; %" PRId64 " not ended\n", text,
+			     qjson_get_int(vm, "threads_left", 0));
 	}
-	printf("  scrub:      %s (best known: %s)\n", str(scrub, "reached", "not done yet"),
-	       str(scrub, "best", "unknown"));
+	qterm_printf("  scrub:      %s (best known: %s)\n", str(scrub, "reached", "not done yet"),
+		     str(scrub, "best", "unknown"));
 	if (q)
-		printf("  quarantine: %s: %s\n    -> %s\n", str(q, "reason", "?"),
-		       str(q, "text", ""), str(q, "remedy", ""));
+		qterm_printf("  quarantine: %s: %s\n    -> %s\n", str(q, "reason", "?"),
+			     str(q, "text", ""), str(q, "remedy", ""));
 	if (qjson_get_bool(d, "leftovers_accepted", false))
-		printf("  released:   the next VM may see what the last one left\n");
+		qterm_printf("  released:   the next VM may see what the last one left\n");
 	if (!qjson_get_bool(d, "interrupts_isolated", true))
-		printf("  warning:    the IOMMU does not isolate interrupts: a VM can send them to the host\n");
+		qterm_printf(
+			"  warning:    the IOMMU does not isolate interrupts: a VM can send them to the host\n");
 }
 
 static void print_device(const struct json_object *d)
@@ -161,55 +165,55 @@ static void print_device(const struct json_object *d)
 	char buf[256], group[16];
 	size_t i;
 
-	printf("%s  ", address(d));
+	qterm_printf("%s  ", address(d));
 	print_name(d);
-	printf("\n  driver:     %s%s\n", str(d, "driver", "none"),
-	       !qjson_get_bool(d, "bound", false) && qjson_get_str(d, "driver_override")
-		       ? ", reserved for another"
-		       : "");
+	qterm_printf("\n  driver:     %s%s\n", str(d, "driver", "none"),
+		     !qjson_get_bool(d, "bound", false) && qjson_get_str(d, "driver_override")
+			     ? ", reserved for another"
+			     : "");
 	if (qjson_get_bool(d, "stuck", false))
-		printf("  stuck:      the kernel is at work on it and does not come back\n");
+		qterm_printf("  stuck:      the kernel is at work on it and does not come back\n");
 	if (!strcmp(str(d, "bus", ""), "platform")) {
-		printf("  bind:       not possible: %s\n", str(d, "why_not", ""));
+		qterm_printf("  bind:       not possible: %s\n", str(d, "why_not", ""));
 		return;
 	}
 	print_group(group, sizeof(group), d);
-	printf("  group:      %s", group);
+	qterm_printf("  group:      %s", group);
 	list = qjson_get(d, "group_members");
 	for (i = 0; i < qjson_len(list); i++) {
 		m = qjson_at(list, i);
-		printf("%s%s (%s, %s)", i ? ", " : " with ", address(m), str(m, "kind", "?"),
-		       str(m, "driver", "no driver"));
+		qterm_printf("%s%s (%s, %s)", i ? ", " : " with ", address(m), str(m, "kind", "?"),
+			     str(m, "driver", "no driver"));
 	}
 	join(buf, sizeof(buf), qjson_get(d, "reset_methods"), "none");
-	printf("\n  reset:      %s\n", buf);
+	qterm_printf("\n  reset:      %s\n", buf);
 	if (qjson_len(qjson_get(d, "reset_set")) > 1) {
 		join(buf, sizeof(buf), qjson_get(d, "reset_set"), "");
-		printf("  reset with: %s\n", buf);
+		qterm_printf("  reset with: %s\n", buf);
 	}
 	if (qjson_get_bool(d, "console", false) || qjson_get_bool(d, "boot_vga", false))
-		printf("  console:    %s\n", qjson_get_bool(d, "console", false)
-						     ? "shows the host's text console"
-						     : "boot VGA");
+		qterm_printf("  console:    %s\n", qjson_get_bool(d, "console", false)
+							   ? "shows the host's text console"
+							   : "boot VGA");
 	if (qjson_get_str(d, "firmware_framebuffer"))
-		printf("  firmware:   %s holds its framebuffer\n",
-		       qjson_get_str(d, "firmware_framebuffer"));
+		qterm_printf("  firmware:   %s holds its framebuffer\n",
+			     qjson_get_str(d, "firmware_framebuffer"));
 	if (qjson_get_int(d, "vfs", 0) > 0)
-		printf("  SR-IOV:     %" PRId64 " virtual functions are on\n",
-		       qjson_get_int(d, "vfs", 0));
+		qterm_printf("  SR-IOV:     %" PRId64 " virtual functions are on\n",
+			     qjson_get_int(d, "vfs", 0));
 	print_kernel(d);
 	m = qjson_get(d, "before");
 	if (m)
-		printf("  before:     driver %s\n", str(m, "driver", "none"));
+		qterm_printf("  before:     driver %s\n", str(m, "driver", "none"));
 	if (qjson_get_bool(d, "persisted", false))
-		printf("  persisted:  is bound at each boot\n");
+		qterm_printf("  persisted:  is bound at each boot\n");
 	if (qjson_get_bool(d, "half_done", false))
-		printf("  half done:  a run that was broken off has touched it\n");
+		qterm_printf("  half done:  a run that was broken off has touched it\n");
 	list = qjson_get(d, "holders");
 	for (i = 0; i < qjson_len(list); i++) {
 		m = qjson_at(list, i);
-		printf("  held by:    process %" PRId64 " (%s), %s\n", qjson_get_int(m, "pid", 0),
-		       str(m, "comm", "?"), str(m, "node", "?"));
+		qterm_printf("  held by:    process %" PRId64 " (%s), %s\n",
+			     qjson_get_int(m, "pid", 0), str(m, "comm", "?"), str(m, "node", "?"));
 	}
 }
 
@@ -220,15 +224,15 @@ void print_status(struct json_object *doc)
 
 	print_host(doc);
 	if (qjson_get_str(doc, "records_error"))
-		printf("Warning: %s\n", qjson_get_str(doc, "records_error"));
+		qterm_printf("Warning: %s\n", qjson_get_str(doc, "records_error"));
 	for (i = 0; i < qjson_len(list); i++)
 		print_device(qjson_at(list, i));
 	list = qjson_get(doc, "persisted");
 	for (i = 0; i < qjson_len(list); i++) {
 		b = qjson_at(list, i);
 		if (qjson_get_str(b, "problem"))
-			printf("Persisted binding %s is not made at boot: %s\n", address(b),
-			       qjson_get_str(b, "problem"));
+			qterm_printf("Persisted binding %s is not made at boot: %s\n", address(b),
+				     qjson_get_str(b, "problem"));
 	}
 }
 
@@ -244,9 +248,9 @@ static void print_findings(const struct json_object *list, bool refused)
 		severity = str(f, "severity", "");
 		if (!strcmp(severity, "refusal") || (refused && !strcmp(severity, "question")))
 			continue;
-		printf("%s: %s\n", severity, str(f, "text", ""));
+		qterm_printf("%s: %s\n", severity, str(f, "text", ""));
 		if (qjson_get_str(f, "remedy"))
-			printf("  -> %s\n", qjson_get_str(f, "remedy"));
+			qterm_printf("  -> %s\n", qjson_get_str(f, "remedy"));
 	}
 }
 
@@ -261,27 +265,28 @@ void print_run(struct json_object *doc)
 	if (refused)
 		return;
 	if (!qjson_len(list) && !qjson_get_str(doc, "error"))
-		printf("nothing to do\n");
+		qterm_printf("nothing to do\n");
 	for (i = 0; i < qjson_len(list); i++) {
 		s = qjson_at(list, i);
-		printf("%2zu. %s%s%s%s\n", i + 1, str(s, "text", ""),
-		       qjson_get_bool(s, "mends", false) ? " (mends what a broken-off run left)"
-							 : "",
-		       dry ? "" : ": ", dry ? "" : str(s, "result", "?"));
+		qterm_printf("%2zu. %s%s%s%s\n", i + 1, str(s, "text", ""),
+			     qjson_get_bool(s, "mends", false)
+				     ? " (mends what a broken-off run left)"
+				     : "",
+			     dry ? "" : ": ", dry ? "" : str(s, "result", "?"));
 	}
 	if (dry)
-		printf("(a dry run: nothing was touched)\n");
+		qterm_printf("(a dry run: nothing was touched)\n");
 	list = qjson_get(doc, "devices");
 	for (i = 0; i < qjson_len(list); i++) {
 		s = qjson_at(list, i);
 		if (qjson_get_str(s, "state"))
-			printf("%s: %s%s%s\n", address(s), str(s, "state", ""),
-			       qjson_get_str(s, "scrub") ? ", scrubbed: " : "",
-			       str(s, "scrub", ""));
+			qterm_printf("%s: %s%s%s\n", address(s), str(s, "state", ""),
+				     qjson_get_str(s, "scrub") ? ", scrubbed: " : "",
+				     str(s, "scrub", ""));
 	}
 	list = qjson_get(doc, "afterwards");
 	for (i = 0; i < qjson_len(list); i++)
-		printf("warning: %s\n", json_object_get_string(qjson_at(list, i)));
+		qterm_printf("warning: %s\n", json_object_get_string(qjson_at(list, i)));
 }
 
 void print_restore(struct json_object *doc)
@@ -290,19 +295,19 @@ void print_restore(struct json_object *doc)
 	size_t i;
 
 	if (!qjson_len(list) && !qjson_get_str(doc, "error"))
-		printf("no persisted binding\n");
+		qterm_printf("no persisted binding\n");
 	for (i = 0; i < qjson_len(list); i++) {
 		b = qjson_at(list, i);
-		printf("%s: %s%s\n", address(b), str(b, "outcome", "?"),
-		       !qjson_len(qjson_get(b, "steps")) && !qjson_get_str(b, "error")
-			       ? " (nothing to do)"
-			       : "");
+		qterm_printf("%s: %s%s\n", address(b), str(b, "outcome", "?"),
+			     !qjson_len(qjson_get(b, "steps")) && !qjson_get_str(b, "error")
+				     ? " (nothing to do)"
+				     : "");
 	}
 }
 
 void print_release(struct json_object *doc)
 {
 	if (!qjson_get_str(doc, "error"))
-		printf("%s: the next VM that gets it may see what the last one left in it\n",
-		       address(doc));
+		qterm_printf("%s: the next VM that gets it may see what the last one left in it\n",
+			     address(doc));
 }

@@ -14,6 +14,7 @@
 #include "cmd/qwamos-vfio.h"
 #include "util/json.h"
 #include "util/mem.h"
+#include "util/term.h"
 #include "vfio/vfio.h"
 
 /* How long a command that a person types waits for another run, and one of the boot; in ms. */
@@ -98,7 +99,7 @@ static bool ask(void *arg, const char *question)
 {
 	char line[16];
 
-	fprintf(stderr, "%s. Go on? [y/N] ", question);
+	qterm_fprintf(stderr, "%s. Go on? [y/N] ", question);
 	return fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y');
 }
 
@@ -274,10 +275,11 @@ static void usage(FILE *f)
 {
 	const struct cmd *c;
 
-	fprintf(f, "usage: qwamos-vfio COMMAND [OPTION...] [ADDRESS...]\n\n");
+	qterm_fprintf(f, "usage: qwamos-vfio COMMAND [OPTION...] [ADDRESS...]\n\n");
 	for (c = commands; c->name; c++)
-		fprintf(f, "  %s\n", c->help);
-	fprintf(f,
+		qterm_fprintf(f, "  %s\n", c->help);
+	qterm_fprintf(
+		f,
 		"\n"
 		"  -j, --json           print JSON\n"
 		"  -n, --dry-run        show the plan, touch nothing\n"

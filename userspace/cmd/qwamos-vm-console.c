@@ -2,6 +2,7 @@
 /* qwamos-vm console */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,8 +10,12 @@
 #include <unistd.h>
 
 #include "cmd/qwamos-vm.h"
+#include "util/term.h"
 #include "vm/console.h"
 #include "vm/known.h"
+
+/* How much is passed on at once, in bytes. */
+#define BUF 4096
 
 /* The typed bytes, as far as the escape; return: false: it was typed, or the VM is gone */
 static bool type(int sock, const char *buf, ssize_t n, bool escape)
@@ -30,20 +35,18 @@ static bool type(int sock, const char *buf, ssize_t n, bool escape)
 	return !end;
 }
 
-static bool show(const char *buf, ssize_t n)
+/*
+ * A terminal is the guest's, for that is what was asked for. A file or a pipe gets text: who reads
+ * it has not asked.
+ */
+static bool show(struct qterm_stream *s, const char *buf, size_t n)
 {
-	ssize_t done;
+	char text[BUF + 4];
 
-	while (n > 0) {
-		done = write(STDOUT_FILENO, buf, n);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return false;
-		buf += done;
-		n -= done;
-	}
-	return true;
+	if (isatty(STDOUT_FILENO))
+		return !qterm_raw(STDOUT_FILENO, buf, n);
+	n = qterm_stream(s, buf, n, text);
+	return !qterm_raw(STDOUT_FILENO, text, n);
 }
 
 /* Until the VM or the user ends it. After the end of stdin, what the guest writes is shown on. */
@@ -51,7 +54,8 @@ static void talk(int sock, bool tty)
 {
 	struct pollfd p[] = { { .fd = sock, .events = POLLIN },
 			      { .fd = STDIN_FILENO, .events = POLLIN } };
-	char buf[4096];
+	struct qterm_stream s = { 0 };
+	char buf[BUF];
 	ssize_t n;
 
 	for (;;) {
@@ -59,7 +63,7 @@ static void talk(int sock, bool tty)
 			return;
 		if (p[0].revents) {
 			n = read(sock, buf, sizeof(buf));
-			if (n <= 0 || !show(buf, n))
+			if (n <= 0 || !show(&s, buf, n))
 				return;
 		}
 		if (p[1].revents) {
@@ -84,7 +88,7 @@ int vm_console(int argc, char **argv)
 			"console VM [--vms-dir DIR]\n"
 			"Connects this terminal with the serial console of a running VM, until Ctrl-] is\n"
 			"typed or the VM ends. Without a terminal, stdin is typed and what the guest\n"
-			"writes is printed.\n" VM_DIR_USAGE,
+			"writes is printed as text.\n" VM_DIR_USAGE,
 		.opts = opts,
 		.args = "one VM",
 		.min = 1,
@@ -99,7 +103,7 @@ int vm_console(int argc, char **argv)
 	at = cmd_parse(&line, argc, argv, &o);
 	if (at <= 0)
 		return -at;
-	sock = qvm_know(argv[at], o.vms_dir, &k, &err);
+	sock = qvm_know_record(argv[at], o.vms_dir, &k, &err);
 	if (!sock)
 		sock = qconsole_connect(k.name, &err);
 	if (sock < 0) {
@@ -107,16 +111,18 @@ int vm_console(int argc, char **argv)
 		return cmd_fail("%s", err.msg);
 	}
 	tty = isatty(STDIN_FILENO);
+	/* Where nobody reads what the guest writes, the terminal must not be left raw. */
+	signal(SIGPIPE, SIG_IGN);
 	if (tty) {
-		fprintf(stderr, "qwamos-vm: console of VM %s; Ctrl-] ends it\n", k.name);
+		qterm_fprintf(stderr, "qwamos-vm: console of VM %s; Ctrl-] ends it\n", k.name);
 		tty = qconsole_raw(STDIN_FILENO, &saved);
 	}
 	qvm_known_free(&k);
 	talk(sock, tty);
-	if (tty) {
-		tcsetattr(STDIN_FILENO, TCSANOW, &saved);
-		fputs("\n", stderr);
-	}
+	qconsole_restore(tty ? STDIN_FILENO : -1, isatty(STDOUT_FILENO) ? STDOUT_FILENO : -1,
+			 &saved);
+	if (tty)
+		qterm_fprintf(stderr, "\n");
 	close(sock);
 	return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "cmd/qwamos-vm.h"
 #include "util/json.h"
+#include "util/term.h"
 #include "vm/known.h"
 
 static struct json_object *to_json(const struct qvm_known *k)
@@ -18,6 +19,7 @@ static struct json_object *to_json(const struct qvm_known *k)
 	qjson_add_str_or_null(o, "config", k->path);
 	qjson_add_str(o, "broken", k->broken);
 	qjson_add_str(o, "note", k->note);
+	qjson_add_str_or_null(o, "damaged", k->rec.damage);
 	if (k->rec.pid)
 		qjson_add_int(o, "supervisor", k->rec.pid);
 	else
@@ -44,28 +46,26 @@ static void print(struct json_object *list)
 	size_t i;
 
 	if (!qjson_len(list)) {
-		puts("no VMs");
+		qterm_printf("no VMs\n");
 		return;
 	}
-	printf("%-20s %-13s %10s  %-14s  %s\n", "NAME", "STATE", "SUPERVISOR", "TYPE",
-	       "DESCRIPTION");
+	qterm_printf("%-20s %-13s %10s  %-14s  %s\n", "NAME", "STATE", "SUPERVISOR", "TYPE",
+		     "DESCRIPTION");
 	for (i = 0; i < qjson_len(list); i++) {
 		o = qjson_at(list, i);
 		snprintf(pid, sizeof(pid), "%lld", (long long)qjson_get_int(o, "supervisor", 0));
-		printf("%-20s %-13s %10s  %-14s  ", qjson_get_str(o, "name"),
-		       qjson_get_str(o, "state"), qjson_get(o, "supervisor") ? pid : "-",
-		       or_dash(qjson_get_str(o, "type")));
-		cmd_put(qjson_get_str(o, "broken") ? qjson_get_str(o, "broken")
-						   : or_dash(qjson_get_str(o, "description")));
-		putchar('\n');
+		qterm_printf("%-20s %-13s %10s  %-14s  %s\n", qjson_get_str(o, "name"),
+			     qjson_get_str(o, "state"), qjson_get(o, "supervisor") ? pid : "-",
+			     or_dash(qjson_get_str(o, "type")),
+			     qjson_get_str(o, "broken") ? qjson_get_str(o, "broken")
+							: or_dash(qjson_get_str(o, "description")));
 	}
 	for (i = 0; i < qjson_len(list); i++) {
 		o = qjson_at(list, i);
 		if (!qjson_get_str(o, "note"))
 			continue;
-		printf("%s (%s): ", qjson_get_str(o, "name"), or_dash(qjson_get_str(o, "config")));
-		cmd_put(qjson_get_str(o, "note"));
-		putchar('\n');
+		qterm_printf("%s (%s): %s\n", qjson_get_str(o, "name"),
+			     or_dash(qjson_get_str(o, "config")), qjson_get_str(o, "note"));
 	}
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,8 +16,13 @@
 #include "cmd/qwamos-vm.h"
 #include "lib/libqwamos-gpu.h"
 #include "qemu/qmp.h"
+#include "qemu/view.h"
+#include "util/mem.h"
+#include "util/term.h"
 #include "vm/background.h"
 #include "vm/console.h"
+#include "vm/counts.h"
+#include "vm/inputs.h"
 #include "vm/log.h"
 #include "vm/screen.h"
 #include "vm/tap.h"
@@ -33,21 +39,37 @@
 #define PATIENCE_MS 1000
 /* After that long it is given up, in ms. */
 #define UP_MS 300000
+/* Time of a CPU that looking at what QEMU has made may take, in us. */
+#define BEGIN_US 500000
+/* How often it is told at most what its inputs have done, in ms. */
+#define TELL_MS 2000
 
 /*
  * One that runs. @out: what QEMU writes to its stdout and stderr: read end, write end. @ready: to
- * whoever waits for the VM to be up.
+ * whoever waits for the VM to be up. @told: of what its inputs have done, when, and after how many
+ * waits the log is told again. @wrong: QEMU has made another machine than was planned. @going:
+ * its guest was told to run.
  */
 struct run {
 	struct start *s;
 	struct qerr refused; /* why the kernel has not given it its GPU */
 	struct qmp *qmp;
+	struct qview view;
+	bool wrong;
+	bool going;
 	struct qvm_tap tap;
 	struct qvm vm;
 	struct qlog log;
 	struct qconsole console;
 	struct qscreen screen;
 	int out[2];
+	struct qinputs inputs;
+	struct qinput *qmp_in;
+	struct {
+		struct qcounts counts;
+		int64_t at;
+		uint64_t waits;
+	} told;
 	int ready;
 	bool up;
 	bool told_waiting;
@@ -78,30 +100,49 @@ static void sayf(struct run *r, const char *fmt, ...) __attribute__((format(prin
 
 static void sayf(struct run *r, const char *fmt, ...)
 {
-	char line[1200];
 	va_list ap;
+	char *line;
 
 	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
+	line = qterm_vformat(fmt, ap);
 	va_end(ap);
 	say(r, line);
+	free(line);
 }
 
 /* What QEMU has written. */
 static void show(void *arg, const char *line)
 {
-	fprintf(stderr, "%s\n", line);
+	qterm_fprintf(stderr, "%s\n", line);
 }
 
-static void take_output(struct run *r)
+static ssize_t take_output(void *arg)
 {
-	char buf[4096];
-	ssize_t n;
-	int i;
+	struct run *r = arg;
 
-	/* Who writes faster than we read must not keep us from all else. */
-	for (i = 0; i < 16 && (n = read(r->out[0], buf, sizeof(buf))) > 0; i++)
-		qlog_lines(&r->log, buf, n, r->s->foreground || !r->up ? show : NULL, NULL);
+	return qlog_take(&r->log, r->out[0], r->s->foreground || !r->up ? show : NULL, NULL);
+}
+
+/* What QEMU has written last; what is more than a pipe holds by itself is lost. */
+static void take_last_output(struct run *r)
+{
+	size_t done = 0;
+	ssize_t n = 1;
+	int left = 0;
+
+	while (n > 0 && done < 65536) {
+		n = take_output(r);
+		done += n > 0 ? n : 0;
+	}
+	if (!ioctl(r->out[0], FIONREAD, &left) && left > 0)
+		r->log.lost += left;
+}
+
+static ssize_t take_console(void *arg)
+{
+	struct run *r = arg;
+
+	return qconsole_take(&r->console);
 }
 
 /* From here on it does without whoever has started it. */
@@ -109,6 +150,7 @@ static void be_up(struct run *r)
 {
 	int null;
 
+	qinput_call_in(r->qmp_in);
 	sayf(r, "VM %s runs", r->s->config.name);
 	if (r->screen.listener >= 0)
 		sayf(r, "its screen is shown to VNC viewers at %s", r->screen.path);
@@ -124,29 +166,115 @@ static void be_up(struct run *r)
 	qvm_background_up(&r->ready);
 }
 
-static void take_qmp(struct run *r)
+static void started(void *arg, struct json_object *ret, const char *error)
 {
-	int ret = qmp_read(r->qmp, NULL, NULL);
+	struct run *r = arg;
 
-	if (!r->up && qmp_ready(r->qmp))
+	if (error)
+		sayf(r, "the guest of VM %s could not be started: %s", r->s->config.name, error);
+	else
 		be_up(r);
-	if (!ret)
-		return;
+}
+
+/* QEMU waits with the guest until it has shown that it is what was planned. */
+static int look(struct run *r)
+{
+	if (r->up || r->wrong || !qmp_ready(r->qmp))
+		return 0;
+	if (!r->view.asked)
+		return qview_ask(&r->view, r->qmp);
+	if (!qview_done(&r->view) || r->going)
+		return 0;
+	if (!r->view.wrong) {
+		r->going = true;
+		qsandbox_refused_begun(&r->vm.calls);
+		return qmp_ask(r->qmp, "cont", NULL, started, r);
+	}
+	r->wrong = true;
+	sayf(r, "VM %s is ended: QEMU has made another machine than was planned: %s",
+	     r->s->config.name, r->view.wrong);
+	r->stage = KILLED;
+	libqg_vm_destroy(r->vm.manage, NULL);
+	return 0;
+}
+
+static ssize_t take_qmp(void *arg)
+{
+	struct run *r = arg;
+	ssize_t ret = qmp_read(r->qmp, NULL, NULL);
+	int err = ret < 0 ? 0 : look(r);
+
+	if (err)
+		ret = err;
+	if (ret >= 0)
+		return ret;
 	qmp_close(r->qmp);
 	r->qmp = NULL;
 	/* Without it nobody can ever say that it runs; but if QEMU has ended, that tells more. */
 	if (!r->up)
 		r->since = now_ms() - UP_MS + QUIT_MS;
+	return ret;
+}
+
+/* All ways in which the VM speaks to us; each but the screen's connections, which are root's. */
+static void add_inputs(struct run *r)
+{
+	qinputs_add(&r->inputs, "output", &QINPUT_OUTPUT, r->out[0], take_output, r);
+	qinputs_add(&r->inputs, "console", &QINPUT_CONSOLE, r->console.guest, take_console, r);
+	r->qmp_in = qinputs_add(&r->inputs, "qmp", &QINPUT_QMP, qmp_fd(r->qmp), take_qmp, r);
+	/* Until its guest runs nobody can have got hold of QEMU; a slow computer needs it. */
+	qinput_lend(r->qmp_in, BEGIN_US);
+}
+
+/* In the order of add_inputs(). */
+static void counts_now(struct run *r, struct qcounts *c)
+{
+	qcounts_take(c, &r->inputs);
+	if (!c->n)
+		return;
+	c->v[0].lost = r->log.lost;
+	c->v[1].lost = r->console.log.lost;
+	c->v[1].unseen = r->console.unseen;
+}
+
+static void say_counts(struct run *r, const struct qcounts *c)
+{
+	char text[256];
+	size_t i;
+
+	for (i = 0; i < c->n; i++) {
+		if (!c->v[i].waits && !c->v[i].lost)
+			continue;
+		qcounts_text(&c->v[i], text, sizeof(text));
+		qlog_say(&r->log, text);
+	}
+}
+
+/* The log only when it has become twice as much: it must not be filled by this. */
+static void tell_counts(struct run *r)
+{
+	struct qcounts c;
+
+	/* Not while QEMU ends: that is waited for, and the record with it. */
+	if (now_ms() - r->told.at < TELL_MS || r->stage >= QUIT)
+		return;
+	r->told.at = now_ms();
+	counts_now(r, &c);
+	if (!memcmp(&c, &r->told.counts, sizeof(c)))
+		return;
+	r->told.counts = c;
+	qcounts_write(r->s->config.name, &c, NULL);
+	if (qinputs_waits(&r->inputs) <= 2 * r->told.waits)
+		return;
+	r->told.waits = qinputs_waits(&r->inputs);
+	say_counts(r, &c);
 }
 
 static size_t fds(void *arg, struct pollfd *p)
 {
 	struct run *r = arg;
-	size_t n = 0;
+	size_t n = qinputs_fds(&r->inputs, p);
 
-	p[n++] = (struct pollfd){ .fd = r->out[0], .events = POLLIN };
-	if (r->qmp)
-		p[n++] = (struct pollfd){ .fd = qmp_fd(r->qmp), .events = POLLIN };
 	/* It is QEMU that speaks with viewers: they wait until it can. */
 	if (r->qmp && r->up && r->screen.listener >= 0)
 		p[n++] = (struct pollfd){ .fd = r->screen.listener, .events = POLLIN };
@@ -188,15 +316,13 @@ static void press(struct run *r)
 static void ready(void *arg, const struct pollfd *p, size_t n)
 {
 	struct run *r = arg;
-	size_t i = 0;
+	size_t i;
 
-	if (p[i++].revents)
-		take_output(r);
-	if (i < n && r->qmp && p[i].fd == qmp_fd(r->qmp) && p[i++].revents)
-		take_qmp(r);
-	if (i < n && p[i].fd == r->screen.listener && p[i++].revents && r->qmp)
-		qscreen_ready(&r->screen, r->qmp);
-	if (qconsole_ready(&r->console, p + i, n - i))
+	qinputs_ready(&r->inputs, p, n);
+	for (i = 0; i < n; i++)
+		if (p[i].revents && p[i].fd == r->screen.listener && r->qmp)
+			qscreen_ready(&r->screen, r->qmp);
+	if (qconsole_ready(&r->console, p, n))
 		press(r);
 }
 
@@ -224,6 +350,14 @@ static void tick(void *arg)
 		r->told_waiting = true;
 		sayf(r, "waiting for the QEMU of VM %s", r->s->config.name);
 	}
+	tell_counts(r);
+}
+
+static int timeout(void *arg, int tick_ms)
+{
+	struct run *r = arg;
+
+	return qinputs_timeout(&r->inputs, tick_ms);
 }
 
 /* The fds that QEMU gets, where its arguments name them; return: their number. */
@@ -270,7 +404,9 @@ static int spawn(struct run *r, struct qerr *err)
 
 	ret = qconfine_apply(&s->confine, &r->vm, &s->plan, &s->host.h, err);
 	if (!ret)
-		ret = qconfine_open(&s->confine, &s->config, err);
+		ret = qconfine_open(&s->confine, &s->config, &s->files, err);
+	if (!ret)
+		ret = qconfine_limit_io(&s->confine, &r->vm, &s->config, err);
 	if (!ret)
 		ret = qmp_pair(&r->qmp, &qmp, err);
 	if (!ret)
@@ -283,6 +419,7 @@ static int spawn(struct run *r, struct qerr *err)
 		p.n_keep = keep(r, qmp, serial, list);
 		p.keep = list;
 		qemu_args_build(&s->config, &s->host.h, &s->plan, &a);
+		qview_expect(&r->view, s->config.machine, &a);
 		p.argv = a.v;
 		ret = qvm_spawn(&r->vm, &p, err);
 		qemu_args_free(&a);
@@ -341,6 +478,39 @@ static void policy_of(const struct qconfig *c, const struct qemu_gpu *g,
 	req->mode_reason = g->why;
 }
 
+/* What of the host's files a VM has, for its record. */
+struct disks {
+	struct qrecord_disk *v;
+	const char **paths;
+	size_t n;
+};
+
+static void add_disk(struct disks *d, const struct stat *st, const char *path, bool write)
+{
+	size_t n = d->n;
+
+	*QMEM_GROW(d->paths, n) = path;
+	*QMEM_GROW(d->v, d->n) = qrecord_disk_of(st, write);
+}
+
+/* The kernel and the initrd, too: another VM's disk is none. */
+static int take_disks(struct disks *d, const struct start *s, struct qerr *err)
+{
+	const struct qvm_files *f = &s->files;
+	struct stat st;
+	size_t i;
+
+	if (f->disk.fd >= 0)
+		add_disk(d, &f->disk.st, f->disk.path,
+			 !s->config.disk_snapshot && s->config.persistent);
+	for (i = 0; i < f->n; i++) {
+		if (fstat(f->v[i].fd, &st))
+			return qerr_sys(err, errno, "%s", f->v[i].path);
+		add_disk(d, &st, f->v[i].path, false);
+	}
+	return 0;
+}
+
 static int setup_once(struct run *r, struct qerr *err)
 {
 	struct start *s = r->s;
@@ -350,13 +520,30 @@ static int setup_once(struct run *r, struct qerr *err)
 		.devices = s->host.asked,
 		.n_devices = start_passthrough(s) ? s->host.n_asked : 0,
 		.config = s->path,
-		.flags = (s->yes ? QVM_F_YES : 0) | (s->config.accept_unwiped ? QVM_F_UNWIPED : 0),
+		.config_sha256 = s->config.sha256,
+		.flags = (s->yes ? QVM_F_YES : 0) | (s->config.accept_unwiped ? QVM_F_UNWIPED : 0) |
+			 (s->config.accept_disk_in_use ? QVM_F_SHARED : 0),
 		.say = say,
 		.say_arg = r,
 	};
+	struct disks disks = { 0 };
+	int ret;
 
 	policy_of(&s->config, &s->plan.gpu, &o.policy);
-	return qvm_setup(&r->vm, &o, err);
+	ret = take_disks(&disks, s, err);
+	if (!ret) {
+		o.disks = disks.v;
+		o.n_disks = disks.n;
+		o.disk_paths = disks.paths;
+		ret = qvm_setup(&r->vm, &o, err);
+	}
+	/* They are in its record now. */
+	r->vm.opts.n_disks = 0;
+	r->vm.opts.disks = NULL;
+	r->vm.opts.disk_paths = NULL;
+	free(disks.v);
+	free(disks.paths);
+	return ret;
 }
 
 /* Makes the VM; and if the kernel refuses it its GPU, makes it anew with what it falls back to. */
@@ -390,8 +577,11 @@ static int open_log(struct run *r, struct qerr *err)
 	ret = qlog_path(r->s->config.name, ".log", path, err);
 	if (!ret)
 		ret = qlog_open(&r->log, path, err);
-	if (!ret && pipe2(r->out, O_CLOEXEC | O_NONBLOCK))
+	if (!ret && pipe2(r->out, O_CLOEXEC))
 		ret = qerr_sys(err, errno, "pipe");
+	/* Our end alone: QEMU waits until there is room, so that nothing it says is lost. */
+	if (!ret && fcntl(r->out[0], F_SETFL, O_NONBLOCK))
+		ret = qerr_sys(err, errno, "a pipe that does not block");
 	return ret;
 }
 
@@ -403,7 +593,8 @@ static int live(struct run *r)
 			       .ready = ready,
 			       .on_signal = on_signal,
 			       .tick = tick,
-			       .tick_ms = 500 };
+			       .tick_ms = 500,
+			       .timeout = timeout };
 	const char *name = r->s->config.name;
 	struct qerr err = { 0 }, end_err = { 0 };
 	int ret, status = EXIT_FAILED;
@@ -412,9 +603,11 @@ static int live(struct run *r)
 	r->since = now_ms();
 	if (!ret)
 		ret = spawn(r, &err);
-	if (!ret)
+	if (!ret) {
+		add_inputs(r);
 		ret = qvm_wait(&r->vm, &w, &status, &err);
-	take_output(r);
+	}
+	take_last_output(r);
 	if (ret)
 		say(r, err.msg);
 	else if (r->stage != RUNNING)
@@ -445,6 +638,7 @@ int start_run(struct start *s)
 	struct run r = { .s = s, .out = { -1, -1 }, .ready = -1, .tap = QVM_TAP_NONE };
 	int ret, status = EXIT_FAILED;
 	struct qerr err = { 0 };
+	struct qcounts counts;
 
 	/* What qvm_end() and qconsole_close() find if it does not come to more. */
 	r.vm.ctl = r.vm.manage = r.vm.use = r.vm.pidfd = r.vm.cg.fd = r.vm.rec.fd = -1;
@@ -467,9 +661,12 @@ int start_run(struct start *s)
 	else
 		status = live(&r);
 	if (r.out[0] >= 0)
-		take_output(&r);
+		take_last_output(&r);
 	qmp_close(r.qmp);
+	qview_free(&r.view);
 	qconsole_close(&r.console);
+	counts_now(&r, &counts);
+	say_counts(&r, &counts);
 	qlog_close(&r.log);
 	if (r.out[0] >= 0) {
 		close(r.out[0]);

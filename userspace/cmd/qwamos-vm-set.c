@@ -135,7 +135,8 @@ static int set(const struct qvm_known *k, struct words *w)
 	uint64_t device;
 	int ctl, fd, ret;
 
-	if (k->state != QVM_RUNNING)
+	/* Who may not know whether it runs is told so by the kernel. */
+	if (k->state != QVM_RUNNING && k->state != QVM_UNTOLD)
 		return cmd_fail(
 			"VM %s does not run (%s): nothing is changed; what it gets when it is started is what its config says",
 			k->name, qvm_known_state_name(k->state));

@@ -14,6 +14,7 @@
 #include "qemu/caps.h"
 #include "util/json.h"
 #include "util/mem.h"
+#include "util/term.h"
 #include "vfio/vfio.h"
 #include "vm/find.h"
 #include "vm/screen.h"
@@ -38,7 +39,7 @@ static void tell(struct start *s, size_t from)
 
 	for (; from < s->diags.n; from++) {
 		line = qdiag_format(&s->diags, &s->diags.list[from]);
-		fprintf(stderr, "%s\n", line);
+		qterm_fprintf(stderr, "%s\n", line);
 		free(line);
 	}
 }
@@ -60,16 +61,17 @@ static int load(struct start *s, const char *vm)
 
 	if (qvm_find_config(vm, s->vms_dir, s->path, &err))
 		return cmd_fail("%s", err.msg);
-	bad = qconfig_load(s->path, &s->config, &s->diags);
+	bad = qconfig_load_trusted(s->path, &s->config, &s->diags);
+	/* First of all, for then its disk is in use, too. */
+	if (!bad && !s->dry_run && qrecord_not_running(s->config.name, &err))
+		return cmd_fail("%s", err.msg);
 	if (!bad)
-		bad = qconfig_startable(&s->config, &s->diags) |
+		bad = qvm_files_open(&s->files, &s->config, s->path, &s->diags) |
 		      qemu_extra_check(&s->config, &s->diags) |
 		      qvm_tap_check(&s->config, &s->diags);
 	tell(s, 0);
 	if (bad)
 		return cmd_fail("%s can't be started", s->config.name ? s->config.name : vm);
-	if (qconfine_absolute(&s->config, &err))
-		return cmd_fail("%s", err.msg);
 	return strict(s);
 }
 
@@ -95,7 +97,7 @@ int start_plan(struct start *s)
 					? "that of the GPU which is passed through is its own"
 					: "its config gives it no adapter");
 	qconfine_free(&s->confine);
-	if (qconfine_plan(&s->confine, &s->config, &s->plan, &s->host.h, &err))
+	if (qconfine_plan(&s->confine, &s->config, &s->files, &s->plan, &s->host.h, &err))
 		return cmd_fail("%s", err.msg);
 	return 0;
 }
@@ -117,6 +119,41 @@ bool start_passthrough(const struct start *s)
 	return s->plan.gpu.got == QACCESS_PASSTHROUGH;
 }
 
+static void add_limit(struct json_object *o, const char *key, int value)
+{
+	if (value > 0)
+		qjson_add_int(o, key, value);
+	else
+		qjson_add(o, key, NULL);
+}
+
+static struct json_object *io_json(const struct qconfig_io *io)
+{
+	struct json_object *o = qjson_obj();
+
+	add_limit(o, "read_kib_s", io->read_kib);
+	add_limit(o, "write_kib_s", io->write_kib);
+	add_limit(o, "read_ops_s", io->read_ops);
+	add_limit(o, "write_ops_s", io->write_ops);
+	return o;
+}
+
+static void io_print(const struct qconfig_io *io)
+{
+	if (!qconfig_limits_io(io))
+		return;
+	qterm_printf("  of its disk in a second at most");
+	if (io->read_kib > 0)
+		qterm_printf(" %d KiB read", io->read_kib);
+	if (io->write_kib > 0)
+		qterm_printf(" %d KiB written", io->write_kib);
+	if (io->read_ops > 0)
+		qterm_printf(" %d reads", io->read_ops);
+	if (io->write_ops > 0)
+		qterm_printf(" %d writes", io->write_ops);
+	qterm_printf("\n");
+}
+
 /* Nodes of VFIO are known once the devices are bound. */
 static struct json_object *sandbox_json(const struct start *s)
 {
@@ -132,10 +169,11 @@ static struct json_object *sandbox_json(const struct start *s)
 	qjson_add_bool(o, "vfio", start_passthrough(s));
 	list = qjson_add(o, "files", qjson_arr());
 	for (i = 0; i < x->sandbox.n_files; i++)
-		qjson_push_str(list, x->sandbox.files[i]);
+		qjson_push_str(list, x->sandbox.files[i].path);
 	qjson_add_int(o, "memory_mib", x->limits.memory >> 20);
 	qjson_add_int(o, "tasks", x->limits.pids);
 	qjson_add_int(o, "cpu_percent", x->limits.cpu_percent);
+	qjson_add(o, "io", io_json(&s->config.io));
 	return o;
 }
 
@@ -144,16 +182,18 @@ static void sandbox_print(const struct start *s)
 	const struct qconfine *x = &s->confine;
 	size_t i;
 
-	printf("in a sandbox with:\n  a user and group of its own, from %u on\n  %s network\n"
-	       "  devices",
-	       QSANDBOX_UID, x->sandbox.host_net ? "the host's" : "its own");
+	qterm_printf("in a sandbox with:\n  a user and group of its own, from %u on\n  %s network\n"
+		     "  devices",
+		     QSANDBOX_UID, x->sandbox.host_net ? "the host's" : "its own");
 	for (i = 0; i < x->sandbox.n_nodes; i++)
-		printf(" %s", x->sandbox.nodes[i].path);
-	puts(start_passthrough(s) ? ", and VFIO's of its groups" : "");
+		qterm_printf(" %s", x->sandbox.nodes[i].path);
+	qterm_printf("%s\n", start_passthrough(s) ? ", and VFIO's of its groups" : "");
 	for (i = 0; i < x->sandbox.n_files; i++)
-		printf("  file %s\n", x->sandbox.files[i]);
-	printf("  %llu MiB of memory, %u tasks, %u %% of a CPU's time\n",
-	       (unsigned long long)x->limits.memory >> 20, x->limits.pids, x->limits.cpu_percent);
+		qterm_printf("  file %s\n", x->sandbox.files[i].path);
+	qterm_printf("  %llu MiB of memory, %u tasks, %u %% of a CPU's time\n",
+		     (unsigned long long)x->limits.memory >> 20, x->limits.pids,
+		     x->limits.cpu_percent);
+	io_print(&s->config.io);
 }
 
 static struct json_object *plan_json(const struct start *s, const struct qemu_args *a,
@@ -182,19 +222,21 @@ static void plan_print(const struct start *s, const struct qemu_args *a, struct 
 	char *text = qemu_args_text(a);
 	size_t i;
 
-	printf("VM %s, level %s, would get:", s->config.name, libqg_level_name(s->config.level));
+	qterm_printf("VM %s, level %s, would get:", s->config.name,
+		     libqg_level_name(s->config.level));
 	for (i = 0; start_passthrough(s) && i < s->host.h.n_devices; i++)
-		printf(" %s", s->host.h.devices[i]);
+		qterm_printf(" %s", s->host.h.devices[i]);
 	if (!start_passthrough(s))
-		printf(" %s", s->plan.gpu.model ? s->plan.gpu.model : "no GPU");
+		qterm_printf(" %s", s->plan.gpu.model ? s->plan.gpu.model : "no GPU");
 	if (qconfig_bridge(&s->config))
-		printf("\nto make:\n  the tap device %s, on the bridge %s", s->host.tap,
-		       qconfig_bridge(&s->config));
-	puts(qjson_len(steps) ? "\nto bind:" : "\nnothing to bind");
+		qterm_printf("\nto make:\n  the tap device %s, on the bridge %s", s->host.tap,
+			     qconfig_bridge(&s->config));
+	/* A newline in an argument would be a '?'. */
+	qterm_printf("\n%s\n", qjson_len(steps) ? "to bind:" : "nothing to bind");
 	for (i = 0; i < qjson_len(steps); i++)
-		printf("  %s\n", qjson_get_str(qjson_at(steps, i), "text"));
+		qterm_printf("  %s\n", qjson_get_str(qjson_at(steps, i), "text"));
 	sandbox_print(s);
-	printf("to run:\n  %s\n", text);
+	qterm_printf("to run:\n  %s\n", text);
 	free(text);
 }
 
@@ -224,8 +266,10 @@ static int dry_run(struct start *s)
 	} else {
 		plan_print(s, &a, r.doc);
 	}
-	if (r.outcome != QVFIO_OK)
+	if (r.outcome != QVFIO_OK) {
+		qerr_join(&r.err);
 		ret = cmd_fail("it could not be bound: %s", r.err.msg);
+	}
 	qvfio_result_free(&r);
 	qemu_args_free(&a);
 	return fflush(stdout) ? EXIT_FAILED : ret;
@@ -265,7 +309,9 @@ int vm_start(int argc, char **argv)
 		.min = 1,
 		.max = 1,
 	};
-	struct start s = { .grace_s = 30, .confine = { .disk = { -1, -1 }, .tmp = -1 } };
+	struct start s = { .grace_s = 30,
+			   .files = { .disk = { .fd = -1 } },
+			   .confine = { .disk = { -1, -1 }, .tmp = -1 } };
 	int at, ret;
 
 	at = cmd_parse(&line, argc, argv, &s);
@@ -281,6 +327,7 @@ int vm_start(int argc, char **argv)
 	qconfine_free(&s.confine);
 	qemu_plan_free(&s.plan);
 	qvm_host_free(&s.host);
+	qvm_files_free(&s.files);
 	qconfig_free(&s.config);
 	qdiags_free(&s.diags);
 	return ret;

@@ -12,6 +12,7 @@
 #include "qemu/plan.h"
 #include "util/err.h"
 #include "vm/confine.h"
+#include "vm/files.h"
 #include "vm/host.h"
 
 /**
@@ -28,6 +29,7 @@
  * @config: the VM
  * @diags: what there is to say of the config
  * @path: of the config
+ * @files: those of this computer that it names
  * @host: what this computer has
  * @plan: what of it the VM gets
  * @confine: what its QEMU may see and take
@@ -45,6 +47,7 @@ struct start {
 	struct qconfig config;
 	struct qdiags diags;
 	char path[PATH_MAX];
+	struct qvm_files files;
 	struct qvm_host host;
 	struct qemu_plan plan;
 	struct qconfine confine;

@@ -12,6 +12,7 @@
 
 #include "cmd/qwamos-vm.h"
 #include "lib/libqwamos-gpu.h"
+#include "util/term.h"
 #include "vm/known.h"
 
 /* When a wait is told for the first time, and how often from then on, in ms. */
@@ -60,8 +61,8 @@ static void tell(const struct qrecord *r, const struct stop *s, int64_t waited_m
 		return;
 	if (is_live(r->vm_id))
 		what = s->now ? "its QEMU has quit" : "its guest has powered off";
-	fprintf(stderr, "qwamos-vm: stopping VM %s: waiting until %s (%lld s)\n", r->name, what,
-		(long long)waited_ms / 1000);
+	qterm_fprintf(stderr, "qwamos-vm: stopping VM %s: waiting until %s (%lld s)\n", r->name,
+		      what, (long long)waited_ms / 1000);
 }
 
 /* Waits until the supervisor has ended, which is when it has put everything back. */
@@ -93,11 +94,8 @@ static int stop(const struct qrecord *r, const struct stop *s)
 	int fd = r->pid > 0 ? pidfd_open(r->pid, 0) : -1;
 	int ret;
 
-	/*
-	 * Alive after the open: then the fd is the supervisor's, and no later process's of that
-	 * number.
-	 */
-	if (fd < 0 || !qrecord_alive(r))
+	/* Asked after the open: then the fd is no later process's of that number. */
+	if (fd < 0 || !qrecord_still(r))
 		ret = cmd_fail(
 			"the supervisor of VM %s is gone; what it has left is put back when the next VM is started",
 			r->name);
@@ -139,8 +137,10 @@ int vm_stop(int argc, char **argv)
 	at = cmd_parse(&line, argc, argv, &s);
 	if (at <= 0)
 		return -at;
-	if (qvm_know(argv[at], s.vms_dir, &k, &err))
+	if (qvm_know_record(argv[at], s.vms_dir, &k, &err))
 		ret = cmd_fail("%s", err.msg);
+	else if (k.state == QVM_UNTOLD || k.rec.damage[0])
+		ret = cmd_fail("VM %s can't be stopped: %s", k.name, k.note);
 	else if (k.state == QVM_STOPPED || k.state == QVM_BROKEN)
 		ret = cmd_fail("no VM %s is running%s%s", k.name, k.note ? ": " : "",
 			       k.note ? k.note : "");

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "cmd/topology_draw.h"
 
-#include <ctype.h>
 #include <inttypes.h>
-#include <langinfo.h>
-#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "util/json.h"
+#include "util/term.h"
 
 /* How a line of the tree begins: of one that others follow, and of the last one. */
 struct style {
@@ -54,7 +52,7 @@ static void print_list(const struct json_object *list)
 	size_t i;
 
 	for (i = 0; i < qjson_len(list); i++)
-		printf("%s%s", i ? " " : "", json_object_get_string(qjson_at(list, i)));
+		qterm_printf("%s%s", i ? " " : "", json_object_get_string(qjson_at(list, i)));
 }
 
 static void tree_device(const struct style *s, const struct json_object *d, bool last)
@@ -66,26 +64,26 @@ static void tree_device(const struct style *s, const struct json_object *d, bool
 	char text[256];
 
 	marks(text, sizeof(text), d);
-	printf("%s%s  %s", last ? s->last : s->branch, str(d, "name", "?"), kind(d));
+	qterm_printf("%s%s  %s", last ? s->last : s->branch, str(d, "name", "?"), kind(d));
 	if (qjson_get_str(d, "model"))
-		printf(", %s", qjson_get_str(d, "model"));
-	printf(", %s%s\n", str(d, "driver", "no driver"), text);
+		qterm_printf(", %s", qjson_get_str(d, "model"));
+	qterm_printf(", %s%s\n", str(d, "driver", "no driver"), text);
 	if (!strcmp(str(d, "kind", ""), "bridge"))
 		return;
-	printf("%s      reset: ", bar);
+	qterm_printf("%s      reset: ", bar);
 	if (qjson_len(resets))
 		print_list(resets);
 	else
-		printf("none");
+		qterm_printf("none");
 	if (qjson_len(with)) {
-		printf("; resets with ");
+		qterm_printf("; resets with ");
 		print_list(with);
 	}
 	if (qjson_len(slot)) {
-		printf("; in its slot ");
+		qterm_printf("; in its slot ");
 		print_list(slot);
 	}
-	putchar('\n');
+	qterm_printf("\n");
 }
 
 void topology_tree(struct json_object *doc)
@@ -95,45 +93,48 @@ void topology_tree(struct json_object *doc)
 	const struct style *s;
 	size_t i, k;
 
-	setlocale(LC_CTYPE, "");
-	s = !strcmp(nl_langinfo(CODESET), "UTF-8") ? &boxes : &plain;
+	s = qterm_utf8() ? &boxes : &plain;
 	if (!qjson_get_bool(doc, "iommu", false))
-		puts("No IOMMU is switched on: no GPU can be given to a VM.");
+		qterm_printf("No IOMMU is switched on: no GPU can be given to a VM.\n");
 	if (!qjson_get_bool(qjson_get(doc, "module"), "answers", false))
-		printf("Kernel module: %s (owners and reset sets are unknown).\n",
-		       str(qjson_get(doc, "module"), "why_not", "?"));
+		qterm_printf("Kernel module: %s (owners and reset sets are unknown).\n",
+			     str(qjson_get(doc, "module"), "why_not", "?"));
 	if (!qjson_len(groups))
-		puts("No GPU.");
+		qterm_printf("No GPU.\n");
 	for (i = 0; i < qjson_len(groups); i++) {
 		g = qjson_at(groups, i);
 		list = qjson_get(g, "devices");
 		if (qjson_get(g, "group"))
-			printf("IOMMU group %" PRId64 "%s\n", qjson_get_int(g, "group", 0),
-			       qjson_get_bool(g, "viable", true)
-				       ? ""
-				       : " (not viable yet: beside the GPU, one of it is on a driver of its own)");
+			qterm_printf(
+				"IOMMU group %" PRId64 "%s\n", qjson_get_int(g, "group", 0),
+				qjson_get_bool(g, "viable", true)
+					? ""
+					: " (not viable yet: beside the GPU, one of it is on a driver of its own)");
 		else
-			puts("no IOMMU group");
+			qterm_printf("no IOMMU group\n");
 		for (k = 0; k < qjson_len(list); k++)
 			tree_device(s, qjson_at(list, k), k + 1 == qjson_len(list));
 	}
 	for (i = 0; i < qjson_len(vms); i++) {
 		g = qjson_at(vms, i);
 		list = qjson_get(g, "devices");
-		printf("VM %s\n", str(g, "name", "?"));
+		qterm_printf("VM %s\n", str(g, "name", "?"));
 		for (k = 0; k < qjson_len(list); k++)
-			printf("%s%s\n", k + 1 == qjson_len(list) ? s->last : s->branch,
-			       json_object_get_string(qjson_at(list, k)));
+			qterm_printf("%s%s\n", k + 1 == qjson_len(list) ? s->last : s->branch,
+				     json_object_get_string(qjson_at(list, k)));
 	}
 }
 
 /* Text between quotation marks, in Graphviz's language. */
 static void quote(const char *text)
 {
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			putchar('\\');
-		putchar(iscntrl((unsigned char)*text) ? '?' : *text);
+	size_t n;
+
+	for (; *text; text += n) {
+		n = strcspn(text, "\"\\");
+		qterm_printf("%.*s", (int)n, text);
+		if (text[n])
+			qterm_printf("\\%c", text[n++]);
 	}
 }
 
@@ -143,20 +144,20 @@ static void dot_device(const struct json_object *d)
 	char text[256];
 
 	marks(text, sizeof(text), d);
-	printf("\t\t\"");
+	qterm_printf("\t\t\"");
 	quote(str(d, "name", "?"));
-	printf("\" [label=\"");
+	qterm_printf("\" [label=\"");
 	quote(str(d, "name", "?"));
-	printf("\\n%s%s", kind(d), qjson_get_str(d, "model") ? ": " : "");
+	qterm_printf("\\n%s%s", kind(d), qjson_get_str(d, "model") ? ": " : "");
 	quote(str(d, "model", ""));
-	printf("\\n");
+	qterm_printf("\\n");
 	quote(str(d, "driver", "no driver"));
 	quote(text);
-	printf("\"%s%s];\n",
-	       !strcmp(k, "gpu")      ? ", style=bold"
-	       : !strcmp(k, "bridge") ? ", style=dotted"
-				      : "",
-	       qjson_get(d, "owner_vm") ? ", peripheries=2" : "");
+	qterm_printf("\"%s%s];\n",
+		     !strcmp(k, "gpu")	    ? ", style=bold"
+		     : !strcmp(k, "bridge") ? ", style=dotted"
+					    : "",
+		     qjson_get(d, "owner_vm") ? ", peripheries=2" : "");
 }
 
 /* One line for each pair: @list of @d, of which only those after it. */
@@ -170,11 +171,11 @@ static void dot_edges(const struct json_object *d, const char *key, const char *
 		other = json_object_get_string(qjson_at(list, i));
 		if (strcmp(other, name) <= 0)
 			continue;
-		printf("\t\"");
+		qterm_printf("\t\"");
 		quote(name);
-		printf("\" -- \"");
+		qterm_printf("\" -- \"");
 		quote(other);
-		printf("\" [%s];\n", attrs);
+		qterm_printf("\" [%s];\n", attrs);
 	}
 }
 
@@ -184,20 +185,21 @@ void topology_dot(struct json_object *doc)
 	const struct json_object *g, *list;
 	size_t i, k;
 
-	puts("// SPDX-License-Identifier: GPL-2.0-only");
-	puts("graph qwamos {\n\trankdir=LR;\n\tnode [shape=box, fontsize=10];\n\tedge [fontsize=9];");
+	qterm_printf("// SPDX-License-Identifier: GPL-2.0-only\n");
+	qterm_printf(
+		"graph qwamos {\n\trankdir=LR;\n\tnode [shape=box, fontsize=10];\n\tedge [fontsize=9];\n");
 	for (i = 0; i < qjson_len(groups); i++) {
 		g = qjson_at(groups, i);
 		list = qjson_get(g, "devices");
-		printf("\tsubgraph cluster_%zu {\n\t\tlabel=\"", i);
+		qterm_printf("\tsubgraph cluster_%zu {\n\t\tlabel=\"", i);
 		if (qjson_get(g, "group"))
-			printf("IOMMU group %" PRId64, qjson_get_int(g, "group", 0));
+			qterm_printf("IOMMU group %" PRId64, qjson_get_int(g, "group", 0));
 		else
-			printf("no IOMMU group");
-		puts("\";");
+			qterm_printf("no IOMMU group");
+		qterm_printf("\";\n");
 		for (k = 0; k < qjson_len(list); k++)
 			dot_device(qjson_at(list, k));
-		puts("\t}");
+		qterm_printf("\t}\n");
 		for (k = 0; k < qjson_len(list); k++) {
 			dot_edges(qjson_at(list, k), "reset_with", "style=dashed, label=\"reset\"");
 			dot_edges(qjson_at(list, k), "companions", "style=dotted, label=\"slot\"");
@@ -207,15 +209,15 @@ void topology_dot(struct json_object *doc)
 		g = qjson_at(vms, i);
 		list = qjson_get(g, "devices");
 		for (k = 0; k < qjson_len(list); k++) {
-			printf("\t\"VM ");
+			qterm_printf("\t\"VM ");
 			quote(str(g, "name", "?"));
-			printf("\" -- \"");
+			qterm_printf("\" -- \"");
 			quote(json_object_get_string(qjson_at(list, k)));
-			puts("\";");
+			qterm_printf("\";\n");
 		}
-		printf("\t\"VM ");
+		qterm_printf("\t\"VM ");
 		quote(str(g, "name", "?"));
-		puts("\" [shape=ellipse];");
+		qterm_printf("\" [shape=ellipse];\n");
 	}
-	puts("}");
+	qterm_printf("}\n");
 }

@@ -10,6 +10,7 @@
 #include "cmd/cmd.h"
 #include "lib/libqwamos-gpu.h"
 #include "util/json.h"
+#include "util/term.h"
 
 #define MIB (1LL << 20)
 
@@ -182,15 +183,14 @@ void gpu_vm_print_mode(const struct json_object *doc)
 	const struct json_object *m = qjson_get(doc, "mode");
 	const char *got = str(m, "got", "unknown"), *asked = str(m, "asked", got), *p;
 
-	printf("GPU:          ");
+	qterm_printf("GPU:          ");
 	for (p = got; *p; p++)
-		putchar(qjson_get_str(m, "got") ? toupper((unsigned char)*p) : *p);
-	if (strcmp(asked, got)) {
-		printf("            (asked: %s%s", asked, qjson_get(m, "reason_text") ? "; " : "");
-		cmd_put(qjson_get_str(m, "reason_text"));
-		putchar(')');
-	}
-	putchar('\n');
+		qterm_printf("%c", qjson_get_str(m, "got") ? toupper((unsigned char)*p) : *p);
+	if (strcmp(asked, got))
+		qterm_printf("            (asked: %s%s%s)", asked,
+			     qjson_get(m, "reason_text") ? "; " : "",
+			     qjson_get_str(m, "reason_text"));
+	qterm_printf("\n");
 }
 
 static void print_list(const char *head, const struct json_object *list)
@@ -199,10 +199,10 @@ static void print_list(const char *head, const struct json_object *list)
 
 	if (!qjson_len(list))
 		return;
-	printf("  %-11s", head);
+	qterm_printf("  %-11s", head);
 	for (i = 0; i < qjson_len(list); i++)
-		printf(" %s", json_object_get_string(qjson_at(list, i)));
-	putchar('\n');
+		qterm_printf(" %s", json_object_get_string(qjson_at(list, i)));
+	qterm_printf("\n");
 }
 
 void gpu_vm_print_gpu(const struct json_object *doc)
@@ -212,51 +212,52 @@ void gpu_vm_print_gpu(const struct json_object *doc)
 	size_t i;
 
 	gpu_vm_print_mode(doc);
-	printf("  VRAM:       %lld of %lld MiB (most so far: %lld MiB; enforced by: %s)\n",
-	       num(vram, "used_bytes") / MIB, num(vram, "limit_bytes") / MIB,
-	       num(vram, "high_bytes") / MIB, str(vram, "enforced_by", "?"));
+	qterm_printf("  VRAM:       %lld of %lld MiB (most so far: %lld MiB; enforced by: %s)\n",
+		     num(vram, "used_bytes") / MIB, num(vram, "limit_bytes") / MIB,
+		     num(vram, "high_bytes") / MIB, str(vram, "enforced_by", "?"));
 	print_list("Device:", qjson_get(doc, "attached"));
 	list = qjson_get(doc, "gpus");
 	for (i = 0; i < qjson_len(list); i++) {
 		o = qjson_at(list, i);
-		printf("  On %s: %lld MiB of VRAM, %lld queues, %lld %% guaranteed\n",
-		       str(o, "address", "another GPU"), num(o, "vram_used_bytes") / MIB,
-		       num(o, "vulkan_queues_used"), num(o, "guarantee_percent"));
+		qterm_printf("  On %s: %lld MiB of VRAM, %lld queues, %lld %% guaranteed\n",
+			     str(o, "address", "another GPU"), num(o, "vram_used_bytes") / MIB,
+			     num(o, "vulkan_queues_used"), num(o, "guarantee_percent"));
 	}
 	queues = qjson_get(doc, "vulkan_queues");
-	printf("  Vulkan:     %s%s, %lld of %lld queues (enforced by: %s)\n",
-	       str(doc, "vulkan", "none"),
-	       qjson_get_bool(doc, "no_vulkan", false) ? ", switched off" : "", num(queues, "used"),
-	       num(queues, "limit"), str(queues, "enforced_by", "?"));
+	qterm_printf("  Vulkan:     %s%s, %lld of %lld queues (enforced by: %s)\n",
+		     str(doc, "vulkan", "none"),
+		     qjson_get_bool(doc, "no_vulkan", false) ? ", switched off" : "",
+		     num(queues, "used"), num(queues, "limit"), str(queues, "enforced_by", "?"));
 	o = qjson_get(doc, "compute");
-	printf("  Level:      %s, %lld %% of GPU time, priority %lld, %lld denied\n", level,
-	       num(o, "cap_percent"), num(doc, "priority"), num(doc, "denied"));
-	printf("  GPU time:   at most %lld %%, guaranteed %lld %% (enforced by: %s)%s\n",
-	       num(o, "cap_percent"), num(o, "guarantee_percent"), str(o, "enforced_by", "?"),
-	       qjson_get_bool(doc, "no_compute", false) ? "; compute is switched off" : "");
+	qterm_printf("  Level:      %s, %lld %% of GPU time, priority %lld, %lld denied\n", level,
+		     num(o, "cap_percent"), num(doc, "priority"), num(doc, "denied"));
+	qterm_printf("  GPU time:   at most %lld %%, guaranteed %lld %% (enforced by: %s)%s\n",
+		     num(o, "cap_percent"), num(o, "guarantee_percent"), str(o, "enforced_by", "?"),
+		     qjson_get_bool(doc, "no_compute", false) ? "; compute is switched off" : "");
 	o = qjson_get(doc, "rate");
-	printf("  Rate:       %lld ms between two operations of a kind (enforced by: %s)\n",
-	       num(o, "min_interval_ms"), str(o, "enforced_by", "?"));
+	qterm_printf("  Rate:       %lld ms between two operations of a kind (enforced by: %s)\n",
+		     num(o, "min_interval_ms"), str(o, "enforced_by", "?"));
 	print_list("Operations:", qjson_get(doc, "operations"));
-	printf("  Checked:    %lld, %lld allowed\n", num(doc, "checks"),
-	       num(doc, "checks_allowed"));
+	qterm_printf("  Checked:    %lld, %lld allowed\n", num(doc, "checks"),
+		     num(doc, "checks_allowed"));
 	o = qjson_get(doc, "refused");
 	i = 0;
 	json_object_object_foreach((struct json_object *)o, name, count)
-		printf("%s%s %lld", i++ ? ", " : "  Denied:     ", name,
-		       (long long)json_object_get_int64(count));
+		qterm_printf("%s%s %lld", i++ ? ", " : "  Denied:     ", name,
+			     (long long)json_object_get_int64(count));
 	if (i)
-		putchar('\n');
+		qterm_printf("\n");
 }
 
 void gpu_vm_print(struct json_object *doc)
 {
-	printf("VM:           %s (id %lld), %s", str(doc, "name", "?"), num(doc, "id"),
-	       str(doc, "state", "?"));
+	qterm_printf("VM:           %s (id %lld), %s", str(doc, "name", "?"), num(doc, "id"),
+		     str(doc, "state", "?"));
 	if (qjson_get_str(doc, "end_reason"))
-		printf(", %s", qjson_get_str(doc, "end_reason"));
+		qterm_printf(", %s", qjson_get_str(doc, "end_reason"));
 	if (num(doc, "pid"))
-		printf(", process %lld", num(doc, "pid"));
-	printf("%s\n", qjson_get_bool(doc, "revoking", false) ? ", a device is asked back" : "");
+		qterm_printf(", process %lld", num(doc, "pid"));
+	qterm_printf("%s\n",
+		     qjson_get_bool(doc, "revoking", false) ? ", a device is asked back" : "");
 	gpu_vm_print_gpu(doc);
 }

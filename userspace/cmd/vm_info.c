@@ -2,8 +2,6 @@
 #include "cmd/vm_info.h"
 
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd/vm_doc.h"
@@ -73,13 +71,11 @@ static void add_config(struct json_object *doc, const struct qvm_known *k)
 	json_object_put(shown);
 }
 
-/* Was the config changed after the VM was started? Then it tells what the next start gets. */
-static bool is_newer(const char *config, const struct qwamos_gpu_vm *vm)
+/* Is the config no longer what the VM was started with? Then it tells what the next start gets. */
+static bool is_changed(const struct qvm_known *k)
 {
-	struct stat st;
-
-	return config && !stat(config, &st) &&
-	       st.st_mtim.tv_sec > time(NULL) - vm_kernel_uptime(vm);
+	return k->rec.config_sha256[0] && k->config.sha256[0] &&
+	       strcmp(k->rec.config_sha256, k->config.sha256);
 }
 
 static void add_mode(struct json_object *gpu, const char *asked, const char *got,
@@ -133,9 +129,9 @@ static void add_planned(struct json_object *gpu, const struct qconfig *c,
 	qjson_add_int(o, "used_bytes", 0);
 	qjson_add_int(o, "limit_bytes", section ? vram << 20 : 0);
 	qjson_add_str(o, "enforced_by",
-		      v->g.mode == QACCESS_PASSTHROUGH			 ? "vfio"
-		      : v->plan.gpu.section && v->plan.gpu.vram_mib >= 0 ? "qemu"
-									 : "none");
+		      v->g.mode == QACCESS_PASSTHROUGH					 ? "vfio"
+		      : v->plan.gpu.section && v->plan.gpu.model && !v->plan.gpu.no_vram ? "qemu"
+											 : "none");
 	qjson_add_str(gpu, "level", section ? l->name : NULL);
 	qjson_add_int(gpu, "cap_percent", section ? cap : 0);
 	qjson_add_int(gpu, "priority", section ? c->priority : 0);
@@ -189,6 +185,9 @@ static void add_gpu(struct json_object *doc, const struct qvm_known *k)
 		gpu_vm_details_by_ctl(told, q.ctl, &q.vm);
 		vm_graphics_running(&q, told, &v);
 		add_running(gpu, told, &q);
+	} else if (k->state == QVM_UNTOLD) {
+		vm_graphics_unknown("whether the VM runs is told to root alone", &v);
+		add_untold(gpu, v.why);
 	} else if (k->state == QVM_RUNNING || k->broken || !k->path) {
 		vm_graphics_unknown(k->state == QVM_RUNNING ? q.why : "it has no config", &v);
 		add_untold(gpu, v.why);
@@ -197,7 +196,7 @@ static void add_gpu(struct json_object *doc, const struct qvm_known *k)
 		add_planned(gpu, &k->config, &v);
 	}
 	add_facts(doc, gpu, &v);
-	qjson_add_bool(doc, "config_changed", q.found && is_newer(k->path, &q.vm));
+	qjson_add_bool(doc, "config_changed", k->state == QVM_RUNNING && is_changed(k));
 	vm_graphics_free(&v);
 	json_object_put(told);
 	vm_kernel_close(&q);

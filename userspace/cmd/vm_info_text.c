@@ -8,17 +8,17 @@
 #include "cmd/vm_doc.h"
 #include "cmd/vm_info.h"
 #include "util/json.h"
+#include "util/term.h"
 
 static void head(const char *name)
 {
-	printf("%-13s ", name);
+	qterm_printf("%-13s ", name);
 }
 
 static void row(const char *name, const char *text)
 {
 	head(name);
-	cmd_put(text);
-	putchar('\n');
+	qterm_printf("%s\n", text);
 }
 
 /* " (KEY)" behind what stands there, if there is one. */
@@ -26,23 +26,21 @@ static void behind(const struct json_object *o, const char *key)
 {
 	if (!qjson_get_str(o, key))
 		return;
-	printf(" (");
-	cmd_put(qjson_get_str(o, key));
-	putchar(')');
+	qterm_printf(" (%s)", qjson_get_str(o, key));
 }
 
 static void print_disk(const struct json_object *o)
 {
 	head("Disk:");
 	if (!o) {
-		puts("none");
+		qterm_printf("none\n");
 		return;
 	}
-	cmd_put(qjson_get_str(o, "path"));
+	qterm_printf("%s", qjson_get_str(o, "path"));
 	behind(o, "format");
 	if (!qjson_get_bool(o, "kept", true))
-		printf(", what is written is thrown away");
-	puts(qjson_get_bool(o, "there", true) ? "" : ", which is missing");
+		qterm_printf(", what is written is thrown away");
+	qterm_printf("%s\n", qjson_get_bool(o, "there", true) ? "" : ", which is missing");
 }
 
 static void print_network(const struct json_object *o)
@@ -52,20 +50,20 @@ static void print_network(const struct json_object *o)
 	size_t i;
 
 	head("Network:");
-	cmd_put(qjson_get_str(o, "mode"));
+	qterm_printf("%s", qjson_get_str(o, "mode"));
 	if (device)
-		printf(", %s", strcmp(device, "none") ? device : "no device");
+		qterm_printf(", %s", strcmp(device, "none") ? device : "no device");
 	if (mac)
-		printf(" %s", mac);
+		qterm_printf(" %s", mac);
 	if (qjson_get_str(o, "bridge"))
-		printf(", bridge %s", qjson_get_str(o, "bridge"));
+		qterm_printf(", bridge %s", qjson_get_str(o, "bridge"));
 	for (i = 0; i < qjson_len(rules); i++) {
 		r = qjson_at(rules, i);
-		printf(", %s %s:%" PRId64 " to %" PRId64, qjson_get_str(r, "protocol"),
-		       qjson_get_str(r, "host_address"), qjson_get_int(r, "host_port", 0),
-		       qjson_get_int(r, "guest_port", 0));
+		qterm_printf(", %s %s:%" PRId64 " to %" PRId64, qjson_get_str(r, "protocol"),
+			     qjson_get_str(r, "host_address"), qjson_get_int(r, "host_port", 0),
+			     qjson_get_int(r, "guest_port", 0));
 	}
-	putchar('\n');
+	qterm_printf("\n");
 }
 
 static void print_acceleration(const struct json_object *o)
@@ -74,11 +72,11 @@ static void print_acceleration(const struct json_object *o)
 		   *why = qjson_get_str(o, "why");
 
 	head("Acceleration:");
-	printf("%s", got ? got : "unknown");
+	qterm_printf("%s", got ? got : "unknown");
 	/* "auto" is answered by whatever it is, but for a reason. */
 	if (asked && (!got || why || (strcmp(asked, got) && strcmp(asked, "auto"))))
-		printf(" (asked: %s%s%s)", asked, why ? "; " : "", why ? why : "");
-	putchar('\n');
+		qterm_printf(" (asked: %s%s%s)", asked, why ? "; " : "", why ? why : "");
+	qterm_printf("\n");
 }
 
 static void print_config(const struct json_object *doc)
@@ -91,14 +89,14 @@ static void print_config(const struct json_object *doc)
 	row("Description:",
 	    qjson_get_str(doc, "description") ? qjson_get_str(doc, "description") : "-");
 	head("CPU:");
-	printf("%" PRId64 " core%s", qjson_get_int(o, "cores", 0),
-	       qjson_get_int(o, "cores", 0) == 1 ? "" : "s");
+	qterm_printf("%" PRId64 " core%s", qjson_get_int(o, "cores", 0),
+		     qjson_get_int(o, "cores", 0) == 1 ? "" : "s");
 	behind(o, "model");
 	o = qjson_get(doc, "memory");
-	putchar('\n');
+	qterm_printf("\n");
 	head("Memory:");
-	printf("%" PRId64 " MiB%s\n", qjson_get_int(o, "mib", 0),
-	       qjson_get_bool(o, "hugepages", false) ? ", in huge pages" : "");
+	qterm_printf("%" PRId64 " MiB%s\n", qjson_get_int(o, "mib", 0),
+		     qjson_get_bool(o, "hugepages", false) ? ", in huge pages" : "");
 	print_disk(qjson_get(doc, "disk"));
 	print_network(qjson_get(doc, "network"));
 	row("Autostart:", qjson_get_bool(doc, "autostart", false)
@@ -112,15 +110,15 @@ static void print_vram(const struct json_object *gpu)
 	const struct json_object *vram = qjson_get(gpu, "vram");
 	const char *got = qjson_get_str(qjson_get(gpu, "mode"), "got");
 
-	printf("  VRAM:       ");
+	qterm_printf("  VRAM:       ");
 	if (got && !strcmp(got, "passthrough"))
-		puts("all of the GPU's, which is given whole");
+		qterm_printf("all of the GPU's, which is given whole\n");
 	else if (qjson_get(vram, "limit_bytes"))
-		printf("%" PRId64 " of %" PRId64 " MiB\n",
-		       qjson_get_int(vram, "used_bytes", 0) >> 20,
-		       qjson_get_int(vram, "limit_bytes", 0) >> 20);
+		qterm_printf("%" PRId64 " of %" PRId64 " MiB\n",
+			     qjson_get_int(vram, "used_bytes", 0) >> 20,
+			     qjson_get_int(vram, "limit_bytes", 0) >> 20);
 	else
-		puts("unknown");
+		qterm_printf("unknown\n");
 }
 
 static void print_device(const struct json_object *gpu)
@@ -129,22 +127,21 @@ static void print_device(const struct json_object *gpu)
 	const char *address = qjson_get_str(o, "address"), *other;
 	size_t i;
 
-	printf("  Device:     ");
+	qterm_printf("  Device:     ");
 	if (!o) {
-		printf("none%s", qjson_get(gpu, "device_why") ? ": " : "");
-		cmd_put(qjson_get_str(gpu, "device_why"));
-		putchar('\n');
+		qterm_printf("none%s%s\n", qjson_get(gpu, "device_why") ? ": " : "",
+			     qjson_get_str(gpu, "device_why"));
 		return;
 	}
-	cmd_put(qjson_get_str(o, "name") ? qjson_get_str(o, "name") : "unknown");
+	qterm_printf("%s", qjson_get_str(o, "name") ? qjson_get_str(o, "name") : "unknown");
 	behind(o, "driver");
-	printf("%s%s", address ? " " : "", address ? address : "");
+	qterm_printf("%s%s", address ? " " : "", address ? address : "");
 	for (i = 0; i < qjson_len(list); i++) {
 		other = json_object_get_string(qjson_at(list, i));
 		if (address && strcmp(other, address))
-			printf(", %s", other);
+			qterm_printf(", %s", other);
 	}
-	putchar('\n');
+	qterm_printf("\n");
 }
 
 /* @what: before a version */
@@ -152,36 +149,35 @@ static void print_api(const char *name, const char *what, const struct json_obje
 {
 	const char *state = qjson_get_str(o, "state"), *why = qjson_get_str(o, "why");
 
-	printf("  %-11s ", name);
+	qterm_printf("  %-11s ", name);
 	if (!strcmp(state, "version")) {
-		printf("%s", what);
-		cmd_put(qjson_get_str(o, "version"));
+		qterm_printf("%s%s", what, qjson_get_str(o, "version"));
 		behind(o, "why");
-		putchar('\n');
+		qterm_printf("\n");
 		return;
 	}
-	cmd_put(!strcmp(state, "not_loadable") ? "not loadable"
-		: !strcmp(state, "no_device")  ? "no device"
-					       : state);
-	printf("%s", why ? ": " : "");
-	cmd_put(why);
-	putchar('\n');
+	qterm_printf("%s%s%s\n",
+		     !strcmp(state, "not_loadable") ? "not loadable"
+		     : !strcmp(state, "no_device")  ? "no device"
+						    : state,
+		     why ? ": " : "", why);
 }
 
 static void print_level(const struct json_object *gpu)
 {
 	const char *level = qjson_get_str(gpu, "level");
 
-	printf("  Level:      ");
+	qterm_printf("  Level:      ");
 	if (!qjson_get(gpu, "denied"))
-		puts("unknown");
+		qterm_printf("unknown\n");
 	else if (!level)
-		printf("none: the VM has no policy, %" PRId64 " denied\n",
-		       qjson_get_int(gpu, "denied", 0));
+		qterm_printf("none: the VM has no policy, %" PRId64 " denied\n",
+			     qjson_get_int(gpu, "denied", 0));
 	else
-		printf("%s, %" PRId64 " %% of GPU time, priority %" PRId64 ", %" PRId64 " denied\n",
-		       level, qjson_get_int(gpu, "cap_percent", 0),
-		       qjson_get_int(gpu, "priority", 0), qjson_get_int(gpu, "denied", 0));
+		qterm_printf("%s, %" PRId64 " %% of GPU time, priority %" PRId64 ", %" PRId64
+			     " denied\n",
+			     level, qjson_get_int(gpu, "cap_percent", 0),
+			     qjson_get_int(gpu, "priority", 0), qjson_get_int(gpu, "denied", 0));
 }
 
 void vm_info_print(struct json_object *doc)
@@ -189,7 +185,7 @@ void vm_info_print(struct json_object *doc)
 	const struct json_object *gpu = qjson_get(doc, "gpu");
 
 	head("VM:");
-	printf("%s, %s\n", qjson_get_str(doc, "name"), qjson_get_str(doc, "state"));
+	qterm_printf("%s, %s\n", qjson_get_str(doc, "name"), qjson_get_str(doc, "state"));
 	if (qjson_get_str(doc, "note"))
 		row("Note:", qjson_get_str(doc, "note"));
 	if (qjson_get_str(doc, "config"))

@@ -20,7 +20,8 @@ void vm_kernel_ask(const struct qvm_known *k, struct vm_kernel *q)
 	memset(q, 0, sizeof(*q));
 	q->ctl = -1;
 	if (!k->rec.vm_id) {
-		snprintf(q->why, sizeof(q->why), "it does not run");
+		snprintf(q->why, sizeof(q->why), "%s",
+			 k->rec.damage[0] ? "its record is damaged" : "it does not run");
 		return;
 	}
 	q->ctl = libqg_open();

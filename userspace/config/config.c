@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,9 @@
 #include "config/schema.h"
 #include "config/values.h"
 #include "kmod/policy.h"
+#include "util/file.h"
 #include "util/mem.h"
+#include "util/trust.h"
 
 #define PATH_LEN 512
 
@@ -32,6 +35,7 @@ static void defaults(struct qconfig *c)
 	c->gic_version = 3;
 	c->cores = 1;
 	c->memory_mib = 512;
+	c->io = (struct qconfig_io){ -1, -1, -1, -1 };
 	c->accel = QACCEL_AUTO;
 	c->persistent = 1;
 	c->where = qmem_calloc(QKEY_MAX, sizeof(*c->where));
@@ -152,7 +156,7 @@ static void walk(const struct qnode *map, const char *section, const struct qnod
 				qdiag_add(d, QDIAG_ERROR, n->value_at, path,
 					  "%s found; accepted: a map of keys",
 					  n->type == QNODE_SEQ ? "a list" : "a word");
-		} else if (!strcmp(section, "gpu")) {
+		} else if (!strcmp(section, "gpu") || !strcmp(section, "resources.io")) {
 			add_unknown(d, n, path, section);
 		} else {
 			qdiag_add(d, QDIAG_NOTE, n->at, path, "not a key of ours; passed over");
@@ -264,30 +268,76 @@ static void check_net(const struct qconfig *c, struct qdiags *d)
 					  c->nat.v[i].host_port, c->nat.v[j].at.line);
 }
 
-int qconfig_load(const char *file, struct qconfig *c, struct qdiags *d)
+bool qconfig_limits_io(const struct qconfig_io *io)
+{
+	return io->read_kib > 0 || io->write_kib > 0 || io->read_ops > 0 || io->write_ops > 0;
+}
+
+static void check_io(const struct qconfig *c, struct qdiags *d)
+{
+	static const char *const keys[] = { "resources.io.read_kib_s", "resources.io.write_kib_s",
+					    "resources.io.read_ops_s", "resources.io.write_ops_s" };
+	struct qmark at;
+	size_t i;
+
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]) && !c->disk; i++) {
+		at = qconfig_where(c, keys[i]);
+		if (at.line)
+			qdiag_add(d, QDIAG_WARNING, at, keys[i],
+				  "without effect: the VM has no disk");
+	}
+}
+
+static void begin(const char *file, struct qconfig *c, struct qdiags *d)
+{
+	defaults(c);
+	memset(d, 0, sizeof(*d));
+	d->file = qmem_strdup(file);
+}
+
+/* Tells an error whose text begins with the file, and maybe the place in it. */
+static int add_error(const char *file, const struct qerr *err, struct qdiags *d)
+{
+	struct qmark at = { 0 };
+	size_t len = strlen(file);
+	const char *text = err->msg;
+	int skip = 0;
+
+	if (!strncmp(text, file, len) &&
+	    sscanf(text + len, ":%u:%u: %n", &at.line, &at.col, &skip) >= 2 && skip)
+		text += len + skip;
+	else if (!strncmp(text, file, len) && !strncmp(text + len, ": ", 2))
+		text += len + 2;
+	qdiag_add(d, QDIAG_ERROR, at, "", "%s", text);
+	return -EINVAL;
+}
+
+static void add_sha256(const char *text, size_t len, char hex[65])
+{
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	struct sha256_ctx ctx;
+	size_t i;
+
+	sha256_init(&ctx);
+	sha256_update(&ctx, len, (const uint8_t *)text);
+	sha256_digest(&ctx, sizeof(digest), digest);
+	for (i = 0; i < sizeof(digest); i++)
+		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+}
+
+/* Frees @text. */
+static int take_text(const char *file, char *text, size_t len, struct qconfig *c, struct qdiags *d)
 {
 	const struct qnode *given[QKEY_MAX] = { 0 };
 	struct qnode *root;
 	struct qerr err;
+	int ret;
 
-	defaults(c);
-	memset(d, 0, sizeof(*d));
-	d->file = qmem_strdup(file);
-	if (qtree_read(file, &root, &err)) {
-		struct qmark at = { 0 };
-		size_t len = strlen(file);
-		const char *text = err.msg;
-		int skip = 0;
-
-		/* The reader's text begins with the place. */
-		if (!strncmp(text, file, len) &&
-		    sscanf(text + len, ":%u:%u: %n", &at.line, &at.col, &skip) >= 2 && skip)
-			text += len + skip;
-		else if (!strncmp(text, file, len) && !strncmp(text + len, ": ", 2))
-			text += len + 2;
-		qdiag_add(d, QDIAG_ERROR, at, "", "%s", text);
-		return -EINVAL;
-	}
+	add_sha256(text, len, c->sha256);
+	ret = qtree_parse(file, text, len, &root, &err);
+	free(text);
+	if (ret)
+		return add_error(file, &err, d);
 	walk(root, "", given, c, d);
 	note_places(root, c);
 	c->gpu = qtree_child(root, "gpu");
@@ -296,8 +346,47 @@ int qconfig_load(const char *file, struct qconfig *c, struct qdiags *d)
 	check_cores(c, d);
 	check_gpu(root, c, d);
 	check_net(c, d);
+	check_io(c, d);
 	qtree_free(root);
 	return qdiags_count(d, QDIAG_ERROR) ? -EINVAL : 0;
+}
+
+int qconfig_load(const char *file, struct qconfig *c, struct qdiags *d)
+{
+	struct qerr err;
+	ssize_t len;
+	char *text;
+
+	begin(file, c, d);
+	len = qfile_read_named(file, QTREE_MAX, &text, &err);
+	return len < 0 ? add_error(file, &err, d) : take_text(file, text, len, c, d);
+}
+
+int qconfig_load_trusted(const char *file, struct qconfig *c, struct qdiags *d)
+{
+	struct qtrust t;
+	struct qerr err;
+	ssize_t len;
+	char *text;
+	int ret;
+
+	begin(file, c, d);
+	ret = qtrust_open(file, false, &t, &err);
+	if (ret)
+		return add_error(file, &err, d);
+	if (t.writable)
+		qdiag_add(
+			d, QDIAG_ERROR, (struct qmark){ 0 }, "",
+			"others may change it: %s; accepted: a config that, like each folder on "
+			"the way to it, root or this user alone may change (chown root, chmod go-w)",
+			t.writable);
+	len = qfile_read_fd(t.fd, QTREE_MAX, &text);
+	qtrust_free(&t);
+	if (len == -EFBIG)
+		qerr_set(&err, EFBIG, "more than 1 MiB; a file of that size is not accepted");
+	else if (len < 0)
+		qerr_set(&err, -len, "%s", qfile_strerror(-len));
+	return len < 0 ? add_error(file, &err, d) : take_text(file, text, len, c, d);
 }
 
 struct qmark qconfig_where(const struct qconfig *c, const char *key)
@@ -319,6 +408,16 @@ const char *qconfig_access_name(int access)
 	static const char *const names[] = { "virtio", "passthrough", "software", "none" };
 
 	return names[access];
+}
+
+void qconfig_note_writable(const char *file, struct qdiags *d)
+{
+	struct qtrust t;
+
+	if (!qtrust_open(file, false, &t, NULL) && t.writable)
+		qdiag_add(d, QDIAG_NOTE, (struct qmark){ 0 }, "",
+			  "nothing is started with it: others may change it: %s", t.writable);
+	qtrust_free(&t);
 }
 
 /* @block: it may be a block device. Others would be waited for, or have no end. */
@@ -345,14 +444,6 @@ void qconfig_missing(const struct qconfig *c, enum qdiag_kind kind, struct qdiag
 	check_file(c->kernel, "boot.kernel", false, c->at.kernel, kind, d);
 	check_file(c->initrd, "boot.initrd", false, c->at.initrd, kind, d);
 	check_file(c->disk, disk, true, c->at.disk, kind, d);
-}
-
-int qconfig_startable(const struct qconfig *c, struct qdiags *d)
-{
-	size_t before = qdiags_count(d, QDIAG_ERROR);
-
-	qconfig_missing(c, QDIAG_ERROR, d);
-	return qdiags_count(d, QDIAG_ERROR) > before ? -EINVAL : 0;
 }
 
 static void free_list(struct qconfig_list *list)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A VM's config.yaml. qconfig_load() reads the file, in both of the schemas in use, and says of
- * each key that it does not carry out so; qconfig_startable() tells what a start lacks. What is
- * asked of the GPU is held against the table of trust levels.
+ * each key that it does not carry out so. What is asked of the GPU is held against the table of
+ * trust levels.
  */
 #ifndef QWAMOS_CONFIG_CONFIG_H
 #define QWAMOS_CONFIG_CONFIG_H
@@ -90,6 +90,20 @@ struct qconfig_nats {
 };
 
 /**
+ * struct qconfig_io - most that a VM may read and write each second; <= 0: no limit
+ * @read_kib: resources.io.read_kib_s, in KiB
+ * @write_kib: resources.io.write_kib_s, in KiB
+ * @read_ops: resources.io.read_ops_s, operations
+ * @write_ops: resources.io.write_ops_s, operations
+ */
+struct qconfig_io {
+	int read_kib;
+	int write_kib;
+	int read_ops;
+	int write_ops;
+};
+
+/**
  * struct qconfig - a VM; what the file does not say is NULL, 0 or the default of its line
  * @name: vm.name
  * @type: vm.type
@@ -106,6 +120,7 @@ struct qconfig_nats {
  * @disk_format: hardware.disk.primary.format
  * @disk_cache: hardware.disk.primary.cache
  * @disk_snapshot: hardware.disk.primary.snapshot: what the VM writes is thrown away (false)
+ * @io: what it may read and write of its disk each second (-1: no limit)
  * @persistent: storage.persistent; false is as @disk_snapshot (true)
  * @graphics: hardware.graphics.type
  * @kernel: boot.kernel
@@ -117,6 +132,10 @@ struct qconfig_nats {
  * @bridge: network.bridge
  * @nat: network.nat_rules
  * @smmu: security.smmu: an IOMMU for the guest (false)
+ * @accept_host_files: security.accept_host_files: it may have files of the host that are not for
+ *     everybody to read (false)
+ * @accept_disk_in_use: security.accept_disk_in_use: its disk may be one that the host or another VM
+ *     uses (false)
  * @gpu: there is a gpu section
  * @gpu_enabled: gpu.enabled (false)
  * @access: gpu.access_mode (virtio)
@@ -131,7 +150,8 @@ struct qconfig_nats {
  * @accept_unwiped: gpu.accept_unwiped (false)
  * @extra_args: qemu_extra_args
  * @autostart: autostart (false): nothing starts VMs by itself, it is only told
- * @at: places of what qconfig_startable() speaks of
+ * @sha256: digest of the file's bytes, in hex; "": it could not be read
+ * @at: places of what else is spoken of
  * @where: places of all values, by the number of their keys; see qconfig_where(); NULL: none
  */
 struct qconfig {
@@ -150,6 +170,7 @@ struct qconfig {
 	char *disk_format;
 	char *disk_cache;
 	int disk_snapshot;
+	struct qconfig_io io;
 	int persistent;
 	char *graphics;
 	char *kernel;
@@ -161,6 +182,8 @@ struct qconfig {
 	char *bridge;
 	struct qconfig_nats nat;
 	int smmu;
+	int accept_host_files;
+	int accept_disk_in_use;
 	bool gpu;
 	int gpu_enabled;
 	int access;
@@ -175,6 +198,7 @@ struct qconfig {
 	int accept_unwiped;
 	struct qconfig_list extra_args;
 	int autostart;
+	char sha256[65];
 	struct {
 		struct qmark gpu;
 		struct qmark access;
@@ -189,7 +213,7 @@ struct qconfig {
 
 /**
  * qconfig_load() - read a config
- * @file: its path
+ * @file: its path, see qfile_open_named()
  * @c: out; qconfig_free() it, also after a failure
  * @d: out: what there is to say; qdiags_free() it
  *
@@ -198,20 +222,37 @@ struct qconfig {
 int qconfig_load(const char *file, struct qconfig *c, struct qdiags *d);
 
 /**
- * qconfig_missing() - which of its files are missing, or are no files that can be read to an end
+ * qconfig_load_trusted() - read a config by which something is started
+ * @file: its path
+ * @c: out; qconfig_free() it, also after a failure
+ * @d: out: what there is to say; qdiags_free() it
+ *
+ * As qconfig_load(), and that others than root and this user may change the file, or a folder that
+ * leads to it, is an error: see qtrust_open().
+ *
+ * Return: 0, or -EINVAL: there are errors among what there is to say.
+ */
+int qconfig_load_trusted(const char *file, struct qconfig *c, struct qdiags *d);
+
+/**
+ * qconfig_note_writable() - note that qconfig_load_trusted() would refuse a config, because others
+ * may change it
+ * @file: its path
+ * @d: gets the note
+ */
+void qconfig_note_writable(const char *file, struct qdiags *d);
+
+/**
+ * qconfig_missing() - which of its files are missing, or are no files that can be read to an end;
+ * for who does not start it, see vm/files.h
  * @c: the VM
  * @kind: how bad that is
  * @d: gets one of @kind for each
  */
 void qconfig_missing(const struct qconfig *c, enum qdiag_kind kind, struct qdiags *d);
 
-/**
- * qconfig_startable() - whether `qwamos-vm start` can do what is asked; adds to @d what it can't,
- * files that are missing among it
- *
- * Return: 0 or -EINVAL
- */
-int qconfig_startable(const struct qconfig *c, struct qdiags *d);
+/** qconfig_limits_io() - is any limit of a disk set? */
+bool qconfig_limits_io(const struct qconfig_io *io);
 
 /**
  * qconfig_where() - where the value of a key of ours stands

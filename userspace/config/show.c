@@ -165,7 +165,8 @@ static struct json_object *limits(const struct qconfig *c)
 	}
 	if (c->access == QACCESS_NONE)
 		return list;
-	add_limit(list, "vram_mib", vram, "qemu", "max_hostmem of the adapter");
+	add_limit(list, "vram_mib", vram, "qemu",
+		  "max_hostmem of the adapter, which counts images of 2D alone: not 3D, not blobs");
 	add_limit(list, "compute_percent", share, "none", "in 2D no time of a GPU is used");
 	add_limit(list, "vulkan_queues", c->allow_vulkan ? (int)l->vulkan_queues : 0, "none",
 		  "in 2D there is no Vulkan");

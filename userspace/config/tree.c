@@ -2,15 +2,12 @@
 #include "config/tree.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
-#include "util/file.h"
 #include "util/mem.h"
 
-#define MAX_FILE  (1 << 20)
 #define MAX_DEPTH 32
 /* Keys of a map, for each is compared to all before it. */
 #define MAX_KEYS 2000
@@ -244,43 +241,17 @@ static int parse_file(struct reader *r, struct qnode **root)
 	return ret;
 }
 
-/* An fd of the caller's, who may have a pipe there: /dev/stdin, a shell's <(...). */
-static bool is_fd(const char *file)
+int qtree_parse(const char *file, const char *text, size_t len, struct qnode **root, struct qerr *e)
 {
-	static const char *const dirs[] = { "/dev/fd/", "/proc/self/fd/" };
-	size_t i;
-
-	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
-		if (!strncmp(file, dirs[i], strlen(dirs[i])))
-			return true;
-	return !strcmp(file, "/dev/stdin");
-}
-
-int qtree_read(const char *file, struct qnode **root, struct qerr *e)
-{
-	struct reader r = { .file = file, .e = e };
-	ssize_t len;
-	char *text;
+	struct reader r = { .file = file, .text = text, .len = len, .e = e };
 	int ret;
 
 	*root = NULL;
-	len = is_fd(file) ? qfile_read_all(AT_FDCWD, file, MAX_FILE, &text)
-			  : qfile_read_plain(file, MAX_FILE, &text);
-	if (len == -ENOTSUP)
-		return qerr_set(e, ENOTSUP, "%s: no regular file; accepted: a regular file", file);
-	if (len == -EFBIG)
-		return qerr_set(e, EFBIG,
-				"%s: more than 1 MiB; a config of that size is not accepted", file);
-	if (len < 0)
-		return qerr_sys(e, -len, "%s", file);
-	r.text = text;
-	r.len = len;
 	if (!yaml_parser_initialize(&r.parser))
 		qmem_check(NULL);
 	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, len);
 	ret = parse_file(&r, root);
 	yaml_parser_delete(&r.parser);
-	free(text);
 	if (ret) {
 		qtree_free(*root);
 		*root = NULL;

@@ -52,16 +52,24 @@ struct qnode {
 	struct qnode *next;
 };
 
+/** QTREE_MAX - most bytes of a file that are accepted */
+#define QTREE_MAX (1 << 20)
+
 /**
- * qtree_read() - read a file; @root: out: a map; qtree_free() it, NULL on failure
+ * qtree_parse() - read the text of a file
+ * @file: the file, for errors
+ * @text: its bytes
+ * @len: their number
+ * @root: out: a map; qtree_free() it, NULL on failure
+ * @e: error: "file:line:column: what"
  *
  * Not accepted: more than one document, anchors and aliases, tags, a key twice in one map, keys
- * that are no scalars, merge keys, more than 32 levels, more than 2000 keys of one map, a NUL, more
- * than 1 MiB.
+ * that are no scalars, merge keys, more than 32 levels, more than 2000 keys of one map, a NUL.
  *
- * Return: 0 or a negative errno (-EBADMSG: not what is accepted); @e says "file:line:column: what"
+ * Return: 0 or a negative errno (-EBADMSG: not what is accepted)
  */
-int qtree_read(const char *file, struct qnode **root, struct qerr *e);
+int qtree_parse(const char *file, const char *text, size_t len, struct qnode **root,
+		struct qerr *e);
 
 /** qtree_free() - free a tree; may be NULL */
 void qtree_free(struct qnode *root);

@@ -63,7 +63,7 @@ static int console_fb(const char *dev)
 	return fb;
 }
 
-static void gather_fw(const char *proc, struct qconsole *c)
+static void gather_fw(const char *proc, struct qdetect_console *c)
 {
 	char *path = qmem_printf("%s/iomem", proc), *text, *line, *save, *name;
 	struct qconsole_fw *fw;
@@ -94,7 +94,7 @@ static void gather_fw(const char *proc, struct qconsole *c)
 	free(text);
 }
 
-void qconsole_gather_fw(const char *proc, struct qconsole *c)
+void qconsole_gather_fw(const char *proc, struct qdetect_console *c)
 {
 	memset(c, 0, sizeof(*c));
 	c->fb = -1;
@@ -102,7 +102,7 @@ void qconsole_gather_fw(const char *proc, struct qconsole *c)
 }
 
 void qconsole_gather(const char *sys, const char *proc, const char *dev, bool firmware,
-		     struct qconsole *c)
+		     struct qdetect_console *c)
 {
 	char *path;
 
@@ -130,7 +130,7 @@ void qconsole_gather(const char *sys, const char *proc, const char *dev, bool fi
 	free(path);
 }
 
-const char *qconsole_fw_holder(const struct qconsole *c, const char *sys, const char *addr)
+const char *qconsole_fw_holder(const struct qdetect_console *c, const char *sys, const char *addr)
 {
 	char *path, *text, *line, *save;
 	const char *holder = NULL;

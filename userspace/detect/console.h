@@ -20,13 +20,13 @@ struct qconsole_fw {
 };
 
 /**
- * struct qconsole - the console
+ * struct qdetect_console - the console
  * @fb: number of the framebuffer that the text console is shown on, -1: none
  * @device: name of that framebuffer's device on its bus, "": none or unknown
  * @fw: firmware framebuffers
  * @n_fw: their number; the innermost holder of one range comes last
  */
-struct qconsole {
+struct qdetect_console {
 	int fb;
 	char device[64];
 	struct qconsole_fw fw[8];
@@ -44,14 +44,14 @@ struct qconsole {
  * What can't be read (without root /proc/iomem has no addresses) is left unknown.
  */
 void qconsole_gather(const char *sys, const char *proc, const char *dev, bool firmware,
-		     struct qconsole *c);
+		     struct qdetect_console *c);
 
 /**
  * qconsole_gather_fw() - look only for firmware framebuffers, as of a captured machine
  * @proc: where procfs is
  * @c: out
  */
-void qconsole_gather_fw(const char *proc, struct qconsole *c);
+void qconsole_gather_fw(const char *proc, struct qdetect_console *c);
 
 /**
  * qconsole_fw_holder() - who holds the firmware framebuffer in a PCI device's memory
@@ -64,6 +64,6 @@ void qconsole_gather_fw(const char *proc, struct qconsole *c);
  *
  * Return: the holder's name, or NULL: nobody.
  */
-const char *qconsole_fw_holder(const struct qconsole *c, const char *sys, const char *addr);
+const char *qconsole_fw_holder(const struct qdetect_console *c, const char *sys, const char *addr);
 
 #endif

@@ -44,7 +44,7 @@ static void add_group(struct json_object *gpu, const struct qpci_list *l, const 
 		return;
 	qjson_add_int(gpu, "iommu_group", d->group);
 	list = qjson_add(gpu, "group_members", qjson_arr());
-	for (m = l->devs; m < l->devs + l->n; m++) {
+	QMEM_EACH(m, l->devs, l->n) {
 		if (m == d || m->group != d->group)
 			continue;
 		o = qjson_push(list, qjson_obj());
@@ -96,7 +96,7 @@ static void add_sriov(struct qdetect *d, struct json_object *gpu, const struct q
 }
 
 static void add_gpu(struct qdetect *d, const struct qpci_list *l, const struct qpci_dev *p,
-		    const struct qconsole *console, struct qpci_names *names)
+		    const struct qdetect_console *console, struct qpci_names *names)
 {
 	struct json_object *gpu = qdetect_new_gpu(d, p->addr, "pci");
 	char buf[256];
@@ -128,7 +128,7 @@ static void add_gpu(struct qdetect *d, const struct qpci_list *l, const struct q
 static int gather(struct qdetect *d, struct qerr *e)
 {
 	struct qpci_names *names = NULL;
-	struct qconsole console = { 0 };
+	struct qdetect_console console = { 0 };
 	struct qpci_list l;
 	bool any = false;
 	char *ids;

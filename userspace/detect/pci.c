@@ -277,15 +277,16 @@ int qpci_gather(const char *sys, const char (*only)[QPCI_ADDR_LEN], size_t n_onl
 			add_device(&b, de->d_name);
 	if (b.n > 1)
 		qsort(b.all, b.n, sizeof(*b.all), by_addr);
-	for (d = b.all; d < b.all + b.n; d++)
-		if (d->kind == QPCI_GPU)
-			read_details(b.fd, d);
-	for (d = b.all; d < b.all + b.n; d++) {
-		b.group = d->group;
-		if (d->kind == QPCI_GPU && b.group >= 0)
+	for (i = 0; i < b.n; i++)
+		if (b.all[i].kind == QPCI_GPU)
+			read_details(b.fd, &b.all[i]);
+	for (i = 0; i < b.n; i++) {
+		b.group = b.all[i].group;
+		if (b.all[i].kind == QPCI_GPU && b.group >= 0)
 			for_members(sys, b.group, mark_member, &b);
 	}
-	for (d = b.all; d < b.all + b.n; d++) {
+	for (i = 0; i < b.n; i++) {
+		d = &b.all[i];
 		if (!near_gpu(d, b.all, b.n)) {
 			memcpy(*QMEM_GROW(l->others, l->n_others), d->addr, QPCI_ADDR_LEN);
 			continue;

@@ -130,8 +130,8 @@ bool qpci_parse_addr(const char *text, char addr[QPCI_ADDR_LEN]);
 struct qpci_names;
 
 /**
- * qpci_names_open() - open it (pci.ids, through libpci); it is read at the first look-up. Without
- * libpci nothing has a name
+ * qpci_names_open() - open it (pci.ids, through libpci); it is read at the first look-up. In one
+ * that is damaged nothing has a name
  */
 struct qpci_names *qpci_names_open(void);
 /** qpci_names_open_list() - open the database in the file @list; NULL: the machine's */

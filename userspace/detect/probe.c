@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "util/file.h"
-#include "util/helper.h"
 #include "util/json.h"
 #include "util/mem.h"
 
@@ -28,6 +27,8 @@
 #define MAX_PROBES 32
 /* How long the end of a killed process is waited for. */
 #define KILL_MS 500
+/* Where probes are, seen from the folder of the running program. */
+#define LIBEXEC "../libexec/qwamos-gpu"
 /* The last line of a report. */
 #define DONE "{\"done\":true}\n"
 
@@ -60,8 +61,7 @@ static char *find_helper(const char *name)
 		return NULL;
 	self[len] = '\0';
 	slash = strrchr(self, '/');
-	return slash ? qmem_printf("%.*s/" QHELPER_DIR "/%s", (int)(slash - self), self, name)
-		     : NULL;
+	return slash ? qmem_printf("%.*s/" LIBEXEC "/%s", (int)(slash - self), self, name) : NULL;
 }
 
 /* The report goes to its fd 3, all else that is printed to 1 and 2; a group of its own. */

@@ -16,6 +16,7 @@
 
 #include "util/json.h"
 #include "util/mem.h"
+#include "util/term.h"
 
 #define REPORT 3
 
@@ -39,7 +40,8 @@ static void limit(int what, rlim_t value)
 int probe_begin(void)
 {
 	if (fcntl(REPORT, F_GETFD) < 0) {
-		fprintf(stderr, "this is a helper of qwamos-gpu detect, which reads fd 3 of it\n");
+		qterm_fprintf(stderr,
+			      "this is a helper of qwamos-gpu detect, which reads fd 3 of it\n");
 		return 2;
 	}
 	fcntl(REPORT, F_SETFD, FD_CLOEXEC);

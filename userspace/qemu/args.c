@@ -8,6 +8,7 @@
 #include "detect/pci.h"
 #include "qemu/internal.h"
 #include "util/mem.h"
+#include "util/term.h"
 
 void qemu_add(struct qemu_args *a, char *word)
 {
@@ -79,7 +80,7 @@ static void add_machine(const struct qconfig *c, const struct qemu_plan *p, stru
 	 */
 	if (p->smmu && c->machine == QMACHINE_Q35)
 		qemu_add_opt(a, "-device",
-			     qmem_printf("intel-iommu,intremap=on%s",
+			     qmem_printf("intel-iommu,id=iommu0,intremap=on%s",
 					 p->gpu.got == QACCESS_PASSTHROUGH
 						 ? ",caching-mode=on,aw-bits=39"
 						 : ""));
@@ -139,14 +140,18 @@ static void add_disk(const struct qconfig *c, const struct qemu_host *h, const s
 	if (!c->disk)
 		return;
 	path = disk_path(c, h, a);
+	/*
+	 * QEMU takes no locks: whoever may read the disk could hold one against it. The supervisor
+	 * finds out who else has the disk (vm/record.h, vm/disk_lock.h).
+	 */
 	format = qemu_escape(qemu_disk_format(c));
 	cache = c->disk_cache ? qemu_escape(c->disk_cache) : NULL;
 	qemu_add_opt(a, "-drive",
-		     qmem_printf("if=none,id=disk0,%s=%s,format=%s%s%s%s",
+		     qmem_printf("if=none,id=disk0,%s=%s,format=%s,file.locking=off%s%s%s",
 				 h->disk_block ? "file.driver=host_device,file.filename" : "file",
 				 path, format, cache ? ",cache=" : "", cache ? cache : "",
 				 c->disk_snapshot || !c->persistent ? ",snapshot=on" : ""));
-	qemu_add_opt(a, "-device", qmem_printf("virtio-blk-pci,drive=disk0%s", behind(p)));
+	qemu_add_opt(a, "-device", qmem_printf("virtio-blk-pci,id=blk0,drive=disk0%s", behind(p)));
 	free(path);
 	free(format);
 	free(cache);
@@ -256,6 +261,8 @@ static void add_console(const struct qemu_host *h, struct qemu_args *a)
 	if (h->qmp_fd >= 0) {
 		qemu_add_opt(a, "-chardev", qmem_printf("socket,id=qmp0,fd=%d", h->qmp_fd));
 		qemu_add_opt(a, "-mon", qmem_strdup("chardev=qmp0,mode=control"));
+		/* Whoever has the other end looks at what QEMU has made before the guest runs. */
+		add_str(a, "-S");
 	}
 }
 
@@ -278,7 +285,6 @@ void qemu_args_build(const struct qconfig *c, const struct qemu_host *h, const s
 		     struct qemu_args *a)
 {
 	char *name = qemu_escape(c->name);
-	size_t i;
 
 	memset(a, 0, sizeof(*a));
 	add_str(a, h->program ? h->program : qemu_program(c));
@@ -298,13 +304,48 @@ void qemu_args_build(const struct qconfig *c, const struct qemu_host *h, const s
 	add_disk(c, h, p, a);
 	qemu_args_net(c, h, p, a);
 	qemu_args_gpu(h, p, a);
-	for (i = 0; i < c->extra_args.n;) {
-		size_t skip = qemu_extra_ignored(&c->extra_args, i);
+	qemu_extra_add(c, a);
+}
 
-		if (!skip)
-			add_str(a, c->extra_args.v[i++].text);
-		i += skip;
+static bool is_shown(const char *word)
+{
+	size_t len = strlen(word), n;
+	bool shown = true;
+	uint32_t cp;
+
+	for (; len && shown; word += n, len -= n) {
+		n = qterm_char(word, len, &cp, &shown);
+		if (!n)
+			return false;
 	}
+	return shown;
+}
+
+static char *put_quoted(char *p, const char *word)
+{
+	*p++ = '\'';
+	for (; *word; word++) {
+		if (*word == '\'')
+			p = stpcpy(p, "'\\''");
+		else
+			*p++ = *word;
+	}
+	*p++ = '\'';
+	return p;
+}
+
+/* What a terminal would not show, and a shell reads all the same: $'...' */
+static char *put_escaped(char *p, const char *word)
+{
+	p = stpcpy(p, "$'");
+	for (; *word; word++) {
+		if (*word == '\'' || *word == '\\' || *word < ' ' || *word > '~')
+			p += snprintf(p, 5, "\\%03o", (unsigned char)*word);
+		else
+			*p++ = *word;
+	}
+	*p++ = '\'';
+	return p;
 }
 
 char *qemu_args_text(const struct qemu_args *a)
@@ -313,28 +354,19 @@ char *qemu_args_text(const struct qemu_args *a)
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+=:,./@%";
 	size_t i, room = 1;
 	char *text, *p;
-	const char *w;
 
 	for (i = 0; i < a->n; i++)
-		room += 4 * strlen(a->v[i]) + 3;
+		room += 4 * strlen(a->v[i]) + 4;
 	text = p = qmem_calloc(1, room);
 	for (i = 0; i < a->n; i++) {
-		bool quote = !a->v[i][0] || strspn(a->v[i], plain) != strlen(a->v[i]);
-
 		if (i)
 			*p++ = ' ';
-		if (quote)
-			*p++ = '\'';
-		for (w = a->v[i]; *w; w++) {
-			if (*w == '\'') {
-				memcpy(p, "'\\''", 4);
-				p += 4;
-			} else {
-				*p++ = *w;
-			}
-		}
-		if (quote)
-			*p++ = '\'';
+		if (a->v[i][0] && strspn(a->v[i], plain) == strlen(a->v[i]))
+			p = stpcpy(p, a->v[i]);
+		else if (is_shown(a->v[i]))
+			p = put_quoted(p, a->v[i]);
+		else
+			p = put_escaped(p, a->v[i]);
 	}
 	return text;
 }

@@ -38,21 +38,29 @@ void qemu_args_gpu(const struct qemu_host *h, const struct qemu_plan *p, struct 
 /**
  * qemu_extra_check() - whether qemu_extra_args may be passed on
  * @c: the VM
- * @d: gets an error for each argument that would add a GPU, a VFIO device or a display, undo the
- * sandbox or the network's absence, or take over what other keys say; a note for each that has no
- * effect
+ * @d: gets an error for each argument that is not in the list of those that are accepted (see
+ * qemu/allowed.c), with what would be; a note for each that has no effect, for it is left out
  *
  * Return: 0 or -EINVAL
  */
 int qemu_extra_check(const struct qconfig *c, struct qdiags *d);
 
 /**
- * qemu_extra_ignored() - how many words from @i on change nothing, because every VM is started so;
- * they are left out
+ * qemu_extra_add() - put qemu_extra_args behind what is in @a
+ * @c: the VM; its arguments must have passed qemu_extra_check()
+ * @a: gets them
  *
- * Return: 0, 1 or 2
+ * They are written as they were understood, and a device without an id gets one.
  */
-size_t qemu_extra_ignored(const struct qconfig_list *l, size_t i);
+void qemu_extra_add(const struct qconfig *c, struct qemu_args *a);
+
+/**
+ * qemu_extra_files() - the files that qemu_extra_args name for QEMU to read
+ * @c: the VM; its arguments must have passed qemu_extra_check()
+ * @fn: called for each path
+ * @arg: its argument
+ */
+void qemu_extra_files(const struct qconfig *c, void (*fn)(void *arg, const char *path), void *arg);
 
 /** qemu_args_text() - the command line as a shell would take it; return: a string to free() */
 char *qemu_args_text(const struct qemu_args *a);

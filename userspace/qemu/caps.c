@@ -129,7 +129,8 @@ static int identity(const char *path, char **id)
 			  st.st_mtim.tv_nsec, (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
 	if (glob("/usr/lib*/qemu", 0, NULL, &dirs))
 		dirs.gl_pathc = 0;
-	glob("/usr/lib/*/qemu", dirs.gl_pathc ? GLOB_APPEND : 0, NULL, &dirs);
+	/* Only the folders of architectures: there are a hundred others. */
+	glob("/usr/lib/*-linux-*/qemu", dirs.gl_pathc ? GLOB_APPEND : 0, NULL, &dirs);
 	for (i = 0; i < dirs.gl_pathc; i++) {
 		if (stat(dirs.gl_pathv[i], &dir))
 			continue;

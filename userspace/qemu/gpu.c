@@ -109,8 +109,10 @@ static const char *no_gl(const struct qemu_caps *caps, const struct qemu_host *h
 
 static const char *no_venus(const struct qconfig *c, const struct qemu_caps *caps,
 			    const struct qemu_host *h, const struct qgpu_level *l,
-			    const struct qemu_gpu *g)
+			    const struct qemu_plan *p)
 {
+	const struct qemu_gpu *g = &p->gpu;
+
 	if (l->vulkan == QWAMOS_GPU_VULKAN_NONE)
 		return "the trust level does not allow it";
 	if (!c->allow_vulkan)
@@ -126,33 +128,43 @@ static const char *no_venus(const struct qconfig *c, const struct qemu_caps *cap
 	if (h->no_vulkan)
 		return h->no_vulkan;
 	/* QEMU that is refused venus's render server has no virgl either. */
-	if (qemu_caps_has(caps, "options", "sandbox"))
+	if (p->sandbox)
 		return "venus needs a process beside QEMU, which its sandbox refuses";
 	return NULL;
 }
 
 static void virtio(const struct qconfig *c, const struct qemu_caps *caps, const struct qemu_host *h,
-		   const struct qgpu_level *l, struct qemu_gpu *g, struct qdiags *d)
+		   const struct qgpu_level *l, struct qemu_plan *p, struct qdiags *d)
 {
 	const char *why = no_gl(caps, h, l);
 	struct qmark at = c->at.access.line ? c->at.access : c->at.gpu;
+	struct qemu_gpu *g = &p->gpu;
 
 	g->no_gl = why;
 	g->gl = !why;
 	g->model = g->gl ? "virtio-gpu-gl-pci" : "virtio-gpu-pci";
 	if (why)
 		qdiag_add(d, QDIAG_NOTE, at, "gpu.access_mode", "2D only, no 3D: %s", why);
-	why = no_venus(c, caps, h, l, g);
+	why = no_venus(c, caps, h, l, p);
 	g->no_venus = why;
 	g->venus = !why;
 	if (why && g->gl)
 		qdiag_add(d, QDIAG_NOTE, at, "gpu.allow_vulkan", "no Vulkan: %s", why);
 }
 
+/* Where the limit stands, or what brings that of the level. */
+static struct qmark vram_place(const struct qconfig *c)
+{
+	struct qmark at = qconfig_where(c, "gpu.vram_limit_mb");
+
+	return at.line ? at : c->at.gpu;
+}
+
 void qemu_plan_gpu(const struct qconfig *c, const struct qemu_caps *caps, const struct qemu_host *h,
-		   struct qemu_gpu *g, struct qdiags *d)
+		   struct qemu_plan *p, struct qdiags *d)
 {
 	const struct qgpu_level *l = qgpu_level(c->level);
+	struct qemu_gpu *g = &p->gpu;
 	const char *why;
 
 	memset(g, 0, sizeof(*g));
@@ -181,7 +193,7 @@ void qemu_plan_gpu(const struct qconfig *c, const struct qemu_caps *caps, const 
 	if (g->got == QACCESS_VIRTIO && !qemu_caps_has(caps, "devices", "virtio-gpu-pci"))
 		fall_back(c, g, QACCESS_SOFTWARE, "this QEMU has no virtio-gpu-pci", d);
 	if (g->got == QACCESS_VIRTIO) {
-		virtio(c, caps, h, l, g, d);
+		virtio(c, caps, h, l, p, d);
 	} else if (g->got == QACCESS_SOFTWARE) {
 		g->model = any_adapter(caps);
 		if (!g->model)
@@ -190,4 +202,13 @@ void qemu_plan_gpu(const struct qconfig *c, const struct qemu_caps *caps, const 
 	}
 	if (!g->model || !qemu_caps_prop(caps, g->model, "max_hostmem"))
 		g->vram_mib = g->venus ? g->vram_mib : -1;
+	/* It is counted where images of 2D are made, and nowhere else. */
+	if (g->gl)
+		g->no_vram =
+			"QEMU's max_hostmem counts images of 2D alone, neither what 3D takes nor blobs";
+	else if (g->vram_mib < 0)
+		g->no_vram = "the adapter has no max_hostmem";
+	if (g->gl)
+		qdiag_add(d, QDIAG_WARNING, vram_place(c), "gpu.vram_limit_mb", "not enforced: %s",
+			  g->no_vram);
 }

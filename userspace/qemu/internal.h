@@ -6,9 +6,9 @@
 #include "qemu/args.h"
 #include "qemu/plan.h"
 
-/** qemu_plan_gpu() - decide about the GPU; as qemu_plan() */
+/** qemu_plan_gpu() - decide about the GPU, once @p->sandbox is known; as qemu_plan() */
 void qemu_plan_gpu(const struct qconfig *c, const struct qemu_caps *caps, const struct qemu_host *h,
-		   struct qemu_gpu *g, struct qdiags *d);
+		   struct qemu_plan *p, struct qdiags *d);
 
 /** qemu_plan_net() - decide about the network; as qemu_plan() */
 void qemu_plan_net(const struct qconfig *c, const struct qemu_caps *caps, const struct qemu_host *h,

@@ -10,30 +10,44 @@
 #include "kmod/policy.h"
 #include "qemu/internal.h"
 #include "util/mem.h"
+#include "util/term.h"
 
 /* What is being written; @bad: a text that XML can't hold was among it. */
 struct xml {
-	FILE *f;
+	FILE *mem;
 	bool bad;
 };
+
+/* May XML hold it, and is it the character of which these are the bytes? */
+static bool xml_has(const char *s, size_t n, uint32_t cp)
+{
+	if (n == 1)
+		return cp == '\t' || cp == '\n';
+	return cp != 0xfffe && cp != 0xffff;
+}
 
 /* A text, as it may stand in an attribute or an element. */
 static void text(struct xml *x, const char *s)
 {
 	static const char special[] = "<>&'\"";
 	static const char *const names[] = { "lt", "gt", "amp", "apos", "quot" };
+	size_t len = strlen(s), n;
 	const char *p;
+	uint32_t cp;
+	bool shown;
 
-	for (; *s; s++) {
+	for (; len; s += n, len -= n) {
+		n = qterm_char(s, len, &cp, &shown);
 		p = strchr(special, *s);
 		if (p)
-			fprintf(x->f, "&%s;", names[p - special]);
-		else if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			x->bad |= *s != '\t' && *s != '\n';
+			fprintf(x->mem, "&%s;", names[p - special]);
+		else if (shown)
+			fwrite(s, 1, n, x->mem);
+		else if (!n || !xml_has(s, n, cp))
+			x->bad = true;
 		else
-			fputc(*s, x->f);
-		if (*s == '\t' || *s == '\n')
-			fprintf(x->f, "&#%d;", *s);
+			fprintf(x->mem, "&#%u;", cp);
+		n = n ? n : 1;
 	}
 }
 
@@ -45,17 +59,17 @@ static void put(struct xml *x, const char *fmt, ...)
 
 	va_start(ap, fmt);
 	while ((p = strstr(fmt, "%s"))) {
-		fwrite(fmt, 1, p - fmt, x->f);
+		fwrite(fmt, 1, p - fmt, x->mem);
 		text(x, va_arg(ap, const char *));
 		fmt = p + 2;
 	}
 	va_end(ap);
-	fputs(fmt, x->f);
+	fputs(fmt, x->mem);
 }
 
 static void put_int(struct xml *x, const char *before, long long n, const char *after)
 {
-	fprintf(x->f, "%s%lld%s", before, n, after);
+	fprintf(x->mem, "%s%lld%s", before, n, after);
 }
 
 static const char *behind(const struct qemu_plan *p)
@@ -134,6 +148,25 @@ static void put_machine(struct xml *x, const struct qconfig *c, const struct qem
 	put(x, "  </cpu>\n");
 }
 
+/* Here it is QEMU that keeps to it. */
+static void put_iotune(struct xml *x, const struct qconfig_io *io)
+{
+	if (!qconfig_limits_io(io))
+		return;
+	put(x, "      <iotune>\n");
+	if (io->read_kib > 0)
+		put_int(x, "        <read_bytes_sec>", io->read_kib * 1024LL,
+			"</read_bytes_sec>\n");
+	if (io->write_kib > 0)
+		put_int(x, "        <write_bytes_sec>", io->write_kib * 1024LL,
+			"</write_bytes_sec>\n");
+	if (io->read_ops > 0)
+		put_int(x, "        <read_iops_sec>", io->read_ops, "</read_iops_sec>\n");
+	if (io->write_ops > 0)
+		put_int(x, "        <write_iops_sec>", io->write_ops, "</write_iops_sec>\n");
+	put(x, "      </iotune>\n");
+}
+
 static void put_disk(struct xml *x, const struct qconfig *c, const struct qemu_plan *p)
 {
 	if (!c->disk)
@@ -146,6 +179,7 @@ static void put_disk(struct xml *x, const struct qconfig *c, const struct qemu_p
 	put(x, "/>\n      <source file='%s'/>\n      <target dev='vda' bus='virtio'/>\n", c->disk);
 	if (c->disk_snapshot || !c->persistent)
 		put(x, "      <transient/>\n");
+	put_iotune(x, &c->io);
 	put(x, "    </disk>\n");
 }
 
@@ -209,7 +243,7 @@ static void put_hostdevs(struct xml *x, const struct qemu_host *h, const struct 
 		} else {
 			function++;
 		}
-		fprintf(x->f,
+		fprintf(x->mem,
 			"    <hostdev mode='subsystem' type='pci' managed='no'>\n"
 			"      <driver name='vfio'/>\n      <source>\n"
 			"        <address domain='0x%04x' bus='0x%02x' slot='0x%02x' function='0x%x'/>\n"
@@ -314,22 +348,17 @@ static void put_override(struct xml *x, const struct qemu_plan *p)
 
 static void put_extra(struct xml *x, const struct qconfig *c)
 {
-	bool any = false;
-	size_t i, skip;
+	struct qemu_args a = { 0 };
+	size_t i;
 
-	for (i = 0; i < c->extra_args.n;) {
-		skip = qemu_extra_ignored(&c->extra_args, i);
-		if (skip) {
-			i += skip;
-			continue;
-		}
-		if (!any)
-			put(x, "  <qemu:commandline>\n");
-		any = true;
-		put(x, "    <qemu:arg value='%s'/>\n", c->extra_args.v[i++].text);
-	}
-	if (any)
+	qemu_extra_add(c, &a);
+	if (a.n)
+		put(x, "  <qemu:commandline>\n");
+	for (i = 0; i < a.n; i++)
+		put(x, "    <qemu:arg value='%s'/>\n", a.v[i]);
+	if (a.n)
 		put(x, "  </qemu:commandline>\n");
+	qemu_args_free(&a);
 }
 
 /* libvirt's schema has no line breaks in paths. */
@@ -376,15 +405,15 @@ char *qemu_libvirt_xml(const struct qconfig *c, const struct qemu_caps *caps,
 
 	if (has_no_word(c, p, d))
 		return NULL;
-	x.f = open_memstream(&out, &len);
-	qmem_check(x.f);
+	x.mem = open_memstream(&out, &len);
+	qmem_check(x.mem);
 	put_head(&x, c, p);
 	put_machine(&x, c, h, p);
 	put_devices(&x, c, caps, h, p);
 	put_extra(&x, c);
 	put_override(&x, p);
 	put(&x, "</domain>\n");
-	if (fclose(x.f))
+	if (fclose(x.mem))
 		qmem_check(NULL);
 	if (p->gpu.got == QACCESS_PASSTHROUGH)
 		qdiag_add(

@@ -127,7 +127,8 @@ int qemu_plan(const struct qconfig *c, const struct qemu_caps *caps, const struc
 	plan_machine(c, caps, d);
 	plan_accel(c, caps, h, p, d);
 	plan_cpu(c, caps, h, p, d);
-	qemu_plan_gpu(c, caps, h, &p->gpu, d);
+	p->sandbox = qemu_caps_has(caps, "options", "sandbox");
+	qemu_plan_gpu(c, caps, h, p, d);
 	p->iommufd = h->iommufd && qemu_caps_has(caps, "objects", "iommufd") &&
 		     qemu_caps_prop(caps, "vfio-pci", "iommufd");
 	plan_smmu(c, caps, h, p, d);
@@ -136,7 +137,6 @@ int qemu_plan(const struct qconfig *c, const struct qemu_caps *caps, const struc
 	if (c->disk && !qemu_caps_has(caps, "devices", "virtio-blk-pci"))
 		qdiag_add(d, QDIAG_ERROR, c->at.disk, "hardware.disk.primary",
 			  "this QEMU has no virtio-blk-pci");
-	p->sandbox = qemu_caps_has(caps, "options", "sandbox");
 	if (!p->sandbox)
 		qdiag_add(d, QDIAG_WARNING, (struct qmark){ 0 }, "security.seccomp",
 			  "not carried out: this QEMU is built without its sandbox");

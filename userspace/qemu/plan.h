@@ -79,7 +79,8 @@ struct qemu_host {
  * @no_gl: in virtio mode, why there is no 3D; NULL: there is
  * @venus: with Vulkan
  * @no_venus: in virtio mode, why there is no Vulkan; NULL: there is
- * @vram_mib: most memory of the host that it may take; -1: no limit of QEMU's
+ * @vram_mib: most memory of the host that it may take, as QEMU is told; -1: it can't be told
+ * @no_vram: why QEMU does not hold the adapter to the VRAM limit; NULL: it does, or there is none
  */
 struct qemu_gpu {
 	bool section;
@@ -93,6 +94,7 @@ struct qemu_gpu {
 	bool venus;
 	const char *no_venus;
 	int vram_mib;
+	const char *no_vram;
 };
 
 /**

@@ -2,6 +2,7 @@
 #include "qemu/qmp.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +11,19 @@
 
 #include "util/json.h"
 #include "util/mem.h"
+#include "util/pass.h"
 
-#define MAX_MESSAGE (1 << 20)
+/* What the supervisor asks for has a few ten KiB of answer. */
+#define MAX_MESSAGE (256 << 10)
 #define MAX_WAITING 8
+/* QEMU itself reads no more than 8 ahead; more wait in the socket. */
+#define MAX_ASKED 256
+
+/* A command whose answer is waited for. */
+struct asked {
+	void (*answer)(void *arg, struct json_object *ret, const char *error);
+	void *arg;
+};
 
 struct qmp {
 	int fd;
@@ -23,6 +34,9 @@ struct qmp {
 	char *text; /* a line that has not ended yet */
 	size_t len;
 	char *error;
+	struct asked asked[MAX_ASKED]; /* a ring */
+	uint64_t first; /* id of the oldest */
+	uint64_t next; /* id of the next one */
 };
 
 int qmp_pair(struct qmp **q, int *qemu_fd, struct qerr *e)
@@ -45,32 +59,59 @@ int qmp_fd(const struct qmp *q)
 /* Takes over @text; @fd: goes along, -1: none. */
 static int send_text(struct qmp *q, char *text, int fd)
 {
-	struct iovec iov = { .iov_base = text, .iov_len = strlen(text) };
-	union {
-		char room[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr head;
-	} with = { .head = { .cmsg_len = CMSG_LEN(sizeof(int)),
-			     .cmsg_level = SOL_SOCKET,
-			     .cmsg_type = SCM_RIGHTS } };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	size_t len = strlen(text);
 	ssize_t n;
 
-	if (fd >= 0) {
-		memcpy(CMSG_DATA(&with.head), &fd, sizeof(fd));
-		m.msg_control = &with;
-		m.msg_controllen = sizeof(with.room);
-	}
 	/* The socket takes far more than these few bytes; if it does not, QEMU does not read. */
-	n = sendmsg(q->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+	n = qpass_send(q->fd, text, len, fd, MSG_DONTWAIT);
 	free(text);
 	if (n < 0)
-		return -errno;
-	return (size_t)n == iov.iov_len ? 0 : -EAGAIN;
+		return n;
+	return (size_t)n == len ? 0 : -EAGAIN;
 }
 
 static int send_now(struct qmp *q, const char *command)
 {
 	return send_text(q, qmem_printf("{\"execute\": \"%s\"}\n", command), -1);
+}
+
+int qmp_ask(struct qmp *q, const char *command, struct json_object *args,
+	    void (*answer)(void *arg, struct json_object *ret, const char *error), void *arg)
+{
+	struct json_object *o = qjson_obj();
+	int ret = -EAGAIN;
+
+	qjson_add_str(o, "execute", command);
+	if (args)
+		qjson_add(o, "arguments", args);
+	qjson_add_int(o, "id", q->next);
+	if (q->next - q->first < MAX_ASKED)
+		ret = send_text(q,
+				qmem_printf("%s\n", json_object_to_json_string_ext(
+							    o, JSON_C_TO_STRING_PLAIN)),
+				-1);
+	json_object_put(o);
+	if (ret)
+		return ret;
+	q->asked[q->next++ % MAX_ASKED] = (struct asked){ answer, arg };
+	return 0;
+}
+
+/* An answer to qmp_ask(). */
+static int answer(struct qmp *q, struct json_object *m, const char *error)
+{
+	struct json_object *ret = NULL;
+	struct asked one;
+
+	/* Any other answer is to nothing that was asked. */
+	if (q->first == q->next || qjson_get_int(m, "id", -1) != (int64_t)q->first)
+		return -EBADMSG;
+	one = q->asked[q->first++ % MAX_ASKED];
+	if (!error && !json_object_object_get_ex(m, "return", &ret))
+		return -EBADMSG;
+	if (one.answer)
+		one.answer(one.arg, error ? NULL : ret, error);
+	return 0;
 }
 
 int qmp_add_client(struct qmp *q, const char *protocol, int fd)
@@ -139,8 +180,11 @@ static int message(struct qmp *q, struct json_object *m,
 	if (desc) {
 		free(q->error);
 		q->error = qmem_strdup(desc);
-		return 0;
 	}
+	if (qjson_get(m, "id"))
+		return answer(q, m, desc);
+	if (desc)
+		return 0;
 	return q->ready ? 0 : got_ready(q);
 }
 
@@ -163,8 +207,9 @@ static int line(struct qmp *q, const char *text,
 }
 
 /* QEMU writes each message as one line. */
-int qmp_read(struct qmp *q,
-	     void (*on_event)(void *arg, const char *name, struct json_object *event), void *arg)
+ssize_t qmp_read(struct qmp *q,
+		 void (*on_event)(void *arg, const char *name, struct json_object *event),
+		 void *arg)
 {
 	char buf[4096];
 	ssize_t n, i;
@@ -188,7 +233,7 @@ int qmp_read(struct qmp *q,
 			q->text = NULL;
 		}
 	}
-	return ret;
+	return ret ? ret : n;
 }
 
 bool qmp_ready(const struct qmp *q)

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 #include <json-c/json.h>
 
 #include "util/err.h"
@@ -34,11 +35,12 @@ int qmp_fd(const struct qmp *q);
  * @on_event: called for each event, may be NULL
  * @arg: its argument
  *
- * Return: 0, or a negative errno: no more will come (-EPIPE: QEMU has closed it; -EBADMSG: not QMP,
- * or a message of more than a MiB)
+ * Return: bytes that were taken, 0: there were none; or a negative errno: no more will come
+ * (-EPIPE: QEMU has closed it; -EBADMSG: not QMP, or a message of more than 256 KiB)
  */
-int qmp_read(struct qmp *q,
-	     void (*on_event)(void *arg, const char *name, struct json_object *event), void *arg);
+ssize_t qmp_read(struct qmp *q,
+		 void (*on_event)(void *arg, const char *name, struct json_object *event),
+		 void *arg);
 
 /**
  * qmp_send() - a command without arguments; its answer is not waited for, an error in it is kept
@@ -46,6 +48,20 @@ int qmp_read(struct qmp *q,
  * Return: 0 (it may still wait for the greeting) or a negative errno
  */
 int qmp_send(struct qmp *q, const char *command);
+
+/**
+ * qmp_ask() - a command whose answer is waited for, in qmp_read()
+ * @q: the connection to QEMU, which is ready
+ * @command: the command
+ * @args: its arguments, NULL: none; the caller has one reference less
+ * @answer: called with what QEMU returns, or NULL and the text of its error; NULL: nobody is told
+ * @arg: its argument
+ *
+ * Several may be under way; QEMU answers in order. Return: 0 or a negative errno (-EAGAIN: too many
+ * are under way); @answer is not called then
+ */
+int qmp_ask(struct qmp *q, const char *command, struct json_object *args,
+	    void (*answer)(void *arg, struct json_object *ret, const char *error), void *arg);
 
 /**
  * qmp_add_client() - hand a connection to QEMU

@@ -77,15 +77,17 @@ static int show(const char *from, struct qerr *e)
 }
 
 /* A file that its user may not read is copied into memory, for that user alone. */
-static int copy(const struct qsandbox *s, const char *from, struct qerr *e)
+static int copy(const struct qsandbox *s, const struct qsandbox_file *file, struct qerr *e)
 {
 	char to[PATH_MAX], buf[65536];
-	ssize_t n, left = COPY_MAX;
+	const char *from = file->path;
 	int in, out = -1, ret;
+	off_t done = 0;
+	ssize_t n;
 
 	if (!BELOW(to, from))
 		return qerr_sys(e, ENAMETOOLONG, "%s", from);
-	in = open(from, O_RDONLY | O_CLOEXEC);
+	in = file->fd < 0 ? open(from, O_RDONLY | O_CLOEXEC) : fcntl(file->fd, F_DUPFD_CLOEXEC, 3);
 	if (in < 0)
 		return qerr_sys(e, errno, "%s", from);
 	ret = make_dirs(to);
@@ -97,8 +99,8 @@ static int copy(const struct qsandbox *s, const char *from, struct qerr *e)
 	}
 	/* What stands there if all is not written, without an error of its own. */
 	errno = EFBIG;
-	for (; (n = read(in, buf, sizeof(buf))) > 0; left -= n)
-		if (n > left || write(out, buf, n) != n)
+	for (; (n = pread(in, buf, sizeof(buf), done)) > 0; done += n)
+		if (done + n > COPY_MAX || write(out, buf, n) != n)
 			break;
 	if (n || fchown(out, 0, s->uid))
 		ret = qerr_sys(e, errno, "copy of %s", from);
@@ -108,13 +110,50 @@ out_in:
 	return ret;
 }
 
-static int show_file(const struct qsandbox *s, const char *path, struct qerr *e)
+/* May the sandbox's user not read it at its place? */
+static bool is_copied(const struct stat *st)
 {
-	struct stat st;
+	return !(st->st_mode & 0004);
+}
 
-	if (stat(path, &st))
-		return qerr_sys(e, errno, "%s", path);
-	return st.st_mode & 0004 ? show(path, e) : copy(s, path, e);
+uint64_t qsandbox_copied(const struct qsandbox *s)
+{
+	const uint64_t page = sysconf(_SC_PAGESIZE);
+	uint64_t size, sum = 0;
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < s->n_files; i++) {
+		if (s->files[i].fd < 0 ? stat(s->files[i].path, &st) : fstat(s->files[i].fd, &st))
+			continue;
+		if (!is_copied(&st))
+			continue;
+		size = st.st_size < COPY_MAX ? st.st_size : COPY_MAX;
+		sum += (size + page - 1) / page * page;
+	}
+	return sum;
+}
+
+static int show_file(const struct qsandbox *s, const struct qsandbox_file *file, struct qerr *e)
+{
+	struct stat st, shown;
+	char to[PATH_MAX];
+	int ret;
+
+	if (file->fd < 0 ? stat(file->path, &st) : fstat(file->fd, &st))
+		return qerr_sys(e, errno, "%s", file->path);
+	if (is_copied(&st))
+		return copy(s, file, e);
+	ret = show(file->path, e);
+	if (ret || file->fd < 0)
+		return ret;
+	/* Asked once it is mounted, where nobody exchanges it any more. */
+	if (!BELOW(to, file->path) || stat(to, &shown))
+		return qerr_sys(e, errno, "%s", to);
+	if (shown.st_dev != st.st_dev || shown.st_ino != st.st_ino)
+		return qerr_set(e, ESTALE, "%s is another file than the one that was looked at",
+				file->path);
+	return 0;
 }
 
 /* A directory of the host, or a link as it is there. */
@@ -268,7 +307,7 @@ static int fill(const struct qsandbox *s, struct qerr *e)
 		ret = make_tmp(s, e);
 	/* Last, for they may be anywhere, in /tmp as well. */
 	for (i = 0; i < s->n_files && !ret; i++)
-		ret = show_file(s, s->files[i], e);
+		ret = show_file(s, &s->files[i], e);
 	return ret;
 }
 

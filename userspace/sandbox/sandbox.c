@@ -20,6 +20,7 @@
 #include <unistd.h>
 #include <linux/sched.h>
 
+#include "sandbox/calls.h"
 #include "util/file.h"
 #include "util/mem.h"
 
@@ -43,7 +44,7 @@ void qsandbox_free(struct qsandbox *s)
 	size_t i;
 
 	for (i = 0; i < s->n_files; i++)
-		free(s->files[i]);
+		free(s->files[i].path);
 	free(s->files);
 	free(s->nodes);
 	free(s->links);
@@ -94,7 +95,7 @@ int qsandbox_add_node(struct qsandbox *s, const char *path, struct qerr *e)
 	return 0;
 }
 
-void qsandbox_add_file(struct qsandbox *s, const char *path)
+void qsandbox_add_file(struct qsandbox *s, const char *path, int fd)
 {
 	/* These it has anyway. */
 	static const char *const dirs[] = { "/usr/",   "/bin/",	  "/sbin/",  "/lib/",
@@ -105,9 +106,9 @@ void qsandbox_add_file(struct qsandbox *s, const char *path)
 		if (!strncmp(path, dirs[i], strlen(dirs[i])))
 			return;
 	for (i = 0; i < s->n_files; i++)
-		if (!strcmp(s->files[i], path))
+		if (!strcmp(s->files[i].path, path))
 			return;
-	*QMEM_GROW(s->files, s->n_files) = qmem_strdup(path);
+	*QMEM_GROW(s->files, s->n_files) = (struct qsandbox_file){ qmem_strdup(path), fd };
 }
 
 void qsandbox_add_link(struct qsandbox *s, const char *path, const char *target)
@@ -130,7 +131,7 @@ pid_t qsandbox_clone(const struct qsandbox *s)
 	return syscall(SYS_clone3, &args, sizeof(args));
 }
 
-int qsandbox_drop(const struct qsandbox *s, struct qerr *e)
+int qsandbox_drop(const struct qsandbox *s, int *listener, struct qerr *e)
 {
 	gid_t gid = s->uid;
 
@@ -147,7 +148,7 @@ int qsandbox_drop(const struct qsandbox *s, struct qerr *e)
 		return qerr_set(e, EPERM, "capabilities can't be given up");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return qerr_sys(e, errno, "no_new_privs");
-	return qsandbox_filter_calls(e);
+	return qsandbox_filter_calls(listener, e);
 }
 
 void qsandbox_exec(const struct qsandbox *s, char *const *argv, char *env)

@@ -52,6 +52,16 @@ struct qsandbox_link {
 };
 
 /**
+ * struct qsandbox_file - a file of the host
+ * @path: its path, there and here
+ * @fd: what must be found there; -1: whatever is there
+ */
+struct qsandbox_file {
+	char *path;
+	int fd;
+};
+
+/**
  * struct qsandbox - what a process gets; free with qsandbox_free()
  * @uid: its user and group; the next number is nobody else's, either
  * @host_net: with the host's network, else none but what it gets by fds
@@ -70,7 +80,7 @@ struct qsandbox {
 	bool host_net;
 	struct qsandbox_node *nodes;
 	size_t n_nodes;
-	char **files;
+	struct qsandbox_file *files;
 	size_t n_files;
 	struct qsandbox_link *links;
 	size_t n_links;
@@ -109,8 +119,14 @@ int qsandbox_program(struct qsandbox *s, const char *name, struct qerr *e);
  */
 int qsandbox_add_node(struct qsandbox *s, const char *path, struct qerr *e);
 
-/** qsandbox_add_file() - a file that it can read */
-void qsandbox_add_file(struct qsandbox *s, const char *path);
+/**
+ * qsandbox_add_file() - a file that it can read
+ * @s: the sandbox
+ * @path: its real path
+ * @fd: the file, which must stay open as long as @s; what has its path by then must be the same
+ * one. -1: whatever has
+ */
+void qsandbox_add_file(struct qsandbox *s, const char *path, int fd);
 
 /** qsandbox_add_link() - a link in its /sys */
 void qsandbox_add_link(struct qsandbox *s, const char *path, const char *target);
@@ -135,6 +151,13 @@ pid_t qsandbox_clone(const struct qsandbox *s);
 int qsandbox_root(const struct qsandbox *s, struct qerr *e);
 
 /**
+ * qsandbox_copied() - how much of files qsandbox_root() copies into memory, in bytes
+ *
+ * It is paid by the cgroup that the new process is in then.
+ */
+uint64_t qsandbox_copied(const struct qsandbox *s);
+
+/**
  * qsandbox_drop() - in the new process: become its user, give up all capabilities, and take the
  * system call filter
  *
@@ -142,13 +165,15 @@ int qsandbox_root(const struct qsandbox *s, struct qerr *e);
  * real one, the kernel makes what is executed undumpable; and, before 6.16, because of
  * no_new_privs, makes the real one the only one.
  * @s: the sandbox
+ * @listener: out: an fd that calls come to which the filter refuses, for qsandbox_refused_init();
+ *     close-on-exec
  * @e: error
  *
- * Only execve() may come after it.
+ * Only what hands @listener on, and execve(), may come after it: nobody answers yet.
  *
  * Return: 0 or a negative errno
  */
-int qsandbox_drop(const struct qsandbox *s, struct qerr *e);
+int qsandbox_drop(const struct qsandbox *s, int *listener, struct qerr *e);
 
 /**
  * qsandbox_exec() - execute @s->program; returns only if that fails
@@ -206,8 +231,5 @@ int qsandbox_own_nodes(const struct qsandbox *s, const char *dir, uid_t uid, gid
  * Return: 0 or a negative errno
  */
 int qsandbox_filter_terminal(struct qerr *e);
-
-/** qsandbox_filter_calls() - inside this folder: the system call filter; return: 0 or -errno */
-int qsandbox_filter_calls(struct qerr *e);
 
 #endif

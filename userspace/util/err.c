@@ -2,7 +2,10 @@
 #include "util/err.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "util/term.h"
 
 void qerr_clear(struct qerr *e)
 {
@@ -14,9 +17,14 @@ void qerr_clear(struct qerr *e)
 
 int qerr_vset(struct qerr *e, int err, const char *fmt, va_list ap)
 {
+	char *text;
+
 	if (e) {
+		/* Its line feeds are ours: what it is about can't add a line. */
+		text = qterm_vformat(fmt, ap);
 		e->err = err;
-		vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
+		snprintf(e->msg, sizeof(e->msg), "%s", text);
+		free(text);
 	}
 	return -err;
 }
@@ -29,6 +37,21 @@ int qerr_set(struct qerr *e, int err, const char *fmt, ...)
 	qerr_vset(e, err, fmt, ap);
 	va_end(ap);
 	return -err;
+}
+
+void qerr_join(struct qerr *e)
+{
+	char *at = e->msg;
+	size_t len;
+
+	while ((at = strchr(at, '\n'))) {
+		len = strlen(at + 1);
+		if (at + 2 + len >= e->msg + sizeof(e->msg))
+			len = e->msg + sizeof(e->msg) - at - 3;
+		memmove(at + 2, at + 1, len);
+		at[2 + len] = '\0';
+		memcpy(at, "; ", 2);
+	}
 }
 
 int qerr_sys(struct qerr *e, int err, const char *fmt, ...)

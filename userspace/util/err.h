@@ -10,7 +10,8 @@
 /**
  * struct qerr - an error's text and number
  * @err: positive errno, 0: no error
- * @msg: one line or more, without a newline at its end; cut off where it does not fit
+ * @msg: one line or more, without a newline at its end; cut off where it does not fit. Of what a
+ * format's %s brings in nothing can act on a terminal (util/term.h)
  */
 struct qerr {
 	int err;
@@ -33,6 +34,9 @@ int qerr_set(struct qerr *e, int err, const char *fmt, ...) __attribute__((forma
 /** qerr_vset() - as qerr_set() */
 int qerr_vset(struct qerr *e, int err, const char *fmt, va_list ap)
 	__attribute__((format(printf, 3, 0)));
+
+/** qerr_join() - have an error of several lines on one, so that it can be part of another */
+void qerr_join(struct qerr *e);
 
 /**
  * qerr_sys() - set an error whose text ends in ": " and what @err means

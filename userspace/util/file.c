@@ -55,7 +55,7 @@ ssize_t qfile_read(int dirfd, const char *path, char *buf, size_t len)
 	int fd;
 
 	buf[0] = '\0';
-	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return -errno;
 	/*
@@ -78,12 +78,12 @@ ssize_t qfile_read(int dirfd, const char *path, char *buf, size_t len)
 	return n;
 }
 
-/* As qfile_read_all(); closes @fd. */
-static ssize_t read_to_end(int fd, size_t max, char **buf)
+ssize_t qfile_read_fd(int fd, size_t max, char **buf)
 {
 	size_t room = 4096, len = 0;
 	ssize_t n;
 
+	*buf = NULL;
 	do {
 		room *= 2;
 		*buf = qmem_realloc(*buf, room, 1);
@@ -94,7 +94,6 @@ static ssize_t read_to_end(int fd, size_t max, char **buf)
 		if (len > max)
 			n = -EFBIG;
 	} while (n >= 0 && len == room - 1);
-	close(fd);
 	if (n < 0) {
 		free(*buf);
 		*buf = NULL;
@@ -104,12 +103,21 @@ static ssize_t read_to_end(int fd, size_t max, char **buf)
 	return len;
 }
 
+/* As qfile_read_fd(); closes @fd. */
+static ssize_t read_to_end(int fd, size_t max, char **buf)
+{
+	ssize_t n = qfile_read_fd(fd, max, buf);
+
+	close(fd);
+	return n;
+}
+
 ssize_t qfile_read_all(int dirfd, const char *path, size_t max, char **buf)
 {
 	int fd;
 
 	*buf = NULL;
-	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	return fd < 0 ? -errno : read_to_end(fd, max, buf);
 }
 
@@ -128,12 +136,17 @@ int qfile_open_plain(const char *path, int flags, bool block)
 		ret = -EISDIR;
 	else if (!S_ISREG(st.st_mode) && !(block && S_ISBLK(st.st_mode)))
 		ret = -ENOTSUP;
-	else if (fcntl(fd, F_SETFL, flags))
-		ret = -errno;
+	/* It stays: of /proc and tracefs, files that are called regular wait as well. */
 	if (!ret)
 		return fd;
 	close(fd);
 	return ret;
+}
+
+const char *qfile_strerror(int err)
+{
+	return err == EAGAIN ? "whoever reads it waits for more; accepted: a file that has an end"
+			     : strerror(err);
 }
 
 ssize_t qfile_read_plain(const char *path, size_t max, char **buf)
@@ -142,6 +155,48 @@ ssize_t qfile_read_plain(const char *path, size_t max, char **buf)
 
 	*buf = NULL;
 	return fd < 0 ? fd : read_to_end(fd, max, buf);
+}
+
+/* An fd of the caller's: the file is opened once more, or the pipe behind it. */
+static bool is_fd(const char *path)
+{
+	static const char *const dirs[] = { "/dev/fd/", "/proc/self/fd/" };
+	size_t i;
+
+	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		if (!strncmp(path, dirs[i], strlen(dirs[i])))
+			return true;
+	return !strcmp(path, "/dev/stdin");
+}
+
+int qfile_open_named(const char *path, struct qerr *e)
+{
+	int fd;
+
+	if (is_fd(path)) {
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		return fd < 0 ? qerr_sys(e, errno, "%s", path) : fd;
+	}
+	fd = qfile_open_plain(path, O_RDONLY, false);
+	if (fd == -ENOTSUP)
+		return qerr_set(e, ENOTSUP, "%s: no regular file; accepted: a regular file", path);
+	return fd < 0 ? qerr_sys(e, -fd, "%s", path) : fd;
+}
+
+ssize_t qfile_read_named(const char *path, size_t max, char **buf, struct qerr *e)
+{
+	int fd = qfile_open_named(path, e);
+	ssize_t len;
+
+	*buf = NULL;
+	if (fd < 0)
+		return fd;
+	len = read_to_end(fd, max, buf);
+	if (len == -EFBIG)
+		return qerr_set(e, EFBIG,
+				"%s: more than %zu MiB; a file of that size is not accepted", path,
+				max >> 20);
+	return len < 0 ? qerr_set(e, -len, "%s: %s", path, qfile_strerror(-len)) : len;
 }
 
 int qfile_read_ll(int dirfd, const char *path, long long *value)
@@ -258,6 +313,44 @@ int qfile_mkdirs(const char *path, mode_t mode)
 	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
+/* The folder that @path is in. */
+static int make_parents(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *parent;
+	int err;
+
+	if (!slash || slash == path)
+		return 0;
+	parent = strndup(path, slash - path);
+	err = qfile_mkdirs(qmem_check(parent), 0755);
+	free(parent);
+	return err;
+}
+
+int qfile_private_dir(const char *path, struct qerr *e)
+{
+	struct stat st;
+	int fd, err = make_parents(path);
+
+	if (!err && mkdir(path, 0700) && errno != EEXIST)
+		err = -errno;
+	if (err)
+		return qerr_sys(e, -err, "mkdir %s", path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return qerr_sys(e, errno, "%s", path);
+	if (fstat(fd, &st))
+		err = qerr_sys(e, errno, "%s", path);
+	else if (st.st_uid != geteuid())
+		err = qerr_set(e, EPERM, "%s belongs to user %u; accepted: a folder of one's own",
+			       path, st.st_uid);
+	else if (st.st_mode & 077 && fchmod(fd, 0700))
+		err = qerr_sys(e, errno, "chmod 0700 %s", path);
+	close(fd);
+	return err;
+}
+
 int qfile_link_name(int dirfd, const char *path, char *buf, size_t len)
 {
 	char target[PATH_MAX];
@@ -309,12 +402,18 @@ int qfile_lock(const char *path, unsigned int wait_ms, struct qerr *e)
 {
 	const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
 	long long end = now_ms() + wait_ms;
+	struct stat st;
 	char pid[32];
 	int fd, err;
 
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return qerr_sys(e, errno, "%s", path);
+	/* Who can open it can hold it. */
+	if (fstat(fd, &st) || st.st_uid != geteuid() || (st.st_mode & 077 && fchmod(fd, 0600))) {
+		close(fd);
+		return qerr_set(e, EPERM, "%s: not this user's alone; remove it", path);
+	}
 	while (flock(fd, LOCK_EX | LOCK_NB)) {
 		err = errno;
 		if (err == EWOULDBLOCK && now_ms() < end) {

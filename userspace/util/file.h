@@ -20,6 +20,8 @@
  * @buf: out: its text, NUL-terminated, without newlines at its end; "" on failure
  * @len: room, in bytes, at least 1
  *
+ * Where a FIFO stands in its place, its other end is not waited for.
+ *
  * Return: length of the text, or a negative errno; -EFBIG if the file does not fit.
  */
 ssize_t qfile_read(int dirfd, const char *path, char *buf, size_t len);
@@ -31,9 +33,21 @@ ssize_t qfile_read(int dirfd, const char *path, char *buf, size_t len);
  * @max: most bytes that are accepted
  * @buf: out: its bytes and a NUL; free() it; NULL on failure
  *
+ * Where a FIFO stands in its place, its other end is not waited for.
+ *
  * Return: length in bytes, or a negative errno; -EFBIG if the file is longer than @max.
  */
 ssize_t qfile_read_all(int dirfd, const char *path, size_t max, char **buf);
+
+/**
+ * qfile_read_fd() - read an open file from where it stands to its end
+ * @fd: it; it stays open
+ * @max: most bytes that are accepted
+ * @buf: out: its bytes and a NUL; free() it; NULL on failure
+ *
+ * Return: length in bytes, or a negative errno; -EFBIG if there is more than @max.
+ */
+ssize_t qfile_read_fd(int fd, size_t max, char **buf);
 
 /**
  * qfile_open_plain() - open a file that somebody has named, but no FIFO, terminal or other device,
@@ -42,12 +56,40 @@ ssize_t qfile_read_all(int dirfd, const char *path, size_t max, char **buf);
  * @flags: O_RDONLY, ...
  * @block: it may be a block device
  *
+ * Regular files that are waited for all the same (/proc/kmsg, trace_pipe of tracefs) are read
+ * without: with -EAGAIN, which qfile_strerror() tells.
+ *
  * Return: fd (close-on-exec), or a negative errno; -EISDIR, -ENOTSUP: it is of another kind
  */
 int qfile_open_plain(const char *path, int flags, bool block);
 
+/** qfile_strerror() - why a file that somebody has named can't be read: strerror(), or more */
+const char *qfile_strerror(int err);
+
 /** qfile_read_plain() - qfile_read_all() of what qfile_open_plain() opens */
 ssize_t qfile_read_plain(const char *path, size_t max, char **buf);
+
+/**
+ * qfile_open_named() - open a file that somebody has named, to read it
+ * @path: a regular file; or an fd of the caller's, who may have a pipe there: /dev/stdin,
+ * /dev/fd/N, a shell's <(...)
+ * @e: error, may be NULL: what is accepted
+ *
+ * Return: fd (close-on-exec), or a negative errno; as qfile_open_plain()
+ */
+int qfile_open_named(const char *path, struct qerr *e);
+
+/**
+ * qfile_read_named() - read the whole of what qfile_open_named() opens
+ * @path: the file
+ * @max: most bytes that are accepted, whole MiB
+ * @buf: out: its bytes and a NUL; free() it; NULL on failure
+ * @e: error, may be NULL
+ *
+ * Return: length in bytes, or a negative errno; -EFBIG if there is more than @max, -EAGAIN if it
+ * has no end.
+ */
+ssize_t qfile_read_named(const char *path, size_t max, char **buf, struct qerr *e);
 
 /**
  * qfile_read_ll() - read a file that holds one number (any base that strtoll() knows); return: 0,
@@ -84,6 +126,18 @@ int qfile_remove(const char *path);
 int qfile_mkdirs(const char *path, mode_t mode);
 
 /**
+ * qfile_private_dir() - a folder that nobody but this user may enter: what is locked in it is
+ * locked by who has the right to
+ * @path: the folder; made, with mode 0700, if there is none, its missing parents with 0755
+ * @e: error, may be NULL
+ *
+ * One that others may enter, as earlier versions made it, is closed to them.
+ *
+ * Return: 0 or a negative errno (-EPERM: it is another user's)
+ */
+int qfile_private_dir(const char *path, struct qerr *e);
+
+/**
  * qfile_link_name() - the last component of what a symbolic link points to (a device's driver,
  * group, ...)
  *
@@ -99,11 +153,13 @@ bool qfile_exists(int dirfd, const char *path);
 
 /**
  * qfile_lock() - lock a file for this process, so that only one run at a time is at work
- * @path: lock file; made if there is none; holds the pid of who has it
+ * @path: lock file; made if there is none, for this user alone, as who can open it can hold it;
+ *     holds the pid of who has it
  * @wait_ms: how long to wait for another run to end, in ms
  * @e: error, may be NULL; names the other process (-EBUSY)
  *
- * Return: fd (close-on-exec); closing it, or the end of the process, unlocks; or a negative errno.
+ * Return: fd (close-on-exec); closing it, or the end of the process, unlocks; or a negative errno
+ * (-EPERM: the file is another user's).
  */
 int qfile_lock(const char *path, unsigned int wait_ms, struct qerr *e);
 

@@ -2,13 +2,13 @@
 #include "util/json.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "util/file.h"
 #include "util/mem.h"
+#include "util/term.h"
 
 /* The largest JSON file that is ever read, in bytes. */
 #define MAX_FILE (1 << 20)
@@ -123,9 +123,12 @@ int qjson_print(FILE *f, struct json_object *obj)
 {
 	const char *text = qmem_check((void *)json_object_to_json_string_ext(obj, STYLE));
 
-	if (fputs(text, f) == EOF || fputc('\n', f) == EOF || fflush(f) == EOF)
-		return errno ? -errno : -EIO;
-	return ferror(f) ? -EIO : 0;
+	int err = qterm_json(f, text);
+
+	qterm_fprintf(f, "\n");
+	if (!err && (fflush(f) || ferror(f)))
+		err = errno ? -errno : -EIO;
+	return err;
 }
 
 int qjson_read_file(const char *path, struct json_object **obj, struct qerr *e)
@@ -137,9 +140,9 @@ int qjson_read_file(const char *path, struct json_object **obj, struct qerr *e)
 	size_t at;
 
 	*obj = NULL;
-	len = qfile_read_all(AT_FDCWD, path, MAX_FILE, &text);
+	len = qfile_read_named(path, MAX_FILE, &text, e);
 	if (len < 0)
-		return qerr_sys(e, -len, "%s", path);
+		return len;
 	tok = qmem_check(json_tokener_new());
 	json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
 	/* With the NUL: a number at the very end is complete only then. */

@@ -50,7 +50,7 @@ size_t qjson_len(const struct json_object *arr);
 struct json_object *qjson_at(const struct json_object *arr, size_t i);
 
 /**
- * qjson_print() - write @obj, indented, and a newline
+ * qjson_print() - write @obj, indented, and a newline; what a terminal would act on is escaped
  *
  * Return: 0 or a negative errno, also when an earlier write to @f has failed.
  */

@@ -41,6 +41,15 @@ char *qmem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2), mal
  */
 #define QMEM_GROW(array, n) ((array) = qmem_grow((array), (n), sizeof(*(array))), &(array)[(n)++])
 
+/**
+ * QMEM_EACH() - for each element of an array, which may be NULL if it has none: NULL + 0 is
+ * undefined in C
+ * @one: pointer to the element
+ * @array: pointer to the elements
+ * @n: their number
+ */
+#define QMEM_EACH(one, array, n) for ((one) = (array); (n) && (one) < (array) + (n); (one)++)
+
 /** qmem_grow() - see QMEM_GROW(); use that */
 void *qmem_grow(void *array, size_t n, size_t size);
 

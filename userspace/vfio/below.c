@@ -38,7 +38,7 @@ static const char *value_of(const char *uevent, const char *key)
 }
 
 /* All from one file: of many devices, what is read is what takes the time. */
-static bool read_node(int dir, struct qnode *node)
+static bool read_node(int dir, struct qbelow_node *node)
 {
 	const char *major, *minor, *name, *type;
 	char text[512];
@@ -178,7 +178,7 @@ static bool to_be_walked(const struct dirent *de)
 
 static void walk_folder(int dir, const char *self, unsigned int depth, struct below_walk *w)
 {
-	struct qnode node;
+	struct qbelow_node node;
 	struct dirent *de;
 	DIR *d;
 	int sub;
@@ -285,7 +285,7 @@ void qbelow_free(struct qbelow *b)
 	memset(b, 0, sizeof(*b));
 }
 
-bool qnode_read(const char *path, struct qnode *node)
+bool qnode_read(const char *path, struct qbelow_node *node)
 {
 	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool found;

@@ -8,12 +8,12 @@
 #include <sys/types.h>
 
 /**
- * struct qnode - one device node
+ * struct qbelow_node - one device node
  * @rdev: its number
  * @block: a block device
  * @name: its path below /dev ("dri/card0")
  */
-struct qnode {
+struct qbelow_node {
 	dev_t rdev;
 	bool block;
 	char name[64];
@@ -47,7 +47,7 @@ struct qnetif {
  * @usb_product: what that device calls itself
  */
 struct qbelow {
-	struct qnode *nodes;
+	struct qbelow_node *nodes;
 	size_t n_nodes;
 	struct qnetif *netifs;
 	size_t n_netifs;
@@ -75,6 +75,6 @@ void qbelow_gather(const char *addr, struct qbelow *b);
 void qbelow_free(struct qbelow *b);
 
 /** qnode_read() - the node of a device by its folder in sysfs; return: whether it has one */
-bool qnode_read(const char *path, struct qnode *node);
+bool qnode_read(const char *path, struct qbelow_node *node);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "vfio/below.h"
+#include "vfio/exports.h"
 #include "vfio/hostuse.h"
 #include "vfio/writer.h"
 
@@ -13,14 +14,16 @@
  * qdisk_check() - find out whether a block device is in use
  * @node: the block device
  * @w: opens it, with a deadline
+ * @x: what the kernel exports
  * @disk: out
  *
  * Opens the node with O_EXCL, which the kernel refuses while anybody has claimed the device: a
  * mounted file system in whatever mount namespace, swap, md, LVM, dm-multipath, ZFS, bcache. Loop
- * devices and NVMe targets claim nothing, and are asked one by one. Where the node can't be opened,
+ * devices and some targets claim nothing, and are asked one by one. Where the node can't be opened,
  * or is another device's, the answer is QDISK_UNKNOWN. Mount points and the like are looked up for
  * the message only, once the answer is known.
  */
-void qdisk_check(const struct qnode *node, struct qwriter *w, struct qdisk *disk);
+void qdisk_check(const struct qbelow_node *node, struct qwriter *w, const struct qexports *x,
+		 struct qdisk *disk);
 
 #endif

@@ -21,6 +21,14 @@
 #include "vfio/below.h"
 #include "vfio/mounts.h"
 #include "vfio/vendor_nodes.h"
+#include "vfio/writer.h"
+
+/*
+ * How long a file is waited for that may be a dead server's, in ms, and how many of these may let
+ * us wait: no more is looked at then.
+ */
+#define LOOK_MS	 500
+#define MAX_HUNG 3
 
 /* A file, and what is known of it: where it is, and if it is a node, of which device. */
 struct held_file {
@@ -45,17 +53,22 @@ struct owned {
  * @nodes: what is looked for
  * @n: their number
  * @pid: the process at hand
+ * @task: it, or the thread of it that is looked at
  * @has_own: it has a node of one device of a driver that has common nodes as well
  * @mounts: mounts of the processes so far
  * @files: files that were mapped by the processes so far, a tree of struct held_file
+ * @looker: looks at files that may be a dead server's
+ * @n_hung: how many of them were waited for in vain
  */
 struct search {
 	struct owned *nodes;
 	size_t n;
-	pid_t pid;
+	pid_t pid, task;
 	bool has_own;
 	struct qmounts mounts;
 	void *files;
+	struct qwriter looker;
+	unsigned int n_hung;
 };
 
 static void found(struct search *s, const struct owned *o, unsigned int nth, const char *how)
@@ -84,7 +97,7 @@ static void match(struct search *s, mode_t type, dev_t rdev, const char *how)
 	unsigned int nth;
 
 	s->has_own |= S_ISCHR(type) && qvendor_nodes_own(rdev);
-	for (o = s->nodes; o < s->nodes + s->n; o++) {
+	QMEM_EACH(o, s->nodes, s->n) {
 		nth = minor(rdev) - minor(o->v.node.rdev);
 		if (o->v.node.block != !!S_ISBLK(type) || major(rdev) != major(o->v.node.rdev) ||
 		    nth >= o->v.minors)
@@ -101,7 +114,7 @@ static void match_common(struct search *s)
 {
 	struct owned *o;
 
-	for (o = s->nodes; o < s->nodes + s->n; o++) {
+	QMEM_EACH(o, s->nodes, s->n) {
 		if (o->common_held && !s->has_own)
 			found(s, o, 0, "");
 		o->common_held = false;
@@ -125,9 +138,32 @@ static bool look_at_file(int proc, const char *link, mode_t *type, dev_t *rdev)
 	return true;
 }
 
-static bool may_look(enum qmount_kind kind, const char *path)
+/* Look at a file on a file system that stands on others, which may be a dead server's. */
+static bool look_warily(struct search *s, const char *link, mode_t *type, dev_t *rdev)
 {
-	return kind == QMOUNT_LOCAL || (kind == QMOUNT_UNKNOWN && strstr(path, "/dev/"));
+	char path[128];
+	struct stat st;
+	int err;
+
+	if (s->n_hung == MAX_HUNG)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)s->task, link);
+	err = qwriter_look(&s->looker, path, &st, LOOK_MS);
+	s->n_hung += err == -ETIMEDOUT;
+	if (err)
+		return false;
+	*type = st.st_mode & S_IFMT;
+	*rdev = st.st_rdev;
+	return true;
+}
+
+/* Look at a file behind a link of /proc, if nobody is waited for without end. */
+static bool look(struct search *s, int proc, const char *link, enum qmount_kind kind,
+		 const char *target, mode_t *type, dev_t *rdev)
+{
+	if (kind == QMOUNT_LOCAL || (kind == QMOUNT_UNKNOWN && strstr(target, "/dev/")))
+		return look_at_file(proc, link, type, rdev);
+	return kind == QMOUNT_UNKNOWN && look_warily(s, link, type, rdev);
 }
 
 /* The number of the mount that an fd's file is on, or -1 */
@@ -147,15 +183,14 @@ static int fd_mount(int proc, const char *fd)
 }
 
 /*
- * May an fd's file be looked at? What is in /dev may; it is not asked for its fdinfo either, for
- * which some drivers wait for their GPU. Of all else the mount tells.
+ * On what kind of file system an fd's file is. What is in /dev is local; it is not asked for its
+ * fdinfo either, for which some drivers wait for their GPU. Of all else the mount tells.
  */
-static bool may_look_at_fd(struct search *s, int proc, const char *fd, const char *target)
+static enum qmount_kind fd_kind(struct search *s, int proc, const char *fd, const char *target)
 {
-	if (target[0] != '/')
-		return false;
-	return !strncmp(target, "/dev/", 5) ||
-	       may_look(qmounts_by_id(&s->mounts, fd_mount(proc, fd)), target);
+	if (!strncmp(target, "/dev/", 5))
+		return QMOUNT_LOCAL;
+	return qmounts_by_id(&s->mounts, fd_mount(proc, fd));
 }
 
 static void search_fds(struct search *s, int proc)
@@ -178,8 +213,10 @@ static void search_fds(struct search *s, int proc)
 			continue;
 		target[len] = '\0';
 		snprintf(link, sizeof(link), "fd/%.20s", de->d_name);
-		if (may_look_at_fd(s, proc, de->d_name, target) &&
-		    look_at_file(proc, link, &type, &rdev) && (S_ISCHR(type) || S_ISBLK(type)))
+		if (target[0] == '/' &&
+		    look(s, proc, link, fd_kind(s, proc, de->d_name, target), target, &type,
+			 &rdev) &&
+		    (S_ISCHR(type) || S_ISBLK(type)))
 			match(s, type, rdev, "");
 	}
 	closedir(dir);
@@ -206,12 +243,11 @@ static const struct held_file *mapped_file(struct search *s, int proc, const str
 
 	if (known)
 		return *known;
-	if (!may_look(qmounts_by_dev(&s->mounts, key->dev), path))
-		return NULL;
 	file = qmem_calloc(1, sizeof(*file));
 	*file = *key;
 	snprintf(link, sizeof(link), "map_files/%s", range);
-	if (!look_at_file(proc, link, &file->type, &file->rdev)) {
+	if (!look(s, proc, link, qmounts_by_dev(&s->mounts, key->dev), path, &file->type,
+		  &file->rdev)) {
 		free(file);
 		return NULL;
 	}
@@ -226,16 +262,21 @@ static void search_mapping(struct search *s, int proc, const char *line)
 	const struct held_file *file;
 	struct held_file key = { 0 };
 	unsigned int maj, min;
-	char range[48];
+	char range[48], shared;
 	int at = 0;
 
 	/* Most lines have no file. */
 	if (!strchr(line, '/') ||
-	    sscanf(line, "%lx-%lx %*s %*s %x:%x %lu %n", &start, &end, &maj, &min, &ino, &at) < 5 ||
+	    sscanf(line, "%lx-%lx %*3s%c %*s %x:%x %lu %n", &start, &end, &shared, &maj, &min, &ino,
+		   &at) < 6 ||
 	    !ino || !at || line[at] != '/')
 		return;
 	key.dev = makedev(maj, min);
 	key.ino = ino;
+	/* Of a container's files, the many libraries are mapped privately: they are passed over. */
+	if (shared != 's' && !strstr(line + at, "/dev/") &&
+	    qmounts_by_dev(&s->mounts, key.dev) == QMOUNT_UNKNOWN)
+		return;
 	snprintf(range, sizeof(range), "%lx-%lx", start, end);
 	file = mapped_file(s, proc, &key, range, line + at);
 	if (file && (S_ISCHR(file->type) || S_ISBLK(file->type)))
@@ -292,7 +333,7 @@ static void for_processes(struct search *s, void (*fn)(struct search *s, int pro
 		proc = openat(dirfd(dir), de->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (proc < 0)
 			continue;
-		s->pid = atoi(de->d_name);
+		s->pid = s->task = atoi(de->d_name);
 		fn(s, proc);
 		close(proc);
 	}
@@ -325,6 +366,7 @@ static void search_threads(struct search *s, int proc)
 		thread = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (thread < 0)
 			continue;
+		s->task = atoi(de->d_name);
 		search_fds(s, thread);
 		search_maps(s, thread);
 		close(thread);
@@ -348,7 +390,7 @@ static void search_process(struct search *s, int proc)
 }
 
 /* The VFIO node of an IOMMU group. */
-static bool group_node(int group, struct qnode *node)
+static bool group_node(int group, struct qbelow_node *node)
 {
 	char path[64];
 
@@ -356,7 +398,7 @@ static bool group_node(int group, struct qnode *node)
 	return group >= 0 && qnode_read(path, node);
 }
 
-static void add_node(struct search *s, struct qvfio_dev *dev, const struct qnode *node)
+static void add_node(struct search *s, struct qvfio_dev *dev, const struct qbelow_node *node)
 {
 	struct owned *o = QMEM_GROW(s->nodes, s->n);
 
@@ -369,7 +411,7 @@ static void add_nodes(struct search *s, struct qvfio_dev *dev)
 {
 	struct qvendor_node *vendor = NULL;
 	struct qbelow below;
-	struct qnode group;
+	struct qbelow_node group;
 	size_t i, n = 0;
 
 	qbelow_gather(dev->pci.addr, &below);
@@ -392,7 +434,7 @@ static void add_files(struct search *s)
 	struct stat st;
 	char *path;
 
-	for (o = s->nodes; o < s->nodes + s->n; o++) {
+	QMEM_EACH(o, s->nodes, s->n) {
 		path = qmem_printf("/dev/%s", o->v.node.name);
 		if (!stat(path, &st) && st.st_rdev == o->v.node.rdev &&
 		    S_ISBLK(st.st_mode) == o->v.node.block) {
@@ -418,12 +460,14 @@ void qholders_gather(struct qvfio_dev *devs, size_t n, const bool *which)
 		add_nodes(&s, &devs[i]);
 		devs[i].holders_known = true;
 	}
+	qwriter_init(&s.looker);
 	if (s.n) {
 		add_files(&s);
 		/* A file may have been opened in another process's mount namespace. */
 		for_processes(&s, add_mounts);
 		for_processes(&s, search_process);
 	}
+	qwriter_end(&s.looker);
 	qmounts_free(&s.mounts);
 	tdestroy(s.files, free);
 	free(s.nodes);

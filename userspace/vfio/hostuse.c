@@ -68,15 +68,15 @@ static bool disks_used(const struct quse_facts *f, struct qhost_use *use)
 {
 	const struct qdisk *d;
 
-	for (d = f->disks; d < f->disks + f->n_disks; d++)
+	QMEM_EACH(d, f->disks, f->n_disks)
 		if (d->claim == QDISK_CLAIMED && d->detail[0])
 			return use_set(use, QUSE_YES, "its disk %s is %s", d->name, d->detail);
-	for (d = f->disks; d < f->disks + f->n_disks; d++)
+	QMEM_EACH(d, f->disks, f->n_disks)
 		if (d->claim == QDISK_CLAIMED)
 			return use_set(use, QUSE_YES,
 				       "its disk %s is claimed (a file system, swap or a volume)",
 				       d->name);
-	for (d = f->disks; d < f->disks + f->n_disks; d++)
+	QMEM_EACH(d, f->disks, f->n_disks)
 		if (d->claim == QDISK_UNKNOWN)
 			return use_set(use, QUSE_UNKNOWN, "whether its disk %s is in use: %s",
 				       d->name, d->detail);
@@ -90,7 +90,7 @@ static bool netifs_used(const struct quse_facts *f, struct qhost_use *use)
 {
 	const struct qnetif *n;
 
-	for (n = f->below.netifs; n < f->below.netifs + f->below.n_netifs; n++) {
+	QMEM_EACH(n, f->below.netifs, f->below.n_netifs) {
 		if (n->up)
 			return use_set(use, QUSE_YES, "its network interface %s is up", n->name);
 		if (n->upper[0])
@@ -108,6 +108,8 @@ static bool seen_used(const struct quse_facts *f, struct qhost_use *use)
 {
 	const struct qbelow *b = &f->below;
 
+	if (f->controller[0])
+		return use_set(use, QUSE_YES, "its controller %s", f->controller);
 	if (disks_used(f, use) || netifs_used(f, use))
 		return true;
 	if (b->n_mdevs)
@@ -179,16 +181,45 @@ static void find_console(struct quse_facts *f)
 				snprintf(f->console, sizeof(f->console), "%s", word);
 }
 
+static bool has_disks(const struct qpci_dev *d, const struct quse_facts *f)
+{
+	const struct qbelow_node *node;
+
+	QMEM_EACH(node, f->below.nodes, f->below.n_nodes)
+		if (node->block)
+			return true;
+	return d->class_code >> 16 == 0x01;
+}
+
+/* Disks below a device, and the controller itself, which may be exported as a whole. */
+static void find_disks(const struct qpci_dev *d, struct quse_facts *f, struct qwriter *w)
+{
+	struct stat st = { .st_mode = S_IFCHR };
+	const struct qbelow_node *node;
+	struct qexports x;
+	char how[96];
+
+	if (!has_disks(d, f))
+		return;
+	qexports_gather(&x, w);
+	QMEM_EACH(node, f->below.nodes, f->below.n_nodes) {
+		st.st_rdev = node->rdev;
+		if (node->block)
+			qdisk_check(node, w, &x, QMEM_GROW(f->disks, f->n_disks));
+		else if (qexports_find(&x, &st, how, sizeof(how)) == QDISK_CLAIMED)
+			snprintf(f->controller, sizeof(f->controller), "%.24s is %s", node->name,
+				 how);
+	}
+	qexports_free(&x);
+}
+
 void qhostuse_gather(const struct qpci_dev *d, bool gpu_slot, struct qwriter *w,
 		     struct qhost_use *use)
 {
 	struct quse_facts f = { .gpu_slot = gpu_slot };
-	size_t i;
 
 	qbelow_gather(d->addr, &f.below);
-	for (i = 0; i < f.below.n_nodes; i++)
-		if (f.below.nodes[i].block)
-			qdisk_check(&f.below.nodes[i], w, QMEM_GROW(f.disks, f.n_disks));
+	find_disks(d, &f, w);
 	find_console(&f);
 	qhostuse_judge(d, &f, use);
 	qbelow_free(&f.below);

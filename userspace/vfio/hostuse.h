@@ -64,6 +64,7 @@ struct qdisk {
  * @below: what stands below it
  * @disks: disks and partitions among that
  * @n_disks: their number
+ * @controller: a controller of disks that is exported as a whole, and by whom, "": none
  * @console: a tty below it that is a console of the kernel, "": none
  * @gpu_slot: it shares the slot of a GPU of its own vendor
  */
@@ -71,6 +72,7 @@ struct quse_facts {
 	struct qbelow below;
 	struct qdisk *disks;
 	size_t n_disks;
+	char controller[128];
 	char console[64];
 	bool gpu_slot;
 };

@@ -61,7 +61,7 @@ static bool same_ids(const struct json_object *o, const struct qpci_dev *d)
 	return ids && !strcmp(ids, mine);
 }
 
-static struct json_object *record_json(const struct qrecord *r, const struct qpci_dev *d)
+static struct json_object *record_json(const struct qvfio_record *r, const struct qpci_dev *d)
 {
 	struct json_object *o = qjson_obj();
 
@@ -73,7 +73,7 @@ static struct json_object *record_json(const struct qrecord *r, const struct qpc
 	return o;
 }
 
-static void record_from_json(const struct json_object *o, struct qrecord *r)
+static void record_from_json(const struct json_object *o, struct qvfio_record *r)
 {
 	const char *driver = qjson_get_str(o, "driver"),
 		   *override = qjson_get_str(o, "driver_override");
@@ -148,7 +148,7 @@ static char *record_path(const char *dir, const char *addr)
 	return qmem_printf("%s/journal/%s.json", dir, addr);
 }
 
-static int save_record(struct qjournal *j, const struct qvfio_dev *d, const struct qrecord *r,
+static int save_record(struct qjournal *j, const struct qvfio_dev *d, const struct qvfio_record *r,
 		       struct qerr *e)
 {
 	char *path = record_path(j->dir, d->pci.addr), *aside;
@@ -237,7 +237,10 @@ bool qjournal_found(const char *dir)
 	return found;
 }
 
-/* Is some process at work, so that the run is not broken off? */
+/*
+ * Is some process at work, so that the run is not broken off? @pid: it; as it was if that is not
+ * for this user to know, who can't open the lock.
+ */
 static bool locked(const char *dir, pid_t *pid)
 {
 	char *path = in_dir(dir, "lock"), text[64];
@@ -248,6 +251,8 @@ static bool locked(const char *dir, pid_t *pid)
 	if (fd >= 0) {
 		is = flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
 		close(fd);
+	} else if (errno == EACCES) {
+		is = true;
 	}
 	if (is && qfile_read(AT_FDCWD, path, text, sizeof(text)) > 0)
 		*pid = atoi(text);
@@ -266,7 +271,7 @@ static void load_run(const char *dir, struct qvfio_state *st)
 	ssize_t len;
 	size_t i;
 
-	len = qfile_read_all(AT_FDCWD, path, MAX_RUN, &text);
+	len = qfile_read_plain(path, MAX_RUN, &text);
 	free(path);
 	if (len == -ENOENT || len == -ENOTDIR)
 		return;
@@ -288,7 +293,7 @@ static void load_run(const char *dir, struct qvfio_state *st)
 	snprintf(h->op, sizeof(h->op), "%s", op);
 	h->pid = qjson_get_int(run, "pid", 0);
 	/* With its process gone, a write that is stuck in the kernel keeps the lock. */
-	h->running = locked(dir, &other) && other == h->pid && h->pid != getpid() &&
+	h->running = locked(dir, &other) && (other == h->pid || other < 0) && h->pid != getpid() &&
 		     (!kill(h->pid, 0) || errno == EPERM);
 	list = qjson_get(run, "steps");
 	h->steps = qjson_len(list);

@@ -3,49 +3,64 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libkmod.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "util/file.h"
-#include "util/helper.h"
 #include "util/mem.h"
 
-#define HELPER "qwamos-modules"
-
-/* Return: 0, and what the helper said; or a negative errno, if it could not be asked */
-static int ask(enum qhelper_modules what, const char *text, struct qhelper_answer *answer,
-	       struct qerr *e)
+/* What goes wrong is told by the errno: the library shall not print. */
+static void quiet(void *data, int priority, const char *file, int line, const char *fn,
+		  const char *format, va_list args)
 {
-	struct qhelper_job job = { .what = what };
-	struct qhelper h;
-	int err;
+}
 
-	if ((size_t)snprintf(job.text, sizeof(job.text), "%s", text) >= sizeof(job.text))
-		return qerr_sys(e, ENAMETOOLONG, "%s", text);
-	err = qhelper_start(&h, HELPER);
-	if (err)
-		return qerr_sys(e, -err,
-				HELPER ", which loads modules (and stands in " QHELPER_DIR
-				       " beside this program)");
-	err = qhelper_ask(&h, &job, answer);
-	qhelper_end(&h);
-	return err ? qerr_set(e, -err, HELPER ", which loads modules, has died") : 0;
+/*
+ * It looks at the folder of the kernel's modules, so it is only made where one is missing; return:
+ * NULL if libkmod can't be used.
+ */
+static struct kmod_ctx *open_ctx(void)
+{
+	struct kmod_ctx *ctx = kmod_new(NULL, NULL);
+
+	if (ctx)
+		kmod_set_log_fn(ctx, quiet, NULL);
+	return ctx;
 }
 
 enum qmodule_state qmodule_gather(const char *name)
 {
-	static const enum qmodule_state states[] = { QMODULE_MISSING, QMODULE_AVAILABLE,
-						     QMODULE_LOADED };
 	char *path = qmem_printf("/sys/module/%s", name);
 	bool loaded = qfile_exists(AT_FDCWD, path);
-	struct qhelper_answer answer;
+	enum qmodule_state state = QMODULE_MISSING;
+	struct kmod_list *list = NULL, *i;
+	struct kmod_module *mod;
+	struct kmod_ctx *ctx;
+	int is;
 
 	free(path);
 	if (loaded)
 		return QMODULE_LOADED;
-	if (ask(QHELPER_STATE, name, &answer, NULL) || answer.result < 0 || answer.result > 2)
-		return QMODULE_UNKNOWN;
-	return states[answer.result];
+	ctx = open_ctx();
+	/* Whoever loads it is told why that can't be. */
+	if (!ctx)
+		return QMODULE_AVAILABLE;
+	if (kmod_module_new_from_lookup(ctx, name, &list) < 0)
+		list = NULL;
+	kmod_list_foreach(i, list) {
+		mod = kmod_module_get_module(i);
+		is = kmod_module_get_initstate(mod);
+		if (is == KMOD_MODULE_BUILTIN || is == KMOD_MODULE_LIVE)
+			state = QMODULE_LOADED;
+		else if (state == QMODULE_MISSING && kmod_module_get_path(mod))
+			state = QMODULE_AVAILABLE;
+		kmod_module_unref(mod);
+	}
+	kmod_module_unref_list(list);
+	kmod_unref(ctx);
+	return state;
 }
 
 static int explain(int err, const char *name, struct qerr *e)
@@ -76,19 +91,39 @@ static int explain(int err, const char *name, struct qerr *e)
 	}
 }
 
-static int load(enum qhelper_modules what, const char *text, struct qerr *e)
+/* @name: a module's name or a device's modalias; @flags: of kmod_module_probe_insert_module() */
+static int load(const char *name, unsigned int flags, struct qerr *e)
 {
-	struct qhelper_answer answer;
-	int err = ask(what, text, &answer, e);
+	struct kmod_list *list = NULL, *i;
+	struct kmod_ctx *ctx = open_ctx();
+	struct kmod_module *mod;
+	int err, ret;
 
-	if (!err && answer.result)
-		err = explain(answer.result, answer.text, e);
-	return err;
+	if (!ctx)
+		return qerr_set(e, ELIBACC,
+				"libkmod, which loads modules, can't be used: is it installed?");
+	ret = kmod_module_new_from_lookup(ctx, name, &list);
+	/* By its name there must be one; a device may have none. */
+	if (!ret && !list && !flags)
+		ret = -ENOENT;
+	if (ret < 0)
+		explain(ret, name, e);
+	kmod_list_foreach(i, list) {
+		mod = kmod_module_get_module(i);
+		err = kmod_module_probe_insert_module(mod, flags, NULL, NULL, NULL, NULL);
+		/* Above zero: blacklisted, and left alone. */
+		if (err < 0 && err != -EEXIST && ret >= 0)
+			ret = explain(err, kmod_module_get_name(mod), e);
+		kmod_module_unref(mod);
+	}
+	kmod_module_unref_list(list);
+	kmod_unref(ctx);
+	return ret < 0 ? ret : 0;
 }
 
 int qmodule_load(const char *name, struct qerr *e)
 {
-	return load(QHELPER_LOAD, name, e);
+	return load(name, 0, e);
 }
 
 int qmodule_load_for(const char *addr, struct qerr *e)
@@ -99,5 +134,5 @@ int qmodule_load_for(const char *addr, struct qerr *e)
 	if (err < 0)
 		qerr_sys(e, -err, "%s", path);
 	free(path);
-	return err < 0 ? err : load(QHELPER_LOAD_FOR, alias, e);
+	return err < 0 ? err : load(alias, KMOD_PROBE_APPLY_BLACKLIST_ALL, e);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Kernel modules, by the helper that has libkmod. */
+/* Kernel modules, by libkmod. */
 #ifndef QWAMOS_VFIO_MODULES_H
 #define QWAMOS_VFIO_MODULES_H
 
 #include "util/err.h"
 #include "vfio/state.h"
 
-/** qmodule_gather() - can this module be had? the helper is only asked if it is not loaded */
+/** qmodule_gather() - can this module be had? libkmod is only asked if it is not loaded */
 enum qmodule_state qmodule_gather(const char *name);
 
 /**

@@ -239,7 +239,7 @@ char *qpersist_read(const char *dir, const char *addr)
 {
 	char *file = qmem_printf("%s/persist/%s.json", dir, addr), *text;
 
-	qfile_read_all(AT_FDCWD, file, 1 << 20, &text);
+	qfile_read_plain(file, 1 << 20, &text);
 	free(file);
 	return text;
 }

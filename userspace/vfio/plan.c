@@ -33,7 +33,7 @@ const struct qtarget *qplan_target(const struct qplan *p, const char *addr)
  * What a device is given back to. A record is the truth; without one it is what the device has now,
  * except that our own mark is nobody's original.
  */
-static void original(const struct qvfio_dev *d, struct qrecord *orig)
+static void original(const struct qvfio_dev *d, struct qvfio_record *orig)
 {
 	if (d->record.known) {
 		*orig = d->record;

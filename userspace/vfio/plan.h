@@ -89,7 +89,7 @@ struct qfinding {
  */
 struct qtarget {
 	char addr[QVFIO_ADDR_LEN];
-	struct qrecord orig;
+	struct qvfio_record orig;
 	bool bind;
 	bool mend;
 	bool was_ours;

@@ -11,6 +11,7 @@
 #include "lib/libqwamos-gpu.h"
 #include "util/json.h"
 #include "util/mem.h"
+#include "util/term.h"
 #include "vfio/apply.h"
 #include "vfio/gather.h"
 #include "vfio/journal.h"
@@ -20,13 +21,21 @@
 
 typedef void plan_fn(const struct qvfio_state *st, const struct qplan_req *req, struct qplan *p);
 
-static void append(struct qerr *e, int err, const char *text, const char *remedy)
+/* @lines: of which nothing acts on a terminal but its line feeds */
+static void append_lines(struct qerr *e, int err, const char *lines)
 {
 	size_t len = strlen(e->msg);
 
 	e->err = err;
-	snprintf(e->msg + len, sizeof(e->msg) - len, "%s%s%s%s", len ? "\n" : "", text,
-		 remedy ? ": " : "", remedy ? remedy : "");
+	snprintf(e->msg + len, sizeof(e->msg) - len, "%s%s", len ? "\n" : "", lines);
+}
+
+static void append(struct qerr *e, int err, const char *text, const char *remedy)
+{
+	char *line = qterm_format("%s%s%s", text, remedy ? ": " : "", remedy ? remedy : "");
+
+	append_lines(e, err, line);
+	free(line);
 }
 
 static enum qvfio_outcome end(struct qvfio_result *r, enum qvfio_outcome outcome)
@@ -313,7 +322,7 @@ static enum qvfio_outcome restore_one(const struct qpersist *b, const struct qvf
 	qvfio_bind(addrs, 1, &one, &got);
 	free(take);
 	if (got.outcome != QVFIO_OK)
-		append(&r->err, got.err.err, got.err.msg, NULL);
+		append_lines(&r->err, got.err.err, got.err.msg);
 	for (i = 0; i < got.n_changed; i++)
 		memcpy(*QMEM_GROW(r->changed, r->n_changed), got.changed[i], QVFIO_ADDR_LEN);
 	qjson_add_str(got.doc, "address", b->addr);

@@ -28,13 +28,13 @@ struct qholder {
 };
 
 /**
- * struct qrecord - what a device had before we bound it
+ * struct qvfio_record - what a device had before we bound it
  * @known: there is such a record of this boot
  * @driver: its driver, "": none
  * @override: its driver_override, "": none
  * @taken_for: the GPU that it is a companion of, "": it was asked for by itself
  */
-struct qrecord {
+struct qvfio_record {
 	bool known;
 	char driver[QPCI_DRIVER_LEN];
 	char override[QPCI_DRIVER_LEN];
@@ -72,7 +72,7 @@ struct qvfio_dev {
 	struct qtask left;
 	bool attrs_known;
 	bool stuck;
-	struct qrecord record;
+	struct qvfio_record record;
 	bool record_damaged;
 	bool driver_there;
 	bool half_done;
@@ -152,7 +152,7 @@ struct qvfio_state {
 	size_t n;
 	struct qpci_list pci;
 	struct qplat_list platform;
-	struct qconsole console;
+	struct qdetect_console console;
 	bool module_loaded;
 	char module_error[128];
 	enum qmodule_state modules[QMODULE_COUNT];

@@ -26,12 +26,13 @@ void qsysfs_driver(const char *addr, char driver[QPCI_DRIVER_LEN])
 
 static void name_holders(const struct qholder *h, size_t n, struct qerr *e)
 {
-	size_t i, len;
+	struct qerr before;
+	size_t i;
 
 	for (i = 0; i < n; i++) {
-		len = strlen(e->msg);
-		snprintf(e->msg + len, sizeof(e->msg) - len, "%s process %d (%s) holds %s",
-			 i ? "," : ":", (int)h[i].pid, h[i].comm, h[i].node);
+		before = *e;
+		qerr_set(e, before.err, "%s%s process %d (%s) holds %s", before.msg, i ? "," : ":",
+			 (int)h[i].pid, h[i].comm, h[i].node);
 	}
 }
 

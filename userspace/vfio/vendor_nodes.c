@@ -121,7 +121,7 @@ static bool kfd_has(const struct qpci_dev *d)
 /* A process of ROCm's has a part in all GPUs of the topology from its start. */
 static void add_kfd(const struct qpci_dev *d, struct qvendor_node **list, size_t *n)
 {
-	struct qnode node;
+	struct qbelow_node node;
 
 	if (qnode_read(KFD, &node) && kfd_has(d))
 		add(list, n, node.name, node.rdev, 1, false);

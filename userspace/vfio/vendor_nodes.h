@@ -17,7 +17,7 @@
  * nodes it has, and all of them if it has none of these
  */
 struct qvendor_node {
-	struct qnode node;
+	struct qbelow_node node;
 	unsigned int minors;
 	bool common;
 };

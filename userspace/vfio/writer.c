@@ -14,11 +14,13 @@
 #include <unistd.h>
 
 #include "util/file.h"
+#include "util/pass.h"
 
 enum what {
 	WRITE,
 	READ,
 	CLAIM,
+	LOOK,
 	KEEP_LOCK,
 };
 
@@ -32,28 +34,8 @@ struct job {
 struct answer {
 	int result;
 	char text[128];
+	struct stat st;
 };
-
-/* Room for one fd beside a message. */
-union fd_room {
-	struct cmsghdr head;
-	char bytes[CMSG_SPACE(sizeof(int))];
-};
-
-static ssize_t receive(int sock, struct job *job)
-{
-	struct iovec iov = { job, sizeof(*job) };
-	union fd_room room;
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &room,
-		.msg_controllen = sizeof(room),
-	};
-
-	/* A received fd stays open, unnamed, until the child ends: that is all that it is for. */
-	return recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
-}
 
 static bool is_node(const struct stat *st, dev_t rdev)
 {
@@ -90,7 +72,7 @@ static void __attribute__((noreturn)) child(int sock)
 {
 	struct answer answer = { 0 };
 	struct job job;
-	int null;
+	int null, kept;
 
 	null = open("/dev/null", O_RDWR);
 	if (null >= 0) {
@@ -101,7 +83,8 @@ static void __attribute__((noreturn)) child(int sock)
 	if (sock != 3 && dup2(sock, 3) < 0)
 		_exit(1);
 	close_range(4, ~0U, 0);
-	while (receive(3, &job) == sizeof(job)) {
+	/* A received fd stays open, unnamed, until the child ends: that is all that it is for. */
+	while (qpass_receive(3, &job, sizeof(job), &kept) == sizeof(job)) {
 		switch (job.what) {
 		case WRITE:
 			answer.result = qfile_write(AT_FDCWD, job.path, job.text);
@@ -112,6 +95,9 @@ static void __attribute__((noreturn)) child(int sock)
 			break;
 		case CLAIM:
 			answer.result = claim(job.path, job.rdev);
+			break;
+		case LOOK:
+			answer.result = stat(job.path, &answer.st) ? -errno : 0;
 			break;
 		case KEEP_LOCK:
 			/* Nobody waits for an answer. */
@@ -201,26 +187,15 @@ static int do_job(struct qwriter *w, const struct job *job, struct answer *answe
 int qwriter_keep_lock(struct qwriter *w, int lock_fd)
 {
 	struct job job = { .what = KEEP_LOCK };
-	struct iovec iov = { &job, sizeof(job) };
-	union fd_room room = { .head = {
-				       .cmsg_level = SOL_SOCKET,
-				       .cmsg_type = SCM_RIGHTS,
-				       .cmsg_len = CMSG_LEN(sizeof(int)),
-			       } };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &room,
-		.msg_controllen = sizeof(room),
-	};
+	ssize_t n;
 
 	w->lock_fd = lock_fd;
 	/* A child that comes later gets it as it starts. */
 	if (!w->pid)
 		return 0;
-	memcpy(CMSG_DATA(&room.head), &lock_fd, sizeof(lock_fd));
 	/* On its way already it is kept: as long as the child can take it, it is open. */
-	return sendmsg(w->fd, &msg, MSG_NOSIGNAL) == sizeof(job) ? 0 : -errno;
+	n = qpass_send(w->fd, &job, sizeof(job), lock_fd, 0);
+	return n < 0 ? (int)n : 0;
 }
 
 int qwriter_write(struct qwriter *w, const char *path, const char *text, int timeout_ms)
@@ -263,6 +238,21 @@ int qwriter_claim(struct qwriter *w, const char *path, dev_t rdev, int timeout_m
 		return -ENAMETOOLONG;
 	memcpy(job.path, path, strlen(path));
 	return do_job(w, &job, &answer, timeout_ms);
+}
+
+int qwriter_look(struct qwriter *w, const char *path, struct stat *st, int timeout_ms)
+{
+	struct job job = { .what = LOOK };
+	struct answer answer;
+	int err;
+
+	if (strlen(path) >= sizeof(job.path))
+		return -ENAMETOOLONG;
+	memcpy(job.path, path, strlen(path));
+	err = do_job(w, &job, &answer, timeout_ms);
+	if (!err)
+		*st = answer.st;
+	return err;
 }
 
 void qwriter_end(struct qwriter *w)

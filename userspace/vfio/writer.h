@@ -8,6 +8,7 @@
 #ifndef QWAMOS_VFIO_WRITER_H
 #define QWAMOS_VFIO_WRITER_H
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 /**
@@ -72,6 +73,17 @@ int qwriter_read(struct qwriter *w, const char *path, char *buf, size_t len, int
  * negative errno, as for qwriter_write()
  */
 int qwriter_claim(struct qwriter *w, const char *path, dev_t rdev, int timeout_ms);
+
+/**
+ * qwriter_look() - stat() what is at a path
+ * @w: the writer
+ * @path: absolute, at most 255 bytes
+ * @st: out, untouched on failure
+ * @timeout_ms: how long it may take, in ms: a file's server may be dead
+ *
+ * Return: 0 or a negative errno, as for qwriter_write()
+ */
+int qwriter_look(struct qwriter *w, const char *path, struct stat *st, int timeout_ms);
 
 /** qwriter_end() - end the child */
 void qwriter_end(struct qwriter *w);

@@ -12,9 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "qemu/args.h"
 #include "util/file.h"
 #include "util/mem.h"
-#include "vm/words.h"
+#include "vm/disk_lock.h"
 
 #define MIB (1ULL << 20)
 
@@ -30,29 +31,6 @@
 /* Threads beside the CPUs': 64 for disks, and QEMU's own. */
 #define THREADS 128
 
-static int absolute(char **path, struct qerr *e)
-{
-	char full[PATH_MAX];
-
-	if (!*path)
-		return 0;
-	if (!realpath(*path, full))
-		return qerr_sys(e, errno, "%s", *path);
-	free(*path);
-	*path = qmem_strdup(full);
-	return 0;
-}
-
-int qconfine_absolute(struct qconfig *c, struct qerr *e)
-{
-	int ret = absolute(&c->kernel, e);
-
-	if (!ret)
-		ret = absolute(&c->initrd, e);
-	/* Not the disk's: it is opened here, and its name tells its format. */
-	return ret;
-}
-
 static uint64_t memory(const struct qconfig *c, const struct qemu_plan *p)
 {
 	uint64_t mib = c->memory_mib + QEMU_MIB + (uint64_t)c->memory_mib * TABLES_MIB / 1024;
@@ -65,17 +43,8 @@ static uint64_t memory(const struct qconfig *c, const struct qemu_plan *p)
 	return mib * MIB;
 }
 
-/* A file that an argument of qemu_extra_args names: it can read it. */
-static void add_named_file(void *arg, const char *path)
-{
-	struct stat st;
-
-	if (*path == '/' && !stat(path, &st) && S_ISREG(st.st_mode))
-		qsandbox_add_file(arg, path);
-}
-
-int qconfine_plan(struct qconfine *x, const struct qconfig *c, const struct qemu_plan *p,
-		  const struct qemu_host *h, struct qerr *e)
+int qconfine_plan(struct qconfine *x, const struct qconfig *c, const struct qvm_files *f,
+		  const struct qemu_plan *p, const struct qemu_host *h, struct qerr *e)
 {
 	struct qsandbox *s = &x->sandbox;
 	size_t i;
@@ -87,15 +56,11 @@ int qconfine_plan(struct qconfine *x, const struct qconfig *c, const struct qemu
 	ret = qsandbox_program(s, h->program ? h->program : qemu_program(c), e);
 	if (ret)
 		return ret;
-	qsandbox_add_file(s, s->program);
-	if (c->kernel)
-		qsandbox_add_file(s, c->kernel);
-	if (c->kernel && c->initrd)
-		qsandbox_add_file(s, c->initrd);
+	qsandbox_add_file(s, s->program, -1);
+	for (i = 0; i < f->n; i++)
+		qsandbox_add_file(s, f->v[i].path, f->v[i].fd);
 	if (h->firmware)
-		qsandbox_add_file(s, h->firmware);
-	for (i = 0; i < c->extra_args.n; i++)
-		qvm_words_paths(c->extra_args.v[i].text, add_named_file, s);
+		qsandbox_add_file(s, h->firmware, -1);
 	/* Its user-mode network is the host's; all other has fds, or leads nowhere. */
 	s->host_net = p->nic && c->net == QNET_NAT;
 	s->hugepages = c->hugepages ? c->memory_mib : 0;
@@ -120,39 +85,64 @@ static bool has_backing(int fd)
 	       memcmp(head + 8, "\0\0\0\0\0\0\0\0", 8);
 }
 
-/* What stood there when the config was looked at may be something else by now. */
-static int open_disk(const char *path, int flags, struct qerr *e)
+/*
+ * Past the page cache, if the config says so: QEMU 10 and newer refuse an fd that is not, where
+ * they would open the disk so by its name. Once all is read here that needs no whole sectors.
+ */
+static int set_direct(int fd, const struct qconfig *c, struct qerr *e)
 {
-	int fd = qfile_open_plain(path, flags, true);
+	int flags;
 
-	if (fd == -ENOTSUP || fd == -EISDIR)
-		return qerr_set(e, -fd,
-				"%s is no regular file; accepted: a regular file or a block device",
-				path);
-	return fd < 0 ? qerr_sys(e, -fd, "%s", path) : fd;
+	if (!c->disk_cache ||
+	    (strcmp(c->disk_cache, "none") && strcmp(c->disk_cache, "directsync")))
+		return 0;
+	flags = fcntl(fd, F_GETFL);
+	if (flags >= 0 && !fcntl(fd, F_SETFL, flags | O_DIRECT))
+		return 0;
+	return qerr_sys(
+		e, errno,
+		"%s can't be had past the page cache, as cache '%s' says; writeback, writethrough and unsafe do without",
+		c->disk, c->disk_cache);
 }
 
-int qconfine_open(struct qconfine *x, const struct qconfig *c, struct qerr *e)
+int qconfine_open(struct qconfine *x, const struct qconfig *c, const struct qvm_files *f,
+		  struct qerr *e)
 {
 	bool keep = !c->disk_snapshot && c->persistent;
+	int claim = 0, fd, ret;
 
 	if (!c->disk)
 		return 0;
-	x->disk[1] = open_disk(c->disk, O_RDONLY, e);
-	if (x->disk[1] < 0)
-		return x->disk[1];
-	if (strcmp(qemu_disk_format(c), "raw") && has_backing(x->disk[1]))
+	/* From here on until the VM's end nobody else mounts it. */
+	if (S_ISBLK(f->disk.st.st_mode) && !c->accept_disk_in_use)
+		claim = O_EXCL;
+	fd = qtrust_reopen(&f->disk, O_RDONLY | (keep ? 0 : claim));
+	x->disk[1] = fd < 0 ? -1 : fd;
+	if (fd >= 0 && strcmp(qemu_disk_format(c), "raw") && has_backing(fd))
 		return qerr_set(
 			e, EINVAL,
 			"%s has a backing file, which the VM's sandbox does not: make it one image (qemu-img rebase -b '' %s)",
 			c->disk, c->disk);
+	ret = fd < 0 ? 0 : set_direct(fd, c, e);
 	/* One that it does not keep it need not be able to write to. */
-	if (keep) {
-		x->disk[0] = open_disk(c->disk, O_RDWR, e);
-		if (x->disk[0] < 0)
-			return x->disk[0];
+	if (fd >= 0 && !ret && keep) {
+		fd = qtrust_reopen(&f->disk, O_RDWR | claim);
+		x->disk[0] = fd < 0 ? -1 : fd;
+		ret = fd < 0 ? 0 : set_direct(fd, c, e);
 	}
-	return 0;
+	if (fd == -EBUSY)
+		return qerr_set(e, EBUSY, "%s is in use on this computer", c->disk);
+	if (fd < 0)
+		return qerr_sys(e, -fd, "%s", c->disk);
+	/* Other VMs of ours are in their records. */
+	if (!ret && !c->accept_disk_in_use)
+		ret = qdisk_lock_check(&f->disk, keep, e);
+	if (!ret)
+		qdisk_lock_take(&f->disk, keep);
+	/* A QEMU that has come in between has not seen ours: it asks once it has its own. */
+	if (!ret && !c->accept_disk_in_use)
+		ret = qdisk_lock_check(&f->disk, keep, e);
+	return ret;
 }
 
 /* The group's node, and the link by which QEMU finds it; of sysfs it gets nothing else. */
@@ -188,18 +178,34 @@ static int open_tmp(const char *path)
 	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 }
 
-/* Removes what is in a directory: QEMU can make files there, but no directories. */
-static void empty(int fd)
+/* How deep a path can be. */
+#define MAX_DEPTH (PATH_MAX / 2)
+
+/*
+ * Removes what is in a directory. QEMU can make files there, but no directories; those that lead to
+ * a kernel or another file below /var/tmp, which it gets at its own path, are the sandbox's.
+ */
+static void empty(int fd, int depth)
 {
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3), below;
 	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
 	struct dirent *de;
 
 	/* Its copy stands where it does, which may be the end. */
 	if (dir)
 		rewinddir(dir);
-	while (dir && (de = readdir(dir)))
-		unlinkat(fd, de->d_name, 0);
+	while (dir && (de = readdir(dir))) {
+		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
+			continue;
+		if (!unlinkat(fd, de->d_name, 0) || errno != EISDIR || depth == MAX_DEPTH)
+			continue;
+		below = openat(fd, de->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (below < 0)
+			continue;
+		empty(below, depth + 1);
+		close(below);
+		unlinkat(fd, de->d_name, AT_REMOVEDIR);
+	}
 	if (dir)
 		closedir(dir);
 	else if (copy >= 0)
@@ -209,10 +215,10 @@ static void empty(int fd)
 /* Whoever makes or removes such directories does so one at a time; return: an fd to close. */
 static int lock_tmp(struct qerr *e)
 {
-	int ret = qfile_mkdirs(QCONFINE_TMP, 0700), fd;
+	int ret = qfile_private_dir(QCONFINE_TMP, e), fd;
 
 	if (ret)
-		return qerr_sys(e, -ret, "mkdir " QCONFINE_TMP);
+		return ret;
 	fd = open_tmp(QCONFINE_TMP);
 	if (fd < 0 || flock(fd, LOCK_EX)) {
 		ret = qerr_sys(e, errno, QCONFINE_TMP);
@@ -248,14 +254,15 @@ static int make_tmp(struct qconfine *x, struct qerr *e)
 			       s->tmp);
 		close(x->tmp);
 		x->tmp = -1;
-		goto out;
 	}
-	empty(x->tmp);
-	if (fchown(x->tmp, s->uid, s->uid) || fchmod(x->tmp, 0770))
-		ret = qerr_sys(e, errno, "%s", s->tmp);
 out:
 	close(all);
-	return ret;
+	if (ret)
+		return ret;
+	empty(x->tmp, 0);
+	if (fchown(x->tmp, s->uid, s->uid) || fchmod(x->tmp, 0770))
+		return qerr_sys(e, errno, "%s", s->tmp);
+	return 0;
 }
 
 void qconfine_remove_tmp(struct qconfine *x)
@@ -264,8 +271,9 @@ void qconfine_remove_tmp(struct qconfine *x)
 
 	if (x->tmp < 0)
 		return;
+	/* It may be full of files: nobody else waits for that, for it is locked by itself. */
+	empty(x->tmp, 0);
 	all = lock_tmp(NULL);
-	empty(x->tmp);
 	/* It is ours, and nobody but who holds the lock of all removes one. */
 	if (all >= 0) {
 		rmdir(x->sandbox.tmp);
@@ -275,34 +283,59 @@ void qconfine_remove_tmp(struct qconfine *x)
 	x->tmp = -1;
 }
 
+/* What ends a name that no VM can have: what was left of one and is being removed. */
+#define GONE "~"
+
+/* Leftovers: each locked, and under a name of GONE. */
+struct left {
+	int fd;
+	char path[PATH_MAX];
+};
+
+/* Takes what nobody has, by a name that no VM comes for; called with the lock of all. */
+static void take_left(const char *name, struct left **left, size_t *n)
+{
+	char path[PATH_MAX];
+	struct left l;
+
+	snprintf(path, sizeof(path), QCONFINE_TMP "/%s", name);
+	snprintf(l.path, sizeof(l.path), "%.*s%s", PATH_MAX - 2, path,
+		 strchr(name, GONE[0]) ? "" : GONE);
+	l.fd = open_tmp(path);
+	if (l.fd < 0)
+		return;
+	if (flock(l.fd, LOCK_EX | LOCK_NB) || (strcmp(path, l.path) && rename(path, l.path)))
+		close(l.fd);
+	else
+		*QMEM_GROW(*left, *n) = l;
+}
+
 void qconfine_mend_tmp(void)
 {
+	struct left *left = NULL;
 	struct dirent *de;
-	char path[PATH_MAX];
-	int all, fd;
+	size_t i, n = 0;
+	int all;
 	DIR *dir;
 
 	if (access(QCONFINE_TMP, F_OK))
 		return;
 	all = lock_tmp(NULL);
 	dir = all < 0 ? NULL : opendir(QCONFINE_TMP);
-	while (dir && (de = readdir(dir))) {
-		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
-			continue;
-		snprintf(path, sizeof(path), QCONFINE_TMP "/%s", de->d_name);
-		fd = open_tmp(path);
-		if (fd < 0)
-			continue;
-		if (!flock(fd, LOCK_EX | LOCK_NB)) {
-			empty(fd);
-			rmdir(path);
-		}
-		close(fd);
-	}
+	while (dir && (de = readdir(dir)))
+		if (strcmp(de->d_name, ".") && strcmp(de->d_name, ".."))
+			take_left(de->d_name, &left, &n);
 	if (dir)
 		closedir(dir);
 	if (all >= 0)
 		close(all);
+	/* They may be full of files: nobody else waits for that. */
+	for (i = 0; i < n; i++) {
+		empty(left[i].fd, 0);
+		rmdir(left[i].path);
+		close(left[i].fd);
+	}
+	free(left);
 }
 
 int qconfine_apply(struct qconfine *x, const struct qvm *vm, const struct qemu_plan *p,
@@ -317,9 +350,36 @@ int qconfine_apply(struct qconfine *x, const struct qvm *vm, const struct qemu_p
 		ret = qconfine_add_vfio(s, h->devices, h->n_devices, e);
 	if (!ret && s->tmp[0])
 		ret = make_tmp(x, e);
+	x->limits.files = qsandbox_copied(s);
 	if (!ret)
 		ret = qcgroup_limit(&vm->cg, &x->limits, e);
 	return ret ? ret : qsandbox_filter_devices(s, vm->cg.fd, e);
+}
+
+/* 0: no limit. */
+static uint64_t most(int value, uint64_t unit)
+{
+	return value > 0 ? value * unit : 0;
+}
+
+int qconfine_limit_io(const struct qconfine *x, const struct qvm *vm, const struct qconfig *c,
+		      struct qerr *e)
+{
+	struct qcgroup_io io = {
+		.read_bytes = most(c->io.read_kib, 1024),
+		.write_bytes = most(c->io.write_kib, 1024),
+		.read_ops = most(c->io.read_ops, 1),
+		.write_ops = most(c->io.write_ops, 1),
+	};
+	int ret;
+
+	if (x->disk[1] < 0 || !qconfig_limits_io(&c->io))
+		return 0;
+	ret = qcgroup_add_disk(&io, x->disk[1], c->disk, e);
+	/* Where it writes if it does not keep it. */
+	if (!ret && x->tmp >= 0)
+		ret = qcgroup_add_disk(&io, x->tmp, x->sandbox.tmp, e);
+	return ret ? ret : qcgroup_limit_io(&vm->cg, &io, e);
 }
 
 void qconfine_free(struct qconfine *x)

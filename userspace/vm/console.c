@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "util/file.h"
+#include "util/term.h"
 #include "vm/socket.h"
 
 static int listen_at(struct qconsole *c, const char *name, struct qerr *e)
@@ -37,12 +39,30 @@ bool qconsole_raw(int fd, struct termios *saved)
 	return !tcsetattr(fd, TCSANOW, &raw);
 }
 
+/*
+ * What a guest may have switched on or left off: attributes, another character set, scrolling
+ * region, second screen, hidden cursor, reports of the mouse, the focus and pastes.
+ */
+static const char calm[] = "\033[!p\033[0m\033(B\017\0337\033[?1049l\033[r\0338\033[?25h\033[?7h"
+			   "\033[?1000l\033[?1002l\033[?1003l\033[?1004l\033[?1006l\033[?2004l";
+
+void qconsole_restore(int in, int out, const struct termios *saved)
+{
+	if (out >= 0)
+		qterm_raw(out, calm, sizeof(calm) - 1);
+	/* With what the terminal has answered to the guest: it would be typed to the shell. */
+	if (in >= 0)
+		tcsetattr(in, TCSAFLUSH, saved);
+}
+
 /* Read from only in the foreground of its terminal: else that would stop us. */
 static void take_terminal(struct qconsole *c)
 {
 	c->out = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | O_APPEND);
 	if (c->out < 0)
 		c->out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	/* Who sits at a terminal has asked for this guest; a file is read by whoever comes. */
+	c->out_tty = isatty(c->out);
 	if (isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) != getpgrp())
 		return;
 	c->in = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
@@ -76,8 +96,6 @@ size_t qconsole_fds(const struct qconsole *c, struct pollfd p[QCONSOLE_FDS])
 {
 	size_t i, n = 0;
 
-	if (c->guest >= 0)
-		p[n++] = (struct pollfd){ .fd = c->guest, .events = POLLIN };
 	if (c->listener >= 0 && c->n_clients < QCONSOLE_CLIENTS)
 		p[n++] = (struct pollfd){ .fd = c->listener, .events = POLLIN };
 	if (c->in >= 0)
@@ -93,34 +111,44 @@ static void drop(struct qconsole *c, size_t i)
 	c->clients[i] = c->clients[--c->n_clients];
 }
 
-/* A terminal that is stopped loses what it does not take. */
-static void show(int fd, const char *buf, size_t len)
+/* A terminal that is stopped loses what it does not take; return: the bytes that it took. */
+static size_t show(int fd, const char *buf, size_t len)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	ssize_t n = poll(&p, 1, 0) == 1 ? write(fd, buf, len) : 0;
 
-	if (poll(&p, 1, 0) == 1 && write(fd, buf, len) < 0)
-		return;
+	return n > 0 ? n : 0;
 }
 
-static void from_guest(struct qconsole *c)
+ssize_t qconsole_take(struct qconsole *c)
 {
-	char buf[4096];
-	ssize_t n;
+	char buf[16384], text[sizeof(buf) + 4];
+	size_t len;
+	ssize_t n, done;
 	size_t i;
 
+	if (c->guest < 0)
+		return -EPIPE;
 	n = recv(c->guest, buf, sizeof(buf), MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+		return 0;
 	if (n <= 0) {
 		close(c->guest);
 		c->guest = -1;
-		return;
+		return -EPIPE;
 	}
-	qlog_write(&c->log, buf, n);
-	if (c->out >= 0)
-		show(c->out, buf, n);
-	for (i = 0; i < c->n_clients; i++)
-		send(c->clients[i], buf, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	qlog_text(&c->log, buf, n);
+	if (c->out >= 0 && c->out_tty) {
+		c->unseen += n - show(c->out, buf, n);
+	} else if (c->out >= 0) {
+		len = qterm_stream(&c->stream, buf, n, text);
+		c->unseen += len - show(c->out, text, len);
+	}
+	for (i = 0; i < c->n_clients; i++) {
+		done = send(c->clients[i], buf, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		c->unseen += n - (done > 0 ? done : 0);
+	}
+	return n;
 }
 
 static void to_guest(struct qconsole *c, const char *buf, size_t len)
@@ -175,9 +203,7 @@ bool qconsole_ready(struct qconsole *c, const struct pollfd *p, size_t n)
 	for (i = 0; i < n; i++) {
 		if (!p[i].revents)
 			continue;
-		if (p[i].fd == c->guest) {
-			from_guest(c);
-		} else if (p[i].fd == c->in) {
+		if (p[i].fd == c->in) {
 			escape |= from_terminal(c);
 		} else if (p[i].fd == c->listener) {
 			fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC);
@@ -203,21 +229,17 @@ void qconsole_unlisten(struct qconsole *c)
 
 void qconsole_close(struct qconsole *c)
 {
-	int i;
+	int i, left = 0;
 
 	/* What the guest has said last; it has an end, whatever the guest does. */
-	for (i = 0; i < 256 && c->guest >= 0; i++) {
-		struct pollfd p = { .fd = c->guest, .events = POLLIN };
-
-		if (poll(&p, 1, 0) != 1)
-			break;
-		from_guest(c);
-	}
+	for (i = 0; i < 64 && qconsole_take(c) > 0; i++)
+		;
+	if (c->guest >= 0 && !ioctl(c->guest, FIONREAD, &left) && left > 0)
+		c->log.lost += left;
 	while (c->n_clients)
 		drop(c, 0);
 	qconsole_unlisten(c);
-	if (c->raw)
-		tcsetattr(c->in, TCSANOW, &c->saved);
+	qconsole_restore(c->raw ? c->in : -1, c->out_tty ? c->out : -1, &c->saved);
 	if (c->guest >= 0)
 		close(c->guest);
 	if (c->in >= 0)

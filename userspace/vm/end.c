@@ -11,7 +11,9 @@
 #include "lib/libqwamos-gpu.h"
 #include "util/mem.h"
 #include "vm/confine.h"
+#include "vm/counts.h"
 #include "vm/internal.h"
+#include "vm/refused.h"
 
 /* How long killing, closing, resetting and scrubbing may take, in ms. */
 #define OVER_MS 90000
@@ -89,6 +91,7 @@ static int wait_over(int ctl, const struct qrecord *rec, const uint64_t *held, s
 		     struct qerr *e)
 {
 	int64_t until = qvm_now_ms() + OVER_MS;
+	int wait = 1;
 	struct pollfd p = { .fd = ctl, .events = POLLIN };
 
 	while ((rec->vm_id && vm_there(ctl, rec->vm_id)) ||
@@ -98,8 +101,9 @@ static int wait_over(int ctl, const struct qrecord *rec, const uint64_t *held, s
 				e, ETIMEDOUT,
 				"VM %s did not end within %d s: see qwamos-gpu vm list, qwamos-vfio status",
 				rec->name, OVER_MS / 1000);
-		/* The end of a VM without devices wakes nobody. */
-		poll(&p, 1, 20);
+		/* The end of a VM without devices wakes nobody; mostly it takes moments. */
+		poll(&p, 1, wait);
+		wait = wait < 16 ? 2 * wait : 20;
 	}
 	return 0;
 }
@@ -118,31 +122,39 @@ static int unbind(const struct qrecord *rec, const struct qvm_opts *o, struct qe
 	addrs = qmem_calloc(rec->n_bound, sizeof(*addrs));
 	for (i = 0; i < rec->n_bound; i++)
 		addrs[i] = rec->bound[i];
-	if (qvfio_unbind(addrs, rec->n_bound, &vo, &r) != QVFIO_OK)
+	if (qvfio_unbind(addrs, rec->n_bound, &vo, &r) != QVFIO_OK) {
+		qerr_join(&r.err);
 		ret = qerr_set(e, EIO,
 			       "what was bound for VM %s can't be given back to its driver: %s",
 			       rec->name, r.err.msg);
-	else
+	} else {
 		for (i = 0; i < r.n_changed; i++)
 			qvm_say(o, "%s goes back to its driver", r.changed[i]);
+	}
 	qvfio_result_free(&r);
 	free(addrs);
 	return ret;
 }
 
 int qvm_put_back(int ctl, struct qrecord *rec, const uint64_t *held, size_t n_held,
-		 const struct qvm_opts *o, struct qerr *e)
+		 struct qsuper *super, const struct qvm_opts *o, struct qerr *e)
 {
 	int ret = 0;
 
 	if (ctl >= 0)
 		ret = wait_over(ctl, rec, held, n_held, e);
+	/* Whoever stands in the cgroups is killed now. */
+	if (!ret && super)
+		ret = qsuper_leave(super, e);
 	if (!ret && rec->cgroup[0])
 		ret = qcgroup_remove(rec->cgroup, KILL_MS, e);
 	if (!ret)
 		ret = unbind(rec, o, e);
-	if (!ret)
+	if (!ret) {
+		qvm_refused_remove(rec->name);
+		qcounts_remove(rec->name);
 		qrecord_remove(rec);
+	}
 	return ret;
 }
 
@@ -168,7 +180,7 @@ int qvm_end(struct qvm *vm, struct qerr *e)
 		const uint64_t none = 0;
 
 		ret = qvm_put_back(vm->ctl, &vm->rec, vm->held ? vm->held : &none, vm->n_held,
-				   &vm->opts, e);
+				   &vm->super, &vm->opts, e);
 		tell_quarantine(vm->ctl, vm->held, vm->n_held, &vm->opts);
 		qrecord_drop(&vm->rec);
 	}
@@ -176,6 +188,7 @@ int qvm_end(struct qvm *vm, struct qerr *e)
 		close(vm->pidfd);
 	if (vm->ctl >= 0)
 		close(vm->ctl);
+	qsandbox_refused_free(&vm->calls);
 	free(vm->held);
 	vm->held = NULL;
 	vm->n_held = 0;
@@ -221,12 +234,56 @@ static void forget_foreign_id(int ctl, struct qrecord *r)
 	free(vms);
 }
 
+/* Does the kernel have a VM of that name, alive or ending? */
+static bool has_namesake(int ctl, const char *name)
+{
+	struct qwamos_gpu_vm *vms;
+	bool there = false;
+	size_t i, n;
+
+	if (libqg_vm_list(ctl, &vms, &n, NULL))
+		return true;
+	for (i = 0; i < n; i++)
+		there |= !strcmp(vms[i].name, name);
+	free(vms);
+	return there;
+}
+
+/*
+ * A record that can't be read tells neither a VM's number nor what was bound for it. Its cgroup is
+ * known by its name, and is put back, but only if no VM of that name lives.
+ */
+static void mend_damaged(int ctl, const struct qrecord *r, const struct qvm_opts *o)
+{
+	char path[PATH_MAX], cgroup[PATH_MAX];
+	struct qerr err;
+	int ret = 0;
+
+	if (ctl >= 0 && has_namesake(ctl, r->name)) {
+		qvm_say(o,
+			"the record of VM %s is damaged (%s), and a VM of that name lives: it is left alone (qwamos-gpu vm list)",
+			r->name, r->damage);
+		return;
+	}
+	if (!qcgroup_path(r->name, cgroup, NULL) && !access(cgroup, F_OK))
+		ret = qcgroup_remove(cgroup, KILL_MS, &err);
+	if (!ret)
+		ret = qrecord_set_aside(r->name, path, &err);
+	if (ret)
+		qvm_say(o, "the record of VM %s is damaged (%s): %s", r->name, r->damage, err.msg);
+	else
+		qvm_say(o,
+			"the record of VM %s was damaged (%s): it is set aside as %s; what was bound for that VM stays bound: qwamos-vfio list",
+			r->name, r->damage, path);
+}
+
 void qvm_mend(int ctl, void (*say)(void *arg, const char *line), void *say_arg)
 {
 	const struct qvm_opts o = { .say = say, .say_arg = say_arg };
 	struct qrecord *recs, r;
 	struct qerr err;
 	size_t i, n;
+	int ret;
 
 	qconfine_mend_tmp();
 	if (qrecord_list(&recs, &n, NULL))
@@ -235,15 +292,23 @@ void qvm_mend(int ctl, void (*say)(void *arg, const char *line), void *say_arg)
 		if (qrecord_alive(&recs[i]))
 			continue;
 		/* Somebody else may be at it by now; and an empty one has nothing to put back. */
-		if (qrecord_take(recs[i].name, &r, NULL) < 0)
+		ret = qrecord_take(recs[i].name, &r, NULL);
+		if (ret == -EBADMSG)
+			mend_damaged(ctl, &recs[i], &o);
+		if (ret < 0)
 			continue;
+		if (r.damage[0]) {
+			mend_damaged(ctl, &r, &o);
+			qrecord_drop(&r);
+			continue;
+		}
 		qvm_say(&o, "putting back what VM %s has left", r.name);
 		if (ctl >= 0) {
 			forget_foreign_id(ctl, &r);
 			destroy_left(ctl, &r);
 		}
 		qerr_clear(&err);
-		if (qvm_put_back(ctl, &r, NULL, 0, &o, &err))
+		if (qvm_put_back(ctl, &r, NULL, 0, NULL, &o, &err))
 			qvm_say(&o, "%s", err.msg);
 		qrecord_drop(&r);
 	}

@@ -10,14 +10,7 @@
 #include "util/mem.h"
 #include "vm/vm.h"
 
-static bool ends_in(const char *s, const char *end)
-{
-	size_t n = strlen(s), m = strlen(end);
-
-	return n > m && !strcmp(s + n - m, end);
-}
-
-/* A folder is no config: the name of one is that of a VM, wherever people stand. */
+/* Only for a hint: what stands in the current folder never decides what a name means. */
 static bool is_file(const char *path)
 {
 	struct stat st;
@@ -27,7 +20,7 @@ static bool is_file(const char *path)
 
 bool qvm_is_path(const char *vm)
 {
-	return strchr(vm, '/') || ends_in(vm, ".yaml") || ends_in(vm, ".yml") || is_file(vm);
+	return strchr(vm, '/');
 }
 
 const char *qvm_dir(const char *vms_dir)
@@ -61,15 +54,16 @@ int qvm_find_config(const char *vm, const char *vms_dir, char path[PATH_MAX], st
 	if (!qvm_name_ok(vm))
 		return qerr_set(
 			e, EINVAL,
-			"'%s' is no name of a VM; accepted: the path of a config file, or a NAME for %s/NAME/" QVM_CONFIG,
+			"'%s' is no name of a VM; accepted: the path of a config file, which has a slash, or a NAME for %s/NAME/" QVM_CONFIG,
 			vm, dir);
 	config = qmem_printf("%s/%s/" QVM_CONFIG, dir, vm);
 	ret = real_config(config, path, e);
 	if (ret == -ENOENT || ret == -ENOTDIR)
 		ret = qerr_set(
 			e, ENOENT,
-			"no VM '%s': there is no %s; accepted: the path of a config file, or the name of a folder of %s (--vms-dir, $QWAMOS_VMS_DIR) that has a " QVM_CONFIG,
-			vm, config, dir);
+			"no VM '%s': there is no %s; accepted: the path of a config file, which has a slash%s%s%s, or the name of a folder of %s (--vms-dir, $QWAMOS_VMS_DIR) that has a " QVM_CONFIG,
+			vm, config, is_file(vm) ? " (./" : "", is_file(vm) ? vm : "",
+			is_file(vm) ? ")" : "", dir);
 	free(config);
 	return ret;
 }

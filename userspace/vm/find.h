@@ -15,7 +15,10 @@
 /** QVM_CONFIG - the config in such a folder */
 #define QVM_CONFIG "config.yaml"
 
-/** qvm_is_path() - does @vm mean a file: with a '/' in it, *.yaml, *.yml, or one that is there? */
+/**
+ * qvm_is_path() - does @vm mean a file? It does if it has a '/' in it; else it is a name, whatever
+ * files the current folder has
+ */
 bool qvm_is_path(const char *vm);
 
 /** qvm_dir() - @vms_dir, or where the environment says, or QVM_DIR; return: never NULL */

@@ -11,17 +11,28 @@
 #include "vm/find.h"
 #include "vm/vm.h"
 
-/* All records of supervisors; those that a VM was found for are marked. */
+/*
+ * All records of supervisors; those that a VM was found for are marked. @untold: there may be some,
+ * which this user may not read, and why.
+ */
 struct records {
 	struct qrecord *v;
 	size_t n;
 	bool *taken;
+	char *untold;
 };
 
 static int records_read(struct records *r, struct qerr *e)
 {
-	int ret = qrecord_list(&r->v, &r->n, e);
+	struct qerr why;
+	int ret = qrecord_list(&r->v, &r->n, &why);
 
+	if (ret == -EACCES) {
+		r->untold = qmem_strdup(why.msg);
+		ret = 0;
+	}
+	if (ret)
+		qerr_set(e, -ret, "%s", why.msg);
 	r->taken = ret ? NULL : qmem_calloc(r->n + 1, sizeof(*r->taken));
 	return ret;
 }
@@ -30,6 +41,7 @@ static void records_free(struct records *r)
 {
 	qrecord_list_free(r->v, r->n);
 	free(r->taken);
+	free(r->untold);
 }
 
 static void add_note(struct qvm_known *k, char *text)
@@ -46,7 +58,7 @@ static void load(struct qvm_known *k, const char *path)
 	size_t i;
 
 	k->path = qmem_strdup(path);
-	if (!qconfig_load(path, &k->config, &k->diags))
+	if (!qconfig_load_trusted(path, &k->config, &k->diags))
 		qemu_extra_check(&k->config, &k->diags);
 	for (i = 0; i < k->diags.n && !k->broken; i++)
 		if (k->diags.list[i].kind == QDIAG_ERROR)
@@ -62,7 +74,10 @@ static void take(struct qvm_known *k, struct records *r, size_t i)
 	k->rec = r->v[i];
 	r->v[i] = none;
 	r->taken[i] = true;
-	k->state = qrecord_alive(&k->rec) ? QVM_RUNNING : QVM_LEFT_OVER;
+	if (qrecord_alive(&k->rec))
+		k->state = QVM_RUNNING;
+	else
+		k->state = k->rec.damage[0] ? QVM_DAMAGED : QVM_LEFT_OVER;
 	snprintf(k->name, sizeof(k->name), "%s", k->rec.name);
 }
 
@@ -78,6 +93,38 @@ static bool take_by_path(struct qvm_known *k, struct records *r)
 	if (found < r->n)
 		take(k, r, found);
 	return found < r->n;
+}
+
+/* A damaged record does not tell its config, but its file is called as the VM. */
+static bool take_damaged(struct qvm_known *k, struct records *r)
+{
+	size_t i;
+
+	for (i = 0; i < r->n; i++) {
+		if (r->taken[i] || !r->v[i].damage[0] || strcmp(r->v[i].name, k->name))
+			continue;
+		take(k, r, i);
+		return true;
+	}
+	return false;
+}
+
+/* What is wrong with its record, and what becomes of that. */
+static void note_damage(struct qvm_known *k)
+{
+	char path[PATH_MAX];
+
+	if (!k->rec.damage[0] || qrecord_path(k->rec.name, path, NULL))
+		return;
+	if (k->state == QVM_RUNNING)
+		add_note(k, qmem_printf("its record %s is damaged (%s): it does not tell the "
+					"supervisor, which is the process that has it open (fuser)",
+					path, k->rec.damage));
+	else
+		add_note(k, qmem_printf("its record %s is damaged (%s): the next start of any VM "
+					"sets it aside; what was bound for the VM stays bound "
+					"(qwamos-vfio list)",
+					path, k->rec.damage));
 }
 
 /* Another VM that runs under its name. */
@@ -110,18 +157,27 @@ static void from_config(struct qvm_known *k, const char *path, const char *dir, 
 	k->state = k->broken ? QVM_BROKEN : QVM_STOPPED;
 	if (dir && k->config.name && strcmp(dir, k->config.name))
 		add_note(k, qmem_printf("the folder of VM %s is called %s", k->config.name, dir));
-	if (!take_by_path(k, r))
+	if (r->untold) {
+		k->state = QVM_UNTOLD;
+		add_note(k, qmem_printf("whether it runs is not known: %s", r->untold));
+	} else if (!take_by_path(k, r) && !take_damaged(k, r)) {
 		note_namesake(k, r);
-	else if (k->config.name && strcmp(k->config.name, k->name))
+	} else if (k->config.name && strcmp(k->config.name, k->name)) {
 		add_note(k, qmem_printf("it runs as %s; its config calls it %s by now", k->name,
 					k->config.name));
+	}
+	note_damage(k);
 }
 
-static void from_record(struct qvm_known *k, struct records *r, size_t i)
+/* @config: whether it is read */
+static void from_record(struct qvm_known *k, struct records *r, size_t i, bool config)
 {
 	take(k, r, i);
-	if (k->rec.config[0])
+	if (k->rec.config[0] && config)
 		load(k, k->rec.config);
+	else if (k->rec.config[0])
+		k->path = qmem_strdup(k->rec.config);
+	note_damage(k);
 }
 
 static void init(struct qvm_known *k)
@@ -130,7 +186,9 @@ static void init(struct qvm_known *k)
 	k->rec.fd = -1;
 }
 
-int qvm_know(const char *vm, const char *vms_dir, struct qvm_known *k, struct qerr *e)
+/* @config: whether that of a VM that has a record is read */
+static int know(const char *vm, const char *vms_dir, bool config, struct qvm_known *k,
+		struct qerr *e)
 {
 	bool is_path = qvm_is_path(vm);
 	struct records r = { 0 };
@@ -145,7 +203,9 @@ int qvm_know(const char *vm, const char *vms_dir, struct qvm_known *k, struct qe
 	for (i = 0; i < r.n && !is_path; i++) {
 		if (strcmp(r.v[i].name, vm))
 			continue;
-		from_record(k, &r, i);
+		if (r.v[i].damage[0] && !qvm_find_config(vm, vms_dir, path, NULL))
+			break;
+		from_record(k, &r, i, config);
 		records_free(&r);
 		return 0;
 	}
@@ -154,6 +214,16 @@ int qvm_know(const char *vm, const char *vms_dir, struct qvm_known *k, struct qe
 		from_config(k, path, is_path ? NULL : vm, &r);
 	records_free(&r);
 	return ret;
+}
+
+int qvm_know(const char *vm, const char *vms_dir, struct qvm_known *k, struct qerr *e)
+{
+	return know(vm, vms_dir, true, k, e);
+}
+
+int qvm_know_record(const char *vm, const char *vms_dir, struct qvm_known *k, struct qerr *e)
+{
+	return know(vm, vms_dir, false, k, e);
 }
 
 static int by_name(const void *a, const void *b)
@@ -199,7 +269,7 @@ int qvm_know_all(const char *vms_dir, struct qvm_known **list, size_t *n, struct
 		if (r.taken[i])
 			continue;
 		init(QMEM_GROW(*list, *n));
-		from_record(&(*list)[*n - 1], &r, i);
+		from_record(&(*list)[*n - 1], &r, i, true);
 	}
 	if (*n)
 		qsort(*list, *n, sizeof(**list), by_name);
@@ -210,7 +280,8 @@ int qvm_know_all(const char *vms_dir, struct qvm_known **list, size_t *n, struct
 
 const char *qvm_known_state_name(int state)
 {
-	static const char *const names[] = { "stopped", "running", "left over", "broken config" };
+	static const char *const names[] = { "stopped",	      "running",	"left over",
+					     "broken config", "damaged record", "unknown" };
 
 	return names[state];
 }

@@ -17,12 +17,16 @@
  * @QVM_RUNNING: a supervisor is with it
  * @QVM_LEFT_OVER: its supervisor was killed, and what it has left is not put back yet
  * @QVM_BROKEN: it does not run, and can't be started with its config as it is
+ * @QVM_DAMAGED: its record can't be read, and no supervisor is with it
+ * @QVM_UNTOLD: whether it runs is told to root alone
  */
 enum qvm_known_state {
 	QVM_STOPPED,
 	QVM_RUNNING,
 	QVM_LEFT_OVER,
 	QVM_BROKEN,
+	QVM_DAMAGED,
+	QVM_UNTOLD,
 };
 
 /**
@@ -54,11 +58,22 @@ struct qvm_known {
  * @k: out; qvm_known_free() it, also after a failure
  * @e: error, may be NULL
  *
- * A config that is broken is no failure.
+ * A config that is broken is no failure, nor is a damaged record, this VM's or another's.
  *
  * Return: 0 or a negative errno (-ENOENT: there is none)
  */
 int qvm_know(const char *vm, const char *vms_dir, struct qvm_known *k, struct qerr *e);
+
+/**
+ * qvm_know_record() - the same, for who wants to know of its record alone
+ * @vm: as in qvm_know()
+ * @vms_dir: as in qvm_know()
+ * @k: out; its config may not have been read: then @diags and @broken are empty
+ * @e: error, may be NULL
+ *
+ * Return: as qvm_know()
+ */
+int qvm_know_record(const char *vm, const char *vms_dir, struct qvm_known *k, struct qerr *e);
 
 /**
  * qvm_know_all() - those of @vms_dir, and those that run or have left something
@@ -71,7 +86,10 @@ int qvm_know(const char *vm, const char *vms_dir, struct qvm_known *k, struct qe
  */
 int qvm_know_all(const char *vms_dir, struct qvm_known **list, size_t *n, struct qerr *e);
 
-/** qvm_known_state_name() - "stopped", "running", "left over", "broken config" */
+/**
+ * qvm_known_state_name() - "stopped", "running", "left over", "broken config", "damaged record",
+ * "unknown"
+ */
 const char *qvm_known_state_name(int state);
 
 /** qvm_known_free() - free what @k points to */

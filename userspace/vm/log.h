@@ -9,10 +9,12 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stddef.h>
 #include <sys/types.h>
 
 #include "util/err.h"
+#include "util/term.h"
 
 /** QLOG_DIR - where they are; $QWAMOS_LOG_DIR overrides it */
 #define QLOG_DIR "/var/log/qwamos"
@@ -25,16 +27,20 @@
  * @path: its path
  * @size: its length in bytes
  * @grows: it is a file, and not a device or a pipe
+ * @lost: bytes that were written to it and are no longer, or never came, into FILE or FILE.1
  * @line: a line that has not ended yet
  * @n_line: its length
+ * @stream: what of a guest's text is not whole yet
  */
 struct qlog {
 	int fd;
 	char path[PATH_MAX];
 	off_t size;
 	bool grows;
+	uint64_t lost;
 	char line[512];
 	size_t n_line;
+	struct qterm_stream stream;
 };
 
 /** qlog_path() - the file of a VM; @suffix: ".log" or ".console"; return: 0 or a negative errno */
@@ -50,10 +56,13 @@ int qlog_path(const char *name, const char *suffix, char path[PATH_MAX], struct 
  */
 int qlog_open(struct qlog *l, const char *path, struct qerr *e);
 
-/** qlog_write() - bytes as they are; what can't be written is lost */
+/** qlog_write() - bytes as they are; what can't be written is lost, and counted */
 void qlog_write(struct qlog *l, const void *buf, size_t len);
 
-/** qlog_say() - a line with the time before it, control characters of its text replaced */
+/** qlog_text() - text of a guest's: without what a terminal that shows the file would act on */
+void qlog_text(struct qlog *l, const char *buf, size_t len);
+
+/** qlog_say() - a line with the time before it, without what a terminal would act on */
 void qlog_say(struct qlog *l, const char *text);
 
 /**
@@ -66,6 +75,17 @@ void qlog_say(struct qlog *l, const char *text);
  */
 void qlog_lines(struct qlog *l, const char *buf, size_t len,
 		void (*also)(void *arg, const char *line), void *arg);
+
+/**
+ * qlog_take() - one read(2) of what somebody else writes, for qlog_lines()
+ * @l: the log
+ * @fd: the end to read from, which does not block
+ * @also: as in qlog_lines()
+ * @arg: its argument
+ *
+ * Return: the bytes, 0: there were none; or a negative errno (-EPIPE: nobody can write any more)
+ */
+ssize_t qlog_take(struct qlog *l, int fd, void (*also)(void *arg, const char *line), void *arg);
 
 /** qlog_close() - close it; a line that has not ended is written */
 void qlog_close(struct qlog *l);

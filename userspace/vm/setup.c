@@ -14,6 +14,7 @@
 #include "kmod/policy.h"
 #include "lib/libqwamos-gpu.h"
 #include "util/mem.h"
+#include "util/term.h"
 #include "vfio/vfio.h"
 #include "vm/internal.h"
 
@@ -36,23 +37,29 @@ bool qvm_name_ok(const char *name)
 
 void qvm_say(const struct qvm_opts *o, const char *fmt, ...)
 {
-	char line[1200];
 	va_list ap;
+	char *line;
 
 	if (!o->say)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
+	line = qterm_vformat(fmt, ap);
 	va_end(ap);
 	o->say(o->say_arg, line);
+	free(line);
+}
+
+int64_t qvm_clock_ns(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
 int64_t qvm_now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+	return qvm_clock_ns(CLOCK_MONOTONIC) / 1000000;
 }
 
 /*
@@ -143,6 +150,7 @@ static int bind(struct qvm *vm, const struct qwamos_gpu_dev *dev, struct qerr *e
 		for (i = 0; i < r.n_changed; i++)
 			qrecord_add_bound(&vm->rec, r.changed[i]);
 	} else {
+		qerr_join(&r.err);
 		ret = qerr_set(e, outcome == QVFIO_REFUSED ? EPERM : EIO, "%s can't be bound: %s",
 			       addr, r.err.msg);
 		/* Then all is as it was, unless it could not be put back. */
@@ -297,6 +305,37 @@ static int create(struct qvm *vm, struct qerr *e)
 	return give_policy(vm, e);
 }
 
+/* Writes down which disks the VM has, and refuses one that a VM has which runs. */
+static int note_disks(struct qvm *vm, struct qerr *e)
+{
+	const struct qvm_opts *o = &vm->opts;
+	struct qrecord_disk *mine;
+	char other[64];
+	size_t i, at;
+	int ret;
+
+	if (o->n_disks > QRECORD_DISKS)
+		return qerr_set(e, E2BIG, "VM %s has %zu files; accepted: at most %d", o->name,
+				o->n_disks, QRECORD_DISKS);
+	for (i = 0; i < o->n_disks; i++)
+		qrecord_add_disk(&vm->rec, &o->disks[i]);
+	ret = qrecord_write(&vm->rec, e);
+	if (ret || o->flags & QVM_F_SHARED)
+		return ret;
+	ret = qrecord_find_disk(&vm->rec, &at, other, e);
+	if (ret || !other[0])
+		return ret;
+	mine = &vm->rec.disks[at];
+	for (i = 0; i < o->n_disks; i++)
+		if (o->disks[i].block == mine->block && o->disks[i].dev == mine->dev &&
+		    o->disks[i].ino == mine->ino)
+			break;
+	return qerr_set(
+		e, EBUSY,
+		"%s is in use by VM %s, which runs; accepted: a disk that no other VM has, or security.accept_disk_in_use: true",
+		i < o->n_disks ? o->disk_paths[i] : "a disk", other);
+}
+
 int qvm_setup(struct qvm *vm, const struct qvm_opts *o, struct qerr *e)
 {
 	size_t i;
@@ -321,13 +360,26 @@ int qvm_setup(struct qvm *vm, const struct qvm_opts *o, struct qerr *e)
 	ret = qrecord_take(o->name, &vm->rec, e);
 	if (ret < 0)
 		return ret;
+	if (vm->rec.damage[0]) {
+		/* It stays, for qvm_end() has no part in it. */
+		qrecord_drop(&vm->rec);
+		return qerr_set(e, EBADMSG,
+				"the record of VM %s is damaged (%s) and could not be set aside",
+				o->name, vm->rec.damage);
+	}
 	if (ret)
 		return qerr_set(e, EBUSY,
 				"what the last VM called %s has left could not be put back",
 				o->name);
 	if (o->config)
 		snprintf(vm->rec.config, sizeof(vm->rec.config), "%s", o->config);
+	if (o->config_sha256)
+		snprintf(vm->rec.config_sha256, sizeof(vm->rec.config_sha256), "%s",
+			 o->config_sha256);
 	ret = qcgroup_path(o->name, vm->cg.path, e);
+	if (ret)
+		return ret;
+	ret = note_disks(vm, e);
 	if (ret)
 		return ret;
 	/* The path before the directory: what is made is never unknown. */
@@ -341,6 +393,9 @@ int qvm_setup(struct qvm *vm, const struct qvm_opts *o, struct qerr *e)
 		vm->rec.cgroup[0] = '\0';
 		return ret;
 	}
+	ret = qsuper_enter(&vm->super, &vm->cg, e);
+	if (ret)
+		return ret;
 	ret = create(vm, e);
 	if (ret)
 		return ret;

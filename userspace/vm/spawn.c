@@ -11,23 +11,42 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/libqwamos-gpu.h"
+#include "util/pass.h"
 #include "vm/confine.h"
 #include "vm/internal.h"
+#include "vm/refused.h"
 
 static const int passed_on[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 };
 
+/* What answering refused calls may take of a CPU, in ns per second, and at once: 0.07 % of it. */
+#define CALLS_CPU  700000
+#define CALLS_ONCE 150000000
+/* How long they wait for more of that, in ms: several are answered at once, a wakeup costs more. */
+#define CALLS_WAIT_MS 200
+/* How often the calls that were refused are written down, in ms. */
+#define REFUSED_MS 3000
+
+/*
+ * How many fds QEMU may have. It has some 30, and one for each CPU; 2 for each queue of a virtio
+ * device, of which a disk has as many as there are CPUs; 2 for each interrupt of a VFIO device, and
+ * 3 for it; 4 of the disk, tap and vhost; one for each viewer. 512 CPUs with three disks need 3700.
+ */
+#define OPEN_FILES 4096
+
 #define N_PASSED (sizeof(passed_on) / sizeof(passed_on[0]))
 
-/* What the child tells before exec, if it does not come to that. */
+/* What the child tells before exec, if it does not come to that; or with an fd, that it comes. */
 struct failure {
 	char step[240];
 	int err;
 	uint32_t reason;
 	bool whole; /* @step says all */
+	bool handed;
 };
 
 static void passed_set(sigset_t *set)
@@ -94,12 +113,21 @@ static int set_stdio(int out_fd)
 static int set_limits(const struct qvm_program *p)
 {
 	const struct rlimit memlock = { p->memlock, p->memlock }, none = { 0, 0 };
+	struct rlimit files;
 
 	if (p->memlock && setrlimit(RLIMIT_MEMLOCK, &memlock))
 		return -errno;
+	if (!p->sandbox)
+		return 0;
+	/* fs.file-max is for all of the host. */
+	if (getrlimit(RLIMIT_NOFILE, &files))
+		return -errno;
+	if (files.rlim_max > OPEN_FILES)
+		files.rlim_max = OPEN_FILES;
+	files.rlim_cur = files.rlim_max;
 	/* The guest's memory is not for a file of the host; and cpu.max does not hold real time. */
-	if (p->sandbox && (setrlimit(RLIMIT_CORE, &none) || setrlimit(RLIMIT_RTPRIO, &none) ||
-			   setrlimit(RLIMIT_NICE, &none)))
+	if (setrlimit(RLIMIT_CORE, &none) || setrlimit(RLIMIT_RTPRIO, &none) ||
+	    setrlimit(RLIMIT_NICE, &none) || setrlimit(RLIMIT_NOFILE, &files))
 		return -errno;
 	return 0;
 }
@@ -129,12 +157,24 @@ static int own_devices(const struct qvm *vm, const struct qvm_program *p, struct
 	return ret;
 }
 
-/* Gives up what the program is not to have; nothing but exec comes after it. */
-static int drop(const struct qvm_program *p, struct qerr *e)
+/* To the supervisor, which answers the calls that come to it. */
+static int hand_on(int sock, int fd, struct qerr *e)
 {
-	if (p->sandbox)
-		return qsandbox_drop(p->sandbox, e);
-	return changes_user(p) ? qvm_user_become(p->user, e) : 0;
+	struct failure f = { .handed = true };
+	ssize_t n = qpass_send(sock, &f, sizeof(f), fd, 0);
+
+	return n < 0 ? qerr_sys(e, -n, "handing the refused calls on") : 0;
+}
+
+/* Gives up what the program is not to have; nothing but exec comes after it. */
+static int drop(const struct qvm_program *p, int sock, struct qerr *e)
+{
+	int ret, listener = -1;
+
+	if (!p->sandbox)
+		return changes_user(p) ? qvm_user_become(p->user, e) : 0;
+	ret = qsandbox_drop(p->sandbox, &listener, e);
+	return ret ? ret : hand_on(sock, listener, e);
 }
 
 /*
@@ -150,6 +190,8 @@ child(struct qvm *vm, const struct qvm_program *p, int pipe_fd, char *env)
 	size_t i;
 	int ret;
 
+	/* Before it takes any memory, and while /proc is the host's. */
+	qsuper_child(&vm->super);
 	ret = p->out_fd > 0 ? set_stdio(p->out_fd) : 0;
 	if (ret)
 		give_up(pipe_fd, "stdin and stdout", -ret, 0);
@@ -178,7 +220,7 @@ child(struct qvm *vm, const struct qvm_program *p, int pipe_fd, char *env)
 	ret = libqg_vm_join(vm->use, &reason);
 	if (ret)
 		give_up(pipe_fd, "VM_JOIN", -ret, reason);
-	if (drop(p, &e))
+	if (drop(p, pipe_fd, &e))
 		give_up_whole(pipe_fd, &e);
 	unblock_signals();
 	if (p->sandbox)
@@ -190,15 +232,46 @@ child(struct qvm *vm, const struct qvm_program *p, int pipe_fd, char *env)
 	give_up(pipe_fd, "exec", errno, 0);
 }
 
-/* Whether the child has come to exec: then the pipe ends without a word. */
-static int hear(int fd, const struct qvm_program *p, struct qerr *e)
+/*
+ * Waits for a message of the child; the filter asks us whether it may exec. Return: as
+ * qpass_receive()
+ */
+static ssize_t receive(int sock, struct failure *f, struct qsandbox_refused *calls)
+{
+	struct pollfd p[2] = { { .fd = sock, .events = POLLIN } };
+	ssize_t n;
+	int wait, fd;
+
+	do {
+		wait = qsandbox_refused_poll(calls, qvm_now_ms(), &p[1]);
+		if (poll(p, 2, wait) < 0 && errno != EINTR)
+			return -errno;
+		qsandbox_refused_answer(calls, &p[1]);
+	} while (!p[0].revents);
+	n = qpass_receive(sock, f, sizeof(*f), &fd);
+	if (fd >= 0 && calls->fd <= 0)
+		qsandbox_refused_init(calls, fd);
+	else if (fd >= 0)
+		close(fd);
+	return n;
+}
+
+/*
+ * Whether the child has come to exec: then its socket ends, and in a sandbox what its calls come to
+ * has come before.
+ */
+static int hear(int sock, const struct qvm_program *p, struct qsandbox_refused *calls,
+		struct qerr *e)
 {
 	struct failure f;
 	ssize_t n;
 
 	do
-		n = read(fd, &f, sizeof(f));
-	while (n < 0 && errno == EINTR);
+		n = receive(sock, &f, calls);
+	while (n == sizeof(f) && f.handed);
+	if (n == 0 && p->sandbox && calls->fd <= 0)
+		return qerr_set(e, EIO, "%s could not be started: its refused calls lead nowhere",
+				p->argv[0]);
 	if (n == 0)
 		return 0;
 	if (n != sizeof(f))
@@ -231,8 +304,8 @@ int qvm_spawn(struct qvm *vm, const struct qvm_program *p, struct qerr *e)
 
 	snprintf(env, sizeof(env), QVM_ENV "=%d", vm->use);
 	tell_user(vm, p);
-	if (pipe2(fds, O_CLOEXEC))
-		return qerr_sys(e, errno, "pipe");
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds))
+		return qerr_sys(e, errno, "socketpair");
 	vm->pid = qsandbox_clone(p->sandbox);
 	if (vm->pid < 0) {
 		ret = qerr_sys(e, errno, p->sandbox ? "a process in new namespaces" : "fork");
@@ -245,8 +318,10 @@ int qvm_spawn(struct qvm *vm, const struct qvm_program *p, struct qerr *e)
 		child(vm, p, fds[1], env);
 	close(fds[1]);
 	vm->pidfd = pidfd_open(vm->pid, 0);
-	ret = vm->pidfd < 0 ? qerr_sys(e, errno, "pidfd_open") : hear(fds[0], p, e);
+	qsandbox_refused_init(&vm->calls, -1);
+	ret = vm->pidfd < 0 ? qerr_sys(e, errno, "pidfd_open") : hear(fds[0], p, &vm->calls, e);
 	close(fds[0]);
+	qbudget_init(&vm->calls_cpu, CALLS_CPU, CALLS_ONCE, qvm_clock_ns(CLOCK_MONOTONIC));
 	if (!ret && p->sandbox)
 		ret = qsandbox_holds(p->sandbox, vm->pid, e);
 	/* The program has the use fd; this one would keep the VM alive. */
@@ -256,6 +331,9 @@ int qvm_spawn(struct qvm *vm, const struct qvm_program *p, struct qerr *e)
 		kill(vm->pid, SIGKILL);
 		waitpid(vm->pid, NULL, 0);
 		vm->pid = 0;
+		qsandbox_refused_free(&vm->calls);
+	} else if (p->sandbox) {
+		qvm_refused_write(vm->opts.name, &vm->calls);
 	}
 	return ret;
 }
@@ -301,13 +379,49 @@ static int take_status(struct qvm *vm, int *status, struct qerr *e)
 	return 0;
 }
 
+/* How long to wait for calls that the sandbox refuses, in ms; @p: out: what for. */
+static int poll_refused(struct qvm *vm, struct pollfd *p)
+{
+	int64_t now = qvm_clock_ns(CLOCK_MONOTONIC);
+	int wait = qsandbox_refused_poll(&vm->calls, now / 1000000, p);
+
+	if (qbudget_open(&vm->calls_cpu, now))
+		return wait;
+	p->fd = -1;
+	wait = qbudget_wait(&vm->calls_cpu, now) / 1000000;
+	return wait > CALLS_WAIT_MS ? wait : CALLS_WAIT_MS;
+}
+
+/* Calls that the sandbox refuses: each kind is told once, the figures are written down. */
+static void take_refused(struct qvm *vm, const struct pollfd *p)
+{
+	int64_t since = qvm_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	struct qsandbox_refused *r = &vm->calls;
+	uint64_t total = r->total;
+	char text[QSANDBOX_KIND_TEXT];
+	size_t i, new = p ? qsandbox_refused_answer(r, p) : 0;
+
+	for (i = r->n_kinds - new; i < r->n_kinds; i++) {
+		qsandbox_kind_text(&r->kinds[i], text);
+		qvm_say(&vm->opts, "VM %s: its sandbox refuses the system call %s: %s",
+			vm->opts.name, text, strerror(r->kinds[i].err));
+	}
+	vm->untold_calls |= r->total != total;
+	if (vm->untold_calls && qvm_now_ms() - vm->told_calls >= REFUSED_MS) {
+		qvm_refused_write(vm->opts.name, r);
+		vm->told_calls = qvm_now_ms();
+		vm->untold_calls = false;
+	}
+	qbudget_spend(&vm->calls_cpu, qvm_clock_ns(CLOCK_THREAD_CPUTIME_ID) - since);
+}
+
 int qvm_wait(struct qvm *vm, const struct qvm_watch *w, int *status, struct qerr *e)
 {
-	enum { PROGRAM, SIGNALS, VM, N };
+	enum { PROGRAM, SIGNALS, VM, CALLS, N };
 	struct pollfd p[N + QVM_WATCH_FDS] = { 0 };
 	size_t more = 0;
 	sigset_t set;
-	int ret, fd;
+	int ret, fd, wait;
 
 	passed_set(&set);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -319,7 +433,10 @@ int qvm_wait(struct qvm *vm, const struct qvm_watch *w, int *status, struct qerr
 	do {
 		if (w && w->fds)
 			more = w->fds(w->arg, p + N);
-		ret = poll(p, N + more, w && w->tick ? w->tick_ms : -1);
+		wait = poll_refused(vm, p + CALLS);
+		if (w && w->tick && (wait < 0 || w->tick_ms < wait))
+			wait = w->tick_ms;
+		ret = poll(p, N + more, w && w->timeout ? w->timeout(w->arg, wait) : wait);
 		if (ret < 0 && errno != EINTR) {
 			ret = qerr_sys(e, errno, "poll");
 			break;
@@ -337,6 +454,7 @@ int qvm_wait(struct qvm *vm, const struct qvm_watch *w, int *status, struct qerr
 			tell_end(vm);
 			p[VM].fd = -1;
 		}
+		take_refused(vm, ret > 0 ? p + CALLS : NULL);
 		if (ret > 0 && more)
 			w->ready(w->arg, p + N, more);
 		if (w && w->tick)

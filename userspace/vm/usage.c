@@ -68,6 +68,33 @@ static int64_t cpu_max(int dir)
 	return period > 0 ? quota * 100 / period : QVM_UNKNOWN;
 }
 
+static int64_t limit_of(const char *line, const char *key)
+{
+	const char *at = strstr(line, key), *rest;
+
+	return at ? number(at + strlen(key), &rest) : QVM_NO_LIMIT;
+}
+
+/* "8:0 rbps=1048576 wbps=max riops=max wiops=max", a line for each disk. */
+static size_t io_max(int dir, struct qvm_usage_io *io)
+{
+	char text[1024], *line, *save;
+	size_t n = 0;
+
+	if (qfile_read(dir, "io.max", text, sizeof(text)) <= 0)
+		return 0;
+	for (line = strtok_r(text, "\n", &save); line && n < QVM_USAGE_DISKS;
+	     line = strtok_r(NULL, "\n", &save)) {
+		io[n] = (struct qvm_usage_io){ .read_bytes = limit_of(line, " rbps="),
+					       .write_bytes = limit_of(line, " wbps="),
+					       .read_ops = limit_of(line, " riops="),
+					       .write_ops = limit_of(line, " wiops=") };
+		if (sscanf(line, "%23[0-9:]", io[n].disk) == 1)
+			n++;
+	}
+	return n;
+}
+
 void qvm_usage_read(const char *cgroup, struct qvm_usage *u)
 {
 	int dir = open(cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -80,6 +107,7 @@ void qvm_usage_read(const char *cgroup, struct qvm_usage *u)
 	u->pids_max = read_number(dir, "pids.max");
 	u->cpu_us = cpu_used(dir);
 	u->cpu_max_percent = cpu_max(dir);
+	u->n_io = io_max(dir, u->io);
 	if (dir >= 0)
 		close(dir);
 }

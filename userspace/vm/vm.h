@@ -17,10 +17,13 @@
 #include <sys/types.h>
 #include <linux/qwamos_gpu.h>
 
+#include "sandbox/calls.h"
+#include "vm/budget.h"
 #include "sandbox/sandbox.h"
 #include "util/err.h"
 #include "vm/cgroup.h"
 #include "vm/record.h"
+#include "vm/super.h"
 #include "vm/user.h"
 
 /** QVM_ENV - the variable by which the VM's program finds its use fd */
@@ -30,6 +33,7 @@
 #define QVM_F_NO_BIND (1U << 0) /* do not bind devices that are not on our driver */
 #define QVM_F_YES     (1U << 1) /* binding may take companion functions */
 #define QVM_F_UNWIPED (1U << 2) /* companions that nobody knows how to wipe are accepted */
+#define QVM_F_SHARED  (1U << 3) /* its disks may be those of VMs that run */
 
 /**
  * struct qvm_words - how limits are called where people set them, for errors ("--vram")
@@ -66,6 +70,10 @@ int qvm_set_policy(int manage, const char *name, struct qwamos_gpu_vm_set_policy
  * @n_devices: their number
  * @scrub: &enum qwamos_gpu_scrub that is demanded of them
  * @config: its config file, for the record; NULL: none
+ * @config_sha256: digest of what was read of it, in hex; NULL: none
+ * @disks: what it is to read and write of the host's files
+ * @n_disks: their number
+ * @disk_paths: what each is called in errors
  * @flags: QVM_F_*
  * @say: told what is being done and found, one line at a time without a newline; NULL: nobody
  * @say_arg: its argument
@@ -78,6 +86,10 @@ struct qvm_opts {
 	size_t n_devices;
 	uint32_t scrub;
 	const char *config;
+	const char *config_sha256;
+	const struct qrecord_disk *disks;
+	size_t n_disks;
+	const char *const *disk_paths;
 	unsigned int flags;
 	void (*say)(void *arg, const char *line);
 	void *say_arg;
@@ -90,7 +102,8 @@ struct qvm_opts {
  * @manage: manage fd; its close ends the VM
  * @use: use fd, -1 once the program has it
  * @id: id in the kernel, 0: there is none
- * @cg: its cgroup
+ * @cg: its cgroups
+ * @super: where its supervisor stands
  * @rec: its record
  * @held: device ids of all endpoints that it was given
  * @n_held: their number
@@ -98,6 +111,10 @@ struct qvm_opts {
  *     or has given all
  * @pid: its program, 0: not started
  * @pidfd: of it
+ * @calls: those that its sandbox refuses
+ * @untold_calls: some of them were not written down yet
+ * @told_calls: when that was last done, in ms
+ * @calls_cpu: what answering them may take of a CPU's time, in ns
  */
 struct qvm {
 	struct qvm_opts opts;
@@ -106,12 +123,17 @@ struct qvm {
 	int use;
 	uint64_t id;
 	struct qcgroup cg;
+	struct qsuper super;
 	struct qrecord rec;
 	uint64_t *held;
 	size_t n_held;
 	uint32_t refused;
 	pid_t pid;
 	int pidfd;
+	struct qsandbox_refused calls;
+	bool untold_calls;
+	int64_t told_calls;
+	struct qbudget calls_cpu;
 };
 
 /**
@@ -172,6 +194,7 @@ int qvm_spawn(struct qvm *vm, const struct qvm_program *p, struct qerr *e);
  * program
  * @tick: called at least every @tick_ms; return: nothing
  * @tick_ms: in ms, -1: never
+ * @timeout: how long may be waited for @fds, in ms; gets @tick_ms, and may shorten it
  */
 struct qvm_watch {
 	void *arg;
@@ -180,6 +203,7 @@ struct qvm_watch {
 	bool (*on_signal)(void *arg, int signo);
 	void (*tick)(void *arg);
 	int tick_ms;
+	int (*timeout)(void *arg, int tick_ms);
 };
 
 /**

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,14 +110,30 @@ int qemu_find(const char *program, char **path)
 	return -ENOENT;
 }
 
+#if defined(__x86_64__)
+#define ARCH "x86_64"
+#elif defined(__aarch64__)
+#define ARCH "aarch64"
+#else
+#error "where does QEMU have its modules?"
+#endif
+
+/* Where a QEMU of this architecture has its modules, on one system or another. */
+static const char *const module_dirs[] = {
+	"/usr/lib/qemu",
+	"/usr/lib64/qemu",
+	"/usr/lib/" ARCH "-linux-gnu/qemu",
+	"/usr/lib/" ARCH "-linux-musl/qemu",
+};
+
 /*
  * What tells this binary from another, and from itself with other modules beside it: a package may
- * bring devices as modules only.
+ * bring devices as modules only. Looked at by name: to find such folders in /usr/lib, all of that
+ * would have to be read at each start.
  */
 static int identity(const char *path, char **id)
 {
 	struct stat st, dir;
-	glob_t dirs;
 	char *more;
 	size_t i;
 
@@ -127,19 +142,14 @@ static int identity(const char *path, char **id)
 	*id = qmem_printf("%" PRIu64 ":%" PRIu64 " %lld %lld.%09ld %lld.%09ld", (uint64_t)st.st_dev,
 			  (uint64_t)st.st_ino, (long long)st.st_size, (long long)st.st_mtim.tv_sec,
 			  st.st_mtim.tv_nsec, (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
-	if (glob("/usr/lib*/qemu", 0, NULL, &dirs))
-		dirs.gl_pathc = 0;
-	/* Only the folders of architectures: there are a hundred others. */
-	glob("/usr/lib/*-linux-*/qemu", dirs.gl_pathc ? GLOB_APPEND : 0, NULL, &dirs);
-	for (i = 0; i < dirs.gl_pathc; i++) {
-		if (stat(dirs.gl_pathv[i], &dir))
+	for (i = 0; i < sizeof(module_dirs) / sizeof(module_dirs[0]); i++) {
+		if (stat(module_dirs[i], &dir))
 			continue;
 		more = qmem_printf("%s %lld.%09ld", *id, (long long)dir.st_mtim.tv_sec,
 				   dir.st_mtim.tv_nsec);
 		free(*id);
 		*id = more;
 	}
-	globfree(&dirs);
 	return 0;
 }
 

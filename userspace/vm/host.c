@@ -159,7 +159,9 @@ int qvm_host_gather(const struct qconfig *c, struct qvm_host *host, struct qerr 
 	if (!h->no_kvm)
 		h->no_kvm = kvm_fails(c, host->why, sizeof(host->why));
 	h->no_render = NO_GATE;
-	h->no_vulkan = has_vulkan() ? NULL : "no Vulkan driver is installed";
+	/* A VM without a GPU is not asked about it, and two folders are not read. */
+	if (c->gpu && c->gpu_enabled && !has_vulkan())
+		h->no_vulkan = "no Vulkan driver is installed";
 	h->vhost_net = qconfig_bridge(c) && has_vhost_net();
 	h->iommufd = !access("/dev/iommu", R_OK | W_OK) && !access("/dev/vfio/devices", X_OK);
 	for (i = 0; i < sizeof(firmwares) / sizeof(firmwares[0]) && !h->firmware; i++)

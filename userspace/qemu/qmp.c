@@ -19,7 +19,7 @@
 /* QEMU itself reads no more than 8 ahead; more wait in the socket. */
 #define MAX_ASKED 256
 
-/* A command whose answer is waited for. */
+/* A command that has not been answered. @answer: NULL: nobody waits for that. */
 struct asked {
 	void (*answer)(void *arg, struct json_object *ret, const char *error);
 	void *arg;
@@ -35,8 +35,8 @@ struct qmp {
 	size_t len;
 	char *error;
 	struct asked asked[MAX_ASKED]; /* a ring */
-	uint64_t first; /* id of the oldest */
-	uint64_t next; /* id of the next one */
+	uint64_t first; /* the oldest in it */
+	uint64_t next;
 };
 
 int qmp_pair(struct qmp **q, int *qemu_fd, struct qerr *e)
@@ -70,41 +70,48 @@ static int send_text(struct qmp *q, char *text, int fd)
 	return (size_t)n == len ? 0 : -EAGAIN;
 }
 
+/*
+ * Short, for QEMU reads byte by byte, with a turn of its loop for each. No ids: it answers in
+ * order. Takes over @args; @fd: goes along, -1: none.
+ */
+static int send_command(struct qmp *q, const char *command, struct json_object *args, int fd,
+			const struct asked *a)
+{
+	const int style = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
+	char *text;
+	int ret = -EAGAIN;
+
+	if (q->next - q->first < MAX_ASKED) {
+		text = args ? qmem_printf("{\"execute\":\"%s\",\"arguments\":%s}\n", command,
+					  json_object_to_json_string_ext(args, style))
+			    : qmem_printf("{\"execute\":\"%s\"}\n", command);
+		ret = send_text(q, text, fd);
+	}
+	json_object_put(args);
+	if (!ret)
+		q->asked[q->next++ % MAX_ASKED] = *a;
+	return ret;
+}
+
 static int send_now(struct qmp *q, const char *command)
 {
-	return send_text(q, qmem_printf("{\"execute\": \"%s\"}\n", command), -1);
+	return send_command(q, command, NULL, -1, &(struct asked){ 0 });
 }
 
 int qmp_ask(struct qmp *q, const char *command, struct json_object *args,
 	    void (*answer)(void *arg, struct json_object *ret, const char *error), void *arg)
 {
-	struct json_object *o = qjson_obj();
-	int ret = -EAGAIN;
-
-	qjson_add_str(o, "execute", command);
-	if (args)
-		qjson_add(o, "arguments", args);
-	qjson_add_int(o, "id", q->next);
-	if (q->next - q->first < MAX_ASKED)
-		ret = send_text(q,
-				qmem_printf("%s\n", json_object_to_json_string_ext(
-							    o, JSON_C_TO_STRING_PLAIN)),
-				-1);
-	json_object_put(o);
-	if (ret)
-		return ret;
-	q->asked[q->next++ % MAX_ASKED] = (struct asked){ answer, arg };
-	return 0;
+	return send_command(q, command, args, -1, &(struct asked){ answer, arg });
 }
 
-/* An answer to qmp_ask(). */
+/* An answer, which is to the oldest command. @error: its text; NULL: it is none */
 static int answer(struct qmp *q, struct json_object *m, const char *error)
 {
 	struct json_object *ret = NULL;
 	struct asked one;
 
 	/* Any other answer is to nothing that was asked. */
-	if (q->first == q->next || qjson_get_int(m, "id", -1) != (int64_t)q->first)
+	if (q->first == q->next || json_object_object_get_ex(m, "id", NULL))
 		return -EBADMSG;
 	one = q->asked[q->first++ % MAX_ASKED];
 	if (!error && !json_object_object_get_ex(m, "return", &ret))
@@ -116,20 +123,18 @@ static int answer(struct qmp *q, struct json_object *m, const char *error)
 
 int qmp_add_client(struct qmp *q, const char *protocol, int fd)
 {
+	struct json_object *args = qjson_obj();
 	int ret;
 
-	ret = send_text(
-		q,
-		qmem_strdup("{\"execute\": \"getfd\", \"arguments\": {\"fdname\": \"client\"}}\n"),
-		fd);
+	qjson_add_str(args, "fdname", "client");
+	ret = send_command(q, "getfd", args, fd, &(struct asked){ 0 });
 	if (ret)
 		return ret;
-	return send_text(
-		q,
-		qmem_printf("{\"execute\": \"add_client\", \"arguments\": {\"protocol\": \"%s\", "
-			    "\"fdname\": \"client\", \"skipauth\": true}}\n",
-			    protocol),
-		-1);
+	args = qjson_obj();
+	qjson_add_str(args, "protocol", protocol);
+	qjson_add_str(args, "fdname", "client");
+	qjson_add_bool(args, "skipauth", true);
+	return qmp_ask(q, "add_client", args, NULL, NULL);
 }
 
 int qmp_send(struct qmp *q, const char *command)
@@ -162,6 +167,7 @@ static int message(struct qmp *q, struct json_object *m,
 {
 	const char *event = qjson_get_str(m, "event");
 	const char *desc;
+	int ret;
 
 	if (qjson_get(m, "QMP")) {
 		if (q->greeted)
@@ -181,11 +187,11 @@ static int message(struct qmp *q, struct json_object *m,
 		free(q->error);
 		q->error = qmem_strdup(desc);
 	}
-	if (qjson_get(m, "id"))
-		return answer(q, m, desc);
-	if (desc)
-		return 0;
-	return q->ready ? 0 : got_ready(q);
+	ret = answer(q, m, desc);
+	if (ret || q->ready || desc)
+		return ret;
+	/* That was to qmp_capabilities, before which nothing is sent. */
+	return got_ready(q);
 }
 
 static int line(struct qmp *q, const char *text,

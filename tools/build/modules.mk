@@ -25,7 +25,10 @@ CROSS := ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
 endif
 
 KOUT ?= $(TOP)/build/kmod/$(KVER)
-KMAKE = $(IN_USERLAND) $(MAKE) -C $(KERNEL_DIR) M=$(KOUT) $(CROSS) $(KFLAGS) --no-print-directory
+# Modules that tests load: for the lab's kernels on amd64, and in a folder that nothing is installed
+# from.
+TEST_KOUT := $(KOUT)-tests
+KMAKE = $(IN_USERLAND) $(MAKE) -C $(KERNEL_DIR) M=$(1) $(CROSS) $(KFLAGS) --no-print-directory
 
 ifdef KERNEL
 NO_HEADERS := no headers of a lab kernel '$(KERNEL)': $(or \
@@ -38,9 +41,21 @@ NO_HEADERS := no headers of the running kernel: install linux-headers-$(shell un
 	built kernel tree by KDIR=DIR, or a kernel of the lab by KERNEL=6.1 after 'make deps'
 endif
 
-.PHONY: modules modules_install modules_sign
+.PHONY: modules modules_install modules_sign test_modules
 modules: $(KOUT)/.farm
-	+@flock $(KOUT)/.lock $(KMAKE) modules
+	+@flock $(KOUT)/.lock $(call KMAKE,$(KOUT)) modules
+
+ifneq ($(KERNEL),)
+ifeq ($(KARCH),amd64)
+modules: test_modules
+endif
+endif
+
+# Not beside ours: two runs of Kbuild at once print into each other.
+test_modules: $(KOUT)/.farm
+	+@mkdir -p $(TEST_KOUT) && ln -sfn $(TOP)/tests/kmod/mockdrm/* $(TEST_KOUT) && \
+		find $(TEST_KOUT) -xtype l -delete && \
+		flock $(TEST_KOUT)/.lock $(call KMAKE,$(TEST_KOUT)) modules
 
 # A link for each source; links whose source has gone, go too.
 .PHONY: $(KOUT)/.farm
@@ -58,7 +73,7 @@ modules_install modules_sign:
 		"kernel that is installed by KDIR=DIR" >&2; exit 1
 else
 modules_install: modules
-	+@flock $(KOUT)/.lock $(KMAKE) modules_install $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR))
+	+@flock $(KOUT)/.lock $(call KMAKE,$(KOUT)) modules_install $(if $(DESTDIR),INSTALL_MOD_PATH=$(DESTDIR))
 
 modules_sign: modules
 	@[ -n "$(KEY)" ] && [ -n "$(CERT)" ] || { \

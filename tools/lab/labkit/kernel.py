@@ -60,7 +60,15 @@ class Kernel:
 
     def built_modules(self):
         """Our modules, as built for this kernel."""
-        top = os.path.join(TREE, "build/kmod", self.version)
+        return self._built(self.version)
+
+    def test_modules(self):
+        """Those that only tests load, by modprobe."""
+        return self._built(self.version + "-tests")
+
+    @staticmethod
+    def _built(name):
+        top = os.path.join(TREE, "build/kmod", name)
         return sorted(glob.glob(os.path.join(top, "**", "*.ko"), recursive=True))
 
 
@@ -114,7 +122,7 @@ def module_tree(kernel):
 
     Ours are copies, so that a build does not change the files of a running guest.
     """
-    ours = kernel.built_modules()
+    ours = kernel.built_modules() + kernel.test_modules()
     source = os.path.join(kernel.root, "lib/modules", kernel.version)
 
     def make(tmp):

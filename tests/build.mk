@@ -20,6 +20,9 @@ layout_bin := $(addsuffix -32,$(call test_bin,$(layout_src)))
 compat_src := $(filter tests/guest/uapi_invalid.c,$(guest_src))
 compat_bin := $(addsuffix -32,$(call test_bin,$(compat_src)))
 nested_bin := $(call test_bin,$(sort $(wildcard tests/nested/*.c)))
+# Those that call amdgpu's interface, and one that draws by what Mesa has.
+drm_src := $(filter tests/guest/mockdrm.c,$(guest_src))
+$(TEST_OUT)/guest/mockdrm_gl: TEST_LIBS := -lEGL -lGLESv2
 # DRM's interface comes with the lab's kernel.
 DRM_UAPI := $(lastword $(sort $(wildcard $(QWAMOS_CACHE)/kernel/amd64/6.1/root/usr/src/*-common/include/uapi)))
 
@@ -30,11 +33,14 @@ tests: userspace $(unit_bin) $(guest_bin) $(layout_bin) $(compat_bin) $(nested_b
 $(call objects,$(unit_src) $(guest_src) $(sort $(wildcard tests/lib/*.c))): \
 	ALL_CFLAGS += $(TEST_CFLAGS)
 
+$(call objects,$(drm_src)): ALL_CFLAGS += -D__user= \
+	-idirafter $(or $(DRM_UAPI),$(error no kernel 6.1 in $(QWAMOS_CACHE): run 'make deps'))
+
 $(unit_bin) $(guest_bin): $(TEST_OUT)/%: $(OBJ)/tests/%.o $(test_lib) $(ARCHIVES)
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -pie -o $@ $(filter %.o,$^) -Wl,--start-group $(ARCHIVES) \
-		-Wl,--end-group -pthread -Wl,--as-needed $(PKG_LIBS) -lcmocka
+		-Wl,--end-group -pthread -Wl,--as-needed $(PKG_LIBS) -lcmocka $(TEST_LIBS)
 
 # For tools/calls/record.
 $(TEST_OUT)/calls_table: tools/calls/calls_table.c $(COMMON) $(OBJ)/flags

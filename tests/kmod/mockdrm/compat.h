@@ -22,7 +22,8 @@
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 #define MOCK_PRIME_OPS                                                                             \
 	.prime_handle_to_fd = drm_gem_prime_handle_to_fd,                                          \
-	.prime_fd_to_handle = drm_gem_prime_fd_to_handle,
+	.prime_fd_to_handle = drm_gem_prime_fd_to_handle,                                          \
+	.gem_prime_mmap = drm_gem_prime_mmap,
 #else
 #define MOCK_PRIME_OPS
 #endif

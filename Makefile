@@ -128,7 +128,7 @@ lint:
 	@tools/lint $(CHECKS)
 
 format:
-	@git ls-files 'kmod/*.[ch]' 'userspace/*.[ch]' | xargs -r clang-format -i
+	@git ls-files 'kmod/*.[ch]' 'tests/kmod/*.[ch]' 'userspace/*.[ch]' | xargs -r clang-format -i
 
 # In folders of its own, for flags that differ would have all built anew each time.
 check-build:

@@ -21,7 +21,7 @@ compat_src := $(filter tests/guest/uapi_invalid.c,$(guest_src))
 compat_bin := $(addsuffix -32,$(call test_bin,$(compat_src)))
 nested_bin := $(call test_bin,$(sort $(wildcard tests/nested/*.c)))
 # Those that call amdgpu's interface, and one that draws by what Mesa has.
-drm_src := $(filter tests/guest/mockdrm.c,$(guest_src))
+drm_src := $(filter tests/guest/mockdrm.c tests/guest/mockdrm_jobs.c,$(guest_src))
 $(TEST_OUT)/guest/mockdrm_gl: TEST_LIBS := -lEGL -lGLESv2
 # DRM's interface comes with the lab's kernel.
 DRM_UAPI := $(lastword $(sort $(wildcard $(QWAMOS_CACHE)/kernel/amd64/6.1/root/usr/src/*-common/include/uapi)))

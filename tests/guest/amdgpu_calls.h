@@ -4,12 +4,31 @@
 #define AMDGPU_CALLS_H
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <drm/amdgpu_drm.h>
 
 #define AMD_FOREVER (~0ULL)
+
+#define MIB    (1UL << 20)
+#define PAGE   4096UL
+#define JOB_MS 200
+#define GTT    AMDGPU_GEM_DOMAIN_GTT
+#define VRAM   AMDGPU_GEM_DOMAIN_VRAM
+
+/* Each byte of memory. */
+static inline bool amd_all(const volatile unsigned char *p, unsigned long size, unsigned char value)
+{
+	unsigned long i;
+
+	for (i = 0; i < size; i++)
+		if (p[i] != value)
+			return false;
+	return true;
+}
 
 /* Return: 0 or -errno; -ENOTRECOVERABLE: it failed, and the argument is not what it was. */
 static inline int amd_call(int fd, unsigned long request, void *arg)
@@ -92,9 +111,8 @@ struct amd_more {
 static inline int amd_submit(int fd, __u32 ctx, __u32 ip, const struct amd_more *more, __u64 *seq)
 {
 	struct drm_amdgpu_cs_chunk_ib ib = { .ip_type = ip, .va_start = 0x400000, .ib_bytes = 64 };
-	struct drm_amdgpu_cs_chunk chunk[8] = {
-		{ AMDGPU_CHUNK_ID_IB, sizeof(ib) / 4, (unsigned long)&ib }
-	};
+	struct drm_amdgpu_cs_chunk chunk[8] = { { AMDGPU_CHUNK_ID_IB, sizeof(ib) / 4,
+						  (unsigned long)&ib } };
 	__u64 at[8] = { (unsigned long)&chunk[0] };
 	union drm_amdgpu_cs a = { .in = { .ctx_id = ctx, .num_chunks = 1 } };
 	int ret;

@@ -58,9 +58,8 @@ static GLuint program(void)
 
 	glAttachShader(p, shader(GL_VERTEX_SHADER,
 				 "attribute vec4 at; void main() { gl_Position = at; }"));
-	glAttachShader(p, shader(GL_FRAGMENT_SHADER,
-				 "precision mediump float; uniform vec4 colour;"
-				 "void main() { gl_FragColor = colour; }"));
+	glAttachShader(p, shader(GL_FRAGMENT_SHADER, "precision mediump float; uniform vec4 colour;"
+						     "void main() { gl_FragColor = colour; }"));
 	glBindAttribLocation(p, 0, "at");
 	glLinkProgram(p);
 	glUseProgram(p);
@@ -152,7 +151,7 @@ TEST_F_TIMEOUT(gl, gbm, 120)
 {
 	void *lib = dlopen("libgbm.so.1", RTLD_NOW);
 	struct gbm_device *(*create)(int fd);
-	void (*destroy)(struct gbm_device *gbm);
+	void (*destroy)(struct gbm_device * gbm);
 	struct gbm_device *gbm;
 
 	ASSERT_NE(NULL, lib);

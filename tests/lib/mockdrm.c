@@ -77,6 +77,14 @@ int qt_mock_set(const char *name, const char *value)
 	return qt_write(path, value);
 }
 
+int qt_mock_jobs_take(int ms)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", ms * 1000);
+	return qt_mock_set("job_us", text);
+}
+
 long qt_mock_live(void)
 {
 	return qt_mock_stat("objects") + qt_mock_stat("bytes") + qt_mock_stat("fences") +

@@ -23,6 +23,9 @@ long qt_mock_stat(const char *name);
 /** qt_mock_set() - write one of its parameters; return: 0 or -errno */
 int qt_mock_set(const char *name, const char *value);
 
+/** qt_mock_jobs_take() - how long jobs take that are submitted from now on; return: 0 or -errno */
+int qt_mock_jobs_take(int ms);
+
 /** qt_mock_live() - what of it is there: objects, bytes, fences, contexts and clients, added up */
 long qt_mock_live(void);
 

@@ -236,7 +236,7 @@ static int amd_read_chunk(struct amd_submission *s, u64 at)
 		return -EFAULT;
 	if (chunk.length_dw > AMD_MAX_CHUNK_DW)
 		return -EINVAL;
-	data = kvmalloc(max(chunk.length_dw, 1U) * sizeof(u32), GFP_KERNEL);
+	data = kvmalloc_array(max(chunk.length_dw, 1U), sizeof(u32), GFP_KERNEL);
 	if (!data)
 		return -ENOMEM;
 	if (copy_from_user(data, u64_to_user_ptr(chunk.chunk_data), chunk.length_dw * sizeof(u32)))

@@ -11,22 +11,21 @@
 #define AMD_COHERENT	 (1 << 13)
 #define AMD_UNCACHED	 (1 << 14)
 #define AMD_EXT_COHERENT (1 << 15)
-#define AMD_CREATE_FLAGS                                                                           \
-	(AMDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED | AMDGPU_GEM_CREATE_NO_CPU_ACCESS |                 \
-	 AMDGPU_GEM_CREATE_CPU_GTT_USWC | AMDGPU_GEM_CREATE_VRAM_CLEARED |                         \
-	 AMDGPU_GEM_CREATE_VRAM_CONTIGUOUS | AMDGPU_GEM_CREATE_VM_ALWAYS_VALID |                   \
-	 AMDGPU_GEM_CREATE_EXPLICIT_SYNC | AMDGPU_GEM_CREATE_DISCARDABLE | AMD_COHERENT |          \
+#define AMD_CREATE_FLAGS                                                                  \
+	(AMDGPU_GEM_CREATE_CPU_ACCESS_REQUIRED | AMDGPU_GEM_CREATE_NO_CPU_ACCESS |        \
+	 AMDGPU_GEM_CREATE_CPU_GTT_USWC | AMDGPU_GEM_CREATE_VRAM_CLEARED |                \
+	 AMDGPU_GEM_CREATE_VRAM_CONTIGUOUS | AMDGPU_GEM_CREATE_VM_ALWAYS_VALID |          \
+	 AMDGPU_GEM_CREATE_EXPLICIT_SYNC | AMDGPU_GEM_CREATE_DISCARDABLE | AMD_COHERENT | \
 	 AMD_UNCACHED | AMD_EXT_COHERENT)
-#define AMD_DOMAINS_MEMORY                                                                         \
-	(AMDGPU_GEM_DOMAIN_CPU | AMDGPU_GEM_DOMAIN_GTT | AMDGPU_GEM_DOMAIN_VRAM)
+#define AMD_DOMAINS_MEMORY (AMDGPU_GEM_DOMAIN_CPU | AMDGPU_GEM_DOMAIN_GTT | AMDGPU_GEM_DOMAIN_VRAM)
 /* Memory on the chip, of which there is none. */
 #define AMD_DOMAINS_CHIP (AMDGPU_GEM_DOMAIN_GDS | AMDGPU_GEM_DOMAIN_GWS | AMDGPU_GEM_DOMAIN_OA)
 #define AMD_USERPTR_FLAGS                                                                          \
 	(AMDGPU_GEM_USERPTR_READONLY | AMDGPU_GEM_USERPTR_ANONONLY | AMDGPU_GEM_USERPTR_VALIDATE | \
 	 AMDGPU_GEM_USERPTR_REGISTER)
-#define AMD_VA_FLAGS                                                                               \
-	(AMDGPU_VM_DELAY_UPDATE | AMDGPU_VM_PAGE_READABLE | AMDGPU_VM_PAGE_WRITEABLE |             \
-	 AMDGPU_VM_PAGE_EXECUTABLE | AMDGPU_VM_MTYPE_MASK | AMDGPU_VM_PAGE_NOALLOC |               \
+#define AMD_VA_FLAGS                                                                   \
+	(AMDGPU_VM_DELAY_UPDATE | AMDGPU_VM_PAGE_READABLE | AMDGPU_VM_PAGE_WRITEABLE | \
+	 AMDGPU_VM_PAGE_EXECUTABLE | AMDGPU_VM_MTYPE_MASK | AMDGPU_VM_PAGE_NOALLOC |   \
 	 AMDGPU_VM_PAGE_PRT)
 #define AMD_VA_RESERVED 0x200000ULL
 #define AMD_VA_HOLE	0x0000800000000000ULL
@@ -276,8 +275,8 @@ int amd_gem_va(struct drm_device *drm, void *data, struct drm_file *file)
 	bo = mock_bo_lookup(file, a->handle);
 	if (!bo)
 		return -ENOENT;
-	if (maps && (a->offset_in_bo > bo->base.size ||
-		     a->map_size > bo->base.size - a->offset_in_bo))
+	if (maps &&
+	    (a->offset_in_bo > bo->base.size || a->map_size > bo->base.size - a->offset_in_bo))
 		ret = -EINVAL;
 	drm_gem_object_put(&bo->base);
 	return ret;
@@ -297,8 +296,8 @@ int amd_gem_wait_idle(struct drm_device *drm, void *data, struct drm_file *file)
 	if (ret >= 0) {
 		memset(a, 0, sizeof(*a));
 		a->out.status = ret == 0;
-		a->out.domain = READ_ONCE(bo->place) == MOCK_VRAM ? AMDGPU_GEM_DOMAIN_VRAM :
-								    AMDGPU_GEM_DOMAIN_GTT;
+		a->out.domain = READ_ONCE(bo->place) == MOCK_VRAM ? AMDGPU_GEM_DOMAIN_VRAM
+								  : AMDGPU_GEM_DOMAIN_GTT;
 	}
 	drm_gem_object_put(&bo->base);
 	return ret < 0 ? ret : 0;

@@ -5,11 +5,11 @@
 #include <linux/uaccess.h>
 #include "amdgpu.h"
 
-#define AMD_REG_GB_ADDR_CONFIG	     0x263e
-#define AMD_GB_ADDR_CONFIG	     0x2a114042
+#define AMD_REG_GB_ADDR_CONFIG	      0x263e
+#define AMD_GB_ADDR_CONFIG	      0x2a114042
 #define AMD_REG_CC_RB_BACKEND_DISABLE 0x263d
 /* Of newer kernels. */
-#define AMD_INFO_MAX_IBS	     0x22
+#define AMD_INFO_MAX_IBS 0x22
 
 /* All that may be an answer. */
 union amd_answer {
@@ -197,8 +197,8 @@ static int amd_info_fact(const struct drm_amdgpu_info *q, union amd_answer *a)
 	case AMDGPU_INFO_VCE_CLOCK_TABLE:
 		return sizeof(a->vce);
 	case AMDGPU_INFO_VIDEO_CAPS:
-		return q->video_cap.type > AMDGPU_INFO_VIDEO_CAPS_ENCODE ? -EINVAL :
-									   sizeof(a->video);
+		return q->video_cap.type > AMDGPU_INFO_VIDEO_CAPS_ENCODE ? -EINVAL
+									 : sizeof(a->video);
 	case AMD_INFO_MAX_IBS:
 		for (i = 0; i < AMDGPU_HW_IP_NUM; i++)
 			a->max_ibs[i] = 192;
@@ -233,7 +233,7 @@ int amd_info(struct drm_device *drm, void *data, struct drm_file *file)
 	if (size < 0)
 		return size;
 	return copy_to_user(u64_to_user_ptr(q->return_pointer), &a,
-			    min_t(u32, q->return_size, size)) ?
-		       -EFAULT :
-		       0;
+			    min_t(u32, q->return_size, size))
+		       ? -EFAULT
+		       : 0;
 }

@@ -99,8 +99,8 @@ static struct dma_fence **amd_fences_get(struct drm_file *file, u64 from, u32 n)
 	if (!fence)
 		return ERR_PTR(-ENOMEM);
 	for (i = 0; i < n; i++) {
-		one = copy_from_user(&f, p + i, sizeof(f)) ? ERR_PTR(-EFAULT) :
-							     amd_fence_get(file, &f);
+		one = copy_from_user(&f, p + i, sizeof(f)) ? ERR_PTR(-EFAULT)
+							   : amd_fence_get(file, &f);
 		if (IS_ERR(one)) {
 			amd_fences_put(fence, i);
 			return ERR_CAST(one);

@@ -20,35 +20,21 @@
 
 /* PRIME's functions are the default since 6.6, and no longer exported. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
-#define MOCK_PRIME_OPS                                                                             \
-	.prime_handle_to_fd = drm_gem_prime_handle_to_fd,                                          \
-	.prime_fd_to_handle = drm_gem_prime_fd_to_handle,                                          \
-	.gem_prime_mmap = drm_gem_prime_mmap,
-#else
-#define MOCK_PRIME_OPS
+#define MOCK_PRIME_OPS 1
 #endif
 
 /* A driver has no date since 6.14. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
-#define MOCK_DRIVER_DATE .date = "20150101",
-#else
-#define MOCK_DRIVER_DATE
-#endif
-
-/* Offsets of mmap() beyond 2^63, which a file has to ask for since 6.12. */
-#ifdef FOP_UNSIGNED_OFFSET
-#define MOCK_FOP_FLAGS .fop_flags = FOP_UNSIGNED_OFFSET,
-#else
-#define MOCK_FOP_FLAGS
+#define MOCK_DRIVER_DATE "20150101"
 #endif
 
 /* fb_create() is told the format since 6.17. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
-#define MOCK_FB_CREATE(fn)                                                                         \
-	fn(struct drm_device *drm, struct drm_file *file, const struct drm_format_info *info,      \
+#define MOCK_FB_CREATE(fn)                                                                    \
+	fn(struct drm_device *drm, struct drm_file *file, const struct drm_format_info *info, \
 	   const struct drm_mode_fb_cmd2 *cmd)
 #else
-#define MOCK_FB_CREATE(fn)                                                                         \
+#define MOCK_FB_CREATE(fn) \
 	fn(struct drm_device *drm, struct drm_file *file, const struct drm_mode_fb_cmd2 *cmd)
 #endif
 

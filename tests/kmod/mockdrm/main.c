@@ -54,7 +54,13 @@ static void mock_dev_set(struct mock_dev *mock)
 	mutex_unlock(&mock_dev_lock);
 }
 
-/* Controls: things that happen when their parameter is written */
+/**
+ * struct mock_control - a thing that happens when a parameter is written
+ * @run: does it, to the device that there is
+ */
+struct mock_control {
+	int (*run)(struct mock_dev *mock, const char *value);
+};
 
 static int mock_control_evict(struct mock_dev *mock, const char *value)
 {
@@ -80,24 +86,27 @@ static int mock_control_unplug(struct mock_dev *mock, const char *value)
 
 static int mock_control_set(const char *value, const struct kernel_param *kp)
 {
-	int (*control)(struct mock_dev *mock, const char *value) = kp->arg;
+	const struct mock_control *control = kp->arg;
 	struct mock_dev *mock = mock_dev_get();
 	int ret;
 
 	if (!mock)
 		return -ENODEV;
-	ret = control(mock, value);
+	ret = control->run(mock, value);
 	drm_dev_put(&mock->drm);
 	return ret;
 }
 
 static const struct kernel_param_ops mock_control_ops = { .set = mock_control_set };
+static struct mock_control mock_evict = { mock_control_evict };
+static struct mock_control mock_zap = { mock_control_zap };
+static struct mock_control mock_unplug = { mock_control_unplug };
 
-module_param_cb(evict, &mock_control_ops, mock_control_evict, 0200);
+module_param_cb(evict, &mock_control_ops, &mock_evict, 0200);
 MODULE_PARM_DESC(evict, "any value: move all objects out of VRAM");
-module_param_cb(zap, &mock_control_ops, mock_control_zap, 0200);
+module_param_cb(zap, &mock_control_ops, &mock_zap, 0200);
 MODULE_PARM_DESC(zap, "any value: take all mappings away, so that the next access faults");
-module_param_cb(unplug, &mock_control_ops, mock_control_unplug, 0200);
+module_param_cb(unplug, &mock_control_ops, &mock_unplug, 0200);
 MODULE_PARM_DESC(unplug, "drm: unplug the DRM device; pci: remove the PCI function");
 
 /* The file */
@@ -129,7 +138,6 @@ static long mock_compat_ioctl(struct file *filp, unsigned int cmd, unsigned long
 
 static const struct file_operations mock_fops = {
 	.owner = THIS_MODULE,
-	MOCK_FOP_FLAGS
 	.open = drm_open,
 	.release = drm_release,
 	.unlocked_ioctl = mock_ioctl,
@@ -138,6 +146,9 @@ static const struct file_operations mock_fops = {
 	.poll = drm_poll,
 	.read = drm_read,
 	.llseek = noop_llseek,
+#ifdef FOP_UNSIGNED_OFFSET
+	.fop_flags = FOP_UNSIGNED_OFFSET,
+#endif
 #ifdef MOCK_CORE_FDINFO
 	.show_fdinfo = drm_show_fdinfo,
 #else
@@ -151,13 +162,19 @@ static struct drm_driver mock_driver = {
 	.open = mock_client_open,
 	.postclose = mock_client_close,
 	.gem_prime_import_sg_table = mock_prime_import,
-	MOCK_PRIME_OPS
+#ifdef MOCK_PRIME_OPS
+	.prime_handle_to_fd = drm_gem_prime_handle_to_fd,
+	.prime_fd_to_handle = drm_gem_prime_fd_to_handle,
+	.gem_prime_mmap = drm_gem_prime_mmap,
+#endif
 #ifdef MOCK_CORE_FDINFO
 	.show_fdinfo = mock_client_fdinfo,
 #endif
 	.fops = &mock_fops,
 	.desc = "no GPU",
-	MOCK_DRIVER_DATE
+#ifdef MOCK_DRIVER_DATE
+	.date = MOCK_DRIVER_DATE,
+#endif
 };
 
 /* The device */

@@ -32,20 +32,20 @@ enum mock_place { MOCK_VRAM, MOCK_SYSTEM, MOCK_PLACES };
 
 /* Counters, each a parameter of the module that can be read. */
 enum mock_stat {
-	MOCK_STAT_OBJECTS,	    /* live objects */
-	MOCK_STAT_BYTES,	    /* their memory, wherever; imported objects have none */
-	MOCK_STAT_VRAM,		    /* bytes of it in VRAM */
-	MOCK_STAT_EVICTIONS,	    /* objects moved from VRAM to system memory */
-	MOCK_STAT_FAULTS,	    /* page faults served */
-	MOCK_STAT_GFX_SUBMITTED,    /* jobs; in the order of enum mock_ring_id */
+	MOCK_STAT_OBJECTS, /* live objects */
+	MOCK_STAT_BYTES, /* their memory, wherever; imported objects have none */
+	MOCK_STAT_VRAM, /* bytes of it in VRAM */
+	MOCK_STAT_EVICTIONS, /* objects moved from VRAM to system memory */
+	MOCK_STAT_FAULTS, /* page faults served */
+	MOCK_STAT_GFX_SUBMITTED, /* jobs; in the order of enum mock_ring_id */
 	MOCK_STAT_COMPUTE_SUBMITTED,
 	MOCK_STAT_GFX_FINISHED,
 	MOCK_STAT_COMPUTE_FINISHED,
-	MOCK_STAT_FENCES,	    /* live fences */
-	MOCK_STAT_CONTEXTS,	    /* live contexts */
-	MOCK_STAT_CLIENTS,	    /* open files */
-	MOCK_STAT_OPENS,	    /* opens since the module was loaded */
-	MOCK_STAT_ASLEEP,	    /* ioctls that came while the device was suspended */
+	MOCK_STAT_FENCES, /* live fences */
+	MOCK_STAT_CONTEXTS, /* live contexts */
+	MOCK_STAT_CLIENTS, /* open files */
+	MOCK_STAT_OPENS, /* opens since the module was loaded */
+	MOCK_STAT_ASLEEP, /* ioctls that came while the device was suspended */
 	MOCK_STATS
 };
 

@@ -71,9 +71,8 @@ static int mock_pci_sleep(struct device *dev)
 	return 0;
 }
 
-static const struct dev_pm_ops mock_pm_ops = {
-	RUNTIME_PM_OPS(mock_pci_sleep, mock_pci_sleep, NULL)
-};
+static const struct dev_pm_ops mock_pm_ops = { RUNTIME_PM_OPS(mock_pci_sleep, mock_pci_sleep,
+							      NULL) };
 
 /* Its name is the personality's: the module of the real driver can't be loaded beside it. */
 static struct pci_driver mock_pci_driver = {

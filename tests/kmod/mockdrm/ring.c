@@ -88,19 +88,17 @@ static void mock_ring_retire(struct mock_ring *ring, ktime_t now)
 static enum hrtimer_restart mock_ring_tick(struct hrtimer *timer)
 {
 	struct mock_ring *ring = container_of(timer, struct mock_ring, timer);
-	enum hrtimer_restart again = HRTIMER_NORESTART;
 	struct mock_fence *first;
 	unsigned long flags;
 
 	spin_lock_irqsave(&ring->lock, flags);
 	mock_ring_retire(ring, ktime_get());
 	first = list_first_entry_or_null(&ring->jobs, struct mock_fence, link);
-	if (first && !ring->dead) {
-		hrtimer_set_expires(timer, first->end);
-		again = HRTIMER_RESTART;
-	}
+	/* A submission may have started the timer by now: so not by HRTIMER_RESTART. */
+	if (first && !ring->dead)
+		hrtimer_start(timer, first->end, HRTIMER_MODE_ABS);
 	spin_unlock_irqrestore(&ring->lock, flags);
-	return again;
+	return HRTIMER_NORESTART;
 }
 
 /**
@@ -253,7 +251,8 @@ int mock_job_wait(struct mock_dev *mock, struct mock_job *job, struct dma_fence 
 	struct dma_fence *f;
 	long ret;
 
-	dma_fence_unwrap_for_each(f, &iter, fence) {
+	dma_fence_unwrap_for_each(f, &iter, fence)
+	{
 		if (mock_fence_ours(mock, f)) {
 			job->after = max(job->after, to_mock_fence(f)->end);
 			continue;

@@ -14,7 +14,7 @@ static int mock_stat_get(char *buf, const struct kernel_param *kp)
 
 static const struct kernel_param_ops mock_stat_ops = { .get = mock_stat_get };
 
-#define MOCK_STAT_PARAM(name, stat)                                                                \
+#define MOCK_STAT_PARAM(name, stat) \
 	module_param_cb(name, &mock_stat_ops, &mock_stats[MOCK_STAT_##stat], 0444)
 
 MOCK_STAT_PARAM(objects, OBJECTS);
@@ -51,8 +51,8 @@ MODULE_PARM_DESC(asleep, "calls that came while the device was suspended");
  */
 void mock_stats_check(void)
 {
-	static const enum mock_stat live[] = { MOCK_STAT_OBJECTS, MOCK_STAT_BYTES,
-					       MOCK_STAT_VRAM,	  MOCK_STAT_FENCES,
+	static const enum mock_stat live[] = { MOCK_STAT_OBJECTS,  MOCK_STAT_BYTES,
+					       MOCK_STAT_VRAM,	   MOCK_STAT_FENCES,
 					       MOCK_STAT_CONTEXTS, MOCK_STAT_CLIENTS };
 	int i;
 

@@ -45,7 +45,7 @@ enum mock_stat {
 	MOCK_STAT_CONTEXTS, /* live contexts */
 	MOCK_STAT_CLIENTS, /* open files */
 	MOCK_STAT_OPENS, /* opens since the module was loaded */
-	MOCK_STAT_ASLEEP, /* ioctls that came while the device was suspended */
+	MOCK_STAT_ASLEEP, /* objects made and jobs submitted while the device was suspended */
 	MOCK_STATS
 };
 

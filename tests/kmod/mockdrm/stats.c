@@ -44,7 +44,7 @@ MODULE_PARM_DESC(clients, "open files");
 MOCK_STAT_PARAM(opens, OPENS);
 MODULE_PARM_DESC(opens, "opens since the module was loaded");
 MOCK_STAT_PARAM(asleep, ASLEEP);
-MODULE_PARM_DESC(asleep, "calls that came while the device was suspended");
+MODULE_PARM_DESC(asleep, "objects made and jobs submitted while the device was suspended");
 
 /**
  * mock_stats_check() - Warn of what is left when the module goes

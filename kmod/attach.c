@@ -5,6 +5,7 @@
 #include "core.h"
 #include "cut.h"
 #include "device.h"
+#include "gates.h"
 #include "policy.h"
 #include "reap.h"
 
@@ -576,17 +577,20 @@ void qgpu_end_work_fn(struct work_struct *work)
 				 .level = READ_ONCE(vm->lim.level),
 				 .reason = vm->end_reason };
 	struct pid *left;
+	bool gated;
 	u32 alive, held;
 
 	qgpu_cut_off(vm);
+	gated = !qgpu_gates_end(vm);
 	alive = qgpu_reap(vm->cgrp, vm, &vm->killed, &left);
 	qgpu_vm_left(vm, alive, left);
 	held = take_back(vm);
-	if (alive || held) {
+	if (alive || held || gated) {
 		if (++vm->tries == END_FAST_ROUNDS * 2)
 			pr_warn("qwamos_gpu: VM %s does not end: %s\n", vm->name,
-				alive ? "a process does not die"
-				      : "another process holds its device, or the group of it");
+				alive  ? "a process does not die"
+				: held ? "another process holds its device, or the group of it"
+				       : "a gate does not close");
 		queue_delayed_work(qgpu_wq, &vm->end_work,
 				   msecs_to_jiffies(vm->tries < END_FAST_ROUNDS ? END_ROUND_MS
 										: END_SLOW_MS));

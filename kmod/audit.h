@@ -34,8 +34,8 @@ struct qgpu_notes;
 
 #define QGPU_AUDIT_PER_PAGE 14 /* records in a page, beside its list head */
 #define QGPU_AUDIT_FOLDS    24 /* kinds of events that a chain folds exactly at the same time */
-#define QGPU_AUDIT_PLACES   83 /* folds beside them that belong to an event and operation each */
-#define QGPU_AUDIT_KINDS    18 /* events that have a budget */
+#define QGPU_AUDIT_PLACES   89 /* folds beside them that belong to an event and operation each */
+#define QGPU_AUDIT_KINDS    22 /* events that have a budget */
 
 /**
  * struct qgpu_event - what a caller tells the audit log

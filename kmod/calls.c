@@ -13,6 +13,7 @@
 #include "audit.h"
 #include "check.h"
 #include "device.h"
+#include "gates.h"
 #include "vm_tasks.h"
 #include "ioctl.h"
 #include "policy.h"
@@ -28,7 +29,8 @@ static int do_get_info(struct qgpu_call *call)
 	a->out_version = QWAMOS_GPU_VERSION;
 	a->out_levels = QGPU_LEVELS;
 	a->out_caps = QWAMOS_GPU_CAP_PASSTHROUGH | QWAMOS_GPU_CAP_AUDIT | QWAMOS_GPU_CAP_POLICY |
-		      QWAMOS_GPU_CAP_NETLINK | (qgpu_tasks_inherit() ? QWAMOS_GPU_CAP_TASKS : 0);
+		      QWAMOS_GPU_CAP_NETLINK | (qgpu_gates_made() ? QWAMOS_GPU_CAP_GATE : 0) |
+		      (qgpu_tasks_inherit() ? QWAMOS_GPU_CAP_TASKS : 0);
 	memcpy(a->out_instance, qgpu_audit_instance(), sizeof(a->out_instance));
 	a->out_revoke_timeout_s = READ_ONCE(qgpu_revoke_timeout_s);
 	a->out_audit_records = qgpu_audit_capacity();
@@ -379,6 +381,8 @@ static int do_level_info(struct qgpu_call *call)
 	a->out_queues = l->vulkan_queues;
 	a->out_min_interval_ns = qgpu_level_interval_ns(l);
 	a->out_ops = l->ops;
+	a->out_submit_hz = l->submit_hz;
+	a->out_submit_burst = l->submit_burst;
 	a->out_flags = (l->needs_iommu ? QWAMOS_GPU_LEVEL_F_NEEDS_IOMMU : 0) |
 		       (l->may_share ? QWAMOS_GPU_LEVEL_F_MAY_SHARE : 0);
 	return 0;
@@ -449,7 +453,8 @@ static int policy_args(const struct qwamos_gpu_vm_set_policy *a, size_t usize)
 		return -EINVAL;
 	if ((a->mask & QWAMOS_GPU_POLICY_LEVEL && !qgpu_level(a->level)) ||
 	    (a->mask & QWAMOS_GPU_POLICY_RESTRICT &&
-	     a->restrictions & ~(QWAMOS_GPU_RESTRICT_NO_VULKAN | QWAMOS_GPU_RESTRICT_NO_COMPUTE)) ||
+	     a->restrictions & ~(QWAMOS_GPU_RESTRICT_NO_VULKAN | QWAMOS_GPU_RESTRICT_NO_COMPUTE |
+				 QWAMOS_GPU_RESTRICT_EXCLUSIVE)) ||
 	    (a->mask & QWAMOS_GPU_POLICY_MODE && !(is_mode(a->mode_asked) && is_mode(a->mode_got) &&
 						   a->mode_reason < QWAMOS_GPU_REASON_COUNT)))
 		return -EOPNOTSUPP;
@@ -519,6 +524,12 @@ static u64 missing_gpu(const struct qgpu_grants *g, const struct qwamos_gpu_vm_s
 	return a->mask & QWAMOS_GPU_POLICY_GUARANTEE ? a->device_id : 0;
 }
 
+/* Would a level allow all that a VM holds? Called with the VM lock held. */
+static bool held_fits(struct qgpu_vm *vm, u32 level)
+{
+	return qgpu_attached_fits(vm, level) && qgpu_gates_fit(vm, level);
+}
+
 static int do_set_policy(struct qgpu_call *call)
 {
 	struct qwamos_gpu_vm_set_policy *a = &call->arg->set_policy;
@@ -538,7 +549,7 @@ static int do_set_policy(struct qgpu_call *call)
 		ret = grants_read(g, a);
 	if (ret)
 		goto out;
-	ret = qgpu_vm_set_policy(call->f->vm, a, g, qgpu_attached_fits, &call->ev);
+	ret = qgpu_vm_set_policy(call->f->vm, a, g, held_fits, &call->ev);
 	call->device_id = missing_gpu(g, a);
 	call->reason = call->ev.reason;
 	a->out_used = call->ev.used;
@@ -647,6 +658,45 @@ static int do_vm_info(struct qgpu_call *call)
 	return 0;
 }
 
+static int do_gate_create(struct qgpu_call *call)
+{
+	struct qwamos_gpu_gate_create *a = &call->arg->gate_create;
+	int ret;
+
+	if (a->__reserved)
+		return -EINVAL;
+	ret = qgpu_gate_create(call->f->vm, a, &call->reason);
+	call->device_id = a->out_device_id;
+	if (ret)
+		return ret;
+	/* Who does not learn of a gate can't give it back. */
+	ret = qgpu_call_answer(call);
+	if (ret)
+		qgpu_gate_destroy(call->f->vm, a->out_gate_id);
+	return ret;
+}
+
+static int do_gate_destroy(struct qgpu_call *call)
+{
+	return qgpu_gate_destroy(call->f->vm, call->arg->gate_destroy.gate_id);
+}
+
+static int do_gate_list(struct qgpu_call *call)
+{
+	struct qwamos_gpu_list *a = &call->arg->list;
+	struct qwamos_gpu_gate *v;
+	int ret;
+
+	if (!entry_size_ok(a, offsetofend(struct qwamos_gpu_gate, driver)))
+		return -EINVAL;
+	v = kcalloc(QGPU_VM_GATES, sizeof(*v), GFP_KERNEL_ACCOUNT);
+	if (!v)
+		return -ENOMEM;
+	ret = write_after(call, v, qgpu_gate_list(call->f->vm, v), sizeof(*v));
+	kfree(v);
+	return ret;
+}
+
 #define VM_FILES  (QGPU_FILE_MANAGE | QGPU_FILE_USE)
 #define ALL_FILES (QGPU_FILE_CONTROL | VM_FILES)
 
@@ -695,6 +745,12 @@ static const struct qgpu_call_desc calls[] = {
 	     .also = offsetof(struct qwamos_gpu_vm_charge, out_used), .n_also = 2),
 	CALL(VM_UNCHARGE, qwamos_gpu_vm_charge, out_limit, 0, QGPU_FILE_USE, false,
 	     qgpu_do_uncharge),
+	CALL(GATE_CREATE, qwamos_gpu_gate_create, out_minor, QWAMOS_GPU_GATE_CREATE_F_ANY_OPENER,
+	     QGPU_FILE_MANAGE, true, do_gate_create, .op = QWAMOS_GPU_OP_RENDERING_3D,
+	     .also = offsetof(struct qwamos_gpu_gate_create, out_device_id), .n_also = 1),
+	CALL(GATE_DESTROY, qwamos_gpu_gate_destroy, gate_id, 0, QGPU_FILE_MANAGE, true,
+	     do_gate_destroy),
+	CALL(GATE_LIST, qwamos_gpu_list, out_left, 0, VM_FILES, false, do_gate_list),
 };
 
 /** qgpu_call_desc() - the row of a call, or NULL */

@@ -180,13 +180,45 @@ static inline void qgpu_vma_make_ours(struct vm_area_struct *vma)
 #endif
 }
 
+/* Where a DRM file has its syncobjs. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+#define QGPU_DRM_HAS_SYNCOBJ_XA 1
+#endif
+
+/* What a class says of where in /dev its devices' nodes are: of constant devices since 6.2. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+#define QGPU_DEVNODE(fn, dev, mode) fn(const struct device *dev, umode_t *mode)
+#else
+#define QGPU_DEVNODE(fn, dev, mode) fn(struct device *dev, umode_t *mode)
+#endif
+
+/* device_find_child() asks of constant data since 6.14. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0)
+#define QGPU_MATCH_DATA const void *
+#else
+#define QGPU_MATCH_DATA void *
+#endif
+
+/* Make a mapping of a page of ours one that nobody can write to, grow, split or inherit. */
+static inline void qgpu_vma_make_window(struct vm_area_struct *vma)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	vm_flags_mod(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP, VM_MAYWRITE | VM_MAYEXEC);
+#else
+	vma->vm_flags = (vma->vm_flags & ~(VM_MAYWRITE | VM_MAYEXEC)) | VM_DONTCOPY |
+			VM_DONTEXPAND | VM_DONTDUMP;
+#endif
+}
+
 /* Namespace names became strings in 6.13. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
-#define QGPU_EXPORT(sym) EXPORT_SYMBOL_NS_GPL(sym, "QWAMOS_GPU")
-#define QGPU_IMPORT()	 MODULE_IMPORT_NS("QWAMOS_GPU")
+#define QGPU_EXPORT(sym)      EXPORT_SYMBOL_NS_GPL(sym, "QWAMOS_GPU")
+#define QGPU_IMPORT()	      MODULE_IMPORT_NS("QWAMOS_GPU")
+#define QGPU_IMPORT_DMA_BUF() MODULE_IMPORT_NS("DMA_BUF")
 #else
-#define QGPU_EXPORT(sym) EXPORT_SYMBOL_NS_GPL(sym, QWAMOS_GPU)
-#define QGPU_IMPORT()	 MODULE_IMPORT_NS(QWAMOS_GPU)
+#define QGPU_EXPORT(sym)      EXPORT_SYMBOL_NS_GPL(sym, QWAMOS_GPU)
+#define QGPU_IMPORT()	      MODULE_IMPORT_NS(QWAMOS_GPU)
+#define QGPU_IMPORT_DMA_BUF() MODULE_IMPORT_NS(DMA_BUF)
 #endif
 
 #endif /* QWAMOS_GPU_COMPAT_H */

@@ -224,7 +224,7 @@ static __always_inline bool qgpu_dev_plainly_usable(const struct qgpu_dev *d,
 	owner = rcu_access_pointer(d->owner);
 	/* One that goes into quarantine does so before its owner is gone. */
 	smp_rmb();
-	if (owner ? owner != vm : !qgpu_users_may_share(&d->users, l))
+	if (owner ? owner != vm : !qgpu_users_may_share(&d->users, &vm->lim, l))
 		return false;
 	return !READ_ONCE(d->quarantined);
 }

@@ -37,7 +37,7 @@ static const struct {
  * one for each operation, refused call or way in, where all is counted that finds no fold of its
  * kind.
  */
-#define CALLS (QWAMOS_GPU_CMD_VM_UNCHARGE + 1)
+#define CALLS (QWAMOS_GPU_CMD_GATE_LIST + 1)
 #define WAYS  (QWAMOS_GPU_VFIO_OP_DETACH_IOAS + 1)
 
 enum sub { SUB_NONE, SUB_OPERATION, SUB_ASKED };
@@ -65,12 +65,16 @@ static const struct kind {
 	{ QWAMOS_GPU_EV_DEVICE_ADDED, QGPU_BUDGET_HOTPLUG, SUB_NONE, 34, 1 },
 	{ QWAMOS_GPU_EV_DEVICE_REMOVED, QGPU_BUDGET_HOTPLUG, SUB_NONE, 35, 1 },
 	{ QWAMOS_GPU_EV_DEVICE_REVOKE_REQUESTED, QGPU_BUDGET_REFUSED, SUB_NONE, 36, 1 },
-	{ QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED, QGPU_BUDGET_REFUSED, SUB_ASKED, 37, WAYS },
-	{ QWAMOS_GPU_EV_CALL_REFUSED, QGPU_BUDGET_REFUSED, SUB_ASKED, 37 + WAYS, CALLS },
+	{ QWAMOS_GPU_EV_GATE_OPENED, QGPU_BUDGET_REFUSED, SUB_NONE, 37, 1 },
+	{ QWAMOS_GPU_EV_GATE_CLOSED, QGPU_BUDGET_REFUSED, SUB_NONE, 38, 1 },
+	{ QWAMOS_GPU_EV_GATE_OPEN_REFUSED, QGPU_BUDGET_REFUSED, SUB_NONE, 39, 1 },
+	{ QWAMOS_GPU_EV_GATE_CALL_REFUSED, QGPU_BUDGET_REFUSED, SUB_NONE, 40, 1 },
+	{ QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED, QGPU_BUDGET_REFUSED, SUB_ASKED, 41, WAYS },
+	{ QWAMOS_GPU_EV_CALL_REFUSED, QGPU_BUDGET_REFUSED, SUB_ASKED, 41 + WAYS, CALLS },
 };
 
 static_assert(QGPU_OPS == 8);
-static_assert(37 + WAYS + CALLS <= QGPU_AUDIT_PLACES);
+static_assert(41 + WAYS + CALLS <= QGPU_AUDIT_PLACES);
 
 #define ALL_FOLDS (QGPU_AUDIT_FOLDS + QGPU_AUDIT_PLACES)
 
@@ -127,7 +131,8 @@ static bool take_token(struct qgpu_chain *c, const struct kind *k, u64 now)
 static u64 key_of(const struct qwamos_gpu_audit_record *r)
 {
 	bool way = r->event == QWAMOS_GPU_EV_DEVICE_OPEN_REFUSED ||
-		   r->event == QWAMOS_GPU_EV_CALL_REFUSED;
+		   r->event == QWAMOS_GPU_EV_CALL_REFUSED ||
+		   r->event == QWAMOS_GPU_EV_GATE_CALL_REFUSED;
 
 	return (u64)(u8)r->event | (u64)(u8)r->operation << 8 | (u64)(u8)r->reason << 16 |
 	       (u64)(u8)r->level << 24 | (u64)(u16)r->result << 32 |

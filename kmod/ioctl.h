@@ -29,6 +29,8 @@ union qgpu_arg {
 	struct qwamos_gpu_level_info level_info;
 	struct qwamos_gpu_vm_check check;
 	struct qwamos_gpu_vm_charge charge;
+	struct qwamos_gpu_gate_create gate_create;
+	struct qwamos_gpu_gate_destroy gate_destroy;
 };
 
 /**

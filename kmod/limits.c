@@ -48,6 +48,63 @@ void qgpu_limits_apply(struct qgpu_limits *lim)
 	WRITE_ONCE(lim->vram_limit, l ? min(qgpu_level_vram(l), lim->vram_set) : 0);
 	reason = qgpu_policy_queues(lim->level, lim->restrictions, &queues);
 	WRITE_ONCE(lim->queues_rule, QGPU_QUEUES_RULE(reason, queues));
+	/* Whoever sees one of these without the other waits for a token too long, or not at all. */
+	WRITE_ONCE(lim->submit_burst, l && l->submit_burst ? l->submit_burst : 1);
+	WRITE_ONCE(lim->submit_each_ns, l && l->submit_hz ? (u32)NSEC_PER_SEC / l->submit_hz : 0);
+}
+
+/**
+ * qgpu_limits_charge_gate() - take of a VM's VRAM for an object that came through a gate
+ * @lim: the VM's limits
+ * @use: what it has of the gate's GPU
+ * @amount: bytes
+ * @anyway: the object is there, whatever the limit
+ * @used: out: what is in use, after the call if it fits
+ *
+ * In no file's ledger: only the end of the object gives it back. Return: it fits.
+ */
+bool qgpu_limits_charge_gate(struct qgpu_limits *lim, struct qgpu_gpu_use *use, u64 amount,
+			     bool anyway, u64 *used)
+{
+	u64 here;
+
+	if (!qgpu_quota_charge(&lim->vram, amount, anyway ? S64_MAX : READ_ONCE(lim->vram_limit),
+			       used))
+		return false;
+	qgpu_quota_charge(&use->vram, amount, S64_MAX, &here);
+	return true;
+}
+
+/** qgpu_limits_uncharge_gate() - give back what qgpu_limits_charge_gate() took */
+void qgpu_limits_uncharge_gate(struct qgpu_limits *lim, struct qgpu_gpu_use *use, u64 amount)
+{
+	qgpu_quota_uncharge(&use->vram, amount);
+	qgpu_quota_uncharge(&lim->vram, amount);
+}
+
+/**
+ * qgpu_limits_queue_gate() - take one of a VM's Vulkan queues for a context behind a gate
+ * @lim: the VM's limits
+ * @use: what it has of the gate's GPU
+ * @used: out: how many are in use, after the call if it fits
+ *
+ * Return: &enum qwamos_gpu_reason why not.
+ */
+u32 qgpu_limits_queue_gate(struct qgpu_limits *lim, struct qgpu_gpu_use *use, u64 *used)
+{
+	u32 rule = READ_ONCE(lim->queues_rule);
+
+	if (!qgpu_quota_charge(&lim->queues, 1, QGPU_QUEUES_MOST(rule), used))
+		return QGPU_RULE_REASON(rule) ?: QWAMOS_GPU_REASON_QUEUES;
+	atomic64_add(1, &use->queues);
+	return QWAMOS_GPU_REASON_NONE;
+}
+
+/** qgpu_limits_unqueue_gate() - give back what qgpu_limits_queue_gate() took */
+void qgpu_limits_unqueue_gate(struct qgpu_limits *lim, struct qgpu_gpu_use *use)
+{
+	atomic64_sub(1, &use->queues);
+	qgpu_quota_uncharge(&lim->queues, 1);
 }
 
 /**
@@ -85,11 +142,14 @@ static bool use_tells(const struct qgpu_gpu_use *use)
  * qgpu_limits_tell() - what VM_INFO says of limits and use
  * @lim: the VM's limits
  * @given_whole: the VM has a whole GPU for itself
+ * @gated: it has a gate
  * @out: out, zeroed by the caller
  */
-void qgpu_limits_tell(struct qgpu_limits *lim, bool given_whole, struct qwamos_gpu_vm *out)
+void qgpu_limits_tell(struct qgpu_limits *lim, bool given_whole, bool gated,
+		      struct qwamos_gpu_vm *out)
 {
-	u32 by = given_whole ? QWAMOS_GPU_ENFORCED_BY_VFIO : QWAMOS_GPU_ENFORCED_BY_NONE;
+	u32 gate = gated ? QWAMOS_GPU_ENFORCED_BY_GATE : QWAMOS_GPU_ENFORCED_BY_NONE;
+	u32 whole = QWAMOS_GPU_ENFORCED_BY_VFIO;
 	const struct qgpu_gpu_use *use;
 	u32 i;
 
@@ -107,10 +167,10 @@ void qgpu_limits_tell(struct qgpu_limits *lim, bool given_whole, struct qwamos_g
 	out->mode_asked = READ_ONCE(lim->mode_asked);
 	out->mode_got = READ_ONCE(lim->mode_got);
 	out->mode_reason = READ_ONCE(lim->mode_reason);
-	out->vram_by = by;
-	out->compute_by = by;
-	out->queues_by = by;
-	out->rate_by = QWAMOS_GPU_ENFORCED_BY_NONE;
+	out->vram_by = given_whole ? whole : gate;
+	out->compute_by = given_whole ? whole : QWAMOS_GPU_ENFORCED_BY_NONE;
+	out->queues_by = given_whole ? whole : gate;
+	out->rate_by = gate;
 	rcu_read_lock();
 	for (i = 0; i < QWAMOS_GPU_VM_GPUS; i++) {
 		use = rcu_dereference(lim->gpu[i]);

@@ -42,6 +42,8 @@ struct qgpu_users;
  *     without it
  * @listed: the VM's policy lists it
  * @attached: DEV_ATTACH gave it; written under the registry lock, set with the VM lock as well
+ * @gates: gates of the VM's to it; written under the VM lock, read without it
+ * @pins: gates that may still charge or give back here, destroyed ones too; guarded by the VM lock
  * @gone: it was removed: nothing more is charged on it
  * @idle: since qgpu_users_mark() nobody has given it anew; guarded by the VM lock
  * @users: the GPU's users, of which this is one, or NULL: no more; guarded by the VM lock
@@ -59,6 +61,8 @@ struct qgpu_gpu_use {
 	u32 guarantee;
 	bool listed;
 	bool attached;
+	u32 gates;
+	u32 pins;
 	bool gone;
 	bool idle;
 	struct qgpu_users *users;
@@ -72,6 +76,7 @@ struct qgpu_gpu_use {
  * @rule: by operation, a QGPU_RULE(); [0] is for any that does not exist. Written under the VM lock
  *     like all down to @last, read without it, each by itself
  * @level: &enum qwamos_gpu_level
+ * @shares: level and restrictions let the VM share a GPU
  * @queues_rule: a QGPU_QUEUES_RULE()
  * @vram_limit: most VRAM in bytes
  * @vram_set: most VRAM that was set, U64_MAX: none was
@@ -82,7 +87,11 @@ struct qgpu_gpu_use {
  * @mode_asked: &enum qwamos_gpu_mode
  * @mode_got: &enum qwamos_gpu_mode
  * @mode_reason: &enum qwamos_gpu_reason
+ * @submit_each_ns: in what time the VM may submit one piece of work through gates, in the long run;
+ *     0: at once
+ * @submit_burst: and how many at once
  * @last: when an operation of each kind was last allowed
+ * @pace: work submitted through gates
  * @vram: VRAM charged on all GPUs and on none in particular
  * @queues: Vulkan queues, likewise
  * @refused: refusals by reason
@@ -91,6 +100,7 @@ struct qgpu_gpu_use {
 struct qgpu_limits {
 	u32 rule[QGPU_OPS];
 	u32 level;
+	bool shares;
 	u32 queues_rule;
 	u32 restrictions;
 	u64 vram_limit;
@@ -101,7 +111,10 @@ struct qgpu_limits {
 	u32 mode_asked;
 	u32 mode_got;
 	u32 mode_reason;
+	u32 submit_each_ns;
+	u32 submit_burst;
 	struct qgpu_rate last[QGPU_OPS] ____cacheline_aligned;
+	struct qgpu_pace pace;
 	struct qgpu_quota vram;
 	struct qgpu_quota queues;
 	atomic64_t refused[QWAMOS_GPU_REASON_COUNT];
@@ -121,8 +134,14 @@ struct qgpu_ledger {
 void qgpu_limits_init(struct qgpu_limits *lim);
 void qgpu_limits_apply(struct qgpu_limits *lim);
 u32 qgpu_limits_cap(const struct qgpu_limits *lim, u32 level);
+bool qgpu_limits_charge_gate(struct qgpu_limits *lim, struct qgpu_gpu_use *use, u64 amount,
+			     bool anyway, u64 *used);
+void qgpu_limits_uncharge_gate(struct qgpu_limits *lim, struct qgpu_gpu_use *use, u64 amount);
+u32 qgpu_limits_queue_gate(struct qgpu_limits *lim, struct qgpu_gpu_use *use, u64 *used);
+void qgpu_limits_unqueue_gate(struct qgpu_limits *lim, struct qgpu_gpu_use *use);
 void qgpu_limits_settle(struct qgpu_limits *lim, struct qgpu_ledger *led);
-void qgpu_limits_tell(struct qgpu_limits *lim, bool given_whole, struct qwamos_gpu_vm *out);
+void qgpu_limits_tell(struct qgpu_limits *lim, bool given_whole, bool gated,
+		      struct qwamos_gpu_vm *out);
 u32 qgpu_limits_gpus(struct qgpu_limits *lim, struct qwamos_gpu_vm_gpu *out);
 u32 qgpu_limits_refusals(struct qgpu_limits *lim, struct qwamos_gpu_vm_refusal *out);
 
@@ -161,7 +180,8 @@ static __always_inline struct qgpu_gpu_use *qgpu_limits_use(const struct qgpu_li
 /** qgpu_use_assigned() - has a manager given the VM this GPU, which is still there? */
 static inline bool qgpu_use_assigned(const struct qgpu_gpu_use *use)
 {
-	return (READ_ONCE(use->listed) || READ_ONCE(use->attached) || READ_ONCE(use->guarantee)) &&
+	return (READ_ONCE(use->listed) || READ_ONCE(use->attached) || READ_ONCE(use->guarantee) ||
+		READ_ONCE(use->gates)) &&
 	       !READ_ONCE(use->gone);
 }
 

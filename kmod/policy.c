@@ -18,16 +18,19 @@ const struct qgpu_level qgpu_levels[QGPU_LEVELS] = {
 	[QWAMOS_GPU_LEVEL_UNTRUSTED] = {
 		.name = "untrusted", .vram_mib = 128, .compute_percent = 10,
 		.vulkan = QWAMOS_GPU_VULKAN_NONE, .vulkan_queues = 0, .min_interval_ms = 100,
+		.submit_hz = 100, .submit_burst = 50,
 		.needs_iommu = 1, .may_share = 0, .ops = OPS_UNTRUSTED,
 	},
 	[QWAMOS_GPU_LEVEL_LOW] = {
 		.name = "low", .vram_mib = 256, .compute_percent = 25,
 		.vulkan = QWAMOS_GPU_VULKAN_GRAPHICS, .vulkan_queues = 4, .min_interval_ms = 50,
+		.submit_hz = 1000, .submit_burst = 500,
 		.needs_iommu = 1, .may_share = 1, .ops = OPS_LOW,
 	},
 	[QWAMOS_GPU_LEVEL_MEDIUM] = {
 		.name = "medium", .vram_mib = 512, .compute_percent = 50,
 		.vulkan = QWAMOS_GPU_VULKAN_COMPUTE, .vulkan_queues = 4, .min_interval_ms = 10,
+		.submit_hz = 5000, .submit_burst = 2500,
 		.needs_iommu = 0, .may_share = 1, .ops = OPS_MEDIUM,
 	},
 	[QWAMOS_GPU_LEVEL_HIGH] = {

@@ -20,6 +20,8 @@
  * @vulkan: &enum qwamos_gpu_vulkan
  * @vulkan_queues: most Vulkan queues
  * @min_interval_ms: least time between two declared operations of a kind, in ms; 0: none
+ * @submit_hz: work submitted through a gate in a second, in the long run; 0: as much as comes
+ * @submit_burst: and at once
  * @needs_iommu: gets a real GPU only behind an IOMMU
  * @may_share: may use a GPU that another VM uses too
  * @ops: bit n: &enum qwamos_gpu_op n is allowed
@@ -31,6 +33,8 @@ struct qgpu_level {
 	__u32 vulkan;
 	__u32 vulkan_queues;
 	__u32 min_interval_ms;
+	__u32 submit_hz;
+	__u32 submit_burst;
 	__u32 needs_iommu : 1;
 	__u32 may_share : 1;
 	__u32 ops;

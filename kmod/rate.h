@@ -13,6 +13,15 @@ struct qgpu_rate {
 	atomic64_t last;
 };
 
+/**
+ * struct qgpu_pace - a token bucket; all zero: full
+ * @empty_until: when all that was taken has come back, in ns, plus one; 0: nothing was taken
+ */
+struct qgpu_pace {
+	atomic64_t empty_until;
+};
+
 bool qgpu_rate_take(struct qgpu_rate *r, __u64 now_ns, __u64 interval_ns);
+__u64 qgpu_pace_take(struct qgpu_pace *p, __u64 now_ns, __u64 each_ns, __u32 burst);
 
 #endif /* QWAMOS_GPU_RATE_H */

@@ -140,8 +140,9 @@ static void take_over(struct qgpu_limits *lim, const struct qwamos_gpu_vm_set_po
 		if (use && a->mask & QWAMOS_GPU_POLICY_GUARANTEE && i + 1 == gpu)
 			WRITE_ONCE(use->guarantee, a->compute_guarantee);
 	}
-	if (a->mask & QWAMOS_GPU_POLICY_LEVEL)
-		qgpu_users_set_level(lim, a->level);
+	qgpu_users_set_level(lim, a->mask & QWAMOS_GPU_POLICY_LEVEL ? a->level : lim->level,
+			     a->mask & QWAMOS_GPU_POLICY_RESTRICT ? a->restrictions
+								  : lim->restrictions);
 	if (a->mask & QWAMOS_GPU_POLICY_VRAM)
 		lim->vram_set = a->vram_limit;
 	if (a->mask & QWAMOS_GPU_POLICY_CAP)
@@ -150,14 +151,40 @@ static void take_over(struct qgpu_limits *lim, const struct qwamos_gpu_vm_set_po
 		WRITE_ONCE(lim->guarantee, a->compute_guarantee);
 	if (a->mask & QWAMOS_GPU_POLICY_PRIORITY)
 		WRITE_ONCE(lim->priority, a->priority);
-	if (a->mask & QWAMOS_GPU_POLICY_RESTRICT)
-		WRITE_ONCE(lim->restrictions, a->restrictions);
 	if (a->mask & QWAMOS_GPU_POLICY_MODE) {
 		WRITE_ONCE(lim->mode_asked, a->mode_asked);
 		WRITE_ONCE(lim->mode_got, a->mode_got);
 		WRITE_ONCE(lim->mode_reason, a->mode_reason);
 	}
 	qgpu_limits_apply(lim);
+}
+
+/*
+ * Does nobody's gate, the VM's own included, keep the VM with what is asked for from a GPU that it
+ * gets or has? Called with the VM lock held.
+ */
+static bool gates_allow(const struct qgpu_limits *lim, const struct qwamos_gpu_vm_set_policy *a,
+			const struct qgpu_grants *g, u32 level)
+{
+	u32 restrictions = a->mask & QWAMOS_GPU_POLICY_RESTRICT ? a->restrictions
+								: lim->restrictions;
+	const struct qgpu_users *users = users_of(&g->promised);
+	const struct qgpu_gpu_use *use;
+	u32 i;
+
+	if (users && a->compute_guarantee &&
+	    !qgpu_users_gate_apart(users, lim, level, restrictions))
+		return false;
+	for (i = 0; i < g->n; i++)
+		if (!qgpu_users_gate_apart(g->listed[i].users, lim, level, restrictions))
+			return false;
+	for (i = 0; i < QWAMOS_GPU_VM_GPUS; i++) {
+		use = rcu_dereference_protected(lim->gpu[i], true);
+		if (use && use->users && qgpu_use_assigned(use) &&
+		    !qgpu_users_gate_apart(use->users, lim, level, restrictions))
+			return false;
+	}
+	return true;
 }
 
 /* The whole of VM_SET_POLICY. Called with the VM lock held. */
@@ -181,6 +208,10 @@ static int set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_vm_set_policy 
 		return -EINVAL;
 	if (!fits(vm, level)) {
 		ev->reason = QWAMOS_GPU_REASON_IN_USE;
+		return -EBUSY;
+	}
+	if (!gates_allow(&vm->lim, a, g, level)) {
+		ev->reason = QWAMOS_GPU_REASON_SHARING;
 		return -EBUSY;
 	}
 	ret = check_quotas(vm, a, l, users_of(&g->promised), ev);
@@ -220,7 +251,7 @@ void qgpu_vm_reclaim_gpus(struct qgpu_vm *vm)
  * @ev: out: why a refusal: reason, and, with QUOTA, event and amounts
  *
  * Return: 0, -EINVAL (no level yet), -ENOSPC (too many GPUs), or a refusal: -ENODEV (VM_ENDED,
- * NO_DEVICE), -EBUSY (IN_USE), -EDQUOT (QUOTA).
+ * NO_DEVICE), -EBUSY (IN_USE, SHARING), -EDQUOT (QUOTA).
  */
 int qgpu_vm_set_policy(struct qgpu_vm *vm, const struct qwamos_gpu_vm_set_policy *a,
 		       struct qgpu_grants *g, bool (*fits)(struct qgpu_vm *vm, u32 level),

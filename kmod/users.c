@@ -16,11 +16,11 @@ void qgpu_users_init(struct qgpu_users *users)
 	INIT_LIST_HEAD(&users->uses);
 }
 
-static bool may_share(u32 level)
+static bool may_share(u32 level, u32 restrictions)
 {
 	const struct qgpu_level *l = qgpu_level(level);
 
-	return l && l->may_share;
+	return l && l->may_share && !(restrictions & QWAMOS_GPU_RESTRICT_EXCLUSIVE);
 }
 
 /* Called with the VM lock held. */
@@ -75,7 +75,7 @@ int qgpu_users_add(struct qgpu_users *users, struct qgpu_limits *lim, u64 device
 	use->lim = lim;
 	use->users = users;
 	list_add_tail_rcu(&use->node, &users->uses);
-	if (!may_share(lim->level))
+	if (!lim->shares)
 		count_loner(users, 1);
 	rcu_assign_pointer(lim->gpu[i], use);
 	return 1 + i;
@@ -84,7 +84,7 @@ int qgpu_users_add(struct qgpu_users *users, struct qgpu_limits *lim, u64 device
 /* Called with the VM lock held. */
 static void leave(struct qgpu_gpu_use *use)
 {
-	if (!may_share(use->lim->level))
+	if (!use->lim->shares)
 		count_loner(use->users, -1);
 	list_del_rcu(&use->node);
 	use->users = NULL;
@@ -93,7 +93,7 @@ static void leave(struct qgpu_gpu_use *use)
 /* Nothing is charged, and nothing more will be once whoever charges has gone on. */
 static bool reclaimable(const struct qgpu_gpu_use *use)
 {
-	return !qgpu_use_assigned(use) && !atomic64_read(&use->vram.used) &&
+	return !use->pins && !qgpu_use_assigned(use) && !atomic64_read(&use->vram.used) &&
 	       !atomic64_read(&use->queues);
 }
 
@@ -227,21 +227,24 @@ static void count_everywhere(struct qgpu_limits *lim, int by)
 }
 
 /**
- * qgpu_users_set_level() - give a VM its level
+ * qgpu_users_set_level() - give a VM its level and restrictions
  * @lim: the VM's limits; the VM lock is held
  * @level: &enum qwamos_gpu_level
+ * @restrictions: QWAMOS_GPU_RESTRICT_*
  *
  * Who counts the loners meanwhile never counts one less than there are.
  */
-void qgpu_users_set_level(struct qgpu_limits *lim, u32 level)
+void qgpu_users_set_level(struct qgpu_limits *lim, u32 level, u32 restrictions)
 {
-	bool was = !may_share(lim->level), is = !may_share(level);
+	bool was = !lim->shares, is = !may_share(level, restrictions);
 
 	if (is && !was)
 		count_everywhere(lim, 1);
 	/* Whoever sees what follows from the new level counts with it. */
 	smp_wmb();
 	WRITE_ONCE(lim->level, level);
+	WRITE_ONCE(lim->restrictions, restrictions);
+	WRITE_ONCE(lim->shares, !is);
 	if (was && !is)
 		count_everywhere(lim, -1);
 }
@@ -255,17 +258,52 @@ void qgpu_users_set_level(struct qgpu_limits *lim, u32 level)
 bool qgpu_users_in_the_way(const struct qgpu_users *users, const struct qgpu_limits *mine,
 			   u32 level)
 {
-	const struct qgpu_level *l = qgpu_level(level);
-	bool sharing = l && l->may_share;
+	bool sharing = may_share(level, 0) && READ_ONCE(mine->shares);
 	const struct qgpu_gpu_use *use;
 
-	if (sharing && qgpu_users_may_share(users, l))
+	if (sharing && !READ_ONCE(users->loners))
 		return false;
 	list_for_each_entry_rcu(use, &users->uses, node)
-		if (use->lim != mine && !(sharing && may_share(READ_ONCE(use->lim->level))) &&
+		if (use->lim != mine && !(sharing && READ_ONCE(use->lim->shares)) &&
 		    qgpu_use_assigned(use))
 			return true;
 	return false;
+}
+
+/**
+ * qgpu_users_gate_apart() - do a gate and a VM that shares its GPUs with nobody keep apart?
+ * @users: a GPU's users; the VM lock is held
+ * @mine: the limits of a VM that is given the GPU, or has it
+ * @level: its level from now on
+ * @restrictions: its restrictions from now on
+ *
+ * Who merely has a GPU is told with each VM_CHECK that it is in another one's way; a gate lets work
+ * through without that. So where one of both has a gate, neither comes where the other one is.
+ * Return: false: another VM is in the way.
+ */
+bool qgpu_users_gate_apart(const struct qgpu_users *users, const struct qgpu_limits *mine,
+			   u32 level, u32 restrictions)
+{
+	bool sharing = may_share(level, restrictions), gated = false;
+	const struct qgpu_gpu_use *use;
+
+	list_for_each_entry(use, &users->uses, node)
+		gated |= use->lim == mine && use->gates;
+	list_for_each_entry(use, &users->uses, node)
+		if (use->lim != mine && !(sharing && use->lim->shares) &&
+		    (use->gates || (gated && qgpu_use_assigned(use))))
+			return false;
+	return true;
+}
+
+/**
+ * qgpu_users_gate() - count gates of a VM to a GPU
+ * @use: what the VM has of the GPU; the VM lock is held
+ * @by: 1 or -1
+ */
+void qgpu_users_gate(struct qgpu_gpu_use *use, int by)
+{
+	WRITE_ONCE(use->gates, use->gates + by);
 }
 
 /**

@@ -485,6 +485,7 @@ struct qgpu_vm *qgpu_vm_create(const char *name, struct cgroup *cgrp, work_func_
 	INIT_DELAYED_WORK(&vm->leader_work, leader_work_fn);
 	INIT_DELAYED_WORK(&vm->end_work, end_fn);
 	init_waitqueue_head(&vm->wq);
+	INIT_LIST_HEAD(&vm->gates);
 	vm->id = atomic64_inc_return(&last_id);
 	vm->chain = qgpu_chain_new(vm->id, name);
 	if (!vm->chain) {
@@ -839,7 +840,7 @@ void qgpu_vm_tell(struct qgpu_vm *vm, struct qwamos_gpu_vm *out)
 	rcu_read_unlock();
 	out->flags = (READ_ONCE(vm->revoking) ? QWAMOS_GPU_VM_F_REVOKING : 0) |
 		     (vm->cgrp ? QWAMOS_GPU_VM_F_CGROUP : 0);
-	qgpu_limits_tell(&vm->lim, out->devices, out);
+	qgpu_limits_tell(&vm->lim, out->devices, READ_ONCE(vm->n_gates), out);
 	out->allowed = qgpu_notes_total(vm->chain->notes, QGPU_NOTE_ALLOWED);
 	out->checks = out->allowed + qgpu_notes_total(vm->chain->notes, QGPU_NOTE_DENIED) +
 		      qgpu_notes_total(vm->chain->notes, QGPU_NOTE_RATE);

@@ -48,6 +48,8 @@ struct pid;
  * @devices: devices that it has; guarded by the registry lock
  * @devices_open: open ones of them; guarded by the registry lock
  * @revoking: devices asked back; guarded by the registry lock
+ * @gates: gates that it has; guarded by the VM lock
+ * @n_gates: their number; written under the VM lock
  * @wq: whoever polls its fds or waits for its end
  * @chain: its audit chain; constant
  * @free_work: frees it
@@ -78,6 +80,8 @@ struct qgpu_vm {
 	u32 devices;
 	u32 devices_open;
 	u32 revoking;
+	struct list_head gates;
+	u32 n_gates;
 	wait_queue_head_t wq;
 	struct qgpu_chain *chain;
 	struct rcu_work free_work;

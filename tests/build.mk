@@ -7,7 +7,10 @@
 TEST_OUT := $(OUT)/tests
 CC32 ?= i686-linux-gnu-gcc
 KSELFTEST := $(QWAMOS_CACHE)/kselftest
-TEST_CFLAGS := -isystem $(KSELFTEST) -iquote tests/lib -Wno-missing-prototypes -Wno-shadow
+# DRM's interface comes with the lab's kernel.
+DRM_UAPI := $(lastword $(sort $(wildcard $(QWAMOS_CACHE)/kernel/amd64/6.1/root/usr/src/*-common/include/uapi)))
+DRM_CFLAGS = -D__user= -idirafter $(or $(DRM_UAPI),$(error no kernel 6.1 in $(QWAMOS_CACHE): run 'make deps'))
+TEST_CFLAGS = -isystem $(KSELFTEST) -iquote tests/lib -Wno-missing-prototypes -Wno-shadow $(DRM_CFLAGS)
 test_lib := $(call objects,$(sort $(wildcard tests/lib/*.c)))
 unit_src := $(sort $(wildcard tests/unit/*.c))
 guest_src := $(sort $(wildcard tests/guest/*.c))
@@ -20,22 +23,19 @@ layout_bin := $(addsuffix -32,$(call test_bin,$(layout_src)))
 compat_src := $(filter tests/guest/uapi_invalid.c,$(guest_src))
 compat_bin := $(addsuffix -32,$(call test_bin,$(compat_src)))
 nested_bin := $(call test_bin,$(sort $(wildcard tests/nested/*.c)))
-# Those that call amdgpu's interface, and one that draws by what Mesa has.
-drm_src := $(filter tests/guest/mockdrm.c tests/guest/mockdrm_jobs.c,$(guest_src))
+# One draws by what Mesa has.
 $(TEST_OUT)/guest/mockdrm_gl: TEST_LIBS := -lEGL -lGLESv2
-# DRM's interface comes with the lab's kernel.
-DRM_UAPI := $(lastword $(sort $(wildcard $(QWAMOS_CACHE)/kernel/amd64/6.1/root/usr/src/*-common/include/uapi)))
+# What the gate knows of calls, which no program needs.
+decode_src := $(sort $(wildcard kmod/gate/decode*.c))
 
 .PHONY: tests
 tests: userspace $(unit_bin) $(guest_bin) $(layout_bin) $(compat_bin) $(nested_bin) \
 	$(TEST_OUT)/calls_table
 
-$(call objects,$(unit_src) $(guest_src) $(sort $(wildcard tests/lib/*.c))): \
+$(call objects,$(unit_src) $(guest_src) $(decode_src) $(sort $(wildcard tests/lib/*.c))): \
 	ALL_CFLAGS += $(TEST_CFLAGS)
 
-$(call objects,$(drm_src)): ALL_CFLAGS += -D__user= \
-	-idirafter $(or $(DRM_UAPI),$(error no kernel 6.1 in $(QWAMOS_CACHE): run 'make deps'))
-
+$(TEST_OUT)/unit/test_gate_decode: $(call objects,$(decode_src))
 $(unit_bin) $(guest_bin): $(TEST_OUT)/%: $(OBJ)/tests/%.o $(test_lib) $(ARCHIVES)
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
@@ -63,5 +63,5 @@ $(compat_bin): $(TEST_OUT)/%-32: tests/%.c $(wildcard tests/lib/*.[ch] uapi/linu
 $(nested_bin): $(TEST_OUT)/%: tests/%.c $(OBJ)/flags
 	@mkdir -p $(@D)
 	@echo "  CC      $<"
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(if $(WERROR),-Werror) -D__user= \
-		-idirafter $(or $(DRM_UAPI),$(error no kernel 6.1 in $(QWAMOS_CACHE): run 'make deps')) -static -o $@ $<
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(if $(WERROR),-Werror) $(DRM_CFLAGS) \
+		-static -o $@ $<

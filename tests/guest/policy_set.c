@@ -125,7 +125,7 @@ TEST_F(set, all_or_nothing)
 		  .priority = 1,
 		  .restrictions = 1 },
 		{ .mask = LEVEL | PRIORITY, .level = 1, .priority = 101 },
-		{ .mask = LEVEL | RESTRICT, .level = 1, .restrictions = 4 },
+		{ .mask = LEVEL | RESTRICT, .level = 1, .restrictions = 8 },
 		{ .mask = LEVEL | RESTRICT, .level = 1, .restrictions = 0x80000000 },
 		{ .mask = LEVEL | MODE, .level = 1, .mode_asked = 0, .mode_got = 1 },
 		{ .mask = LEVEL | MODE, .level = 1, .mode_asked = 1, .mode_got = 0 },

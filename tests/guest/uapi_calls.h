@@ -26,6 +26,8 @@ union argument {
 	struct qwamos_gpu_level_info level_info;
 	struct qwamos_gpu_vm_check check;
 	struct qwamos_gpu_vm_charge charge;
+	struct qwamos_gpu_gate_create gate_create;
+	struct qwamos_gpu_gate_destroy gate_destroy;
 	unsigned char bytes[4096 + 64];
 };
 
@@ -36,6 +38,7 @@ static union {
 	struct qwamos_gpu_vm_check_entry entries[LIST_ROOM];
 	struct qwamos_gpu_vm_gpu gpus[LIST_ROOM];
 	struct qwamos_gpu_vm_refusal refusals[LIST_ROOM];
+	struct qwamos_gpu_gate gates[LIST_ROOM];
 } room;
 
 static void fill_create(union argument *a, struct qt_vm *vm)
@@ -227,6 +230,45 @@ static void fill_uncharge(union argument *a, struct qt_vm *vm)
 	fill_charge(a, vm);
 }
 
+#define RENDER_FD 901
+
+/* Before fds are counted. */
+static void __attribute__((constructor)) open_render_node(void)
+{
+	int fd = qt_render("virtio");
+
+	if (fd < 0)
+		return;
+	dup2(fd, RENDER_FD);
+	close(fd);
+}
+
+/* The last call's gate is in the way of the next one. */
+static void fill_gate_create(union argument *a, struct qt_vm *vm)
+{
+	struct qwamos_gpu_gate g;
+
+	while (qt_gates(vm->manage, &g, 1) == 1)
+		qt_gate_destroy(vm->manage, g.gate_id);
+	a->gate_create.render_fd = RENDER_FD;
+	a->gate_create.__reserved = 0;
+}
+
+static void fill_gate_destroy(union argument *a, struct qt_vm *vm)
+{
+	(void)vm;
+	a->gate_destroy.gate_id = 1ULL << 40;
+}
+
+static void fill_gates(union argument *a, struct qt_vm *vm)
+{
+	(void)vm;
+	a->list.entries = (unsigned long)room.gates;
+	a->list.entry_size = sizeof(room.gates[0]);
+	a->list.count = LIST_ROOM;
+	a->list.after = 0;
+}
+
 FIXTURE(call)
 {
 	int ctl;
@@ -239,8 +281,8 @@ FIXTURE(call)
 /*
  * @first: size of the first version (0: @size); @right: an fd that the call is for; @kinds: all of
  * those; @flags: those that a valid call has, @known: all that there are; @err, @reason: what a
- * valid call returns; @reserved: offset of a reserved field (0: none); @also: what a refusal may
- * write; @fd_at: offset of an fd in the answer (0: none)
+ * valid call returns, QT_P32: an error that writes nothing; @reserved: offset of a reserved field
+ * (0: none); @also: what a refusal may write; @fd_at: offset of an fd in the answer (0: none)
  */
 FIXTURE_VARIANT(call)
 {
@@ -319,6 +361,35 @@ FIXTURE_VARIANT_ADD(call, list_refusals){
 	.right = USE,
 	.kinds = ON(MANAGE) | ON(USE),
 	.fill = fill_refusals,
+};
+
+FIXTURE_VARIANT_ADD(call, gate_create){
+	.cmd = QWAMOS_GPU_GATE_CREATE,
+	.size = sizeof(struct qwamos_gpu_gate_create),
+	.right = MANAGE,
+	.kinds = ON(MANAGE),
+	.known = QWAMOS_GPU_GATE_CREATE_F_ANY_OPENER,
+	.reserved = offsetof(struct qwamos_gpu_gate_create, __reserved),
+	.also = QT_FIELD(struct qwamos_gpu_gate_create, out_device_id),
+	.fill = fill_gate_create,
+};
+
+FIXTURE_VARIANT_ADD(call, gate_destroy){
+	.cmd = QWAMOS_GPU_GATE_DESTROY,
+	.size = sizeof(struct qwamos_gpu_gate_destroy),
+	.right = MANAGE,
+	.kinds = ON(MANAGE),
+	.fill = fill_gate_destroy,
+	.err = -ENOENT,
+	.reason = QT_P32,
+};
+
+FIXTURE_VARIANT_ADD(call, list_gates){
+	.cmd = QWAMOS_GPU_GATE_LIST,
+	.size = sizeof(struct qwamos_gpu_list),
+	.right = USE,
+	.kinds = ON(MANAGE) | ON(USE),
+	.fill = fill_gates,
 };
 
 FIXTURE_VARIANT_ADD(call, release){
@@ -428,6 +499,7 @@ FIXTURE_VARIANT_ADD(call, adopt){
 FIXTURE_VARIANT_ADD(call, level_info){
 	.cmd = QWAMOS_GPU_LEVEL_INFO,
 	.size = sizeof(struct qwamos_gpu_level_info),
+	.first = offsetof(struct qwamos_gpu_level_info, out_submit_hz),
 	.right = CONTROL,
 	.kinds = ON(CONTROL) | ON(MANAGE) | ON(USE),
 	.reserved = offsetof(struct qwamos_gpu_level_info, __reserved),

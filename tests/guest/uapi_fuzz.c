@@ -10,13 +10,15 @@
 
 #include "kselftest_harness.h"
 #include "call.h"
+#include "gate.h"
 #include "vm.h"
 
 #define WORKERS 4
 #define CALLS	5000
 
 static const __u8 numbers[] = { 0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x10, 0x11,
-				0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x20, 0x21, 0x22 };
+				0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x20, 0x21, 0x22,
+				0x23, 0x24, 0x25 };
 /* sizeof() of each one's argument. */
 static const __u16 sizes[] = {
 	sizeof(struct qwamos_gpu_get_info),   sizeof(struct qwamos_gpu_vm_create),
@@ -30,10 +32,15 @@ static const __u16 sizes[] = {
 	sizeof(struct qwamos_gpu_list),	      sizeof(struct qwamos_gpu_list),
 	sizeof(struct qwamos_gpu_vm_adopt),   sizeof(struct qwamos_gpu_vm_check),
 	sizeof(struct qwamos_gpu_vm_charge),  sizeof(struct qwamos_gpu_vm_charge),
+	sizeof(struct qwamos_gpu_gate_create), sizeof(struct qwamos_gpu_gate_destroy),
+	sizeof(struct qwamos_gpu_list),
 };
 
 /* Where answers may go: nothing of the test's own is near. */
 static unsigned char room[256 * 1024];
+
+/* Of the render node that gates are to. */
+static int render;
 
 static __u64 some_value(unsigned int *seed, __u64 device_id)
 {
@@ -61,6 +68,8 @@ static struct qt_span also(unsigned int nr)
 {
 	if (nr == QWAMOS_GPU_CMD_DEV_ATTACH)
 		return QT_FIELD(struct qwamos_gpu_dev_attach, out_device_id);
+	if (nr == QWAMOS_GPU_CMD_GATE_CREATE)
+		return QT_FIELD(struct qwamos_gpu_gate_create, out_device_id);
 	if (nr == QWAMOS_GPU_CMD_VM_SET_POLICY)
 		return QT_SPAN(struct qwamos_gpu_vm_set_policy, out_used, out_limit);
 	if (nr == QWAMOS_GPU_CMD_VM_CHARGE)
@@ -71,7 +80,8 @@ static struct qt_span also(unsigned int nr)
 static bool is_list(unsigned int nr)
 {
 	return nr == QWAMOS_GPU_CMD_VM_LIST || nr == QWAMOS_GPU_CMD_DEV_LIST ||
-	       nr == QWAMOS_GPU_CMD_VM_GPU_LIST || nr == QWAMOS_GPU_CMD_VM_REFUSAL_LIST;
+	       nr == QWAMOS_GPU_CMD_VM_GPU_LIST || nr == QWAMOS_GPU_CMD_VM_REFUSAL_LIST ||
+	       nr == QWAMOS_GPU_CMD_GATE_LIST;
 }
 
 /* No pointer may lead into the test's own memory, and no other test's device be released. */
@@ -119,6 +129,9 @@ static void sound(void *arg, unsigned int nr, struct qt_vm *vm, __u64 device_id,
 	struct qwamos_gpu_dev_attach *a = arg;
 	struct qwamos_gpu_vm_check *k = arg;
 	struct qwamos_gpu_vm_charge *charge = arg;
+	struct qwamos_gpu_gate_create *create = arg;
+	struct qwamos_gpu_gate_destroy *destroy = arg;
+	struct qwamos_gpu_gate g;
 
 	switch (nr) {
 	case QWAMOS_GPU_CMD_VM_CREATE:
@@ -134,6 +147,7 @@ static void sound(void *arg, unsigned int nr, struct qt_vm *vm, __u64 device_id,
 	case QWAMOS_GPU_CMD_DEV_LIST:
 	case QWAMOS_GPU_CMD_VM_GPU_LIST:
 	case QWAMOS_GPU_CMD_VM_REFUSAL_LIST:
+	case QWAMOS_GPU_CMD_GATE_LIST:
 		l->entries = (unsigned long)room;
 		l->entry_size = 256;
 		l->count = 64;
@@ -155,6 +169,14 @@ static void sound(void *arg, unsigned int nr, struct qt_vm *vm, __u64 device_id,
 		charge->kind = 1 + n % 2;
 		charge->device_id = n % 3 ? 0 : device_id;
 		charge->amount = 1 + n % 7;
+		break;
+	case QWAMOS_GPU_CMD_GATE_CREATE:
+		create->render_fd = render;
+		hdr->flags = n % 2;
+		break;
+	case QWAMOS_GPU_CMD_GATE_DESTROY:
+		if (qt_gates(vm->manage, &g, 1) == 1)
+			destroy->gate_id = g.gate_id;
 		break;
 	case QWAMOS_GPU_CMD_DEV_ATTACH:
 	case QWAMOS_GPU_CMD_DEV_DETACH:
@@ -242,6 +264,8 @@ TEST(random_arguments)
 	ASSERT_EQ(0, qt_settle(ctl, 20000));
 	ASSERT_EQ(0, qt_ours(ctl, "bochs", NULL));
 	id = qt_id(ctl, "bochs");
+	render = qt_render("virtio");
+	ASSERT_LE(0, render);
 	TH_LOG("seed %u", start);
 	for (i = 0; i < WORKERS; i++) {
 		pids[i] = fork();

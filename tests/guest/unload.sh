@@ -11,10 +11,10 @@ modules()
 }
 
 echo "TAP version 13"
-echo "1..13"
+echo "1..15"
 before=$(modules)
-[ "$before" = "qwamos_gpu qwamos_vfio_pci " ] && ok "both modules are loaded" ||
-	not_ok "both modules are loaded" "lsmod: $before"
+[ "$before" = "qwamos_gate qwamos_gpu qwamos_vfio_pci " ] && ok "all modules are loaded" ||
+	not_ok "all modules are loaded" "lsmod: $before"
 
 # One device stays on our driver: the driver leaves it by itself.
 gpu=$(lab-dev bochs)
@@ -41,6 +41,12 @@ else
 	ok "the core stays while its device is open"
 fi
 exec 7>&-
+if rmmod qwamos_gpu 2>/dev/null; then
+	not_ok "the core stays while gates can be made"
+else
+	ok "the core stays while gates can be made"
+fi
+check "what makes gates can be unloaded" rmmod qwamos_gate
 dmesg -C
 check "the core can be unloaded" rmmod qwamos_gpu
 dmesg | grep -q 'qwamos_gpu: unloaded, no objects left' && ok "no objects are left" ||
@@ -50,7 +56,7 @@ slabs=$(find /sys/kernel/slab -maxdepth 1 -name 'qwamos*')
 [ ! -e /dev/qwamos_gpu ] && ok "no device node is left" || not_ok "no device node is left"
 ! dmesg | grep -qE 'WARNING|BUG|remaining' && ok "without a complaint" || not_ok "without a complaint" "$(dmesg | tail -20)"
 
-check "they can be loaded again" modprobe qwamos_vfio_pci
+check "they can be loaded again" modprobe -a qwamos_vfio_pci qwamos_gate
 echo qwamos_vfio_pci >"$dev/driver_override"
 echo "$gpu" >/sys/bus/pci/drivers_probe
 [ "$(basename "$(readlink "$dev/driver")")" = qwamos_vfio_pci ] && ok "and drive the GPU again" ||

@@ -132,6 +132,37 @@ AT(dev, guaranteed, 152, 4);
 AT(dev, queues_used, 156, 4);
 AT(dev, __reserved, 160, 16);
 
+SIZE(gate, 128);
+AT(gate, gate_id, 0, 8);
+AT(gate, device_id, 8, 8);
+AT(gate, vram_used, 16, 8);
+AT(gate, unknown, 24, 16);
+AT(gate, submissions, 40, 8);
+AT(gate, waits, 48, 8);
+AT(gate, denied, 56, 8);
+AT(gate, major, 64, 4);
+AT(gate, minor, 68, 4);
+AT(gate, flags, 72, 4);
+AT(gate, opens, 76, 4);
+AT(gate, objects, 80, 4);
+AT(gate, zombies, 84, 4);
+AT(gate, syncobjs, 88, 4);
+AT(gate, contexts, 92, 4);
+AT(gate, driver, 96, 32);
+
+SIZE(gate_create, 48);
+AT(gate_create, hdr, 0, 16);
+AT(gate_create, render_fd, 16, 4);
+AT(gate_create, __reserved, 20, 4);
+AT(gate_create, out_gate_id, 24, 8);
+AT(gate_create, out_device_id, 32, 8);
+AT(gate_create, out_major, 40, 4);
+AT(gate_create, out_minor, 44, 4);
+
+SIZE(gate_destroy, 24);
+AT(gate_destroy, hdr, 0, 16);
+AT(gate_destroy, gate_id, 16, 8);
+
 SIZE(hdr, 16);
 AT(hdr, size, 0, 4);
 AT(hdr, flags, 4, 4);
@@ -141,7 +172,7 @@ AT(hdr, __reserved, 12, 4);
 SIZE(vm_join, 16);
 AT(vm_join, hdr, 0, 16);
 
-SIZE(level_info, 80);
+SIZE(level_info, 88);
 AT(level_info, hdr, 0, 16);
 AT(level_info, level, 16, 4);
 AT(level_info, out_compute_cap, 20, 4);
@@ -153,6 +184,8 @@ AT(level_info, out_min_interval_ns, 56, 8);
 AT(level_info, out_ops, 64, 8);
 AT(level_info, out_flags, 72, 4);
 AT(level_info, __reserved, 76, 4);
+AT(level_info, out_submit_hz, 80, 4);
+AT(level_info, out_submit_burst, 84, 4);
 
 SIZE(vm_adopt, 24);
 AT(vm_adopt, hdr, 0, 16);
@@ -294,6 +327,8 @@ _Static_assert(QWAMOS_GPU_VM_INFO == 0xb915, "QWAMOS_GPU_VM_INFO");
 HEAD(dev_attach);
 HEAD(audit_head);
 HEAD(audit_read);
+HEAD(gate_create);
+HEAD(gate_destroy);
 HEAD(vm_charge);
 HEAD(vm_check);
 HEAD(vm_create);

@@ -8,6 +8,11 @@
 #include "kmod/policy.h"
 #include "table.h"
 
+/* Work submitted through gates: in a second, and at once; 0: no limit. */
+static const unsigned int submit[QT_LEVELS][2] = {
+	{ 100, 50 }, { 1000, 500 }, { 5000, 2500 }, { 0, 0 }, { 0, 0 },
+};
+
 static void table(void **state)
 {
 	unsigned int i;
@@ -27,6 +32,8 @@ static void table(void **state)
 		assert_int_equal(qt_levels[i].interval_ms * 1000000ULL, qgpu_level_interval_ns(l));
 		assert_int_equal(qt_levels[i].needs_iommu, l->needs_iommu);
 		assert_int_equal(qt_levels[i].may_share, l->may_share);
+		assert_int_equal(submit[i][0], l->submit_hz);
+		assert_int_equal(submit[i][1], l->submit_burst);
 	}
 }
 

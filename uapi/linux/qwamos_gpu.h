@@ -87,6 +87,9 @@ enum qwamos_gpu_cmd {
 	QWAMOS_GPU_CMD_VM_CHECK = 0x20,
 	QWAMOS_GPU_CMD_VM_CHARGE = 0x21,
 	QWAMOS_GPU_CMD_VM_UNCHARGE = 0x22,
+	QWAMOS_GPU_CMD_GATE_CREATE = 0x23,
+	QWAMOS_GPU_CMD_GATE_DESTROY = 0x24,
+	QWAMOS_GPU_CMD_GATE_LIST = 0x25,
 };
 
 /**
@@ -193,6 +196,15 @@ enum qwamos_gpu_op {
  *     for one (-EACCES)
  * @QWAMOS_GPU_REASON_IOEVENTFD: no eventfd writes to a device, for whoever has one uses it without
  *     being asked whether he may (-EOPNOTSUPP, of VFIO_DEVICE_IOEVENTFD)
+ * @QWAMOS_GPU_REASON_NO_GATES: the module qwamos_gate is not loaded (-ENODEV)
+ * @QWAMOS_GPU_REASON_NOT_DECODED: the gate has no decoder for this driver (-EACCES), or the decoder
+ *     does not know this call
+ * @QWAMOS_GPU_REASON_NOT_OFFERED: no gate lets this call through, whatever the policy
+ * @QWAMOS_GPU_REASON_ALREADY_GATED: the VM has a gate to this GPU already (-EBUSY)
+ * @QWAMOS_GPU_REASON_FOREIGN_BUFFER: the buffer or syncobj is another VM's, or the syncobj is of no
+ *     gate
+ * @QWAMOS_GPU_REASON_OBJECTS: the VM has as many objects of a kind as a gate lets it have
+ * @QWAMOS_GPU_REASON_COMPAT: a call of a 32-bit program whose argument looks different there
  * @QWAMOS_GPU_REASON_COUNT: not a reason; the number of those that this header knows
  */
 enum qwamos_gpu_reason {
@@ -242,6 +254,13 @@ enum qwamos_gpu_reason {
 	QWAMOS_GPU_REASON_NOT_ASSIGNED = 43,
 	QWAMOS_GPU_REASON_USERMODE_HELPER = 44,
 	QWAMOS_GPU_REASON_IOEVENTFD = 45,
+	QWAMOS_GPU_REASON_NO_GATES = 46,
+	QWAMOS_GPU_REASON_NOT_DECODED = 47,
+	QWAMOS_GPU_REASON_NOT_OFFERED = 48,
+	QWAMOS_GPU_REASON_ALREADY_GATED = 49,
+	QWAMOS_GPU_REASON_FOREIGN_BUFFER = 50,
+	QWAMOS_GPU_REASON_OBJECTS = 51,
+	QWAMOS_GPU_REASON_COMPAT = 52,
 	QWAMOS_GPU_REASON_COUNT
 };
 
@@ -264,6 +283,7 @@ struct qwamos_gpu_hdr {
 #define QWAMOS_GPU_CAP_AUDIT	   (1ULL << 1) /* AUDIT_READ and AUDIT_HEAD */
 #define QWAMOS_GPU_CAP_TASKS	   (1ULL << 2) /* a VM's processes stay its own anywhere */
 #define QWAMOS_GPU_CAP_NETLINK	   (1ULL << 4) /* linux/qwamos_gpu_netlink.h */
+#define QWAMOS_GPU_CAP_GATE	   (1ULL << 5) /* GATE_CREATE, if qwamos_gate is loaded */
 #define QWAMOS_GPU_CAP_POLICY \
 	(1ULL << 3) /* VM_CHECK, VM_CHARGE, LEVEL_INFO, all of VM_SET_POLICY */
 
@@ -391,10 +411,12 @@ enum qwamos_gpu_mode {
  * enum qwamos_gpu_enforcer - who makes a limit hold against a VMM that does not care
  * @QWAMOS_GPU_ENFORCED_BY_NONE: nobody: the limit binds who asks (VM_CHECK, VM_CHARGE)
  * @QWAMOS_GPU_ENFORCED_BY_VFIO: the VM has its GPU for itself, whole: the limit does not apply
+ * @QWAMOS_GPU_ENFORCED_BY_GATE: the gate through which the VM reaches its GPU (GATE_CREATE)
  */
 enum qwamos_gpu_enforcer {
 	QWAMOS_GPU_ENFORCED_BY_NONE = 0,
 	QWAMOS_GPU_ENFORCED_BY_VFIO = 1,
+	QWAMOS_GPU_ENFORCED_BY_GATE = 2,
 };
 
 /** QWAMOS_GPU_VM_GPUS - most GPUs that a VM is given at the same time */
@@ -843,6 +865,7 @@ struct qwamos_gpu_vm_new_fd {
 #define QWAMOS_GPU_VM_NEW_FD _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_VM_NEW_FD)
 
 #include <linux/qwamos_gpu_audit.h>
+#include <linux/qwamos_gpu_gate.h>
 #include <linux/qwamos_gpu_netlink.h>
 #include <linux/qwamos_gpu_policy.h>
 

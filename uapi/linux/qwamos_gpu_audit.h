@@ -55,6 +55,14 @@
  *     of another VM, or a usermode helper, before VM_CREATE
  * @QWAMOS_GPU_EV_DEVICE_UNWIPED: a VM got a device that nobody knows how to wipe, as its manager
  *     accepted
+ * @QWAMOS_GPU_EV_GATE_CREATED: a VM got a gate to a GPU; asked = its id
+ * @QWAMOS_GPU_EV_GATE_DESTROYED: and lost it; asked = its id; the reason tells why, if no manager
+ *     has taken it
+ * @QWAMOS_GPU_EV_GATE_OPENED: a process of the VM opened a gate; asked = its id
+ * @QWAMOS_GPU_EV_GATE_CLOSED: and closed it; asked = its id
+ * @QWAMOS_GPU_EV_GATE_OPEN_REFUSED: a process may not open a gate; asked = its id
+ * @QWAMOS_GPU_EV_GATE_CALL_REFUSED: a call through a gate was refused, for another reason than that
+ *     the policy denies an operation; asked = the number of the DRM ioctl
  * @QWAMOS_GPU_EV_COUNT: not an event; one more than the highest
  */
 enum qwamos_gpu_event {
@@ -92,6 +100,12 @@ enum qwamos_gpu_event {
 	QWAMOS_GPU_EV_VM_ADOPTED = 31,
 	QWAMOS_GPU_EV_VM_OUTSIDER = 32,
 	QWAMOS_GPU_EV_DEVICE_UNWIPED = 33,
+	QWAMOS_GPU_EV_GATE_CREATED = 34,
+	QWAMOS_GPU_EV_GATE_DESTROYED = 35,
+	QWAMOS_GPU_EV_GATE_OPENED = 36,
+	QWAMOS_GPU_EV_GATE_CLOSED = 37,
+	QWAMOS_GPU_EV_GATE_OPEN_REFUSED = 38,
+	QWAMOS_GPU_EV_GATE_CALL_REFUSED = 39,
 	QWAMOS_GPU_EV_COUNT
 };
 

@@ -39,6 +39,8 @@ enum qwamos_gpu_vulkan {
  * @out_ops: out: bit n: &enum qwamos_gpu_op n is allowed
  * @out_flags: out: QWAMOS_GPU_LEVEL_F_*
  * @__reserved: must be 0
+ * @out_submit_hz: out: work submitted through gates in a second, in the long run; 0: no limit
+ * @out_submit_burst: out: and at once; 0: no limit
  */
 struct qwamos_gpu_level_info {
 	struct qwamos_gpu_hdr hdr;
@@ -52,6 +54,8 @@ struct qwamos_gpu_level_info {
 	__aligned_u64 out_ops;
 	__u32 out_flags;
 	__u32 __reserved;
+	__u32 out_submit_hz;
+	__u32 out_submit_burst;
 };
 #define QWAMOS_GPU_LEVEL_INFO _IO(QWAMOS_GPU_MAGIC, QWAMOS_GPU_CMD_LEVEL_INFO)
 
@@ -69,6 +73,8 @@ struct qwamos_gpu_level_info {
 #define QWAMOS_GPU_RESTRICT_NO_VULKAN (1U << 0)
 /* No compute: compute_shader and vulkan_compute are denied with COMPUTE_OFF. */
 #define QWAMOS_GPU_RESTRICT_NO_COMPUTE (1U << 1)
+/* The VM shares its GPUs with no other VM, whatever its level. */
+#define QWAMOS_GPU_RESTRICT_EXCLUSIVE (1U << 2)
 
 /** QWAMOS_GPU_PRIORITY_DEFAULT - the priority of a VM for which none was set */
 #define QWAMOS_GPU_PRIORITY_DEFAULT 50
@@ -103,7 +109,9 @@ struct qwamos_gpu_level_info {
  * log. A guarantee is at most the cap, and the guarantees on one GPU at most 100 together. A limit
  * below what is in use takes nothing away and stops new charges. A lower level or cap later lowers
  * what was set before for as long as it holds. NO_DEVICE (-ENODEV) if there is no such GPU. A level
- * that would not allow what the VM holds is refused with IN_USE (-EBUSY).
+ * that would not allow what the VM holds is refused with IN_USE (-EBUSY), and with SHARING (-EBUSY)
+ * what would bring together on one GPU a VM that shares it with nobody and another one, of which
+ * either has a gate to it.
  *
  * A VM has the GPUs of @gpus, those that it has a guarantee on, and those of DEV_ATTACH, together
  * at most QWAMOS_GPU_VM_GPUS (-ENOSPC). One that was taken back counts as long as something is

@@ -193,6 +193,23 @@ int libqg_vm_gpu_list(int vm_fd, struct qwamos_gpu_vm_gpu **gpus, size_t *n, __u
 int libqg_vm_refusal_list(int vm_fd, struct qwamos_gpu_vm_refusal **refusals, size_t *n,
 			  __u32 *reason);
 
+/**
+ * libqg_gate_create() - GATE_CREATE
+ * @manage_fd: manage fd of the VM
+ * @req: flags in hdr.flags and render_fd in, out_* out (out_device_id also on refusal); the rest of
+ *     the head is filled in here
+ * @reason: out, may be NULL
+ *
+ * Return: 0 or -errno.
+ */
+int libqg_gate_create(int manage_fd, struct qwamos_gpu_gate_create *req, __u32 *reason);
+
+/** libqg_gate_destroy() - GATE_DESTROY: nothing gets through it any more */
+int libqg_gate_destroy(int manage_fd, __u64 gate_id, __u32 *reason);
+
+/** libqg_gate_list() - the gates of a VM; as libqg_vm_gpu_list() */
+int libqg_gate_list(int vm_fd, struct qwamos_gpu_gate **gates, size_t *n, __u32 *reason);
+
 /** libqg_vm_new_fd() - VM_NEW_FD; return: fd or -errno */
 int libqg_vm_new_fd(int use_fd, __u32 *reason);
 
@@ -298,7 +315,7 @@ const char *libqg_vfio_op_name(__u32 way);
 const char *libqg_vm_state_name(__u32 state); /* "live", "ending" */
 const char *libqg_vulkan_name(__u32 vulkan); /* "none", "graphics", "graphics+compute", "full" */
 const char *libqg_resource_name(__u32 kind); /* "vram", "vulkan_queues" */
-const char *libqg_enforcer_name(__u32 by); /* "none", "vfio" */
+const char *libqg_enforcer_name(__u32 by); /* "none", "vfio", "gate" */
 const char *libqg_mode_name(__u32 mode); /* "unset", "virtio", "passthrough", "software", "none" */
 int libqg_mode_from_name(const char *name);
 

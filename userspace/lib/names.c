@@ -62,6 +62,12 @@ static const char *const events[] = {
 	EVENT(VM_ADOPTED),
 	EVENT(VM_OUTSIDER),
 	EVENT(DEVICE_UNWIPED),
+	EVENT(GATE_CREATED),
+	EVENT(GATE_DESTROYED),
+	EVENT(GATE_OPENED),
+	EVENT(GATE_CLOSED),
+	EVENT(GATE_OPEN_REFUSED),
+	EVENT(GATE_CALL_REFUSED),
 };
 
 static const char *const states[] = {
@@ -113,6 +119,7 @@ static const char *const resources[] = {
 static const char *const enforcers[] = {
 	[QWAMOS_GPU_ENFORCED_BY_NONE] = "none",
 	[QWAMOS_GPU_ENFORCED_BY_VFIO] = "vfio",
+	[QWAMOS_GPU_ENFORCED_BY_GATE] = "gate",
 };
 
 static const char *const modes[] = {
@@ -215,6 +222,16 @@ static const struct {
 	       "no eventfd writes to the device, for others could use it unasked; QEMU does without"),
 	REASON(NOT_ASSIGNED,
 	       "no manager has given the VM this GPU: 'qwamos-gpu vm set NAME --gpus ADDRESS' does"),
+	REASON(NO_GATES, "the module that makes gates is not loaded: modprobe qwamos_gate"),
+	REASON(NOT_DECODED,
+	       "the gate does not know the GPU's driver, or not this call of it, and lets nothing "
+	       "through that it does not know"),
+	REASON(NOT_OFFERED, "no gate lets this call through, whatever the policy"),
+	REASON(ALREADY_GATED, "the VM has a gate to this GPU already"),
+	REASON(FOREIGN_BUFFER, "the buffer, or the fence, belongs to another VM"),
+	REASON(OBJECTS, "the VM has as many objects of this kind as a gate lets it have"),
+	REASON(COMPAT,
+	       "a call of a 32-bit program whose argument the gate does not know: use a 64-bit one"),
 };
 /* clang-format on */
 

@@ -138,3 +138,21 @@ int libqg_vm_new_fd(int use_fd, __u32 *reason)
 	err = libqg_call(use_fd, QWAMOS_GPU_VM_NEW_FD, &req.hdr, sizeof(req), reason);
 	return err ? err : req.out_fd;
 }
+
+int libqg_gate_create(int manage_fd, struct qwamos_gpu_gate_create *req, __u32 *reason)
+{
+	req->__reserved = 0;
+	return libqg_call(manage_fd, QWAMOS_GPU_GATE_CREATE, &req->hdr, sizeof(*req), reason);
+}
+
+int libqg_gate_destroy(int manage_fd, __u64 gate_id, __u32 *reason)
+{
+	struct qwamos_gpu_gate_destroy req = { .gate_id = gate_id };
+
+	return libqg_call(manage_fd, QWAMOS_GPU_GATE_DESTROY, &req.hdr, sizeof(req), reason);
+}
+
+int libqg_gate_list(int vm_fd, struct qwamos_gpu_gate **gates, size_t *n, __u32 *reason)
+{
+	return libqg_list(vm_fd, QWAMOS_GPU_GATE_LIST, sizeof(**gates), (void **)gates, n, reason);
+}

@@ -176,10 +176,12 @@ class Guest:
                 make = o.kernel + ("-arm64" if o.arch == "arm64" else "")
                 raise LabError(f"no modules are built for {self.kernel.version}: run "
                                f"'make modules KERNEL={make}', or use --no-load")
-            first = [m for m in ("qwamos_gpu", "qwamos_vfio_pci") if m in ours]
+            first = [m for m in ("qwamos_gpu", "qwamos_vfio_pci", "qwamos_gate") if m in ours]
             load = first + ["vfio_iommu_type1"] + o.modparam
         if o.arch == "arm64":
-            return "", [f"/lab/{m}.ko" for m in load if m.startswith("qwamos")]
+            # There is no DRM for gates to stand on.
+            return "", [f"/lab/{m}.ko" for m in load
+                        if m.startswith("qwamos") and m != "qwamos_gate"]
         return module_tree(self.kernel), ["bochs", "virtio-gpu"] + load
 
     def _listen(self, name):

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory that is mapped through a gate. The mapping stays the driver's, of the driver's own file,
+ * so that eviction finds it; but its faults are asked of us first, and once the gate is closed each
+ * of them is SIGBUS.
+ */
+#include <drm/drm_device.h>
+#include <drm/drm_file.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_vma_manager.h>
+#include <linux/file.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include "../compat.h"
+#include "gate.h"
+
+/**
+ * struct qgate_map - what one mmap() has made, in as many pieces as it is in by now
+ * @ops: of its pieces; that is how they lead here
+ * @orig: the driver's
+ * @ref: pieces, and faults under way
+ * @gate: the gate
+ * @obj: the object that is mapped, in use by us
+ * @keep: what was mapped: the gate's file or a dma-buf's; holds the gate
+ * @mapping: where its pages are found
+ * @start: and from where on, in bytes
+ * @len: how many bytes
+ * @node: among the gate's; guarded by its map_lock
+ * @sem: taken by faults; who closes the gate waits for those that it was too late for
+ * @revoked: the gate is closed
+ */
+struct qgate_map {
+	struct vm_operations_struct ops;
+	const struct vm_operations_struct *orig;
+	refcount_t ref;
+	struct qgate *gate;
+	struct qgate_obj *obj;
+	struct file *keep;
+	struct address_space *mapping;
+	loff_t start;
+	loff_t len;
+	struct list_head node;
+	struct rw_semaphore sem;
+	bool revoked;
+};
+
+static struct qgate_map *map_of(struct vm_area_struct *vma)
+{
+	return container_of(vma->vm_ops, struct qgate_map, ops);
+}
+
+static void map_put(struct qgate_map *m)
+{
+	struct file *keep = m->keep;
+
+	if (!refcount_dec_and_test(&m->ref))
+		return;
+	spin_lock(&m->gate->map_lock);
+	list_del(&m->node);
+	spin_unlock(&m->gate->map_lock);
+	qgate_obj_unuse(m->gate, m->obj);
+	kfree(m);
+	fput(keep);
+}
+
+static void map_open(struct vm_area_struct *vma)
+{
+	struct qgate_map *m = map_of(vma);
+
+	refcount_inc(&m->ref);
+	if (m->orig->open)
+		m->orig->open(vma);
+}
+
+static void map_close(struct vm_area_struct *vma)
+{
+	struct qgate_map *m = map_of(vma);
+
+	if (m->orig->close)
+		m->orig->close(vma);
+	map_put(m);
+}
+
+/* The driver may let go of mmap_lock, and somebody unmap this piece meanwhile. */
+static vm_fault_t through(struct vm_fault *vmf, struct qgate_map *m,
+			  vm_fault_t (*fault)(struct vm_fault *vmf))
+{
+	vm_fault_t ret = VM_FAULT_SIGBUS;
+
+	refcount_inc(&m->ref);
+	down_read(&m->sem);
+	if (!m->revoked && fault)
+		ret = fault(vmf);
+	up_read(&m->sem);
+	map_put(m);
+	return ret;
+}
+
+static vm_fault_t map_fault(struct vm_fault *vmf)
+{
+	struct qgate_map *m = map_of(vmf->vma);
+
+	return through(vmf, m, m->orig->fault);
+}
+
+static vm_fault_t map_page_mkwrite(struct vm_fault *vmf)
+{
+	struct qgate_map *m = map_of(vmf->vma);
+
+	return through(vmf, m, m->orig->page_mkwrite);
+}
+
+static vm_fault_t map_pfn_mkwrite(struct vm_fault *vmf)
+{
+	struct qgate_map *m = map_of(vmf->vma);
+
+	return through(vmf, m, m->orig->pfn_mkwrite);
+}
+
+/* What is only a shorter way to a page, or one past faults, is left out. */
+static void set_ops(struct qgate_map *m, const struct vm_operations_struct *orig)
+{
+	m->orig = orig;
+	m->ops = *orig;
+	m->ops.open = map_open;
+	m->ops.close = map_close;
+	m->ops.fault = map_fault;
+	m->ops.page_mkwrite = orig->page_mkwrite ? map_page_mkwrite : NULL;
+	m->ops.pfn_mkwrite = orig->pfn_mkwrite ? map_pfn_mkwrite : NULL;
+	m->ops.huge_fault = NULL;
+	m->ops.map_pages = NULL;
+	m->ops.access = NULL;
+}
+
+/**
+ * qgate_map_wrap() - from now on faults of a mapping go through its gate
+ * @gate: the gate
+ * @obj: what is mapped; the use becomes the mapping's, unless the call fails
+ * @keep: what was mapped
+ * @vma: the mapping, as the driver's mmap() has left it
+ *
+ * The gate may close at any time: who calls holds it live, so that is after this. Return: 0 or
+ * -ENOMEM: the caller's mmap() fails, and the mapping is undone.
+ */
+int qgate_map_wrap(struct qgate *gate, struct qgate_obj *obj, struct file *keep,
+		   struct vm_area_struct *vma)
+{
+	static const struct vm_operations_struct none;
+	struct qgate_map *m = kzalloc(sizeof(*m), GFP_KERNEL_ACCOUNT);
+
+	if (!m)
+		return -ENOMEM;
+	set_ops(m, vma->vm_ops ?: &none);
+	refcount_set(&m->ref, 1);
+	init_rwsem(&m->sem);
+	m->gate = gate;
+	m->obj = obj;
+	m->keep = get_file(keep);
+	m->mapping = vma->vm_file->f_mapping;
+	m->start = (loff_t)vma->vm_pgoff << PAGE_SHIFT;
+	m->len = vma->vm_end - vma->vm_start;
+	spin_lock(&gate->map_lock);
+	list_add(&m->node, &gate->maps);
+	spin_unlock(&gate->map_lock);
+	vma->vm_ops = &m->ops;
+	return 0;
+}
+
+/* The object at an offset of the device's mmap() space, in use by the caller, or NULL. */
+static struct qgate_obj *obj_at(struct qgate *gate, unsigned long pgoff, unsigned long pages)
+{
+	struct drm_vma_offset_manager *mgr = gate->drm->vma_offset_manager;
+	struct drm_vma_offset_node *node;
+	struct qgate_obj *obj = NULL;
+
+	if (!mgr)
+		return NULL;
+	drm_vma_offset_lock_lookup(mgr);
+	node = drm_vma_offset_exact_lookup_locked(mgr, pgoff, pages);
+	if (node)
+		obj = qgate_obj_use(gate, container_of(node, struct drm_gem_object, vma_node));
+	drm_vma_offset_unlock_lookup(mgr);
+	return obj;
+}
+
+/* Whether this very file may map the object, and how much of it, the driver asks. */
+static int map_through(struct qgate_file *gf, struct file *file, struct vm_area_struct *vma)
+{
+	struct qgate *gate = gf->gate;
+	struct qgate_obj *obj = obj_at(gate, vma->vm_pgoff, vma_pages(vma));
+	int ret;
+
+	if (!obj)
+		return -EINVAL;
+	vma_set_file(vma, gf->real);
+	ret = gf->real->f_op->mmap(gf->real, vma);
+	if (ret)
+		goto err;
+	ret = qgate_map_wrap(gate, obj, file, vma);
+	if (!ret)
+		return 0;
+	if (vma->vm_ops && vma->vm_ops->close)
+		vma->vm_ops->close(vma);
+	vma->vm_ops = NULL;
+err:
+	qgate_obj_unuse(gate, obj);
+	return ret;
+}
+
+/** qgate_mmap() - mmap() of a gate */
+int qgate_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct qgate_file *gf = file->private_data;
+	struct qgate *gate = gf->gate;
+	int ret;
+
+	if (!percpu_ref_tryget_live(&gate->live))
+		return -ENODEV;
+	ret = qwamos_gpu_gate_caller(gate->core, &gf->known, 0);
+	if (!ret)
+		ret = map_through(gf, file, vma);
+	percpu_ref_put(&gate->live);
+	return ret;
+}
+
+/* The next mapping that is not revoked, with a reference, or NULL. */
+static struct qgate_map *next_map(struct qgate *gate)
+{
+	struct qgate_map *m, *found = NULL;
+
+	spin_lock(&gate->map_lock);
+	list_for_each_entry(m, &gate->maps, node)
+		if (!m->revoked && refcount_inc_not_zero(&m->ref)) {
+			found = m;
+			break;
+		}
+	spin_unlock(&gate->map_lock);
+	return found;
+}
+
+/**
+ * qgate_maps_revoke() - no access to a mapping gets through any more
+ * @gate: the gate, which no call holds live any more that could make a mapping
+ *
+ * Waits for faults under way, and so for the hardware, not for a process.
+ */
+void qgate_maps_revoke(struct qgate *gate)
+{
+	struct qgate_map *m;
+
+	while ((m = next_map(gate))) {
+		down_write(&m->sem);
+		m->revoked = true;
+		up_write(&m->sem);
+		unmap_mapping_range(m->mapping, m->start, m->len, 1);
+		map_put(m);
+	}
+}

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What came through a gate, and until when it is charged: until it is really gone. Each GEM object
+ * is held by a reference of ours. When the VM has no handle, mapping or dma-buf of it any more it
+ * is a zombie: somebody else may still have it (an importer, the GPU), until ours is the last
+ * reference. An object that was made elsewhere is charged for as long as the VM has it.
+ */
+#include <drm/drm_gem.h>
+#include <drm/drm_syncobj.h>
+#include <linux/slab.h>
+#include "gate.h"
+
+#define SCAN_FIRST_MS 10
+#define SCAN_LAST_MS  500
+#define SCAN_CHUNK    64
+
+static const struct rhashtable_params params = {
+	.key_len = sizeof(void *),
+	.key_offset = offsetof(struct qgate_obj, what),
+	.head_offset = offsetof(struct qgate_obj, node),
+	.automatic_shrinking = true,
+};
+
+/**
+ * qgate_charge() - take of the VM's VRAM
+ * @gate: the gate
+ * @bytes: how much
+ * @anyway: it is in use already, whatever the limit
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int qgate_charge(struct qgate *gate, u64 bytes, bool anyway)
+{
+	int ret = qwamos_gpu_gate_charge(gate->core, bytes, anyway);
+
+	if (ret)
+		atomic64_inc(&gate->denied);
+	else
+		atomic64_add(bytes, &gate->bytes);
+	return ret;
+}
+
+/** qgate_uncharge() - give back what qgate_charge() took */
+void qgate_uncharge(struct qgate *gate, u64 bytes)
+{
+	atomic64_sub(bytes, &gate->bytes);
+	qwamos_gpu_gate_uncharge(gate->core, bytes);
+}
+
+/* Nobody but us has it any more. Called with the gate's obj_lock held. */
+static bool is_gone(const struct qgate_obj *obj)
+{
+	if (obj->foreign)
+		return true;
+	if (obj->sync)
+		return kref_read(&((struct drm_syncobj *)obj->what)->refcount) == 1;
+	return kref_read(&((struct drm_gem_object *)obj->what)->refcount) == 1;
+}
+
+/* Called with the gate's obj_lock held. */
+static void forget(struct qgate *gate, struct qgate_obj *obj)
+{
+	rhashtable_remove_fast(&gate->objs, &obj->node, params);
+	if (obj->sync)
+		gate->n_syncs--;
+	else
+		gate->n_objs--;
+}
+
+/* An object that nobody finds any more. */
+static void drop(struct qgate *gate, struct qgate_obj *obj)
+{
+	if (obj->sync)
+		drm_syncobj_put(obj->what);
+	else
+		drm_gem_object_put(obj->what);
+	qgate_uncharge(gate, obj->size);
+	kfree_rcu(obj, rcu);
+	qwamos_gpu_gate_put(gate->core);
+}
+
+/* Drop zombies that are gone, a bounded number of looks. Return: one was. */
+static bool scan(struct qgate *gate)
+{
+	struct qgate_obj *obj, *next;
+	bool any = false;
+	LIST_HEAD(gone);
+	u32 looks;
+
+	spin_lock(&gate->obj_lock);
+	looks = gate->n_zombies;
+	list_for_each_entry_safe(obj, next, &gate->zombies, zombie) {
+		if (!looks--)
+			break;
+		if (!is_gone(obj))
+			continue;
+		list_move(&obj->zombie, &gone);
+		gate->n_zombies--;
+		forget(gate, obj);
+	}
+	spin_unlock(&gate->obj_lock);
+	list_for_each_entry_safe(obj, next, &gone, zombie) {
+		any = true;
+		drop(gate, obj);
+	}
+	return any;
+}
+
+static void scan_work_fn(struct work_struct *work)
+{
+	struct qgate *gate = container_of(to_delayed_work(work), struct qgate, scan_work);
+	unsigned int ms = 0;
+
+	gate->scan_ms = scan(gate) ? SCAN_FIRST_MS : min(gate->scan_ms * 2, SCAN_LAST_MS);
+	spin_lock(&gate->obj_lock);
+	if (gate->n_zombies)
+		ms = gate->scan_ms;
+	spin_unlock(&gate->obj_lock);
+	/* Each time that it is queued has a reference. */
+	if (!ms || !queue_delayed_work(qgate_wq, &gate->scan_work, msecs_to_jiffies(ms)))
+		qwamos_gpu_gate_put(gate->core);
+}
+
+/* There is a new zombie. */
+static void scan_soon(struct qgate *gate)
+{
+	qwamos_gpu_gate_get(gate->core);
+	gate->scan_ms = SCAN_FIRST_MS;
+	if (!queue_delayed_work(qgate_wq, &gate->scan_work, msecs_to_jiffies(SCAN_FIRST_MS)))
+		qwamos_gpu_gate_put(gate->core);
+}
+
+/**
+ * qgate_objs_room() - may the VM have another object?
+ * @gate: the gate
+ * @sync: a syncobj
+ *
+ * Looks for zombies that are gone first where there are too many.
+ */
+bool qgate_objs_room(struct qgate *gate, bool sync)
+{
+	bool room = true;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		spin_lock(&gate->obj_lock);
+		room = sync ? gate->n_syncs < QGATE_SYNCOBJS
+			    : gate->n_objs < QGATE_OBJECTS && gate->n_zombies < QGATE_ZOMBIES;
+		spin_unlock(&gate->obj_lock);
+		if (room || !scan(gate))
+			break;
+	}
+	return room;
+}
+
+/**
+ * qgate_obj_new() - take note of an object that has come through a gate
+ * @gate: the gate
+ * @what: the object; the reference becomes ours, unless the call fails
+ * @sync: it is a syncobj
+ * @foreign: it was made elsewhere
+ * @size: bytes that were charged for it
+ *
+ * Return: the object with one user, or an ERR_PTR(): -ENOMEM.
+ */
+struct qgate_obj *qgate_obj_new(struct qgate *gate, void *what, bool sync, bool foreign, u64 size)
+{
+	struct qgate_obj *obj = kzalloc(sizeof(*obj), GFP_KERNEL_ACCOUNT);
+	int ret;
+
+	if (!obj)
+		return ERR_PTR(-ENOMEM);
+	obj->what = what;
+	obj->sync = sync;
+	obj->foreign = foreign;
+	obj->size = size;
+	obj->users = 1;
+	INIT_LIST_HEAD(&obj->zombie);
+	spin_lock(&gate->obj_lock);
+	ret = rhashtable_insert_fast(&gate->objs, &obj->node, params);
+	if (!ret && sync)
+		gate->n_syncs++;
+	else if (!ret)
+		gate->n_objs++;
+	spin_unlock(&gate->obj_lock);
+	if (ret) {
+		kfree(obj);
+		return ERR_PTR(-ENOMEM);
+	}
+	qwamos_gpu_gate_get(gate->core);
+	return obj;
+}
+
+/**
+ * qgate_obj_use() - another user of an object that came through this gate
+ * @gate: the gate
+ * @what: the object; only compared
+ *
+ * Return: the object, or NULL: it did not.
+ */
+struct qgate_obj *qgate_obj_use(struct qgate *gate, const void *what)
+{
+	struct qgate_obj *obj;
+
+	spin_lock(&gate->obj_lock);
+	obj = rhashtable_lookup_fast(&gate->objs, &what, params);
+	if (obj && !obj->users++) {
+		list_del_init(&obj->zombie);
+		gate->n_zombies--;
+	}
+	spin_unlock(&gate->obj_lock);
+	return obj;
+}
+
+/** qgate_obj_unuse() - the reverse, also of qgate_obj_new() */
+void qgate_obj_unuse(struct qgate *gate, struct qgate_obj *obj)
+{
+	bool zombie;
+
+	spin_lock(&gate->obj_lock);
+	zombie = !--obj->users;
+	if (zombie) {
+		list_add_tail(&obj->zombie, &gate->zombies);
+		gate->n_zombies++;
+	}
+	spin_unlock(&gate->obj_lock);
+	if (zombie)
+		scan_soon(gate);
+}
+
+/**
+ * qgate_obj_others() - is an object another gate's?
+ * @gate: this gate
+ * @what: the object; only compared, but the caller has a reference
+ */
+bool qgate_obj_others(struct qgate *gate, const void *what)
+{
+	struct qgate *other = NULL;
+	bool found = false;
+
+	rcu_read_lock();
+	while (!found && (other = qgate_next(other)))
+		found = other != gate && rhashtable_lookup(&other->objs, &what, params);
+	rcu_read_unlock();
+	return found;
+}
+
+/** qgate_objs_init() - none yet. Return: 0 or -ENOMEM. */
+int qgate_objs_init(struct qgate *gate)
+{
+	spin_lock_init(&gate->obj_lock);
+	INIT_LIST_HEAD(&gate->zombies);
+	INIT_DELAYED_WORK(&gate->scan_work, scan_work_fn);
+	gate->scan_ms = SCAN_FIRST_MS;
+	return rhashtable_init(&gate->objs, &params);
+}
+
+/** qgate_objs_exit() - none any more: each holds the gate */
+void qgate_objs_exit(struct qgate *gate)
+{
+	rhashtable_destroy(&gate->objs);
+}

@@ -25,11 +25,13 @@ compat_bin := $(addsuffix -32,$(call test_bin,$(compat_src)))
 nested_bin := $(call test_bin,$(sort $(wildcard tests/nested/*.c)))
 # One draws by what Mesa has.
 $(TEST_OUT)/guest/mockdrm_gl: TEST_LIBS := -lEGL -lGLESv2
+# Programs that draw.
+gl_bin := $(call test_bin,$(sort $(wildcard tests/gl/*.c)))
 # What the gate knows of calls, which no program needs.
 decode_src := $(sort $(wildcard kmod/gate/decode*.c))
 
 .PHONY: tests
-tests: userspace $(unit_bin) $(guest_bin) $(layout_bin) $(compat_bin) $(nested_bin) \
+tests: userspace $(unit_bin) $(guest_bin) $(layout_bin) $(compat_bin) $(nested_bin) $(gl_bin) \
 	$(TEST_OUT)/calls_table
 
 $(call objects,$(unit_src) $(guest_src) $(decode_src) $(sort $(wildcard tests/lib/*.c))): \
@@ -59,6 +61,12 @@ $(compat_bin): $(TEST_OUT)/%-32: tests/%.c $(wildcard tests/lib/*.[ch] uapi/linu
 	@echo "  CC32    $<"
 	$(Q)$(CC32) -std=gnu11 -D_GNU_SOURCE $(INCLUDES) $(WARNINGS) $(TEST_CFLAGS) $(CFLAGS) \
 		$(if $(WERROR),-Werror) -static -o $@ $< $(wildcard tests/lib/*.c)
+
+$(gl_bin): $(TEST_OUT)/%: tests/%.c $(OBJ)/flags
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(if $(WERROR),-Werror) $(ALL_LDFLAGS) \
+		-o $@ $< -lEGL -lGLESv2
 
 $(nested_bin): $(TEST_OUT)/%: tests/%.c $(OBJ)/flags
 	@mkdir -p $(@D)

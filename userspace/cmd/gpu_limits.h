@@ -49,13 +49,15 @@ struct gpu_limits {
 	}
 
 /* These, and what can be switched off. */
-#define GPU_LIMIT_OPTS(type, l)                                        \
-	GPU_LIMIT_AMOUNTS(type, l),                                    \
-		{ GPU_OPT("no-vulkan", CMD_BIT, type, l.restrictions), \
-		  .bit = QWAMOS_GPU_RESTRICT_NO_VULKAN },              \
-	{                                                              \
-		GPU_OPT("no-compute", CMD_BIT, type, l.restrictions),  \
-			.bit = QWAMOS_GPU_RESTRICT_NO_COMPUTE          \
+#define GPU_LIMIT_OPTS(type, l)                                         \
+	GPU_LIMIT_AMOUNTS(type, l),                                     \
+		{ GPU_OPT("no-vulkan", CMD_BIT, type, l.restrictions),  \
+		  .bit = QWAMOS_GPU_RESTRICT_NO_VULKAN },               \
+		{ GPU_OPT("no-compute", CMD_BIT, type, l.restrictions), \
+		  .bit = QWAMOS_GPU_RESTRICT_NO_COMPUTE },              \
+	{                                                               \
+		GPU_OPT("exclusive", CMD_BIT, type, l.restrictions),    \
+			.bit = QWAMOS_GPU_RESTRICT_EXCLUSIVE            \
 	}
 /* clang-format on */
 
@@ -67,7 +69,8 @@ struct gpu_limits {
 	"  --guarantee PERCENT  GPU time that others can't take (0)\n"    \
 	"  --priority N         0 to 100: weight under contention (50)\n" \
 	"  --no-vulkan          no Vulkan queues, no vulkan_compute\n"    \
-	"  --no-compute         no compute_shader, no vulkan_compute\n"
+	"  --no-compute         no compute_shader, no vulkan_compute\n"   \
+	"  --exclusive          its GPUs are shared with no other VM\n"
 
 /* How the amounts are called. */
 extern const struct qvm_words gpu_limit_words;

@@ -24,6 +24,8 @@ static struct json_object *to_json(const struct qwamos_gpu_level_info *row)
 	qjson_add_str(o, "vulkan", libqg_vulkan_name(row->out_vulkan));
 	qjson_add_int(o, "vulkan_queues", row->out_queues);
 	qjson_add_int(o, "min_interval_ms", row->out_min_interval_ns / 1000000);
+	qjson_add_int(o, "submissions_per_second", row->out_submit_hz);
+	qjson_add_int(o, "submissions_at_once", row->out_submit_burst);
 	qjson_add_bool(o, "needs_iommu", row->out_flags & QWAMOS_GPU_LEVEL_F_NEEDS_IOMMU);
 	qjson_add_bool(o, "may_share", row->out_flags & QWAMOS_GPU_LEVEL_F_MAY_SHARE);
 	list = qjson_add(o, "operations", qjson_arr());

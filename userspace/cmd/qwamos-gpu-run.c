@@ -18,6 +18,9 @@ static const char usage[] =
 	"COMMAND ends, so does the VM: what is left in its cgroup is killed, its devices are\n"
 	"reset and scrubbed, and what was bound for it goes back to its driver.\n" GPU_LIMIT_USAGE
 	"  --device ADDRESS     give it this GPU, with all of its IOMMU group; may be repeated\n"
+	"  --gate ADDRESS       let it use this GPU, which others use as well, through a gate: a\n"
+	"                       render node of its own that holds it to its limits; any of\n"
+	"                       COMMAND's processes may open it\n"
 	"  --scrub HOW          what is demanded of the wipe before: bar (default), full or none\n"
 	"  --accept-unwiped     companions, too, that nobody knows how to wipe\n"
 	"  --bind               bind devices that are not on qwamos_vfio_pci (the default)\n"
@@ -35,6 +38,7 @@ struct run {
 	char (*addrs)[QPCI_ADDR_LEN];
 	size_t n_addrs;
 	const char **devices;
+	char gate[QPCI_ADDR_LEN];
 	const char *user;
 	bool as_root;
 	bool quiet;
@@ -69,12 +73,21 @@ static const char *take_device(void *field, const char *arg)
 	return NULL;
 }
 
+static const char *take_gate(void *field, const char *arg)
+{
+	struct run *r = field;
+
+	return qpci_parse_addr(arg, r->gate) ? NULL
+					     : "an address such as 0000:01:00.0 or 01:00.0 is";
+}
+
 #define AT(field) offsetof(struct run, field)
 
 /* clang-format off: tables */
 static const struct cmd_opt opts[] = {
 	GPU_LIMIT_OPTS(struct run, limits),
 	{ "device", .kind = CMD_TAKE, .take = take_device },
+	{ "gate", .kind = CMD_TAKE, .take = take_gate },
 	{ "scrub", .kind = CMD_TAKE, .at = AT(vm.scrub), .take = take_scrub },
 	{ "accept-unwiped", .kind = CMD_BIT, .at = AT(vm.flags), .bit = QVM_F_UNWIPED },
 	{ "bind", .kind = CMD_FLAG, .at = AT(bind) },
@@ -166,6 +179,8 @@ int gpu_vm_run(int argc, char **argv)
 			r.devices[i] = r.addrs[i];
 		r.vm.devices = r.devices;
 		r.vm.n_devices = r.n_addrs;
+		r.vm.gate = r.gate[0] ? r.gate : NULL;
+		r.vm.flags |= QVM_F_GATE_ANY;
 		ret = run(&r, argv + at + 1, &user);
 		free(r.devices);
 	}

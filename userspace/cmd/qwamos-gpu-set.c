@@ -47,6 +47,7 @@ static const struct cmd_opt opts[] = {
 	{ "vulkan", .kind = CMD_BIT, .at = AT(limits.widen), .bit = QWAMOS_GPU_RESTRICT_NO_VULKAN },
 	{ "compute", .kind = CMD_BIT, .at = AT(limits.widen),
 	  .bit = QWAMOS_GPU_RESTRICT_NO_COMPUTE },
+	{ "share", .kind = CMD_BIT, .at = AT(limits.widen), .bit = QWAMOS_GPU_RESTRICT_EXCLUSIVE },
 	{ "device", .kind = CMD_TEXT, .at = AT(device) },
 	{ "gpus", .kind = CMD_TEXT, .at = AT(gpus) },
 	{ "mode", .kind = CMD_TAKE, .at = AT(mode), .take = take_mode },
@@ -62,7 +63,7 @@ static const struct cmd_line line = {
 		"vm set NAME|ID OPTION...\n"
 		"Changes what a VM may have: all that is asked, or nothing. What is more than its level\n"
 		"allows is refused. A limit below what is in use takes nothing away; it stops new charges.\n" GPU_LIMIT_USAGE
-		"  --vulkan, --compute  as far as the level allows, again\n"
+		"  --vulkan, --compute, --share  as far as the level allows, again\n"
 		"  --device ADDRESS     the GPU that --guarantee is about; else none in particular\n"
 		"  --gpus ADDRESS,...   GPUs that it may charge on: these, and no others; none: no GPU\n"
 		"  --mode MODE          how it gets its graphics: virtio, passthrough, software or none\n"
@@ -78,11 +79,14 @@ static const struct cmd_line line = {
 static int request(const struct set *s, struct qwamos_gpu_vm_set_policy *req)
 {
 	unsigned int both = s->limits.restrictions & s->limits.widen;
-	const char *word = both & QWAMOS_GPU_RESTRICT_NO_VULKAN ? "vulkan" : "compute";
+	const char *no = both & QWAMOS_GPU_RESTRICT_NO_VULKAN	 ? "no-vulkan"
+			 : both & QWAMOS_GPU_RESTRICT_NO_COMPUTE ? "no-compute"
+								 : "exclusive";
+	const char *yes = strcmp(no, "exclusive") ? no + strlen("no-") : "share";
 
 	gpu_limits_request(&s->limits, req);
 	if (both)
-		return cmd_wrong(&line, "--no-%s and --%s: one of them is accepted", word, word);
+		return cmd_wrong(&line, "--%s and --%s: one of them is accepted", no, yes);
 	if (s->device && !(req->mask & QWAMOS_GPU_POLICY_GUARANTEE))
 		return cmd_wrong(&line, "--device is for --guarantee");
 	if ((s->asked || s->why) && !s->mode)
@@ -99,7 +103,7 @@ static int request(const struct set *s, struct qwamos_gpu_vm_set_policy *req)
 		return cmd_wrong(&line,
 				 "nothing to set; accepted: --level --vram --cap --guarantee "
 				 "--priority --no-vulkan --vulkan --no-compute --compute "
-				 "--gpus --mode");
+				 "--exclusive --share --gpus --mode");
 	return 0;
 }
 

@@ -59,6 +59,7 @@ struct json_object *gpu_vm_json(const struct qwamos_gpu_vm *vm)
 	qjson_add_int(doc, "priority", vm->priority);
 	qjson_add_bool(doc, "no_vulkan", vm->restrictions & QWAMOS_GPU_RESTRICT_NO_VULKAN);
 	qjson_add_bool(doc, "no_compute", vm->restrictions & QWAMOS_GPU_RESTRICT_NO_COMPUTE);
+	qjson_add_bool(doc, "exclusive", vm->restrictions & QWAMOS_GPU_RESTRICT_EXCLUSIVE);
 	add_limits(doc, vm);
 	o = qjson_add(doc, "mode", qjson_obj());
 	qjson_add_str(o, "asked", vm->mode_asked ? libqg_mode_name(vm->mode_asked) : NULL);
@@ -118,6 +119,61 @@ static void add_gpus(struct json_object *doc, int fd, const struct qwamos_gpu_vm
 	free(devs);
 }
 
+/* The driver's calls that the gate does not know, by their numbers. */
+static void add_unknown(struct json_object *o, const struct qwamos_gpu_gate *g)
+{
+	struct json_object *list = qjson_add(o, "unknown_calls", qjson_arr());
+	unsigned int i;
+
+	for (i = 0; i < 128; i++)
+		if (g->unknown[i / 64] >> i % 64 & 1)
+			json_object_array_add(list, json_object_new_int(i));
+}
+
+static void add_gates(struct json_object *doc, int fd)
+{
+	struct json_object *list = qjson_add(doc, "gates", qjson_arr()), *o;
+	struct qwamos_gpu_dev *devs = NULL;
+	struct qwamos_gpu_gate *gates;
+	size_t i, n, n_devs = 0;
+	int ctl;
+
+	if (fd < 0 || libqg_gate_list(fd, &gates, &n, NULL))
+		return;
+	ctl = n ? libqg_open() : -1;
+	if (ctl >= 0) {
+		if (libqg_dev_list(ctl, &devs, &n_devs, NULL))
+			n_devs = 0;
+		close(ctl);
+	}
+	for (i = 0; i < n; i++) {
+		const struct qwamos_gpu_gate *g = &gates[i];
+
+		o = qjson_push(list, qjson_obj());
+		qjson_add_int(o, "id", g->gate_id);
+		qjson_add_int(o, "device_id", g->device_id);
+		qjson_add_str(o, "address", device_name(devs, n_devs, g->device_id));
+		qjson_add_str(o, "driver", g->driver);
+		qjson_add_int(o, "major", g->major);
+		qjson_add_int(o, "minor", g->minor);
+		qjson_add_int(o, "opens", g->opens);
+		qjson_add_int(o, "vram_used_bytes", g->vram_used);
+		qjson_add_int(o, "objects", g->objects);
+		qjson_add_int(o, "zombies", g->zombies);
+		qjson_add_int(o, "syncobjs", g->syncobjs);
+		qjson_add_int(o, "vulkan_contexts", g->contexts);
+		qjson_add_int(o, "submissions", g->submissions);
+		qjson_add_int(o, "waits", g->waits);
+		qjson_add_int(o, "denied", g->denied);
+		qjson_add_bool(o, "any_opener", g->flags & QWAMOS_GPU_GATE_F_ANY_OPENER);
+		qjson_add_bool(o, "compute_separable",
+			       !(g->flags & QWAMOS_GPU_GATE_F_COMPUTE_INSEPARABLE));
+		add_unknown(o, g);
+	}
+	free(gates);
+	free(devs);
+}
+
 static void add_refusals(struct json_object *doc, int fd)
 {
 	struct json_object *o = qjson_add(doc, "refused", qjson_obj());
@@ -145,8 +201,11 @@ static void add_details(struct json_object *doc, int fd, int any, const struct q
 		qjson_add_str(doc, "vulkan", libqg_vulkan_name(row.out_vulkan));
 		qjson_add_int(qjson_get(doc, "rate"), "min_interval_ms",
 			      row.out_min_interval_ns / 1000000);
+		qjson_add_int(qjson_get(doc, "rate"), "submissions_per_second", row.out_submit_hz);
+		qjson_add_int(qjson_get(doc, "rate"), "submissions_at_once", row.out_submit_burst);
 	}
 	add_gpus(doc, fd, vm);
+	add_gates(doc, fd);
 	add_refusals(doc, fd);
 }
 
@@ -205,6 +264,21 @@ static void print_list(const char *head, const struct json_object *list)
 	qterm_printf("\n");
 }
 
+static void print_gate(const struct json_object *o)
+{
+	const struct json_object *unknown = qjson_get(o, "unknown_calls");
+
+	qterm_printf("  Gate:       %s (%s), open %lld times, %lld MiB in %lld objects\n",
+		     str(o, "address", "another GPU"), str(o, "driver", "?"), num(o, "opens"),
+		     num(o, "vram_used_bytes") / MIB, num(o, "objects"));
+	qterm_printf("              %lld submissions, %lld had to wait, %lld calls denied%s\n",
+		     num(o, "submissions"), num(o, "waits"), num(o, "denied"),
+		     qjson_get_bool(o, "compute_separable", true)
+			     ? ""
+			     : "; compute: not separable on this driver");
+	print_list("Not known:", unknown);
+}
+
 void gpu_vm_print_gpu(const struct json_object *doc)
 {
 	const struct json_object *vram = qjson_get(doc, "vram"), *queues, *list, *o;
@@ -223,6 +297,9 @@ void gpu_vm_print_gpu(const struct json_object *doc)
 			     str(o, "address", "another GPU"), num(o, "vram_used_bytes") / MIB,
 			     num(o, "vulkan_queues_used"), num(o, "guarantee_percent"));
 	}
+	list = qjson_get(doc, "gates");
+	for (i = 0; i < qjson_len(list); i++)
+		print_gate(qjson_at(list, i));
 	queues = qjson_get(doc, "vulkan_queues");
 	qterm_printf("  Vulkan:     %s%s, %lld of %lld queues (enforced by: %s)\n",
 		     str(doc, "vulkan", "none"),
@@ -235,8 +312,13 @@ void gpu_vm_print_gpu(const struct json_object *doc)
 		     num(o, "cap_percent"), num(o, "guarantee_percent"), str(o, "enforced_by", "?"),
 		     qjson_get_bool(doc, "no_compute", false) ? "; compute is switched off" : "");
 	o = qjson_get(doc, "rate");
-	qterm_printf("  Rate:       %lld ms between two operations of a kind (enforced by: %s)\n",
-		     num(o, "min_interval_ms"), str(o, "enforced_by", "?"));
+	qterm_printf("  Rate:       %lld ms between two operations of a kind (enforced by: none)\n",
+		     num(o, "min_interval_ms"));
+	if (num(o, "submissions_per_second"))
+		qterm_printf(
+			"              %lld submissions a second, %lld at once (enforced by: %s)\n",
+			num(o, "submissions_per_second"), num(o, "submissions_at_once"),
+			str(o, "enforced_by", "?"));
 	print_list("Operations:", qjson_get(doc, "operations"));
 	qterm_printf("  Checked:    %lld, %lld allowed\n", num(doc, "checks"),
 		     num(doc, "checks_allowed"));

@@ -157,6 +157,19 @@ static int own_devices(const struct qvm *vm, const struct qvm_program *p, struct
 	return ret;
 }
 
+/* In /dev/dri its gate alone, which looks like the real node. */
+static int own_gate(const struct qvm *vm, const struct qvm_program *p, struct qerr *e)
+{
+	struct qsandbox nodes = { 0 };
+	int ret;
+
+	qgate_add_node(&vm->gate, &nodes);
+	ret = qsandbox_own_nodes(&nodes, "/dev/dri", p->user ? p->user->uid : getuid(),
+				 p->user ? p->user->gid : getgid(), e);
+	qsandbox_free(&nodes);
+	return ret;
+}
+
 /* To the supervisor, which answers the calls that come to it. */
 static int hand_on(int sock, int fd, struct qerr *e)
 {
@@ -199,7 +212,8 @@ child(struct qvm *vm, const struct qvm_program *p, int pipe_fd, char *env)
 		setsid();
 		if (qsandbox_root(p->sandbox, &e))
 			give_up_whole(pipe_fd, &e);
-	} else if (changes_user(p) && own_devices(vm, p, &e)) {
+	} else if ((changes_user(p) && own_devices(vm, p, &e)) ||
+		   (vm->gate.id && own_gate(vm, p, &e))) {
 		give_up_whole(pipe_fd, &e);
 	}
 	ret = qcgroup_enter(&vm->cg);

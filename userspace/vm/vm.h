@@ -22,6 +22,7 @@
 #include "sandbox/sandbox.h"
 #include "util/err.h"
 #include "vm/cgroup.h"
+#include "vm/gate.h"
 #include "vm/record.h"
 #include "vm/super.h"
 #include "vm/user.h"
@@ -30,10 +31,11 @@
 #define QVM_ENV "QWAMOS_GPU_VM_FD"
 
 /* Flags of struct qvm_opts. */
-#define QVM_F_NO_BIND (1U << 0) /* do not bind devices that are not on our driver */
-#define QVM_F_YES     (1U << 1) /* binding may take companion functions */
-#define QVM_F_UNWIPED (1U << 2) /* companions that nobody knows how to wipe are accepted */
-#define QVM_F_SHARED  (1U << 3) /* its disks may be those of VMs that run */
+#define QVM_F_NO_BIND  (1U << 0) /* do not bind devices that are not on our driver */
+#define QVM_F_YES      (1U << 1) /* binding may take companion functions */
+#define QVM_F_UNWIPED  (1U << 2) /* companions that nobody knows how to wipe are accepted */
+#define QVM_F_SHARED   (1U << 3) /* its disks may be those of VMs that run */
+#define QVM_F_GATE_ANY (1U << 4) /* any of its processes may open its gate */
 
 /**
  * struct qvm_words - how limits are called where people set them, for errors ("--vram")
@@ -68,7 +70,8 @@ int qvm_set_policy(int manage, const char *name, struct qwamos_gpu_vm_set_policy
  * @words: how @policy is called where people set it
  * @devices: addresses of its devices, in full
  * @n_devices: their number
- * @scrub: &enum qwamos_gpu_scrub that is demanded of them
+ * @gate: address of a GPU that it gets a gate to; NULL: none
+ * @scrub: &enum qwamos_gpu_scrub that is demanded of its devices
  * @config: its config file, for the record; NULL: none
  * @config_sha256: digest of what was read of it, in hex; NULL: none
  * @disks: what it is to read and write of the host's files
@@ -84,6 +87,7 @@ struct qvm_opts {
 	struct qvm_words words;
 	const char *const *devices;
 	size_t n_devices;
+	const char *gate;
 	uint32_t scrub;
 	const char *config;
 	const char *config_sha256;
@@ -107,6 +111,7 @@ struct qvm_opts {
  * @rec: its record
  * @held: device ids of all endpoints that it was given
  * @n_held: their number
+ * @gate: its gate
  * @refused: why the kernel has not given it a device, &enum qwamos_gpu_reason; 0: it was not asked
  *     or has given all
  * @pid: its program, 0: not started
@@ -127,6 +132,7 @@ struct qvm {
 	struct qrecord rec;
 	uint64_t *held;
 	size_t n_held;
+	struct qgate gate;
 	uint32_t refused;
 	pid_t pid;
 	int pidfd;
@@ -157,7 +163,8 @@ int qvm_setup(struct qvm *vm, const struct qvm_opts *o, struct qerr *e);
  * @memlock: RLIMIT_MEMLOCK in bytes, 0: as it is
  * @sandbox: where it runs; NULL: as the supervisor does, with its environment
  * @user: whom it runs as, without @sandbox; NULL: as the supervisor does. Of /dev/vfio it sees what
- *     the VM's devices need, as that user's; if it has any, all memory may be locked for DMA
+ *     the VM's devices need, as that user's; if it has any, all memory may be locked for DMA. With
+ *     a gate it sees nothing but that in /dev/dri
  * @out_fd: its stdout and stderr, its stdin being empty; <= 0: those of the supervisor
  */
 struct qvm_program {

@@ -94,15 +94,14 @@ static int wait_over(int ctl, const struct qrecord *rec, const uint64_t *held, s
 	int wait = 1;
 	struct pollfd p = { .fd = ctl, .events = POLLIN };
 
-	/* The devices first: the poll is on the change since they were last listed. */
-	while (busy_devices(ctl, rec->vm_id, held, n_held, rec) ||
-	       (rec->vm_id && vm_there(ctl, rec->vm_id))) {
+	while ((rec->vm_id && vm_there(ctl, rec->vm_id)) ||
+	       busy_devices(ctl, rec->vm_id, held, n_held, rec)) {
 		if (qvm_now_ms() > until)
 			return qerr_set(
 				e, ETIMEDOUT,
 				"VM %s did not end within %d s: see qwamos-gpu vm list, qwamos-vfio status",
 				rec->name, OVER_MS / 1000);
-		/* With an end of its own: that of a VM need not wake who waits for devices. */
+		/* The end of a VM without devices wakes nobody; mostly it takes moments. */
 		poll(&p, 1, wait);
 		wait = wait < 16 ? 2 * wait : 20;
 	}

@@ -382,16 +382,6 @@ static void tell_end(struct qvm *vm)
 	free(vms);
 }
 
-/*
- * The kernel kills the VM's processes, so from here on nobody can make the supervisor do more than
- * it should. To move it takes as long as to wait for all CPUs: while QEMU gives its memory back,
- * not after. What fails is tried once more by qvm_end().
- */
-static void leave_super(struct qvm *vm)
-{
-	qsuper_leave(&vm->super, NULL);
-}
-
 static int take_status(struct qvm *vm, int *status, struct qerr *e)
 {
 	siginfo_t info = { 0 };
@@ -477,7 +467,6 @@ int qvm_wait(struct qvm *vm, const struct qvm_watch *w, int *status, struct qerr
 		if (ret > 0 && p[VM].revents & (POLLHUP | POLLERR)) {
 			tell_end(vm);
 			p[VM].fd = -1;
-			leave_super(vm);
 		}
 		take_refused(vm, ret > 0 ? p + CALLS : NULL);
 		if (ret > 0 && more)

@@ -600,8 +600,6 @@ void qgpu_end_work_fn(struct work_struct *work)
 		ev.asked = vm->killed;
 		qgpu_audit(vm->chain, &ev);
 	}
-	qgpu_vm_unlist(vm);
-	/* Who waits for that need not wait for the rest. */
-	qgpu_dev_changed();
 	qgpu_vm_over(vm);
+	qgpu_dev_changed();
 }

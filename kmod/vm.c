@@ -397,11 +397,8 @@ static void leader_work_fn(struct work_struct *work)
 	struct qgpu_vm *vm = container_of(to_delayed_work(work), struct qgpu_vm, leader_work);
 	bool going;
 
-	if (!qgpu_vm_live(vm)) {
-		/* Its last thread has ended: that is what the next round of the end waits for. */
-		mod_delayed_work(qgpu_wq, &vm->end_work, 0);
+	if (!qgpu_vm_live(vm))
 		return;
-	}
 	if (qgpu_leader_gone(vm->leader, &going))
 		qgpu_vm_end(vm, QWAMOS_GPU_REASON_LEADER_EXITED);
 	else
@@ -568,7 +565,6 @@ void qgpu_vm_publish(struct qgpu_vm *vm)
 void qgpu_vm_abort(struct qgpu_vm *vm)
 {
 	qgpu_vm_unhold(vm);
-	qgpu_vm_unlist(vm);
 	qgpu_vm_over(vm);
 }
 
@@ -728,38 +724,11 @@ void qgpu_vm_end(struct qgpu_vm *vm, u32 reason)
 	queue_delayed_work(qgpu_wq, &vm->end_work, 0);
 }
 
-struct late_pid {
-	struct pid *pid;
-	struct rcu_head rcu;
-};
-
-static void put_late_pid(struct rcu_head *rcu)
-{
-	struct late_pid *l = container_of(rcu, struct late_pid, rcu);
-
-	put_pid(l->pid);
-	kfree(l);
-}
-
-/* Put it after a grace period, but do not wait for that, if there is memory. */
-static void put_pid_later(struct pid *pid)
-{
-	struct late_pid *l = kmalloc(sizeof(*l), GFP_KERNEL);
-
-	if (l) {
-		l->pid = pid;
-		call_rcu(&l->rcu, put_late_pid);
-	} else {
-		synchronize_rcu();
-		put_pid(pid);
-	}
-}
-
 /**
  * qgpu_vm_left() - who has been killed and has not ended yet
  * @vm: the VM, ended
  * @threads: how many threads
- * @one: one of them, or NULL if there is none; the reference becomes the VM's
+ * @one: one of them; the reference becomes the VM's
  *
  * Called from the VM's end work.
  */
@@ -769,35 +738,24 @@ void qgpu_vm_left(struct qgpu_vm *vm, u32 threads, struct pid *one)
 
 	WRITE_ONCE(vm->threads_left, threads);
 	rcu_assign_pointer(vm->thread_left, one);
-	if (old == one)
-		put_pid(old);
-	else if (old)
-		put_pid_later(old);
+	if (old && old != one)
+		synchronize_rcu();
+	put_pid(old);
 }
 
 /**
- * qgpu_vm_unlist() - everything that the VM had is given back: it is no more
- * @vm: the VM, ended; qgpu_vm_over() must follow
+ * qgpu_vm_over() - everything that the VM had is given back
+ * @vm: the VM, ended; the reference of qgpu_vm_end() is put
  *
  * Called from the VM's end work.
  */
-void qgpu_vm_unlist(struct qgpu_vm *vm)
+void qgpu_vm_over(struct qgpu_vm *vm)
 {
 	mutex_lock(&vms_lock);
 	list_del(&vm->node);
 	if (vm->cgrp)
 		hash_del_rcu(&vm->cgroup_node);
 	mutex_unlock(&vms_lock);
-}
-
-/**
- * qgpu_vm_over() - forget a VM
- * @vm: the VM, unlisted; the reference of qgpu_vm_end() is put
- *
- * Called from the VM's end work. Waits for RCU grace periods.
- */
-void qgpu_vm_over(struct qgpu_vm *vm)
-{
 	/* Who has found the VM by its cgroup may be making a member of it; then no more. */
 	synchronize_rcu();
 	qgpu_tasks_forget(vm);
@@ -807,8 +765,6 @@ void qgpu_vm_over(struct qgpu_vm *vm)
 	if (vm->leader) {
 		remove_wait_queue(&vm->leader->wait_pidfd, &vm->leader_wait);
 		cancel_delayed_work_sync(&vm->leader_work);
-		/* One more round of this very work, which that may have asked for. */
-		cancel_delayed_work(&vm->end_work);
 	}
 	if (vm->cgrp)
 		cgroup_put(vm->cgrp);

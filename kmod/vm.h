@@ -106,7 +106,6 @@ int qgpu_vm_join(struct qgpu_vm *vm, u32 *reason);
 int qgpu_vm_adopt(struct qgpu_vm *vm, struct pid *pid, u32 *reason);
 void qgpu_vm_end(struct qgpu_vm *vm, u32 reason);
 void qgpu_vm_left(struct qgpu_vm *vm, u32 threads, struct pid *one);
-void qgpu_vm_unlist(struct qgpu_vm *vm);
 void qgpu_vm_over(struct qgpu_vm *vm);
 void qgpu_vm_tell(struct qgpu_vm *vm, struct qwamos_gpu_vm *out);
 u32 qgpu_vm_list(u64 after, u32 room, struct qwamos_gpu_vm *out, u64 *left);

@@ -156,6 +156,61 @@ static long do_sync_destroy(long handle, long y, void *data)
 	return qt_drm(node, DRM_IOCTL_SYNCOBJ_DESTROY, &d);
 }
 
+/* A second file of the gate, by the path in /proc or by its own; return: fd or -errno */
+static long do_reopen(long by_proc, long y, void *data)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", node);
+	fd = open(by_proc ? path : data, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The offset at which an object is mapped, or -errno. */
+static long do_offset(long handle, long y, void *data)
+{
+	struct drm_virtgpu_map m = { .handle = handle };
+	int ret = qt_drm(node, DRM_IOCTL_VIRTGPU_MAP, &m);
+
+	return ret ? ret : (long)m.offset;
+}
+
+/* Map what is at an offset of a file; return: 0 or -errno */
+static long do_map_at(long fd, long offset, void *data)
+{
+	void *p = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, offset);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	munmap(p, BYTES);
+	return 0;
+}
+
+/* Grow what is mapped by a page; return: 0 or -errno */
+static long do_grow(long x, long y, void *data)
+{
+	void *p = mremap(mem, BYTES, BYTES + 4096, MREMAP_MAYMOVE);
+
+	return p == MAP_FAILED ? -errno : 0;
+}
+
+/* Move what is mapped elsewhere, and split it. */
+static long do_move(long x, long y, void *data)
+{
+	void *p = mremap(mem, BYTES, BYTES, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
+
+	if (p == MAP_FAILED) {
+		/* Where that is not for files, to a place of its own. */
+		p = mmap(NULL, BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		p = mremap(mem, BYTES, BYTES, MREMAP_MAYMOVE | MREMAP_FIXED, p);
+	}
+	if (p == MAP_FAILED)
+		return -errno;
+	mem = p;
+	return munmap(mem + 4096, 4096) ? -errno : mem[0];
+}
+
 FIXTURE(gate)
 {
 	int ctl;
@@ -495,6 +550,51 @@ TEST_F(gate, not_let_through)
 		EXPECT_EQ(_IOC_NR(calls[i].cmd), rec.asked);
 	}
 	EXPECT_EQ(-ENOTTY, qt_do(&self->vmm, do_ioctl, _IO('x', 0), 0));
+}
+
+/* What another file, or another VM, has is mapped by its offset by nobody else. */
+TEST_F(gate, offsets)
+{
+	char path[QT_PATH];
+	long a, b, offset, second;
+
+	OPENED();
+	ASSERT_EQ(0, gate_for(&self->other, &self->them, self->real, &self->h, path));
+	a = qt_do(&self->vmm, do_create, SIDE, 0);
+	b = qt_do(&self->them, do_create, SIDE, 0);
+	ASSERT_LT(0, a);
+	ASSERT_LT(0, b);
+	offset = qt_do(&self->them, do_offset, b, 0);
+	ASSERT_LT(0, offset);
+	EXPECT_GT(0, qt_do(&self->vmm, do_map_at, qt_do(&self->vmm, do_reopen, 0, 0), offset));
+	second = qt_do(&self->vmm, do_reopen, 1, 0);
+	ASSERT_LE(0, second);
+	offset = qt_do(&self->vmm, do_offset, a, 0);
+	ASSERT_LT(0, offset);
+	EXPECT_EQ(-EACCES, qt_do(&self->vmm, do_map_at, second, offset));
+	EXPECT_GT(0, qt_do(&self->vmm, do_map_at, second, 0));
+	unlink(path);
+}
+
+/* A mapping that was moved, split and inherited is still the gate's. */
+TEST_F(gate, moved_mapping)
+{
+	struct qt_actor child;
+	long a;
+
+	OPENED();
+	a = qt_do(&self->vmm, do_create, SIDE, 0);
+	ASSERT_EQ(42, qt_do(&self->vmm, do_map, a, 0));
+	EXPECT_GT(0, qt_do(&self->vmm, do_grow, 0, 0));
+	ASSERT_EQ(0, qt_clone(&self->vmm, &child, 0));
+	EXPECT_EQ(42, qt_do(&self->vmm, do_move, 0, 0));
+	EXPECT_EQ(0, qt_do(&self->vmm, do_gem_close, a, 0));
+	qt_sleep_ms(700);
+	EXPECT_EQ(BYTES, qt_gate_used(self->vm.use));
+	ASSERT_EQ(0, qt_gate_destroy(self->vm.manage, self->g.out_gate_id));
+	EXPECT_EQ(-EFAULT, qt_do(&self->vmm, do_touch, 0, 0));
+	EXPECT_EQ(-EFAULT, qt_do(&child, do_touch, 0, 0));
+	qt_end(&child);
 }
 
 /* A VM that shares with nobody and another one's gate keep apart, whoever comes first. */

@@ -581,9 +581,10 @@ void qgpu_end_work_fn(struct work_struct *work)
 	u32 alive, held;
 
 	qgpu_cut_off(vm);
-	gated = !qgpu_gates_end(vm);
 	alive = qgpu_reap(vm->cgrp, vm, &vm->killed, &left);
 	qgpu_vm_left(vm, alive, left);
+	/* Whoever is being killed makes no new work for this any more. */
+	gated = !qgpu_gates_end(vm);
 	held = take_back(vm);
 	if (alive || held || gated) {
 		if (++vm->tries == END_FAST_ROUNDS * 2)

@@ -71,6 +71,7 @@ int qwamos_gpu_gate_opened(struct qgpu_gate *g);
 void qwamos_gpu_gate_closed(struct qgpu_gate *g);
 int qwamos_gpu_gate_caller(struct qgpu_gate *g, struct pid **known, u32 nr);
 int qwamos_gpu_gate_may(struct qgpu_gate *g, u32 op);
+bool qwamos_gpu_gate_allows(struct qgpu_gate *g, u32 op);
 int qwamos_gpu_gate_refuse(struct qgpu_gate *g, u32 reason, u32 nr);
 int qwamos_gpu_gate_charge(struct qgpu_gate *g, u64 bytes, bool anyway);
 void qwamos_gpu_gate_uncharge(struct qgpu_gate *g, u64 bytes);

@@ -665,6 +665,13 @@ int qwamos_gpu_gate_may(struct qgpu_gate *g, u32 op)
 }
 QGPU_EXPORT(qwamos_gpu_gate_may);
 
+/** qwamos_gpu_gate_allows() - as qwamos_gpu_gate_may(), but only asks */
+bool qwamos_gpu_gate_allows(struct qgpu_gate *g, u32 op)
+{
+	return !QGPU_RULE_REASON(qgpu_limits_rule(&g->vm->lim, op));
+}
+QGPU_EXPORT(qwamos_gpu_gate_allows);
+
 /**
  * qwamos_gpu_gate_charge() - take of the VM's VRAM
  * @g: the gate

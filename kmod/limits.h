@@ -77,6 +77,7 @@ struct qgpu_gpu_use {
  *     like all down to @last, read without it, each by itself
  * @level: &enum qwamos_gpu_level
  * @shares: level and restrictions let the VM share a GPU
+ * @ended: the VM has; not written before
  * @queues_rule: a QGPU_QUEUES_RULE()
  * @vram_limit: most VRAM in bytes
  * @vram_set: most VRAM that was set, U64_MAX: none was
@@ -101,6 +102,7 @@ struct qgpu_limits {
 	u32 rule[QGPU_OPS];
 	u32 level;
 	bool shares;
+	bool ended;
 	u32 queues_rule;
 	u32 restrictions;
 	u64 vram_limit;

@@ -157,9 +157,11 @@ void qgpu_users_leave(struct qgpu_limits *lim)
 	struct qgpu_gpu_use *use;
 	u32 i;
 
+	lim->ended = true;
 	for (i = 0; i < QWAMOS_GPU_VM_GPUS; i++) {
 		use = use_at(lim, i);
-		if (use && use->users)
+		/* A gate lets nothing through any more only once it is closed. */
+		if (use && use->users && !use->gates)
 			leave(use);
 	}
 }
@@ -304,6 +306,8 @@ bool qgpu_users_gate_apart(const struct qgpu_users *users, const struct qgpu_lim
 void qgpu_users_gate(struct qgpu_gpu_use *use, int by)
 {
 	WRITE_ONCE(use->gates, use->gates + by);
+	if (!use->gates && use->users && use->lim->ended)
+		leave(use);
 }
 
 /**

@@ -261,13 +261,23 @@ static int context(struct qgate_ioctl *io)
 	ret = first ? vulkan_begins(gf) : 0;
 	if (!ret) {
 		ret = qgate_through_window(v, count * n->size, context_at, io);
-		if (ret && first)
+		/* Once the driver was asked, it may have kept the capset although it failed. */
+		if (ret && first && !io->called)
 			qgate_vulkan_ends(gf);
 	}
 	mutex_unlock(&gf->lock);
 out:
 	kfree(v);
 	return ret;
+}
+
+/* As may(), after a wait, without another note of it. */
+static int still_may(struct qgate *gate, u32 op)
+{
+	if (percpu_ref_is_dying(&gate->live))
+		return -ENODEV;
+	return op == QWAMOS_GPU_OP_NONE || qwamos_gpu_gate_allows(gate->core, op) ? 0
+										  : may(gate, op);
 }
 
 /* Judge a call of the driver's and carry it out. */
@@ -287,8 +297,11 @@ static int carry_out(struct qgate_ioctl *io)
 	if (unlikely(READ_ONCE(io->gf->vulkan)) && io->what.op == QWAMOS_GPU_OP_RENDERING_3D)
 		io->what.op = QWAMOS_GPU_OP_VULKAN_COMPUTE;
 	ret = may(gate, io->what.op);
-	if (!ret && io->call->paced)
+	if (!ret && (io->call->paced || io->what.paced)) {
 		ret = pace(gate);
+		/* What was allowed before may not be any more. */
+		ret = ret ?: still_may(gate, io->what.op);
+	}
 	if (ret)
 		return ret;
 	if (io->call->kind == QGATE_ALLOC)
@@ -317,6 +330,10 @@ static long copied(struct qgate_ioctl *io, unsigned int cmd, void __user *uarg)
 	if (copy_from_user(io->arg, uarg, in))
 		goto out;
 	memset(io->arg + in, 0, size - in);
+	/* Reading it may have taken as long as the caller likes. */
+	ret = -ENODEV;
+	if (percpu_ref_is_dying(&io->gf->gate->live))
+		goto out;
 	if (io->desc)
 		ret = carry_out(io);
 	else
@@ -347,12 +364,22 @@ static const struct qgate_call *row_of(struct qgate *gate, unsigned int nr)
 static long forward(struct qgate_ioctl *io, unsigned int cmd, unsigned long arg, bool compat)
 {
 	const struct file_operations *fops = io->gf->real->f_op;
-	int ret = io->call->paced ? pace(io->gf->gate) : 0;
+	struct qgate *gate = io->gf->gate;
+	long ret = io->call->paced ? pace(gate) : 0;
 
 	if (ret)
 		return ret;
-	return compat && fops->compat_ioctl ? fops->compat_ioctl(io->gf->real, cmd, arg)
-					    : fops->unlocked_ioctl(io->gf->real, cmd, arg);
+	/* What the kernel takes for one that waits is charged to nobody. */
+	if (atomic_inc_return(&gate->forwards) > QGATE_FORWARDS) {
+		qgate_refuse(gate, QWAMOS_GPU_REASON_OBJECTS, io->nr);
+		ret = -ENOMEM;
+	} else if (compat && fops->compat_ioctl) {
+		ret = fops->compat_ioctl(io->gf->real, cmd, arg);
+	} else {
+		ret = fops->unlocked_ioctl(io->gf->real, cmd, arg);
+	}
+	atomic_dec(&gate->forwards);
+	return ret;
 }
 
 /* A call of a member's, with the gate live. */

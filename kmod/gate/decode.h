@@ -39,6 +39,7 @@ enum qgate_kind {
  * @size: bytes that the object takes at least, %U64_MAX: more than a number holds
  * @kept: how many things more, or less, the driver keeps for the file afterwards
  * @vulkan: the context has Vulkan
+ * @paced: it submits work
  * @never: the argument asks for what no gate lets through
  */
 struct qgate_what {
@@ -46,6 +47,7 @@ struct qgate_what {
 	__u64 size;
 	__s32 kept;
 	bool vulkan;
+	bool paced;
 	bool never;
 };
 
@@ -98,6 +100,7 @@ struct qgate_call {
  * @calls: by number, from DRM_COMMAND_BASE on, or, of DRM itself, from 0 on
  * @wakes: the driver's own ioctl() wakes the GPU before it calls DRM's
  * @compute_inseparable: what computes can't be told from what draws
+ * @own_mappings: the driver does not look for its mappings, and has all of them at the same offsets
  */
 struct qgate_table {
 	const char *driver;
@@ -105,6 +108,7 @@ struct qgate_table {
 	const struct qgate_call *calls;
 	bool wakes;
 	bool compute_inseparable;
+	bool own_mappings;
 };
 
 extern const struct qgate_table qgate_core;

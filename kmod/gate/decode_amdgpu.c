@@ -13,15 +13,19 @@
 #include "decode.h"
 
 /* Numbers that the headers of older kernels lack. */
-#define NR_USERQ	0x16
-#define NR_USERQ_SIGNAL 0x17
-#define NR_USERQ_WAIT	0x18
+#define CREATE_DISCARDABLE (1 << 12)
+#define NR_USERQ	   0x16
+#define NR_USERQ_SIGNAL	   0x17
+#define NR_USERQ_WAIT	   0x18
 
 static void look_create(const void *arg, struct qgate_what *what)
 {
 	const union drm_amdgpu_gem_create *a = arg;
 
 	what->size = a->in.bo_size;
+	/* The rest is little, on the chip, shared by all, and cleared by nobody. */
+	what->never = a->in.domains & ~(__u64)(AMDGPU_GEM_DOMAIN_CPU | AMDGPU_GEM_DOMAIN_GTT |
+					       AMDGPU_GEM_DOMAIN_VRAM);
 }
 
 /* What the last one left in video memory is not for this one. */
@@ -31,6 +35,8 @@ static void fix_create(void *arg)
 
 	if (a->in.domains & AMDGPU_GEM_DOMAIN_VRAM)
 		a->in.domain_flags |= AMDGPU_GEM_CREATE_VRAM_CLEARED;
+	/* Thrown away, it would come back as it is. */
+	a->in.domain_flags &= ~(__u64)CREATE_DISCARDABLE;
 }
 
 static void look_userptr(const void *arg, struct qgate_what *what)
@@ -56,24 +62,6 @@ static void look_ctx(const void *arg, struct qgate_what *what)
 		break;
 	default:
 		/* A stable power state is the whole GPU's. */
-		what->never = true;
-	}
-}
-
-static void look_bo_list(const void *arg, struct qgate_what *what)
-{
-	const union drm_amdgpu_bo_list *a = arg;
-
-	switch (a->in.operation) {
-	case AMDGPU_BO_LIST_OP_CREATE:
-		what->kept = 1;
-		break;
-	case AMDGPU_BO_LIST_OP_DESTROY:
-		what->kept = -1;
-		break;
-	case AMDGPU_BO_LIST_OP_UPDATE:
-		break;
-	default:
 		what->never = true;
 	}
 }
@@ -108,7 +96,8 @@ static const struct qgate_call calls[] = {
 	    .fix = fix_create),
 	ROW(GEM_MMAP, PASS, NONE, union drm_amdgpu_gem_mmap),
 	ROW(CTX, PASS, RENDERING_3D, union drm_amdgpu_ctx, .look = look_ctx),
-	ROW(BO_LIST, PASS, NONE, union drm_amdgpu_bo_list, .look = look_bo_list),
+	/* As long as one likes, and charged to nobody; Mesa gives lists with the submission. */
+	ROW(BO_LIST, NEVER, NONE, union drm_amdgpu_bo_list),
 	ROW(CS, PASS, RENDERING_3D, union drm_amdgpu_cs, .paced = true),
 	ROW(INFO, PASS, NONE, struct drm_amdgpu_info),
 	ROW(GEM_METADATA, PASS, NONE, struct drm_amdgpu_gem_metadata),

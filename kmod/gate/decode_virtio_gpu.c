@@ -22,6 +22,10 @@
 #define CAPSET_VIRGL2 2
 #define CAPSET_VENUS  4
 
+#define MOST_COMMANDS (4U << 20) /* bytes in one submission */
+#define MOST_HANDLES  65536
+#define MOST_SYNCOBJS 4096
+
 /*
  * A resource: what the host allocates for it is not told, so its texels are counted, with 4 bytes
  * each, all levels together less than half more; a buffer's are bytes.
@@ -42,13 +46,30 @@ static void look_resource(const void *arg, struct qgate_what *what)
 	what->size = size > r->size ? size : r->size;
 }
 
+/* The driver holds copies of these, which are charged to nobody, until the host has read them. */
+static void look_execbuffer(const void *arg, struct qgate_what *what)
+{
+	const struct drm_virtgpu_execbuffer *e = arg;
+
+	what->never = e->size > MOST_COMMANDS || e->num_bo_handles > MOST_HANDLES;
+#ifdef VIRTGPU_EXECBUF_SYNCOBJ_FLAGS
+	what->never |= e->num_in_syncobjs > MOST_SYNCOBJS || e->num_out_syncobjs > MOST_SYNCOBJS;
+#endif
+}
+
 static void look_blob(const void *arg, struct qgate_what *what)
 {
 	const struct drm_virtgpu_resource_create_blob *b = arg;
 
 	what->size = b->size;
+	/* The commands are submitted before the object is made, and even if it is not. */
+	if (b->cmd_size) {
+		what->op = QWAMOS_GPU_OP_RENDERING_3D;
+		what->paced = true;
+	}
 	/* What another device of the host may use, nobody revokes. */
-	what->never = b->blob_flags & VIRTGPU_BLOB_FLAG_USE_CROSS_DEVICE;
+	what->never = b->blob_flags & VIRTGPU_BLOB_FLAG_USE_CROSS_DEVICE ||
+		      b->cmd_size > MOST_COMMANDS;
 }
 
 static void judge_context(const void *elements, __u32 n, struct qgate_what *what)
@@ -57,6 +78,9 @@ static void judge_context(const void *elements, __u32 n, struct qgate_what *what
 	__u32 i;
 
 	for (i = 0; i < n; i++) {
+		/* Events of the driver's are not passed on. */
+		if (p[i].param == VIRTGPU_CONTEXT_PARAM_POLL_RINGS_MASK && p[i].value)
+			what->never = true;
 		if (p[i].param != VIRTGPU_CONTEXT_PARAM_CAPSET_ID)
 			continue;
 		switch (p[i].value) {
@@ -92,7 +116,8 @@ static const struct qgate_nested context_params = {
 
 static const struct qgate_call calls[] = {
 	ROW(MAP, PASS, NONE, drm_virtgpu_map),
-	ROW(EXECBUFFER, PASS, RENDERING_3D, drm_virtgpu_execbuffer, .paced = true),
+	ROW(EXECBUFFER, PASS, RENDERING_3D, drm_virtgpu_execbuffer, .paced = true,
+	    .look = look_execbuffer),
 	ROW(GETPARAM, PASS, NONE, drm_virtgpu_getparam),
 	ROW(RESOURCE_CREATE, ALLOC, NONE, drm_virtgpu_resource_create,
 	    .handle = offsetof(struct drm_virtgpu_resource_create, bo_handle),
@@ -115,4 +140,5 @@ const struct qgate_table qgate_virtio_gpu = {
 	.n = sizeof(calls) / sizeof(*calls),
 	.calls = calls,
 	.compute_inseparable = true,
+	.own_mappings = true,
 };

@@ -30,6 +30,7 @@
 #include <linux/rhashtable.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include "../core.h"
@@ -48,6 +49,8 @@ struct drm_syncobj;
 #define QGATE_SYNCOBJS 16384
 #define QGATE_KEPT     4096 /* contexts, lists and the like that the driver keeps */
 #define QGATE_FILES    256 /* open files */
+#define QGATE_MAPS     16384 /* mappings */
+#define QGATE_FORWARDS 64 /* calls passed on as they are, under way */
 
 /**
  * struct qgate - a gate
@@ -63,6 +66,7 @@ struct drm_syncobj;
  * @all: in the list of all gates; written under its lock, read under RCU
  * @live: calls that are under way; killed when the gate closes
  * @seen: that it was killed is seen by all
+ * @revoke_lock: one takes mappings away at a time
  * @drop_work: when none is any more: the real files are closed
  * @lock: guards @files
  * @files: open files
@@ -71,12 +75,15 @@ struct drm_syncobj;
  * @objs: &struct qgate_obj by what they are about; read under RCU as well
  * @zombies: objects that nobody of the VM's uses any more
  * @n_objs: GEM objects
- * @n_zombies: length of @zombies
+ * @n_zombies: GEM objects in @zombies
  * @n_syncs: syncobjs
  * @scan_work: looks which of @zombies are gone
  * @scan_ms: in what time it looks again
- * @map_lock: guards @maps
+ * @map_lock: guards @maps, @closing and @n_maps
  * @maps: &struct qgate_map
+ * @closing: those that are being revoked
+ * @n_maps: length of both
+ * @forwards: calls passed on as they are, under way
  * @bytes: charged
  * @kept: things that the driver keeps
  * @vulkan: contexts that have Vulkan
@@ -97,6 +104,7 @@ struct qgate {
 	struct list_head all;
 	struct percpu_ref live;
 	struct completion seen;
+	struct mutex revoke_lock;
 	struct work_struct drop_work;
 	struct mutex lock;
 	struct list_head files;
@@ -111,6 +119,9 @@ struct qgate {
 	unsigned int scan_ms;
 	spinlock_t map_lock;
 	struct list_head maps;
+	struct list_head closing;
+	u32 n_maps;
+	atomic_t forwards;
 	atomic64_t bytes;
 	atomic_t kept;
 	atomic_t vulkan;
@@ -149,6 +160,7 @@ struct qgate_obj {
  *     under way
  * @drm: its DRM file
  * @known: see qwamos_gpu_gate_caller()
+ * @wq: who waits for the gate's end
  * @lock: guards all below, and keeps handles and what is known of them together
  * @handles: &struct qgate_obj by GEM handle
  * @syncs: likewise by syncobj handle
@@ -161,6 +173,7 @@ struct qgate_file {
 	struct file *real;
 	struct drm_file *drm;
 	struct pid *known;
+	wait_queue_head_t wq;
 	struct mutex lock;
 	struct xarray handles;
 	struct xarray syncs;
@@ -214,6 +227,7 @@ int qgate_objs_init(struct qgate *gate);
 void qgate_objs_exit(struct qgate *gate);
 struct qgate_obj *qgate_obj_new(struct qgate *gate, void *what, bool sync, bool foreign, u64 size);
 struct qgate_obj *qgate_obj_use(struct qgate *gate, const void *what);
+void qgate_scan_soon(struct qgate *gate);
 void qgate_obj_unuse(struct qgate *gate, struct qgate_obj *obj);
 bool qgate_obj_others(struct qgate *gate, const void *what);
 bool qgate_objs_room(struct qgate *gate, bool sync);

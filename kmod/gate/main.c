@@ -127,6 +127,7 @@ static int device_goes(struct notifier_block *nb, unsigned long action, void *da
 static void gate_free(void *data)
 {
 	struct qgate *gate = data;
+	struct module *driver = gate->drm->driver->fops->owner;
 
 	if (gate->drm->dev->bus)
 		bus_unregister_notifier(gate->drm->dev->bus, &gate->going);
@@ -134,6 +135,7 @@ static void gate_free(void *data)
 	qgate_objs_exit(gate);
 	percpu_ref_exit(&gate->live);
 	drm_dev_put(gate->drm);
+	module_put(driver);
 	path_put(&gate->path);
 	put_cred(gate->cred);
 	bitmap_free(gate->ours);
@@ -149,17 +151,24 @@ static struct qgate *gate_new(struct qgpu_gate *core, struct file *file)
 
 	if (!gate)
 		return ERR_PTR(ret);
+	/* What is left of objects is the driver's to free, long after its last file. */
+	if (!try_module_get(drm->driver->fops->owner)) {
+		ret = -ENODEV;
+		goto err_gate;
+	}
 	gate->core = core;
 	gate->table = qgate_table(drm->driver->name);
 	mutex_init(&gate->lock);
+	mutex_init(&gate->revoke_lock);
 	INIT_LIST_HEAD(&gate->files);
 	spin_lock_init(&gate->map_lock);
 	INIT_LIST_HEAD(&gate->maps);
+	INIT_LIST_HEAD(&gate->closing);
 	INIT_WORK(&gate->drop_work, drop_work_fn);
 	init_completion(&gate->seen);
 	gate->ours = bitmap_zalloc(gate->table->n, GFP_KERNEL_ACCOUNT);
 	if (!gate->ours)
-		goto err_gate;
+		goto err_module;
 	ret = percpu_ref_init(&gate->live, nobody_calls, 0, GFP_KERNEL);
 	if (ret)
 		goto err_ok;
@@ -181,9 +190,22 @@ err_live:
 	percpu_ref_exit(&gate->live);
 err_ok:
 	bitmap_free(gate->ours);
+err_module:
+	module_put(drm->driver->fops->owner);
 err_gate:
 	kfree(gate);
 	return ERR_PTR(ret);
+}
+
+/* Whoever takes the driver away after this tells us. */
+static bool has_driver(struct device *dev)
+{
+	bool ret;
+
+	device_lock(dev);
+	ret = dev->driver;
+	device_unlock(dev);
+	return ret;
 }
 
 static int gate_open(struct qgpu_gate *core, struct file *file)
@@ -203,7 +225,7 @@ static int gate_open(struct qgpu_gate *core, struct file *file)
 	/* drop_work_fn() puts it. */
 	qwamos_gpu_gate_get(core);
 	/* It may have gone before anybody told us. */
-	if (drm_dev_is_unplugged(gate->drm))
+	if (!has_driver(gate->drm->dev))
 		qwamos_gpu_gate_lost(core);
 	ret = qgate_node_add(gate, MINOR(file_inode(file)->i_rdev));
 	if (ret)
@@ -223,7 +245,10 @@ static void gate_close(void *data)
 	qgate_node_del(gate);
 	percpu_ref_kill_and_confirm(&gate->live, all_see_it);
 	wait_for_completion(&gate->seen);
+	mutex_lock(&gate->revoke_lock);
 	qgate_maps_revoke(gate);
+	mutex_unlock(&gate->revoke_lock);
+	qgate_scan_soon(gate);
 }
 
 static u32 locked(spinlock_t *lock, const u32 *number)

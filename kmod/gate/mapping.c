@@ -57,6 +57,7 @@ static void map_put(struct qgate_map *m)
 		return;
 	spin_lock(&m->gate->map_lock);
 	list_del(&m->node);
+	m->gate->n_maps--;
 	spin_unlock(&m->gate->map_lock);
 	qgate_obj_unuse(m->gate, m->obj);
 	kfree(m);
@@ -139,14 +140,15 @@ static void set_ops(struct qgate_map *m, const struct vm_operations_struct *orig
  * @keep: what was mapped
  * @vma: the mapping, as the driver's mmap() has left it
  *
- * The gate may close at any time: who calls holds it live, so that is after this. Return: 0 or
- * -ENOMEM: the caller's mmap() fails, and the mapping is undone.
+ * Return: 0, or -ENOMEM or -ENODEV (the gate is closed: who closes it has gone through the
+ * mappings, or will): the caller's mmap() fails, and the mapping is undone.
  */
 int qgate_map_wrap(struct qgate *gate, struct qgate_obj *obj, struct file *keep,
 		   struct vm_area_struct *vma)
 {
 	static const struct vm_operations_struct none;
 	struct qgate_map *m = kzalloc(sizeof(*m), GFP_KERNEL_ACCOUNT);
+	int ret = 0;
 
 	if (!m)
 		return -ENOMEM;
@@ -160,8 +162,20 @@ int qgate_map_wrap(struct qgate *gate, struct qgate_obj *obj, struct file *keep,
 	m->start = (loff_t)vma->vm_pgoff << PAGE_SHIFT;
 	m->len = vma->vm_end - vma->vm_start;
 	spin_lock(&gate->map_lock);
-	list_add(&m->node, &gate->maps);
+	if (percpu_ref_is_dying(&gate->live))
+		ret = -ENODEV;
+	else if (gate->n_maps == QGATE_MAPS)
+		ret = -ENOMEM;
+	if (!ret) {
+		list_add(&m->node, &gate->maps);
+		gate->n_maps++;
+	}
 	spin_unlock(&gate->map_lock);
+	if (ret) {
+		fput(m->keep);
+		kfree(m);
+		return ret;
+	}
 	vma->vm_ops = &m->ops;
 	return 0;
 }
@@ -171,19 +185,33 @@ static struct qgate_obj *obj_at(struct qgate *gate, unsigned long pgoff, unsigne
 {
 	struct drm_vma_offset_manager *mgr = gate->drm->vma_offset_manager;
 	struct drm_vma_offset_node *node;
-	struct qgate_obj *obj = NULL;
+	struct drm_gem_object *gem = NULL;
+	struct qgate_obj *obj;
 
 	if (!mgr)
 		return NULL;
+	/* The lock is the whole device's. */
 	drm_vma_offset_lock_lookup(mgr);
 	node = drm_vma_offset_exact_lookup_locked(mgr, pgoff, pages);
-	if (node)
-		obj = qgate_obj_use(gate, container_of(node, struct drm_gem_object, vma_node));
+	if (node) {
+		gem = container_of(node, struct drm_gem_object, vma_node);
+		if (!kref_get_unless_zero(&gem->refcount))
+			gem = NULL;
+	}
 	drm_vma_offset_unlock_lookup(mgr);
+	if (!gem)
+		return NULL;
+	obj = qgate_obj_use(gate, gem);
+	drm_gem_object_put(gem);
 	return obj;
 }
 
-/* Whether this very file may map the object, and how much of it, the driver asks. */
+/*
+ * Whether this very file may map the object, and how much of it, the driver asks. A driver that
+ * looks for its mappings to evict what they show finds them by its own file. One that does not, and
+ * has all of them at the same offsets, leaves them to us, at the gate's: so that those of other
+ * clients are not taken away with ours.
+ */
 static int map_through(struct qgate_file *gf, struct file *file, struct vm_area_struct *vma)
 {
 	struct qgate *gate = gf->gate;
@@ -192,7 +220,8 @@ static int map_through(struct qgate_file *gf, struct file *file, struct vm_area_
 
 	if (!obj)
 		return -EINVAL;
-	vma_set_file(vma, gf->real);
+	if (!gate->table->own_mappings)
+		vma_set_file(vma, gf->real);
 	ret = gf->real->f_op->mmap(gf->real, vma);
 	if (ret)
 		goto err;
@@ -223,36 +252,57 @@ int qgate_mmap(struct file *file, struct vm_area_struct *vma)
 	return ret;
 }
 
-/* The next mapping that is not revoked, with a reference, or NULL. */
+/* The next mapping that is to be revoked, with a reference, or NULL. */
 static struct qgate_map *next_map(struct qgate *gate)
 {
-	struct qgate_map *m, *found = NULL;
+	struct qgate_map *m = NULL;
 
 	spin_lock(&gate->map_lock);
-	list_for_each_entry(m, &gate->maps, node)
-		if (!m->revoked && refcount_inc_not_zero(&m->ref)) {
-			found = m;
-			break;
-		}
+	while (!m && !list_empty(&gate->closing)) {
+		m = list_first_entry(&gate->closing, struct qgate_map, node);
+		list_move(&m->node, &gate->maps);
+		if (!refcount_inc_not_zero(&m->ref))
+			m = NULL;
+	}
 	spin_unlock(&gate->map_lock);
-	return found;
+	return m;
+}
+
+static void all_again(struct qgate *gate)
+{
+	spin_lock(&gate->map_lock);
+	list_splice_init(&gate->maps, &gate->closing);
+	spin_unlock(&gate->map_lock);
 }
 
 /**
  * qgate_maps_revoke() - no access to a mapping gets through any more
- * @gate: the gate, which no call holds live any more that could make a mapping
+ * @gate: the gate, which is closed
  *
- * Waits for faults under way, and so for the hardware, not for a process.
+ * Waits for faults under way, and so for the hardware, not for a process. A mapping that mmap() is
+ * still at, and whose pages the driver has put in already, may not be found yet: called again, as
+ * long as there are mappings. One caller at a time.
  */
 void qgate_maps_revoke(struct qgate *gate)
 {
+	struct address_space *last = NULL;
 	struct qgate_map *m;
 
-	while ((m = next_map(gate))) {
+	for (all_again(gate); (m = next_map(gate)); map_put(m)) {
+		if (m->revoked)
+			continue;
 		down_write(&m->sem);
 		m->revoked = true;
 		up_write(&m->sem);
-		unmap_mapping_range(m->mapping, m->start, m->len, 1);
-		map_put(m);
+	}
+	for (all_again(gate); (m = next_map(gate)); map_put(m)) {
+		/* All of them at once, where all are at the same offsets. */
+		if (gate->table->own_mappings && m->mapping == m->keep->f_mapping) {
+			if (m->mapping != last)
+				unmap_mapping_range(m->mapping, 0, 0, 1);
+			last = m->mapping;
+		} else {
+			unmap_mapping_range(m->mapping, m->start, m->len, 1);
+		}
 	}
 }

@@ -182,6 +182,7 @@ static int gate_open(struct inode *inode, struct file *file)
 		goto err_core;
 	gf->gate = gate;
 	mutex_init(&gf->lock);
+	init_waitqueue_head(&gf->wq);
 	xa_init(&gf->handles);
 	xa_init(&gf->syncs);
 	gf->real = open_real(gate, file);
@@ -228,6 +229,7 @@ void qgate_file_drop(struct qgate_file *gf)
 
 	if (!gf->real)
 		return;
+	wake_up_poll(&gf->wq, EPOLLERR | EPOLLHUP);
 	fput(gf->real);
 	gf->real = NULL;
 	gf->drm = NULL;
@@ -255,32 +257,17 @@ static int gate_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/*
+ * Only whether the gate is closed. The real file's own wait queue goes with that file, of which who
+ * waits by epoll would not be told: so events of the driver's are not passed on (no context asks
+ * for them: decode_virtio_gpu.c).
+ */
 static __poll_t gate_poll(struct file *file, struct poll_table_struct *table)
 {
 	struct qgate_file *gf = file->private_data;
-	__poll_t ret;
 
-	if (!percpu_ref_tryget_live(&gf->gate->live))
-		return EPOLLERR | EPOLLHUP;
-	ret = vfs_poll(gf->real, table);
-	percpu_ref_put(&gf->gate->live);
-	return ret;
-}
-
-/* Events of the file's own work. */
-static ssize_t gate_read(struct file *file, char __user *to, size_t n, loff_t *at)
-{
-	struct qgate_file *gf = file->private_data;
-	struct qgate *gate = gf->gate;
-	ssize_t ret;
-
-	if (!percpu_ref_tryget_live(&gate->live))
-		return -ENODEV;
-	ret = qwamos_gpu_gate_caller(gate->core, &gf->known, 0);
-	if (!ret)
-		ret = gf->real->f_op->read ? gf->real->f_op->read(gf->real, to, n, at) : -EINVAL;
-	percpu_ref_put(&gate->live);
-	return ret;
+	poll_wait(file, &gf->wq, table);
+	return percpu_ref_is_dying(&gf->gate->live) ? EPOLLERR | EPOLLHUP : 0;
 }
 
 static void gate_show(struct seq_file *m, struct file *file)
@@ -305,7 +292,6 @@ static const struct file_operations gate_fops = {
 	.compat_ioctl = qgate_compat_ioctl,
 	.mmap = qgate_mmap,
 	.poll = gate_poll,
-	.read = gate_read,
 	.show_fdinfo = gate_show,
 	.llseek = noop_llseek,
 };

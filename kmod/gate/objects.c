@@ -7,6 +7,7 @@
  */
 #include <drm/drm_gem.h>
 #include <drm/drm_syncobj.h>
+#include <linux/dma-resv.h>
 #include <linux/slab.h>
 #include "gate.h"
 
@@ -50,11 +51,16 @@ void qgate_uncharge(struct qgate *gate, u64 bytes)
 /* Nobody but us has it any more. Called with the gate's obj_lock held. */
 static bool is_gone(const struct qgate_obj *obj)
 {
+	struct drm_gem_object *gem;
+
 	if (obj->foreign)
 		return true;
 	if (obj->sync)
 		return kref_read(&((struct drm_syncobj *)obj->what)->refcount) == 1;
-	return kref_read(&((struct drm_gem_object *)obj->what)->refcount) == 1;
+	gem = obj->what;
+	/* Some drivers keep an object for the GPU by fences alone. */
+	return kref_read(&gem->refcount) == 1 &&
+	       dma_resv_test_signaled(gem->resv, DMA_RESV_USAGE_BOOKKEEP);
 }
 
 /* Called with the gate's obj_lock held. */
@@ -79,7 +85,7 @@ static void drop(struct qgate *gate, struct qgate_obj *obj)
 	qwamos_gpu_gate_put(gate->core);
 }
 
-/* Drop zombies that are gone, a bounded number of looks. Return: one was. */
+/* Drop zombies that are gone, of the SCAN_CHUNK that were not looked at for longest. Return: any. */
 static bool scan(struct qgate *gate)
 {
 	struct qgate_obj *obj, *next;
@@ -88,14 +94,14 @@ static bool scan(struct qgate *gate)
 	u32 looks;
 
 	spin_lock(&gate->obj_lock);
-	looks = gate->n_zombies;
-	list_for_each_entry_safe(obj, next, &gate->zombies, zombie) {
-		if (!looks--)
-			break;
-		if (!is_gone(obj))
+	for (looks = SCAN_CHUNK; looks && !list_empty(&gate->zombies); looks--) {
+		obj = list_first_entry(&gate->zombies, struct qgate_obj, zombie);
+		if (!is_gone(obj)) {
+			list_move_tail(&obj->zombie, &gate->zombies);
 			continue;
+		}
 		list_move(&obj->zombie, &gone);
-		gate->n_zombies--;
+		gate->n_zombies -= !obj->sync;
 		forget(gate, obj);
 	}
 	spin_unlock(&gate->obj_lock);
@@ -106,23 +112,40 @@ static bool scan(struct qgate *gate)
 	return any;
 }
 
+/* Are there mappings of a closed gate? Then they are taken away once more. */
+static bool maps_left(struct qgate *gate)
+{
+	if (!percpu_ref_is_dying(&gate->live) || !READ_ONCE(gate->n_maps))
+		return false;
+	mutex_lock(&gate->revoke_lock);
+	qgate_maps_revoke(gate);
+	mutex_unlock(&gate->revoke_lock);
+	return true;
+}
+
 static void scan_work_fn(struct work_struct *work)
 {
 	struct qgate *gate = container_of(to_delayed_work(work), struct qgate, scan_work);
 	unsigned int ms = 0;
+	bool any = false;
+	u32 i;
 
-	gate->scan_ms = scan(gate) ? SCAN_FIRST_MS : min(gate->scan_ms * 2, SCAN_LAST_MS);
-	spin_lock(&gate->obj_lock);
-	if (gate->n_zombies)
+	for (i = 0; i < (QGATE_OBJECTS + QGATE_SYNCOBJS) / SCAN_CHUNK; i++) {
+		if (!scan(gate))
+			break;
+		any = true;
+		cond_resched();
+	}
+	gate->scan_ms = any ? SCAN_FIRST_MS : min(gate->scan_ms * 2, SCAN_LAST_MS);
+	if (!list_empty(&gate->zombies) || maps_left(gate))
 		ms = gate->scan_ms;
-	spin_unlock(&gate->obj_lock);
 	/* Each time that it is queued has a reference. */
 	if (!ms || !queue_delayed_work(qgate_wq, &gate->scan_work, msecs_to_jiffies(ms)))
 		qwamos_gpu_gate_put(gate->core);
 }
 
-/* There is a new zombie. */
-static void scan_soon(struct qgate *gate)
+/** qgate_scan_soon() - there is a new zombie, or the gate has closed */
+void qgate_scan_soon(struct qgate *gate)
 {
 	qwamos_gpu_gate_get(gate->core);
 	gate->scan_ms = SCAN_FIRST_MS;
@@ -177,7 +200,7 @@ struct qgate_obj *qgate_obj_new(struct qgate *gate, void *what, bool sync, bool 
 	obj->users = 1;
 	INIT_LIST_HEAD(&obj->zombie);
 	spin_lock(&gate->obj_lock);
-	ret = rhashtable_insert_fast(&gate->objs, &obj->node, params);
+	ret = rhashtable_lookup_insert_fast(&gate->objs, &obj->node, params);
 	if (!ret && sync)
 		gate->n_syncs++;
 	else if (!ret)
@@ -206,7 +229,7 @@ struct qgate_obj *qgate_obj_use(struct qgate *gate, const void *what)
 	obj = rhashtable_lookup_fast(&gate->objs, &what, params);
 	if (obj && !obj->users++) {
 		list_del_init(&obj->zombie);
-		gate->n_zombies--;
+		gate->n_zombies -= !obj->sync;
 	}
 	spin_unlock(&gate->obj_lock);
 	return obj;
@@ -221,15 +244,15 @@ void qgate_obj_unuse(struct qgate *gate, struct qgate_obj *obj)
 	zombie = !--obj->users;
 	if (zombie) {
 		list_add_tail(&obj->zombie, &gate->zombies);
-		gate->n_zombies++;
+		gate->n_zombies += !obj->sync;
 	}
 	spin_unlock(&gate->obj_lock);
 	if (zombie)
-		scan_soon(gate);
+		qgate_scan_soon(gate);
 }
 
 /**
- * qgate_obj_others() - is an object another gate's?
+ * qgate_obj_others() - is an object another VM's gate's?
  * @gate: this gate
  * @what: the object; only compared, but the caller has a reference
  */
@@ -240,7 +263,8 @@ bool qgate_obj_others(struct qgate *gate, const void *what)
 
 	rcu_read_lock();
 	while (!found && (other = qgate_next(other)))
-		found = other != gate && rhashtable_lookup(&other->objs, &what, params);
+		found = qwamos_gpu_gate_vm(other->core) != qwamos_gpu_gate_vm(gate->core) &&
+			rhashtable_lookup(&other->objs, &what, params);
 	rcu_read_unlock();
 	return found;
 }

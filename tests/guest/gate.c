@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -209,6 +210,30 @@ static long do_move(long x, long y, void *data)
 		return -errno;
 	mem = p;
 	return munmap(mem + 4096, 4096) ? -errno : mem[0];
+}
+
+static int epoll = -1;
+
+/* Watch the gate's file. */
+static long do_watch(long x, long y, void *data)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+
+	epoll = epoll_create1(EPOLL_CLOEXEC);
+	return epoll_ctl(epoll, EPOLL_CTL_ADD, node, &e) ? -errno : 0;
+}
+
+/* Return: what is told of it within @ms, or 0 */
+static long do_told(long ms, long y, void *data)
+{
+	struct epoll_event e;
+
+	return epoll_wait(epoll, &e, 1, ms) == 1 ? e.events : 0;
+}
+
+static long do_unwatch(long x, long y, void *data)
+{
+	return close(epoll) ? -errno : 0;
 }
 
 FIXTURE(gate)
@@ -494,6 +519,19 @@ TEST_F(gate, destroyed)
 	qt_do(&self->vmm, do_unmap, 0, 0);
 	ASSERT_EQ(0, qt_vm_info(self->vm.use, &info));
 	EXPECT_EQ(-ENOENT, qt_gate_destroy(self->vm.manage, self->g.out_gate_id));
+}
+
+/* Who watches a gate is told of its end; the real node's file is gone by then. */
+TEST_F(gate, watched)
+{
+	OPENED();
+	ASSERT_EQ(0, qt_do(&self->vmm, do_watch, 0, 0));
+	EXPECT_EQ(0, qt_do(&self->vmm, do_told, 0, 0));
+	ASSERT_EQ(0, qt_gate_destroy(self->vm.manage, self->g.out_gate_id));
+	EXPECT_EQ(EPOLLERR | EPOLLHUP, qt_do(&self->vmm, do_told, SOON, 0));
+	qt_sleep_ms(200);
+	EXPECT_EQ(0, qt_do(&self->vmm, do_unwatch, 0, 0));
+	EXPECT_EQ(0, qt_do(&self->vmm, do_close, 0, 0));
 }
 
 /* A VM that ends takes its gate with it, mapped and open as it is. */

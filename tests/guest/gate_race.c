@@ -143,7 +143,7 @@ TEST_F_TIMEOUT(race, charged_as_made, 200)
 	n = *(long *)vmm.data;
 	TH_LOG("%ld objects, %ld of them large", n, large);
 	EXPECT_LE(0, large);
-	EXPECT_LT(100, n);
+	EXPECT_LT(20, n);
 	qt_end(&vmm);
 	qt_vm_end(&vm);
 	unlink(path);

@@ -24,6 +24,11 @@ int qt_render(const char *id)
 
 	if (!addr)
 		return -ENODEV;
+	/* Another test may have taken it from its driver. */
+	if (!qt_driver(addr, path, sizeof(path)) && (!path[0] || !strcmp(path, QT_OURS))) {
+		qt_bind(addr, "");
+		qt_bind(addr, NULL);
+	}
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/{,virtio*/}drm/renderD*", addr);
 	if (!glob(path, GLOB_BRACE, NULL, &found) && found.gl_pathc) {
 		name = strrchr(found.gl_pathv[0], '/');

@@ -19,21 +19,24 @@
 /**
  * struct on - the GPU that operations of one call are for, under RCU
  * @d: the GPU
- * @asked: the level that it was asked for last, by whether for passthrough; 0: nothing yet
+ * @asked: the rule that it was asked by last, by whether for passthrough
+ * @known: it was asked
  * @said: &enum qwamos_gpu_reason
  */
 struct on {
 	struct qgpu_dev *d;
 	u32 asked[2];
+	bool known[2];
 	u32 said[2];
 };
 
 /* What the GPU says: all of a call that ask the same are told the same. */
-static u32 ask(struct on *on, struct qgpu_vm *vm, u32 level, bool passthrough)
+static u32 ask(struct on *on, struct qgpu_vm *vm, u32 rule, bool passthrough)
 {
-	if (on->asked[passthrough] != level + 1) {
-		on->said[passthrough] = qgpu_dev_verdict(on->d, vm, level, passthrough);
-		on->asked[passthrough] = level + 1;
+	if (!on->known[passthrough] || on->asked[passthrough] != rule) {
+		on->said[passthrough] = qgpu_dev_verdict(on->d, vm, rule, passthrough);
+		on->asked[passthrough] = rule;
+		on->known[passthrough] = true;
 	}
 	return on->said[passthrough];
 }
@@ -52,8 +55,7 @@ static __always_inline u32 judge(struct qgpu_vm *vm, u32 op, struct on *on)
 	u32 verdict = QGPU_RULE_REASON(rule);
 
 	if (!verdict && on)
-		verdict =
-			ask(on, vm, QGPU_RULE_LEVEL(rule) >> 8, known == QWAMOS_GPU_OP_PASSTHROUGH);
+		verdict = ask(on, vm, rule, known == QWAMOS_GPU_OP_PASSTHROUGH);
 	if (!verdict)
 		verdict = qgpu_limits_pace(&vm->lim, known, rule);
 	if (verdict)
@@ -266,7 +268,7 @@ static __always_inline bool plainly_usable(const struct qgpu_vm *vm, u64 device_
 		return false;
 	rcu_read_lock_sched();
 	d = qgpu_dev_to_use(device_id);
-	ret = d && qgpu_dev_plainly_usable(d, vm, QGPU_RULE_LEVEL(rule) >> 8);
+	ret = d && qgpu_dev_plainly_usable(d, vm, rule);
 	rcu_read_unlock_sched();
 	return ret;
 }

@@ -189,7 +189,7 @@ void qgpu_dev_audit(struct qgpu_chain *chain, const struct qgpu_dev *d, u32 even
 void qgpu_dev_leave(struct qgpu_dev *d, u32 reason);
 
 /* verdict.c */
-u32 qgpu_dev_verdict(struct qgpu_dev *d, struct qgpu_vm *vm, u32 level, bool passthrough);
+u32 qgpu_dev_verdict(struct qgpu_dev *d, struct qgpu_vm *vm, u32 rule, bool passthrough);
 
 /**
  * qgpu_dev_to_use() - a GPU that is there
@@ -208,15 +208,15 @@ static __always_inline struct qgpu_dev *qgpu_dev_to_use(u64 id)
  * qgpu_dev_plainly_usable() - may a VM use a GPU, as can be told without a closer look?
  * @d: the GPU; under RCU, of whichever flavour
  * @vm: the VM
- * @level: the level that it is judged by
+ * @rule: the QGPU_RULE() that it is judged by: its level, and whether it is alone
  *
  * As qgpu_dev_verdict() for what is not passthrough, but takes no lock and walks no list. Return:
  * true: the verdict is NONE; false: ask qgpu_dev_verdict().
  */
 static __always_inline bool qgpu_dev_plainly_usable(const struct qgpu_dev *d,
-						    const struct qgpu_vm *vm, u32 level)
+						    const struct qgpu_vm *vm, u32 rule)
 {
-	const struct qgpu_level *l = qgpu_level(level);
+	const struct qgpu_level *l = qgpu_level(QGPU_RULE_LEVEL(rule) >> 8);
 	const struct qgpu_vm *owner;
 
 	if (unlikely(!l || (l->needs_iommu && !READ_ONCE(d->translated))))
@@ -224,7 +224,7 @@ static __always_inline bool qgpu_dev_plainly_usable(const struct qgpu_dev *d,
 	owner = rcu_access_pointer(d->owner);
 	/* One that goes into quarantine does so before its owner is gone. */
 	smp_rmb();
-	if (owner ? owner != vm : !qgpu_users_may_share(&d->users, &vm->lim, l))
+	if (owner ? owner != vm : !qgpu_users_may_share(&d->users, l, rule))
 		return false;
 	return !READ_ONCE(d->quarantined);
 }

@@ -200,6 +200,7 @@ static int check_gate(struct qgpu_gate *g, u32 *reason)
 	struct qgpu_vm *vm = g->vm;
 	struct qgpu_dev *d = g->dev;
 	const struct qgpu_level *l;
+	u32 rule;
 
 	if (!qgpu_vm_live(vm)) {
 		*reason = QWAMOS_GPU_REASON_VM_ENDED;
@@ -213,9 +214,10 @@ static int check_gate(struct qgpu_gate *g, u32 *reason)
 	if (*reason)
 		return -EACCES;
 	l = qgpu_level(vm->lim.level);
+	rule = qgpu_limits_rule(&vm->lim, QWAMOS_GPU_OP_RENDERING_3D);
 	rcu_read_lock();
 	*reason = l->needs_iommu && g->bypasses ? QWAMOS_GPU_REASON_NO_IOMMU
-						: qgpu_dev_verdict(d, vm, vm->lim.level, false);
+						: qgpu_dev_verdict(d, vm, rule, false);
 	rcu_read_unlock();
 	if (!*reason &&
 	    !qgpu_users_gate_apart(&d->users, &vm->lim, vm->lim.level, vm->lim.restrictions))

@@ -38,12 +38,13 @@ u32 qgpu_limits_cap(const struct qgpu_limits *lim, u32 level)
 void qgpu_limits_apply(struct qgpu_limits *lim)
 {
 	const struct qgpu_level *l = qgpu_level(lim->level);
+	u32 alone = !!(lim->restrictions & QWAMOS_GPU_RESTRICT_EXCLUSIVE);
 	u32 op, reason, queues;
 
 	for (op = 0; op < QGPU_OPS; op++) {
 		reason = qgpu_policy_verdict(lim->level, lim->restrictions, op);
 		WRITE_ONCE(lim->rule[op],
-			   QGPU_RULE(reason, lim->level, l ? l->min_interval_ms : 0));
+			   QGPU_RULE(reason, lim->level, l ? l->min_interval_ms : 0, alone));
 	}
 	WRITE_ONCE(lim->vram_limit, l ? min(qgpu_level_vram(l), lim->vram_set) : 0);
 	reason = qgpu_policy_queues(lim->level, lim->restrictions, &queues);

@@ -23,12 +23,15 @@ struct qgpu_users;
 
 /*
  * What a policy says of an operation. One word, for who asks while the policy is being changed must
- * not get one part of the old and one of the new: reason, level, least time in ms.
+ * not get one part of the old and one of the new: reason, level, least time in ms, and whether the
+ * VM shares its GPUs with nobody, whatever its level.
  */
-#define QGPU_RULE(reason, level, ms) ((reason) | ((level)&0xffU) << 8 | (ms) << 16)
-#define QGPU_RULE_REASON(rule)	     ((rule)&0xffU)
-#define QGPU_RULE_LEVEL(rule)	     ((rule)&0xff00U) /* as it stands in the word */
-#define QGPU_RULE_MS(rule)	     ((rule) >> 16)
+#define QGPU_RULE(reason, level, ms, alone) \
+	((reason) | ((level)&0xffU) << 8 | ((ms)&0x7fffU) << 16 | (alone) << 31)
+#define QGPU_RULE_REASON(rule) ((rule)&0xffU)
+#define QGPU_RULE_LEVEL(rule)  ((rule)&0xff00U) /* as it stands in the word */
+#define QGPU_RULE_MS(rule)     ((rule) >> 16 & 0x7fffU)
+#define QGPU_RULE_ALONE(rule)  ((rule)&0x80000000U) /* as it stands in the word */
 /* Of Vulkan queues, likewise: reason why there are none, most. */
 #define QGPU_QUEUES_RULE(reason, most) ((reason) | (most) << 8)
 #define QGPU_QUEUES_MOST(rule)	       ((rule) >> 8)

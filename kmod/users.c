@@ -255,12 +255,11 @@ void qgpu_users_set_level(struct qgpu_limits *lim, u32 level, u32 restrictions)
  * qgpu_users_in_the_way() - does another VM have a GPU in a way that keeps this one off it?
  * @users: the GPU's users; under RCU
  * @mine: the VM's limits
- * @level: the level that it is judged by
+ * @sharing: the rule that it is judged by lets it share
  */
 bool qgpu_users_in_the_way(const struct qgpu_users *users, const struct qgpu_limits *mine,
-			   u32 level)
+			   bool sharing)
 {
-	bool sharing = may_share(level, 0) && READ_ONCE(mine->shares);
 	const struct qgpu_gpu_use *use;
 
 	if (sharing && !READ_ONCE(users->loners))

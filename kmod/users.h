@@ -38,23 +38,23 @@ bool qgpu_users_gate_apart(const struct qgpu_users *users, const struct qgpu_lim
 			   u32 level, u32 restrictions);
 void qgpu_users_gate(struct qgpu_gpu_use *use, int by);
 bool qgpu_users_in_the_way(const struct qgpu_users *users, const struct qgpu_limits *mine,
-			   u32 level);
+			   bool sharing);
 u32 qgpu_users_promised(const struct qgpu_users *users, const struct qgpu_limits *mine);
 void qgpu_users_sum(const struct qgpu_users *users, struct qwamos_gpu_vm_gpu *sum);
 
 /**
- * qgpu_users_may_share() - can nobody be in the way of a VM of this level?
+ * qgpu_users_may_share() - can nobody be in the way of a VM with this rule?
  * @users: the GPU's users
- * @lim: the VM's limits
- * @l: the level
+ * @l: the rule's level
+ * @rule: the QGPU_RULE()
  *
  * One that may share asks only after those who may not: where there is none, as ever so many share,
  * this costs nothing. Return: true: nobody; false: look at them.
  */
-static inline bool qgpu_users_may_share(const struct qgpu_users *users,
-					const struct qgpu_limits *lim, const struct qgpu_level *l)
+static inline bool qgpu_users_may_share(const struct qgpu_users *users, const struct qgpu_level *l,
+					u32 rule)
 {
-	return l->may_share && READ_ONCE(lim->shares) && !READ_ONCE(users->loners);
+	return l->may_share && !QGPU_RULE_ALONE(rule) && !READ_ONCE(users->loners);
 }
 
 #endif /* QWAMOS_GPU_USERS_H */

@@ -32,16 +32,17 @@ static bool is_kept(struct qgpu_dev *d, bool passthrough)
  * qgpu_dev_verdict() - may a VM use a GPU?
  * @d: the GPU; under RCU
  * @vm: the VM
- * @level: the level that it is judged by
+ * @rule: the QGPU_RULE() that it is judged by: its level, and whether it is alone
  * @passthrough: as a whole
  *
  * One that a VM has attached is that VM's as a whole, whoever else was given it; one that VMs were
  * given without that is theirs together, if all of them may share. What changes meanwhile may be
  * seen or not. Return: &enum qwamos_gpu_reason.
  */
-u32 qgpu_dev_verdict(struct qgpu_dev *d, struct qgpu_vm *vm, u32 level, bool passthrough)
+u32 qgpu_dev_verdict(struct qgpu_dev *d, struct qgpu_vm *vm, u32 rule, bool passthrough)
 {
-	const struct qgpu_level *l = qgpu_level(level);
+	const struct qgpu_level *l = qgpu_level(QGPU_RULE_LEVEL(rule) >> 8);
+	bool sharing = l && l->may_share && !QGPU_RULE_ALONE(rule);
 	struct qgpu_vm *owner;
 
 	if (((l && l->needs_iommu) || passthrough) && !is_kept(d, passthrough))
@@ -49,7 +50,7 @@ u32 qgpu_dev_verdict(struct qgpu_dev *d, struct qgpu_vm *vm, u32 level, bool pas
 	owner = rcu_access_pointer(d->owner);
 	/* One that goes into quarantine does so before its owner is gone. */
 	smp_rmb();
-	if (owner ? owner != vm : qgpu_users_in_the_way(&d->users, &vm->lim, level))
+	if (owner ? owner != vm : qgpu_users_in_the_way(&d->users, &vm->lim, sharing))
 		return QWAMOS_GPU_REASON_SHARING;
 	if (READ_ONCE(d->quarantined) && !READ_ONCE(d->accepted))
 		return QWAMOS_GPU_REASON_QUARANTINED;

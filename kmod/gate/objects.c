@@ -85,7 +85,7 @@ static void drop(struct qgate *gate, struct qgate_obj *obj)
 	qwamos_gpu_gate_put(gate->core);
 }
 
-/* Drop zombies that are gone, of the SCAN_CHUNK that were not looked at for longest. Return: any. */
+/* Drop zombies that are gone, of the SCAN_CHUNK longest not looked at. Return: there was one. */
 static bool scan(struct qgate *gate)
 {
 	struct qgate_obj *obj, *next;

@@ -21,8 +21,8 @@ FIXTURE_SETUP(call)
 {
 	self->ctl = qt_open_control();
 	ASSERT_LE(0, self->ctl);
-	/* The last test's VM may still be killing whom it had adopted, and tell the log of it. */
-	if (variant->cmd == QWAMOS_GPU_VM_ADOPT)
+	/* The last VM may still be killing whom it adopted, or end its gate, and tell of it. */
+	if (variant->cmd == QWAMOS_GPU_VM_ADOPT || variant->cmd == QWAMOS_GPU_GATE_CREATE)
 		ASSERT_EQ(0, qt_settle(self->ctl, 20000));
 	ASSERT_EQ(0, qt_vm_new(&self->vm, self->ctl, QWAMOS_GPU_LEVEL_SYSTEM,
 			       QWAMOS_GPU_VM_CREATE_F_NO_CGROUP));

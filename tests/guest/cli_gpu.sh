@@ -49,11 +49,11 @@ says 2 "no further 'rendering_2d'" "check of more operations than one call takes
 # The table, from the specification.
 cat >"$dir/table.py" <<'END'
 LEVELS = {
-    "untrusted": (128, 10, "none", 0, 100, True, False),
-    "low": (256, 25, "graphics", 4, 50, True, True),
-    "medium": (512, 50, "graphics+compute", 4, 10, False, True),
-    "high": (1024, 80, "full", 8, 0, False, True),
-    "system": (2048, 100, "full", 16, 0, False, True),
+    "untrusted": (128, 10, "none", 0, 100, True, False, 100, 50),
+    "low": (256, 25, "graphics", 4, 50, True, True, 1000, 500),
+    "medium": (512, 50, "graphics+compute", 4, 10, False, True, 5000, 2500),
+    "high": (1024, 80, "full", 8, 0, False, True, 0, 0),
+    "system": (2048, 100, "full", 16, 0, False, True, 0, 0),
 }
 OPS = {
     "rendering_2d": "yes yes yes yes yes",
@@ -75,6 +75,7 @@ def rows():
         yield {"level": name, "number": number, "vram_mib": row[0],
                "compute_cap_percent": row[1], "vulkan": row[2], "vulkan_queues": row[3],
                "min_interval_ms": row[4], "needs_iommu": row[5], "may_share": row[6],
+               "submissions_per_second": row[7], "submissions_at_once": row[8],
                "operations": allows(name)}
 END
 table()

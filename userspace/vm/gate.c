@@ -17,7 +17,7 @@
 
 #define MODULE "qwamos_gate"
 
-int qgate_open_real(const char *addr, struct qerr *e)
+int qvm_gate_open_real(const char *addr, struct qerr *e)
 {
 	char path[PATH_MAX];
 	const char *name;
@@ -49,14 +49,14 @@ static int create(int manage, int real, bool any, struct qwamos_gpu_gate_create 
 	return libqg_gate_create(manage, req, reason);
 }
 
-int qgate_create(int manage, const char *vm, const char *addr, bool any, struct qgate *gate,
-		 struct qerr *e)
+int qvm_gate_create(int manage, const char *vm, const char *addr, bool any, struct qvm_gate *gate,
+		    struct qerr *e)
 {
 	struct qwamos_gpu_gate_create req;
 	uint32_t reason = 0;
 	int real, ret;
 
-	real = qgate_open_real(addr, e);
+	real = qvm_gate_open_real(addr, e);
 	if (real < 0)
 		return real;
 	ret = create(manage, real, any, &req, &reason);
@@ -72,13 +72,13 @@ int qgate_create(int manage, const char *vm, const char *addr, bool any, struct 
 	else if (ret)
 		ret = qerr_sys(e, -ret, "VM %s can't have a gate to %s", vm, addr);
 	else
-		*gate = (struct qgate){ req.out_gate_id, req.out_major, req.out_minor };
+		*gate = (struct qvm_gate){ req.out_gate_id, req.out_major, req.out_minor };
 out:
 	close(real);
 	return ret;
 }
 
-void qgate_add_node(const struct qgate *gate, struct qsandbox *s)
+void qvm_gate_add_node(const struct qvm_gate *gate, struct qsandbox *s)
 {
 	struct qsandbox_node *n = QMEM_GROW(s->nodes, s->n_nodes);
 

@@ -10,28 +10,29 @@
 #include "util/err.h"
 
 /**
- * struct qgate - a VM's gate; all zero: it has none
+ * struct qvm_gate - a VM's gate; all zero: it has none
  * @id: in the kernel
  * @major: of its node
  * @minor: of its node
  */
-struct qgate {
+struct qvm_gate {
 	uint64_t id;
 	unsigned int major;
 	unsigned int minor;
 };
 
 /**
- * qgate_open_real() - open the render node of a GPU
+ * qvm_gate_open_real() - open the render node of a GPU
  * @addr: its PCI address, in full
  * @e: error
  *
  * Return: fd or a negative errno: -ENODEV: it has none.
  */
-int qgate_open_real(const char *addr, struct qerr *e);
+int qvm_gate_open_real(const char *addr, struct qerr *e);
 
 /**
- * qgate_create() - give a VM a gate to a GPU; the module that makes gates is loaded where it is not
+ * qvm_gate_create() - give a VM a gate to a GPU; the module that makes gates is loaded where it is
+ * not
  * @manage: the VM's manage fd
  * @vm: the VM's name, for errors
  * @addr: the GPU's PCI address, in full
@@ -41,10 +42,10 @@ int qgate_open_real(const char *addr, struct qerr *e);
  *
  * Return: 0 or a negative errno
  */
-int qgate_create(int manage, const char *vm, const char *addr, bool any, struct qgate *gate,
-		 struct qerr *e);
+int qvm_gate_create(int manage, const char *vm, const char *addr, bool any, struct qvm_gate *gate,
+		    struct qerr *e);
 
-/** qgate_add_node() - the gate's node, in /dev/dri, where the real one is outside */
-void qgate_add_node(const struct qgate *gate, struct qsandbox *s);
+/** qvm_gate_add_node() - the gate's node, in /dev/dri, where the real one is outside */
+void qvm_gate_add_node(const struct qvm_gate *gate, struct qsandbox *s);
 
 #endif

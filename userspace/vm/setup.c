@@ -404,8 +404,8 @@ int qvm_setup(struct qvm *vm, const struct qvm_opts *o, struct qerr *e)
 	for (i = 0; !ret && i < o->n_devices; i++)
 		ret = attach(vm, o->devices[i], e);
 	if (!ret && o->gate) {
-		ret = qgate_create(vm->manage, o->name, o->gate, o->flags & QVM_F_GATE_ANY,
-				   &vm->gate, e);
+		ret = qvm_gate_create(vm->manage, o->name, o->gate, o->flags & QVM_F_GATE_ANY,
+				      &vm->gate, e);
 		if (!ret)
 			qvm_say(o, "VM %s has a gate to %s (%u:%u)", o->name, o->gate,
 				vm->gate.major, vm->gate.minor);

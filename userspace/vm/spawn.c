@@ -163,7 +163,7 @@ static int own_gate(const struct qvm *vm, const struct qvm_program *p, struct qe
 	struct qsandbox nodes = { 0 };
 	int ret;
 
-	qgate_add_node(&vm->gate, &nodes);
+	qvm_gate_add_node(&vm->gate, &nodes);
 	ret = qsandbox_own_nodes(&nodes, "/dev/dri", p->user ? p->user->uid : getuid(),
 				 p->user ? p->user->gid : getgid(), e);
 	qsandbox_free(&nodes);

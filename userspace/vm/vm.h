@@ -132,7 +132,7 @@ struct qvm {
 	struct qrecord rec;
 	uint64_t *held;
 	size_t n_held;
-	struct qgate gate;
+	struct qvm_gate gate;
 	uint32_t refused;
 	pid_t pid;
 	int pidfd;

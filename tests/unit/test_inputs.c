@@ -468,6 +468,37 @@ static void lost(void **state)
 	assert_int_equal(s->log.lost, QLOG_MAX + 10);
 }
 
+/* Take 20 ms of a CPU, as slow tellers do. */
+static void tell_slowly(void *arg)
+{
+	int64_t until = clock_ns(CLOCK_THREAD_CPUTIME_ID) + SECOND / 50;
+
+	while (clock_ns(CLOCK_THREAD_CPUTIME_ID) < until)
+		;
+	++*(int *)arg;
+}
+
+/* Telling has its share, too: who has taken too long for it is not called until it is paid off. */
+static void told(void **state)
+{
+	struct qinputs s = { .n = 0 };
+	int times = 0, i;
+
+	assert_false(qinputs_tell(&s, tell_slowly, &times));
+	qinputs_add(&s, "x", &QINPUT_QMP, -1, NULL, NULL);
+	qinputs_add(&s, "y", &QINPUT_QMP, -1, NULL, NULL);
+	assert_true(qinputs_tell(&s, tell_slowly, &times));
+	for (i = 0; i < 100; i++)
+		assert_false(qinputs_tell(&s, tell_slowly, &times));
+	assert_int_equal(times, 1);
+	/* 10 ms were saved up; the others are a debt, at 1 ms per second. */
+	s.tell.at -= 9 * SECOND;
+	assert_false(qinputs_tell(&s, tell_slowly, &times));
+	s.tell.at -= 4 * SECOND;
+	assert_true(qinputs_tell(&s, tell_slowly, &times));
+	assert_int_equal(times, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -484,6 +515,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(quiet_neighbour, begin, end),
 		cmocka_unit_test_setup_teardown(ends, begin, end),
 		cmocka_unit_test_setup_teardown(lost, begin, end),
+		cmocka_unit_test(told),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -251,13 +251,11 @@ static void say_counts(struct run *r, const struct qcounts *c)
 }
 
 /* The log only when it has become twice as much: it must not be filled by this. */
-static void tell_counts(struct run *r)
+static void tell_counts(void *arg)
 {
+	struct run *r = arg;
 	struct qcounts c;
 
-	/* Not while QEMU ends: that is waited for, and the record with it. */
-	if (now_ms() - r->told.at < TELL_MS || r->stage >= QUIT)
-		return;
 	r->told.at = now_ms();
 	counts_now(r, &c);
 	if (!memcmp(&c, &r->told.counts, sizeof(c)))
@@ -350,7 +348,9 @@ static void tick(void *arg)
 		r->told_waiting = true;
 		sayf(r, "waiting for the QEMU of VM %s", r->s->config.name);
 	}
-	tell_counts(r);
+	/* Not while QEMU ends: that is waited for, and the record with it. */
+	if (now_ms() - r->told.at >= TELL_MS && r->stage < QUIT)
+		qinputs_tell(&r->inputs, tell_counts, r);
 }
 
 static int timeout(void *arg, int tick_ms)

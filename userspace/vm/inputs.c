@@ -19,6 +19,10 @@ const struct qinput_share QINPUT_OUTPUT = {
 	.cpu_us = 800, .cpu_burst_us = 6000, .bytes = 16 << 10, .bytes_burst = 256 << 10
 };
 
+/* Of telling what they have said: time of a CPU, in us per second, and most that is saved up. */
+#define TELL_US	      1000
+#define TELL_BURST_US 10000
+
 static int64_t wall(void)
 {
 	return qvm_clock_ns(CLOCK_MONOTONIC);
@@ -30,6 +34,8 @@ struct qinput *qinputs_add(struct qinputs *s, const char *name, const struct qin
 	struct qinput *in = &s->in[s->n++];
 	int64_t now = wall();
 
+	if (s->n == 1)
+		qbudget_init(&s->tell, TELL_US * US, TELL_BURST_US * US, now);
 	*in = (struct qinput){ .name = name, .fd = fd, .take = take, .arg = arg };
 	qbudget_init(&in->cpu, share->cpu_us * US, share->cpu_burst_us * US, now);
 	in->any = share->bytes > 0;
@@ -142,6 +148,18 @@ int qinputs_timeout(struct qinputs *s, int most)
 		return -1;
 	least = (least + MS - 1) / MS;
 	return least > INT_MAX ? INT_MAX : least;
+}
+
+bool qinputs_tell(struct qinputs *s, void (*tell)(void *arg), void *arg)
+{
+	int64_t since;
+
+	if (!s->n || !qbudget_open(&s->tell, wall()))
+		return false;
+	since = qvm_clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	tell(arg);
+	qbudget_spend(&s->tell, qvm_clock_ns(CLOCK_THREAD_CPUTIME_ID) - since);
+	return true;
 }
 
 uint64_t qinputs_waits(const struct qinputs *s)

@@ -338,7 +338,8 @@ TEST_F_TIMEOUT(vf, outlives_no_module, 60)
 	ASSERT_FALSE(qt_exists(self->addr[0]));
 	rmmod = fork();
 	if (!rmmod)
-		_exit(qt_run(false, (const char *const[]){ "rmmod", QT_OURS, "qwamos_gpu", NULL }));
+		_exit(qt_run(false, (const char *const[]){ "rmmod", QT_OURS, "qwamos_gate", "qwamos_gpu",
+								  NULL }));
 	qt_sleep_ms(2000);
 	EXPECT_EQ(0, waitpid(rmmod, NULL, WNOHANG)) TH_LOG("nothing waits: nothing is tested here");
 	EXPECT_EQ(0, waitpid(pid, NULL, WNOHANG));
@@ -348,7 +349,8 @@ TEST_F_TIMEOUT(vf, outlives_no_module, 60)
 	EXPECT_EQ(0, ended(rmmod, SOON));
 	EXPECT_TRUE(qt_dmesg("qwamos_gpu: unloaded, no objects left"));
 	expect_no_complaint(_metadata);
-	EXPECT_EQ(0, qt_run(true, (const char *const[]){ "modprobe", QT_OURS, NULL }));
+	EXPECT_EQ(0, qt_run(true, (const char *const[]){ "modprobe", "-a", QT_OURS, "qwamos_gate",
+							     NULL }));
 }
 
 TEST_HARNESS_MAIN

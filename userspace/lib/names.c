@@ -145,8 +145,7 @@ static const struct {
 	REASON(COMPUTE_OFF, "compute is switched off for this VM: allow_compute"),
 	REASON(RATE, "too soon after the last operation of this kind: try again later"),
 	REASON(UNKNOWN_OPERATION, "there is no such operation"),
-	REASON(SHARING,
-	       "the VM's trust level may not share a GPU: give it one that no other VM uses"),
+	REASON(SHARING, "another VM has the GPU, and one of the two may not share it"),
 	REASON(NO_IOMMU,
 	       "no IOMMU keeps the device to the VM's memory: switch it on in the firmware and "
 	       "on the kernel's command line "

@@ -252,6 +252,34 @@ static int make_links(const struct qsandbox *s, struct qerr *e)
 	return 0;
 }
 
+static int make_texts(const struct qsandbox *s, struct qerr *e)
+{
+	const struct qsandbox_text *t;
+	char to[PATH_MAX];
+	size_t i;
+	int fd, ret;
+
+	for (i = 0; i < s->n_texts; i++) {
+		t = &s->texts[i];
+		if (!BELOW(to, t->path))
+			return qerr_sys(e, ENAMETOOLONG, "%s", t->path);
+		ret = make_dirs(to);
+		if (ret)
+			return qerr_sys(e, -ret, "mkdir for %s", to);
+		fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+		if (fd < 0)
+			return qerr_sys(e, errno, "%s", to);
+		/* What stands there if all is not written, without an error of its own. */
+		errno = ENOSPC;
+		if (write(fd, t->bytes, t->n) != (ssize_t)t->n)
+			ret = qerr_sys(e, errno, "%s", to);
+		close(fd);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
 static int make_tmp(const struct qsandbox *s, struct qerr *e)
 {
 	char options[96];
@@ -301,6 +329,8 @@ static int fill(const struct qsandbox *s, struct qerr *e)
 		ret = make_nodes(s, e);
 	if (!ret)
 		ret = make_links(s, e);
+	if (!ret)
+		ret = make_texts(s, e);
 	if (!ret)
 		ret = make_proc(e);
 	if (!ret)

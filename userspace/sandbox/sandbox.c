@@ -45,9 +45,18 @@ void qsandbox_free(struct qsandbox *s)
 
 	for (i = 0; i < s->n_files; i++)
 		free(s->files[i].path);
+	for (i = 0; i < s->n_links; i++) {
+		free(s->links[i].path);
+		free(s->links[i].target);
+	}
+	for (i = 0; i < s->n_texts; i++) {
+		free(s->texts[i].path);
+		free(s->texts[i].bytes);
+	}
 	free(s->files);
 	free(s->nodes);
 	free(s->links);
+	free(s->texts);
 	memset(s, 0, sizeof(*s));
 }
 
@@ -113,10 +122,16 @@ void qsandbox_add_file(struct qsandbox *s, const char *path, int fd)
 
 void qsandbox_add_link(struct qsandbox *s, const char *path, const char *target)
 {
-	struct qsandbox_link *l = QMEM_GROW(s->links, s->n_links);
+	*QMEM_GROW(s->links, s->n_links) =
+		(struct qsandbox_link){ qmem_strdup(path), qmem_strdup(target) };
+}
 
-	snprintf(l->path, sizeof(l->path), "%s", path);
-	snprintf(l->target, sizeof(l->target), "%s", target);
+void qsandbox_add_text(struct qsandbox *s, const char *path, const void *bytes, size_t n)
+{
+	struct qsandbox_text *t = QMEM_GROW(s->texts, s->n_texts);
+
+	*t = (struct qsandbox_text){ qmem_strdup(path), qmem_calloc(n + 1, 1), n };
+	memcpy(t->bytes, bytes, n);
 }
 
 pid_t qsandbox_clone(const struct qsandbox *s)
@@ -154,7 +169,9 @@ int qsandbox_drop(const struct qsandbox *s, int *listener, struct qerr *e)
 void qsandbox_exec(const struct qsandbox *s, char *const *argv, char *env)
 {
 	char path[] = PATH_ENV, home[] = "HOME=/tmp";
-	char *const all[] = { path, home, env, NULL };
+	/* Without Mesa's files of shaders, which take calls and memory, and end with the VM. */
+	char cache[] = "MESA_SHADER_CACHE_DISABLE=true", old[] = "MESA_GLSL_CACHE_DISABLE=true";
+	char *const all[] = { path, home, cache, old, env, NULL };
 
 	execve(s->program, argv, all);
 }

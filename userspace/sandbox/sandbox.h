@@ -47,8 +47,20 @@ struct qsandbox_node {
  * @target: what it says
  */
 struct qsandbox_link {
-	char path[96];
-	char target[64];
+	char *path;
+	char *target;
+};
+
+/**
+ * struct qsandbox_text - a file that stands for an attribute of sysfs
+ * @path: its path
+ * @bytes: what it holds
+ * @n: their number
+ */
+struct qsandbox_text {
+	char *path;
+	void *bytes;
+	size_t n;
 };
 
 /**
@@ -71,6 +83,8 @@ struct qsandbox_file {
  * @n_files: their number
  * @links: links in its /sys
  * @n_links: their number
+ * @texts: files in its /sys
+ * @n_texts: their number
  * @hugepages: size of its /dev/hugepages, in MiB; 0: none
  * @tmp: directory of the host that is its /var/tmp; "": one in memory
  * @program: what it executes, in full
@@ -84,6 +98,8 @@ struct qsandbox {
 	size_t n_files;
 	struct qsandbox_link *links;
 	size_t n_links;
+	struct qsandbox_text *texts;
+	size_t n_texts;
 	unsigned int hugepages;
 	char tmp[PATH_MAX];
 	char program[PATH_MAX];
@@ -130,6 +146,9 @@ void qsandbox_add_file(struct qsandbox *s, const char *path, int fd);
 
 /** qsandbox_add_link() - a link in its /sys */
 void qsandbox_add_link(struct qsandbox *s, const char *path, const char *target);
+
+/** qsandbox_add_text() - a file in its /sys with these @n bytes, which are copied */
+void qsandbox_add_text(struct qsandbox *s, const char *path, const void *bytes, size_t n);
 
 /**
  * qsandbox_clone() - fork() into namespaces of its own
@@ -179,7 +198,7 @@ int qsandbox_drop(const struct qsandbox *s, int *listener, struct qerr *e);
  * qsandbox_exec() - execute @s->program; returns only if that fails
  * @s: the sandbox
  * @argv: its arguments
- * @env: one variable more ("NAME=value") beside PATH
+ * @env: one variable more ("NAME=value") beside PATH, HOME and Mesa's without a cache of files
  */
 void qsandbox_exec(const struct qsandbox *s, char *const *argv, char *env);
 

@@ -39,6 +39,7 @@ struct run {
 	size_t n_addrs;
 	const char **devices;
 	char gate[QPCI_ADDR_LEN];
+	struct qvm_render render;
 	const char *user;
 	bool as_root;
 	bool quiet;
@@ -130,6 +131,10 @@ static int run(struct run *r, char **command, const struct qvm_user *user)
 	int ret, status = EXIT_NOT_RUN;
 	struct qvm vm;
 
+	if (r->gate[0] && qvm_render_find("/sys", r->gate, &r->render, &err)) {
+		cmd_fail("%s", err.msg);
+		return EXIT_NOT_RUN;
+	}
 	qvm_signals();
 	ret = qvm_setup(&vm, &r->vm, &err);
 	if (!ret) {
@@ -179,7 +184,7 @@ int gpu_vm_run(int argc, char **argv)
 			r.devices[i] = r.addrs[i];
 		r.vm.devices = r.devices;
 		r.vm.n_devices = r.n_addrs;
-		r.vm.gate = r.gate[0] ? r.gate : NULL;
+		r.vm.gate = r.gate[0] ? &r.render : NULL;
 		r.vm.flags |= QVM_F_GATE_ANY;
 		ret = run(&r, argv + at + 1, &user);
 		free(r.devices);

@@ -405,10 +405,10 @@ int qvm_setup(struct qvm *vm, const struct qvm_opts *o, struct qerr *e)
 		ret = attach(vm, o->devices[i], e);
 	if (!ret && o->gate) {
 		ret = qvm_gate_create(vm->manage, o->name, o->gate, o->flags & QVM_F_GATE_ANY,
-				      &vm->gate, e);
+				      &vm->gate, &vm->refused, e);
 		if (!ret)
-			qvm_say(o, "VM %s has a gate to %s (%u:%u)", o->name, o->gate,
-				vm->gate.major, vm->gate.minor);
+			qvm_say(o, "VM %s has a gate to %s (%u:%u)", o->name,
+				qvm_render_name(o->gate), vm->gate.major, vm->gate.minor);
 	}
 	if (!ret)
 		ret = note_held(vm, e);

@@ -70,7 +70,7 @@ int qvm_set_policy(int manage, const char *name, struct qwamos_gpu_vm_set_policy
  * @words: how @policy is called where people set it
  * @devices: addresses of its devices, in full
  * @n_devices: their number
- * @gate: address of a GPU that it gets a gate to; NULL: none
+ * @gate: render node of a GPU that it gets a gate to; NULL: none
  * @scrub: &enum qwamos_gpu_scrub that is demanded of its devices
  * @config: its config file, for the record; NULL: none
  * @config_sha256: digest of what was read of it, in hex; NULL: none
@@ -87,7 +87,7 @@ struct qvm_opts {
 	struct qvm_words words;
 	const char *const *devices;
 	size_t n_devices;
-	const char *gate;
+	const struct qvm_render *gate;
 	uint32_t scrub;
 	const char *config;
 	const char *config_sha256;
@@ -112,8 +112,8 @@ struct qvm_opts {
  * @held: device ids of all endpoints that it was given
  * @n_held: their number
  * @gate: its gate
- * @refused: why the kernel has not given it a device, &enum qwamos_gpu_reason; 0: it was not asked
- *     or has given all
+ * @refused: why the kernel has not given it a device or gate, &enum qwamos_gpu_reason; 0: it was
+ *     not asked or has given all
  * @pid: its program, 0: not started
  * @pidfd: of it
  * @calls: those that its sandbox refuses

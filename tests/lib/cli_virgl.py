@@ -142,11 +142,12 @@ def test_levels():
 
 
 def test_start():
-    """start does not take the real node: 2D, and the gated node that it waits for is told"""
+    """start takes no node from people: what it gives is a gate in the real one's place"""
     file = config("development", development())
     p = run("qwamos-vm", "start", file, "--dry-run")
-    assert "2D only, no 3D: the gated render node" in p.stdout + p.stderr, p
-    assert "virtio-gpu-pci," in p.stdout and "renderD" not in p.stdout, p
+    assert "2D only" not in p.stdout + p.stderr and "not enforced" not in p.stderr, p
+    assert "virtio-gpu-gl-pci," in p.stdout and "rendernode=" + RENDER in p.stdout, p
+    assert "a gate to the GPU " + D["virtio"] in p.stdout, p
     run("qwamos-vm", "start", file, "--render-node", RENDER, status=2)
 
 
@@ -164,24 +165,22 @@ def initrd(kernel):
     return path
 
 
-def by_virgl(pid):
-    """Whether QEMU has this guest's GPU open, and memory of it mapped: Mesa's driver does that,
-    whose file is called otherwise in each version, and what draws on the CPU does not."""
-    try:
-        fds = [os.readlink(f"/proc/{pid}/fd/{n}") for n in os.listdir(f"/proc/{pid}/fd")]
-        with open(f"/proc/{pid}/maps", encoding="utf-8") as f:
-            return RENDER in fds and any(line.endswith(RENDER) for line in f.read().splitlines())
-    except FileNotFoundError:
-        return False
+def gate():
+    """What the kernel tells of the VM's gate; None once the VM is gone."""
+    p = subprocess.run(["qwamos-gpu", "vm", "show", "development", "--json"],
+                       stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200,
+                       check=False)
+    return json.loads(p.stdout)["gates"][0] if not p.returncode else None
 
 
 def test_vm():
-    """the arguments of the development config start a QEMU whose guest has virgl, and draws by it"""
+    """a VM of the development config has virgl by its gate, and draws, in its sandbox"""
     # Its guest's; newer ones take twice as long to boot.
     kernel = Kernel("x86_64", "6.1")
     file = config("vm", development("size: 224", "cores: 1, model: qemu64") +
                   f"boot: {{kernel: {kernel.image}, initrd: {initrd(kernel)}, "
-                  f"cmdline: \"{CMDLINE}\"}}\nqemu_extra_args: {json.dumps(CLOCK)}\n")
+                  f"cmdline: \"{CMDLINE}\"}}\nsecurity: {{accept_host_files: true}}\n"
+                  f"qemu_extra_args: {json.dumps(CLOCK)}\n")
     doc, said = qemu_args(file, "--render-node", RENDER)
     assert doc["gpu"]["3d"] and "2D only" not in said, doc
     old = doc["qemu"]["version"].startswith("7.")
@@ -191,23 +190,29 @@ def test_vm():
     assert doc["args"][doc["args"].index("-display"):] == \
         words[words.index("-display"):] + ["-icount", "6"], doc
     log = os.path.join(WORK, "serial")
-    begin, seen = time.monotonic(), False
-    with open(log, "wb") as out, subprocess.Popen(doc["args"], stdin=subprocess.DEVNULL, stdout=out,
-                                                  stderr=out) as qemu:
+    begin, last, refused = time.monotonic(), None, None
+    with subprocess.Popen(["qwamos-vm", "start", file, "--foreground", "--serial", log],
+                          stdin=subprocess.DEVNULL, stdout=sys.stdout, stderr=sys.stdout) as vm:
         try:
-            while qemu.poll() is None and time.monotonic() < begin + BOOT_SECONDS:
-                seen = seen or by_virgl(qemu.pid)
-                time.sleep(1)
+            while vm.poll() is None and time.monotonic() < begin + BOOT_SECONDS:
+                last = gate() or last
+                p = subprocess.run(["qwamos-vm", "status", "development", "--json"], text=True,
+                                   stdin=subprocess.DEVNULL, capture_output=True, check=False)
+                refused = json.loads(p.stdout).get("refused_calls") or refused \
+                    if not p.returncode else refused
+                time.sleep(2)
         finally:
-            qemu.kill()
+            subprocess.run(["qwamos-vm", "stop", "development", "--now"], check=False,
+                           stdin=subprocess.DEVNULL, capture_output=True)
     with open(log, encoding="utf-8", errors="replace") as f:
         text = f.read()
-    print(f"# the nested guest took {time.monotonic() - begin:.0f} s", flush=True)
-    last = "\n".join(text.splitlines()[-40:])
+    print(f"# the nested guest took {time.monotonic() - begin:.0f} s; {last}; {refused}", flush=True)
+    end = "\n".join(text.splitlines()[-40:])
     said = found(text)
-    assert "+virgl" in said["features"].split(), last
-    assert drawn(said) and said.get("done") == "0", last
-    assert seen, f"QEMU drew by something else than {RENDER}"
+    assert "+virgl" in said["features"].split(), end
+    assert drawn(said) and said.get("done") == "0", end
+    assert last and last["submissions"] > 0 and last["objects"] > 1, last
+    assert last["denied"] == 0, last
 
 
 main([f for name, f in list(globals().items()) if name.startswith("test_")])

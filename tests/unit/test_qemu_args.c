@@ -202,6 +202,9 @@ static void vulkan(void **state)
 {
 	static const char *const file = "tests/data/qemu/10.0-x86_64.json";
 	const struct qemu_host h = { .render_node = "/dev/dri/renderD128", .qmp_fd = -1 };
+	const struct qemu_host gated = { .render_node = h.render_node,
+					 .gated = true,
+					 .qmp_fd = -1 };
 	struct qconfig c = given();
 	struct json_object *options;
 	struct qdiags d = { 0 };
@@ -223,6 +226,14 @@ static void vulkan(void **state)
 	assert_true(
 		said(&d, QDIAG_WARNING, "gpu.vram_limit_mb", "not enforced: QEMU's max_hostmem"));
 	assert_true(said(&d, QDIAG_NOTE, "gpu.allow_vulkan", "no Vulkan: venus needs a process"));
+	qemu_plan_free(&p);
+	qdiags_free(&d);
+	memset(&d, 0, sizeof(d));
+	/* By a gate they are one. */
+	assert_int_equal(qemu_plan(&c, &caps, &gated, &p, &d), 0);
+	assert_true(p.gpu.gl && p.gpu.gated);
+	assert_null(p.gpu.no_vram);
+	assert_int_equal(qdiags_count(&d, QDIAG_WARNING), 0);
 	qemu_plan_free(&p);
 	options = qjson_get(caps.doc, "options");
 	for (i = qjson_len(options); i--;)

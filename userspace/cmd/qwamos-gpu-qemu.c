@@ -127,6 +127,9 @@ static int make(const char *file, const struct options *o, struct result *r)
 	if (o->render_node && !o->caps && qvm_render_node(o->render_node, &err))
 		return cmd_fail("--render-node %s", err.msg);
 	h->render_node = o->render_node;
+	/* Who starts this QEMU is not us: what is given is taken as it is. */
+	h->gated = false;
+	h->no_render = o->render_node ? NULL : "no --render-node was given";
 	h->display = o->display;
 	if (o->caps ? qemu_caps_read(o->caps, &r->caps, &err)
 		    : qemu_caps_get(o->qemu ? o->qemu : qemu_program(&r->c), &r->caps, &err))

@@ -52,7 +52,9 @@
  */
 struct run {
 	struct start *s;
-	struct qerr refused; /* why the kernel has not given it its GPU */
+	/* Why the kernel has not given it its GPU, and its gate. */
+	struct qerr no_gpu;
+	struct qerr no_gate;
 	struct qmp *qmp;
 	struct qview view;
 	bool wrong;
@@ -519,6 +521,7 @@ static int setup_once(struct run *r, struct qerr *err)
 		.words = { "gpu.vram_limit_mb", "gpu.compute_share_percent", "a guarantee of" },
 		.devices = s->host.asked,
 		.n_devices = start_passthrough(s) ? s->host.n_asked : 0,
+		.gate = s->plan.gpu.gated ? &s->host.render : NULL,
 		.config = s->path,
 		.config_sha256 = s->config.sha256,
 		.flags = (s->yes ? QVM_F_YES : 0) | (s->config.accept_unwiped ? QVM_F_UNWIPED : 0) |
@@ -546,27 +549,49 @@ static int setup_once(struct run *r, struct qerr *err)
 	return ret;
 }
 
-/* Makes the VM; and if the kernel refuses it its GPU, makes it anew with what it falls back to. */
-static int setup(struct run *r, struct qerr *err)
+/* One step down from what the kernel has refused; return: 0, or a negative errno: there is none. */
+static int step_down(struct run *r, struct qerr *err)
 {
-	struct start *s = r->s;
-	int ret = setup_once(r, err);
+	bool passthrough = start_passthrough(r->s);
+	struct qerr *why = passthrough ? &r->no_gpu : &r->no_gate;
+	struct qemu_host *h = &r->s->host.h;
+	int ret;
 
-	if (!ret || !r->vm.refused || !s->config.fallback)
-		return ret;
-	s->host.h.no_passthrough_reason = r->vm.refused;
-	r->refused = *err;
-	s->host.h.no_passthrough = r->refused.msg;
+	*why = *err;
+	if (passthrough) {
+		h->no_passthrough_reason = r->vm.refused;
+		h->no_passthrough = why->msg;
+	} else {
+		h->render_node = NULL;
+		h->gated = false;
+		h->no_render = why->msg;
+	}
 	ret = qvm_end(&r->vm, err);
 	/* So that it may be ended once more. */
 	r->vm = (struct qvm){ .ctl = -1, .manage = -1, .use = -1, .pidfd = -1 };
 	r->vm.cg.fd = r->vm.rec.fd = -1;
 	if (ret)
 		return ret;
-	qemu_plan_free(&s->plan);
-	if (start_plan(s))
-		return qerr_set(err, ENODEV, "%s", r->refused.msg);
-	return setup_once(r, err);
+	qemu_plan_free(&r->s->plan);
+	return start_plan(r->s) ? qerr_set(err, ENODEV, "%s", why->msg) : 0;
+}
+
+/*
+ * Makes the VM; and if the kernel refuses it its GPU, or its gate, makes it anew with what it falls
+ * back to: each of the two is refused once.
+ */
+static int setup(struct run *r, struct qerr *err)
+{
+	int ret;
+
+	for (;;) {
+		ret = setup_once(r, err);
+		if (!ret || !r->vm.refused || (start_passthrough(r->s) && !r->s->config.fallback))
+			return ret;
+		ret = step_down(r, err);
+		if (ret)
+			return ret;
+	}
 }
 
 static int open_log(struct run *r, struct qerr *err)

@@ -167,6 +167,7 @@ static struct json_object *sandbox_json(const struct start *s)
 	for (i = 0; i < x->sandbox.n_nodes; i++)
 		qjson_push_str(list, x->sandbox.nodes[i].path);
 	qjson_add_bool(o, "vfio", start_passthrough(s));
+	qjson_add_str(o, "gate", s->plan.gpu.gated ? qvm_render_name(&s->host.render) : NULL);
 	list = qjson_add(o, "files", qjson_arr());
 	for (i = 0; i < x->sandbox.n_files; i++)
 		qjson_push_str(list, x->sandbox.files[i].path);
@@ -187,7 +188,11 @@ static void sandbox_print(const struct start *s)
 		     QSANDBOX_UID, x->sandbox.host_net ? "the host's" : "its own");
 	for (i = 0; i < x->sandbox.n_nodes; i++)
 		qterm_printf(" %s", x->sandbox.nodes[i].path);
-	qterm_printf("%s\n", start_passthrough(s) ? ", and VFIO's of its groups" : "");
+	if (start_passthrough(s))
+		qterm_printf(", and VFIO's of its groups");
+	if (s->plan.gpu.gated)
+		qterm_printf(", and a gate to the GPU %s", qvm_render_name(&s->host.render));
+	qterm_printf("\n");
 	for (i = 0; i < x->sandbox.n_files; i++)
 		qterm_printf("  file %s\n", x->sandbox.files[i].path);
 	qterm_printf("  %llu MiB of memory, %u tasks, %u %% of a CPU's time\n",

@@ -130,6 +130,7 @@ static void add_planned(struct json_object *gpu, const struct qconfig *c,
 	qjson_add_int(o, "limit_bytes", section ? vram << 20 : 0);
 	qjson_add_str(o, "enforced_by",
 		      v->g.mode == QACCESS_PASSTHROUGH					 ? "vfio"
+		      : v->plan.gpu.gated						 ? "gate"
 		      : v->plan.gpu.section && v->plan.gpu.model && !v->plan.gpu.no_vram ? "qemu"
 											 : "none");
 	qjson_add_str(gpu, "level", section ? l->name : NULL);

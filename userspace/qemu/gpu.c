@@ -202,13 +202,14 @@ void qemu_plan_gpu(const struct qconfig *c, const struct qemu_caps *caps, const 
 	}
 	if (!g->model || !qemu_caps_prop(caps, g->model, "max_hostmem"))
 		g->vram_mib = g->venus ? g->vram_mib : -1;
+	g->gated = g->gl && h->gated;
 	/* It is counted where images of 2D are made, and nowhere else. */
-	if (g->gl)
+	if (g->gl && !g->gated)
 		g->no_vram =
 			"QEMU's max_hostmem counts images of 2D alone, neither what 3D takes nor blobs";
-	else if (g->vram_mib < 0)
+	else if (g->vram_mib < 0 && !g->gated)
 		g->no_vram = "the adapter has no max_hostmem";
-	if (g->gl)
+	if (g->gl && !g->gated)
 		qdiag_add(d, QDIAG_WARNING, vram_place(c), "gpu.vram_limit_mb", "not enforced: %s",
 			  g->no_vram);
 }

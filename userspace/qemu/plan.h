@@ -26,6 +26,7 @@
  * @iommufd: /dev/iommu and the devices' own nodes are there
  * @render_node: the VM's render node for 3D
  * @no_render: why there is none
+ * @gated: it is a gate, which holds the VM to its limits
  * @no_vulkan: why there is no Vulkan behind it; NULL: there is
  * @no_kvm: why KVM does not work; NULL: it does
  * @vhost_net: /dev/vhost-net is there
@@ -52,6 +53,7 @@ struct qemu_host {
 	bool iommufd;
 	const char *render_node;
 	const char *no_render;
+	bool gated;
 	const char *no_vulkan;
 	const char *no_kvm;
 	bool vhost_net;
@@ -80,7 +82,9 @@ struct qemu_host {
  * @venus: with Vulkan
  * @no_venus: in virtio mode, why there is no Vulkan; NULL: there is
  * @vram_mib: most memory of the host that it may take, as QEMU is told; -1: it can't be told
- * @no_vram: why QEMU does not hold the adapter to the VRAM limit; NULL: it does, or there is none
+ * @gated: with 3D by a gate, which holds it to the VRAM limit
+ * @no_vram: why nothing holds the adapter to the VRAM limit; NULL: QEMU or the gate does, or there
+ *     is none
  */
 struct qemu_gpu {
 	bool section;
@@ -94,6 +98,7 @@ struct qemu_gpu {
 	bool venus;
 	const char *no_venus;
 	int vram_mib;
+	bool gated;
 	const char *no_vram;
 };
 

@@ -86,6 +86,7 @@
 #define KVM   FROM("QEMU: accel/kvm, target/*/kvm: KVM does not run a guest where it was recorded")
 #define VHOST FROM("QEMU: hw/virtio/vhost-backend.c, vhost-net; not run here")
 #define VFIO  FROM("QEMU: hw/vfio, backends/iommufd.c; run in the lab alone")
+#define GATE  FROM("libdrm, Mesa: 3D by a gate; run in the lab alone")
 
 const struct qsandbox_call qsandbox_calls[] = {
 	/* itself */
@@ -351,6 +352,8 @@ const struct qsandbox_call qsandbox_calls[] = {
 	/* All of the type that is KVM's, and of VFIO's and iommufd's: their nodes are its own. */
 	BITS("ioctl", 1, 0xff00, 0xae00, KVM),
 	BITS("ioctl", 1, 0xff00, 0x3b00, VFIO),
+	/* All of DRM's: the only node is the VM's gate, which holds each to the VM's limits. */
+	BITS("ioctl", 1, 0xff00, 0x6400, GATE),
 };
 
 const size_t qsandbox_n_calls = sizeof(qsandbox_calls) / sizeof(qsandbox_calls[0]);

@@ -24,6 +24,8 @@
  * mapped for DMA, queues of devices. Measured with QEMU 7.2, see Documentation/security.md.
  */
 #define QEMU_MIB 256
+/* More for 3D: Mesa, its compilers, and what it keeps of buffers. */
+#define GL_MIB 512
 /* For each GiB of the guest's. */
 #define TABLES_MIB 16
 /* Translated code, of which QEMU keeps at most so much, or an eighth of the computer's memory. */
@@ -40,6 +42,8 @@ static uint64_t memory(const struct qconfig *c, const struct qemu_plan *p)
 		mib += host / 8 < TCG_MIB ? host / 8 : TCG_MIB;
 	if (p->gpu.vram_mib > 0)
 		mib += p->gpu.vram_mib;
+	if (p->gpu.gl)
+		mib += GL_MIB;
 	return mib * MIB;
 }
 
@@ -345,9 +349,11 @@ int qconfine_apply(struct qconfine *x, const struct qvm *vm, const struct qemu_p
 	int ret = 0;
 
 	qsandbox_number(s, vm->id);
-	/* These come with the binding. */
+	/* These come with the binding, and with the gate. */
 	if (p->gpu.got == QACCESS_PASSTHROUGH)
 		ret = qconfine_add_vfio(s, h->devices, h->n_devices, e);
+	else if (vm->gate.id)
+		ret = qvm_gate_show(&vm->gate, vm->opts.gate, s, e);
 	if (!ret && s->tmp[0])
 		ret = make_tmp(x, e);
 	x->limits.files = qsandbox_copied(s);

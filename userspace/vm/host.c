@@ -18,8 +18,6 @@
 #include "util/mem.h"
 #include "vm/pick.h"
 
-#define NO_GATE "the gated render node that it needs is not there yet"
-
 /* Firmware for the machine virt, as Debian has it. */
 static const char *const firmwares[] = { "/usr/share/AAVMF/AAVMF_CODE.no-secboot.fd",
 					 "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd" };
@@ -148,6 +146,26 @@ static int find_devices(const struct qconfig *c, struct qvm_host *host, struct q
 	return 0;
 }
 
+/* A render node to which it may have a gate; also for what falls back to virtio. */
+static void find_render(const struct qconfig *c, struct qvm_host *host)
+{
+	const struct qconfig_list *l = &c->devices;
+	bool named = c->access == QACCESS_VIRTIO && l->n;
+	struct qerr e;
+
+	if (!c->gpu || !c->gpu_enabled ||
+	    (c->access != QACCESS_VIRTIO && c->access != QACCESS_PASSTHROUGH) ||
+	    qgpu_policy_check(c->level, QWAMOS_GPU_OP_RENDERING_3D))
+		return;
+	if (qvm_render_find("/sys", named ? l->v[0].text : NULL, &host->render, &e)) {
+		snprintf(host->no_render, sizeof(host->no_render), "%s", e.msg);
+		host->h.no_render = host->no_render;
+		return;
+	}
+	host->h.render_node = host->render.path;
+	host->h.gated = true;
+}
+
 int qvm_host_gather(const struct qconfig *c, struct qvm_host *host, struct qerr *e)
 {
 	struct qemu_host *h = &host->h;
@@ -158,7 +176,6 @@ int qvm_host_gather(const struct qconfig *c, struct qvm_host *host, struct qerr 
 	h->no_kvm = c->accel == QACCEL_TCG ? "the config says tcg" : no_kvm(c);
 	if (!h->no_kvm)
 		h->no_kvm = kvm_fails(c, host->why, sizeof(host->why));
-	h->no_render = NO_GATE;
 	/* A VM without a GPU is not asked about it, and two folders are not read. */
 	if (c->gpu && c->gpu_enabled && !has_vulkan())
 		h->no_vulkan = "no Vulkan driver is installed";
@@ -169,6 +186,7 @@ int qvm_host_gather(const struct qconfig *c, struct qvm_host *host, struct qerr 
 			h->firmware = firmwares[i];
 	name_tap(c->name, host->tap);
 	h->tap = host->tap;
+	find_render(c, host);
 	/* What the level does not allow need not be found. */
 	if (!c->gpu || !c->gpu_enabled || c->access != QACCESS_PASSTHROUGH ||
 	    qgpu_policy_check(c->level, QWAMOS_GPU_OP_PASSTHROUGH))

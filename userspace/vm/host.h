@@ -9,6 +9,7 @@
 #include "detect/pci.h"
 #include "qemu/plan.h"
 #include "util/err.h"
+#include "vm/render.h"
 
 /**
  * struct qvm_host - it; free with qvm_host_free()
@@ -16,9 +17,11 @@
  * @asked: devices that were asked for, or the one that was found, in full
  * @n_asked: their number; 0: no GPU is to be passed through
  * @picked: that which was found
+ * @render: the render node that it may get a gate to; @render.path is "" if there is none
  * @endpoints: all that comes with them
  * @addrs: the same, for @h
  * @why: text for @h
+ * @no_render: text for @h
  * @tap: name of the VM's tap device
  */
 struct qvm_host {
@@ -26,9 +29,11 @@ struct qvm_host {
 	const char **asked;
 	size_t n_asked;
 	char picked[QPCI_ADDR_LEN];
+	struct qvm_render render;
 	char (*endpoints)[QPCI_ADDR_LEN];
 	const char **addrs;
 	char why[512];
+	char no_render[256];
 	char tap[16];
 };
 

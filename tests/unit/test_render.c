@@ -126,7 +126,7 @@ static void none(void **state)
 	struct qerr e;
 
 	assert_int_equal(qvm_render_find(s->path, NULL, &r, &e), -ENODEV);
-	assert_string_equal(e.msg, "no GPU of this computer has a render node");
+	assert_string_equal(e.msg, "no GPU of this computer has a render node that draws in 3D");
 	assert_string_equal(r.path, "");
 	add(s, "platform/vgem", NULL, 128);
 	assert_int_equal(qvm_render_find(s->path, NULL, &r, &e), -ENODEV);

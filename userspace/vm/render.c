@@ -8,10 +8,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+#include <linux/types.h>
 
 #include "util/file.h"
 #include "util/mem.h"
+
+/* Of drm/virtgpu_drm.h, which libc's headers have not: 3D_FEATURES, asked of virtio-gpu. */
+struct virtgpu_getparam {
+	__u64 param;
+	__u64 value;
+};
+#define VIRTGPU_GETPARAM    _IOWR('d', 0x43, struct virtgpu_getparam)
+#define VIRTGPU_3D_FEATURES 1
 
 /* Attributes of a PCI function by which it is known, and the head of its config space. */
 static const char *const ids[] = { "vendor",	       "device",   "subsystem_vendor",
@@ -46,7 +56,7 @@ static bool look(const char *sys, const char *name, struct qvm_render *r)
 	size_t len;
 
 	snprintf(path, sizeof(path), "%s/class/drm/%s/device/driver", sys, name);
-	if (!qfile_exists(AT_FDCWD, path))
+	if (qfile_link_name(AT_FDCWD, path, r->driver, sizeof(r->driver)))
 		return false;
 	path[strlen(path) - strlen("/driver")] = '\0';
 	if (!realpath(sys, root) || !realpath(path, real))
@@ -58,6 +68,22 @@ static bool look(const char *sys, const char *name, struct qvm_render *r)
 	snprintf(r->path, sizeof(r->path), "/dev/dri/%s", name);
 	find_pci(r->device, r->addr, &len);
 	return true;
+}
+
+bool qvm_render_draws(const struct qvm_render *r)
+{
+	int fd, ret, value = 0;
+	struct virtgpu_getparam p = { .param = VIRTGPU_3D_FEATURES, .value = (uintptr_t)&value };
+
+	/* The node is the virtio device's or, on newer kernels, that of the PCI function above. */
+	if (strcmp(r->driver, "virtio_gpu") && strcmp(r->driver, "virtio-pci"))
+		return true;
+	fd = open(r->path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return true;
+	ret = ioctl(fd, VIRTGPU_GETPARAM, &p);
+	close(fd);
+	return ret || value;
 }
 
 static bool is_boot_vga(const char *sys, const char *addr)
@@ -95,7 +121,8 @@ int qvm_render_find(const char *sys, const char *addr, struct qvm_render *r, str
 	free(pattern);
 	for (i = 0; i < list.gl_pathc; i++) {
 		if (!look(sys, strrchr(list.gl_pathv[i], '/') + 1, &one) ||
-		    (addr && strcmp(addr, one.addr)) || (found && !better(sys, &one, r)))
+		    (addr ? strcmp(addr, one.addr) : !qvm_render_draws(&one)) ||
+		    (found && !better(sys, &one, r)))
 			continue;
 		*r = one;
 		found = true;
@@ -109,7 +136,7 @@ int qvm_render_find(const char *sys, const char *addr, struct qvm_render *r, str
 			e, ENODEV,
 			"%s has no render node: it needs a kernel driver that has one (now: see 'qwamos-gpu detect')",
 			addr);
-	return qerr_set(e, ENODEV, "no GPU of this computer has a render node");
+	return qerr_set(e, ENODEV, "no GPU of this computer has a render node that draws in 3D");
 }
 
 const char *qvm_render_name(const struct qvm_render *r)

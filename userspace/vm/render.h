@@ -4,6 +4,7 @@
 #define QWAMOS_VM_RENDER_H
 
 #include <limits.h>
+#include <stdbool.h>
 
 #include "detect/pci.h"
 #include "sandbox/sandbox.h"
@@ -14,18 +15,20 @@
  * @path: "/dev/dri/renderD128"
  * @device: the device that has it, below sysfs: "devices/pci0000:00/0000:00:02.0"
  * @addr: PCI address of the GPU; "": it has none
+ * @driver: driver of that device
  */
 struct qvm_render {
 	char path[32];
 	char device[PATH_MAX];
 	char addr[QPCI_ADDR_LEN];
+	char driver[64];
 };
 
 /**
  * qvm_render_find() - the render node of a GPU
  * @sys: "/sys"
  * @addr: its PCI address, in full; NULL: of the GPU that the host shows itself on (the boot VGA),
- *     or else the first
+ *     or else the first, of those that draw in 3D
  * @r: out
  * @e: error
  *
@@ -34,6 +37,13 @@ struct qvm_render {
  * Return: 0 or a negative errno: -ENODEV: there is none
  */
 int qvm_render_find(const char *sys, const char *addr, struct qvm_render *r, struct qerr *e);
+
+/**
+ * qvm_render_draws() - does it draw in 3D?
+ *
+ * virtio-gpu has a render node in 2D as well. Whose node can't be opened is thought to draw.
+ */
+bool qvm_render_draws(const struct qvm_render *r);
 
 /** qvm_render_name() - what to call a GPU: its address, or its node's path */
 const char *qvm_render_name(const struct qvm_render *r);

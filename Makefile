@@ -62,7 +62,7 @@ help:
 ## make modules_sign  signs the modules: KEY=FILE.pem CERT=FILE.x509
 ## make deps          installs Debian packages, fetches the lab's kernels into a cache
 ##   DEPS=0             for demo, check, check-all, check-latest, lint, bench: fetch nothing, need no root
-## make demo          a GPU goes to a VM, in the lab, step by step
+## make demo          a GPU goes to a VM, and two VMs share one, in the lab, step by step
 ##   DEMO_KERNEL=6.1    on this kernel of the lab
 ## make check         all tests, on the lab's 6.1 and latest; the last line counts them
 ##   TESTS="a b"        only those whose name contains one of these, such as unit

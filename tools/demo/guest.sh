@@ -6,57 +6,10 @@
 set -u
 HERE=$(cd "$(dirname "$0")" && pwd)
 DIR=/tmp/demo
+. "$HERE/steps.sh"
 GPU=$(awk '$1 == "virtio" { print $2 }' /run/lab/devices)
 VRAM=$(awk '$1 == "bochs" { print $2 }' /run/lab/devices)
-STEP=0
-FAILED=0
 SUPERVISOR=
-
-step()
-{
-	STEP=$((STEP + 1))
-	printf '\n== %d. %s\n' $STEP "$1"
-}
-
-# show COMMAND...: runs it before the reader's eyes; its output also goes to $DIR/out.
-show()
-{
-	local status
-	printf '   $ %s\n' "${*//$HERE\//}"
-	"$@" >"$DIR/out" 2>&1
-	status=$?
-	sed 's/^/   | /' "$DIR/out"
-	return $status
-}
-
-# check WHAT COMMAND...: one thing that must be so.
-check()
-{
-	local what=$1
-	shift
-	if "$@" >/dev/null 2>&1; then
-		printf '   PASS  %s\n' "$what"
-	else
-		printf '   FAIL  %s\n' "$what"
-		FAILED=$((FAILED + 1))
-	fi
-}
-
-# ended STATUS EXPECTED WHAT: that a command ended with the status that it should.
-ended()
-{
-	check "$3" test "$1" = "$2"
-}
-
-out_has()
-{
-	grep -qE "$1" "$DIR/out"
-}
-
-out_lacks()
-{
-	! grep -qE "$1" "$DIR/out"
-}
 
 driver()
 {
@@ -240,12 +193,7 @@ for e in "VM_CREATED" "POLICY_CREATED: trust level SYSTEM" "DEVICE_ATTACHED: $GP
 	check "it has $e" out_has "$e"
 done
 
-echo
-if [ $FAILED = 0 ]; then
-	echo "All checks of all $STEP steps passed."
-	exit 0
-fi
-echo "$FAILED checks FAILED."
+all_held && exit 0
 sed 's/^/vm.log: /' $DIR/vm.log
 tail -n 20 $DIR/serial | sed 's/^/serial: /'
 exit 1

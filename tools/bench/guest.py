@@ -16,6 +16,7 @@ import time
 sys.dont_write_bytecode = True
 # pylint: disable=wrong-import-position
 import calls                                # noqa: E402
+import gates                                # noqa: E402
 import vms                                  # noqa: E402
 from table import measure, title            # noqa: E402
 
@@ -183,13 +184,19 @@ def bench_calls(runs):
     calls.many(f"{BIN}/calls", run, 3 * runs)
 
 
+def bench_gates(runs):
+    gates.bench(BIN, run, run("lab-dev", "virtio").strip(), 3 * runs)
+
+
 PARTS = {"devices": bench_devices, "vms": lambda runs: vms.bench(runs, run, timed), "calls": bench_calls}
+# In a guest with another GPU.
+ALONE = {"gates": bench_gates}
 
 
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--runs", type=int, default=15)
-    p.add_argument("--only", choices=sorted(PARTS), help="only this part")
+    p.add_argument("--only", choices=sorted(PARTS | ALONE), help="only this part")
     o = p.parse_args()
     if o.runs < 9:
         p.error("--runs: at least 9, for a median that means something")
@@ -199,8 +206,8 @@ def main():
     clock = read(f"{CLOCKS}/current_clocksource")
     print(f"Linux {os.uname().release}, clock source {clock}, {os.cpu_count()} CPU, "
           f"medians of {o.runs} interleaved runs, programs from start to exit")
-    for name, part in PARTS.items():
-        if o.only in (None, name):
+    for name, part in (PARTS | ALONE).items():
+        if o.only == name or (o.only is None and name in PARTS):
             part(o.runs)
 
 

@@ -21,6 +21,13 @@
 #define QGPU_PFN(pfn) (pfn)
 #endif
 
+/* A DRM file has a number of its own from 6.5 on; @own is one for those that have none. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+#define QGPU_CLIENT_ID(drm_file, own) ((drm_file)->client_id)
+#else
+#define QGPU_CLIENT_ID(drm_file, own) (own)
+#endif
+
 /*
  * pdev->reset_methods[] holds indices into a table of drivers/pci/pci.c that has no public names.
  * Their order has been the same since 5.15; later kernels append: 6.12 and 7.3 have an eighth, a

@@ -164,6 +164,7 @@ struct qgate_obj {
  * @lock: guards all below, and keeps handles and what is known of them together
  * @handles: &struct qgate_obj by GEM handle
  * @syncs: likewise by syncobj handle
+ * @number: of all files of gates; constant
  * @kept: things that the driver keeps
  * @vulkan: its context has Vulkan, or may get it
  */
@@ -177,6 +178,7 @@ struct qgate_file {
 	struct mutex lock;
 	struct xarray handles;
 	struct xarray syncs;
+	u64 number;
 	u32 kept;
 	bool vulkan;
 };

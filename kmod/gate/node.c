@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <linux/kdev_t.h>
 #include <linux/module.h>
+#include <linux/pci.h>
 #include <linux/poll.h>
 #include <linux/rculist.h>
 #include <linux/seq_file.h>
@@ -31,6 +32,8 @@ struct qgate_major {
 
 static DEFINE_MUTEX(majors_lock);
 static LIST_HEAD(majors);
+
+static atomic64_t files_so_far;
 
 /* All gates; written under the lock, read under RCU. */
 static DEFINE_SPINLOCK(gates_lock);
@@ -185,6 +188,7 @@ static int gate_open(struct inode *inode, struct file *file)
 	init_waitqueue_head(&gf->wq);
 	xa_init(&gf->handles);
 	xa_init(&gf->syncs);
+	gf->number = atomic64_inc_return(&files_so_far);
 	gf->real = open_real(gate, file);
 	ret = PTR_ERR_OR_ZERO(gf->real);
 	if (ret)
@@ -270,6 +274,29 @@ static __poll_t gate_poll(struct file *file, struct poll_table_struct *table)
 	return percpu_ref_is_dying(&gf->gate->live) ? EPOLLERR | EPOLLHUP : 0;
 }
 
+/* What drivers tell of a file, of one that does not: Documentation/gpu/drm-usage-stats.rst. */
+static void show_usage(struct seq_file *m, struct qgate_file *gf)
+{
+	struct drm_device *drm = gf->gate->drm;
+	struct device *dev = drm->dev;
+	struct qgate_obj *obj;
+	unsigned long handle;
+	u64 bytes = 0;
+
+	/* Of virtio_gpu, the device may stand one below the PCI function. */
+	if (!dev_is_pci(dev) && dev->parent && dev_is_pci(dev->parent))
+		dev = dev->parent;
+	rcu_read_lock();
+	xa_for_each(&gf->handles, handle, obj)
+		bytes += obj->size;
+	rcu_read_unlock();
+	seq_printf(m, "drm-driver:\t%s\ndrm-client-id:\t%llu\n", drm->driver->name,
+		   QGPU_CLIENT_ID(gf->drm, gf->number));
+	if (dev_is_pci(dev))
+		seq_printf(m, "drm-pdev:\t%s\n", dev_name(dev));
+	seq_printf(m, "drm-total-memory:\t%llu KiB\n", bytes >> 10);
+}
+
 static void gate_show(struct seq_file *m, struct file *file)
 {
 	struct qgate_file *gf = file->private_data;
@@ -281,6 +308,8 @@ static void gate_show(struct seq_file *m, struct file *file)
 		return;
 	if (gf->real->f_op->show_fdinfo)
 		gf->real->f_op->show_fdinfo(m, gf->real);
+	else
+		show_usage(m, gf);
 	percpu_ref_put(&gate->live);
 }
 

@@ -425,6 +425,48 @@ TEST_F(gate, charged_until_it_is_gone)
 	EXPECT_EQ(0, qt_gate_wait_used(self->vm.use, 0, SOON));
 }
 
+/* Of a file of the VMM's: what it says behind @key, or -ENOENT. */
+static long long told_of(pid_t pid, long fd, const char *key)
+{
+	char path[64], text[4096] = "", *at;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%ld", pid, fd);
+	f = fopen(path, "r");
+	if (!f)
+		return -errno;
+	if (!fread(text, 1, sizeof(text) - 1, f))
+		text[0] = '\0';
+	fclose(f);
+	at = strstr(text, key);
+	return at && (at == text || at[-1] == '\n') ? strtoll(at + strlen(key), NULL, 10) : -ENOENT;
+}
+
+/* What tools such as nvtop read of a client. */
+TEST_F(gate, fdinfo)
+{
+	long fd, other;
+
+	OPENED();
+	fd = qt_do(&self->vmm, do_open, 0, 0);
+	other = qt_do(&self->vmm, do_open, 0, 0);
+	ASSERT_LT(0, fd);
+	ASSERT_LT(0, other);
+	EXPECT_EQ(self->g.out_gate_id, told_of(self->vmm.pid, fd, "qwamos-gate:"));
+	EXPECT_EQ(self->vm.id, told_of(self->vmm.pid, fd, "qwamos-vm:"));
+	EXPECT_EQ(0, told_of(self->vmm.pid, fd, "drm-driver:\tvirtio_gpu"));
+	EXPECT_LT(0, told_of(self->vmm.pid, fd, "drm-client-id:"));
+	EXPECT_LT(told_of(self->vmm.pid, fd, "drm-client-id:"),
+		  told_of(self->vmm.pid, other, "drm-client-id:"));
+	EXPECT_LE(0, told_of(self->vmm.pid, fd, "drm-pdev:"));
+	ASSERT_LT(0, qt_do(&self->vmm, do_create, SIDE, 0));
+	EXPECT_EQ(BYTES >> 10, told_of(self->vmm.pid, other, "drm-total-memory:"));
+	EXPECT_EQ(0, told_of(self->vmm.pid, fd, "drm-total-memory:"));
+	EXPECT_EQ(0, qt_gate_destroy(self->vm.manage, self->g.out_gate_id));
+	EXPECT_EQ(self->vm.id, told_of(self->vmm.pid, fd, "qwamos-vm:"));
+	EXPECT_EQ(-ENOENT, told_of(self->vmm.pid, fd, "drm-driver:"));
+}
+
 TEST_F(gate, quota)
 {
 	struct qwamos_gpu_vm_set_policy p = { .hdr = QT_HDR(p, 0),

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <poll.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,80 +15,12 @@
 #include "kselftest_harness.h"
 #include "amdgpu_calls.h"
 #include "lab.h"
+#include "mock_fixture.h"
 #include "mockdrm.h"
+#include "patterns.h"
 #include "slower.h"
 
 #define DIRT 0xd1
-
-static unsigned char word_of(unsigned int seed, unsigned long i)
-{
-	return seed * 31 + i * 7 + (i >> 12);
-}
-
-static void fill(unsigned char *p, unsigned long size, unsigned int seed)
-{
-	unsigned long i;
-
-	for (i = 0; i < size; i += 64)
-		p[i] = word_of(seed, i);
-}
-
-static bool holds(const volatile unsigned char *p, unsigned long size, unsigned int seed)
-{
-	unsigned long i;
-
-	for (i = 0; i < size; i += 64)
-		if (p[i] != word_of(seed, i))
-			return false;
-	return true;
-}
-
-static sigjmp_buf fault_jump;
-
-static void on_fault(int sig)
-{
-	siglongjmp(fault_jump, sig);
-}
-
-/* The signal that a read at @p gives; 0: none. */
-static int read_fault(const volatile unsigned char *p)
-{
-	struct sigaction sa = { .sa_handler = on_fault }, bus, segv;
-	int sig;
-
-	sigaction(SIGBUS, &sa, &bus);
-	sigaction(SIGSEGV, &sa, &segv);
-	sig = sigsetjmp(fault_jump, 1);
-	if (!sig)
-		(void)*p;
-	sigaction(SIGBUS, &bus, NULL);
-	sigaction(SIGSEGV, &segv, NULL);
-	return sig;
-}
-
-FIXTURE(mock)
-{
-	int fd;
-};
-
-FIXTURE_SETUP(mock)
-{
-	ASSERT_EQ(0, qt_mock_load("vram_mib=8 gtt_mib=64"));
-	self->fd = qt_mock_open();
-	ASSERT_LE(0, self->fd);
-}
-
-FIXTURE_TEARDOWN(mock)
-{
-	close(self->fd);
-	EXPECT_EQ(0, qt_mock_stat("objects"));
-	EXPECT_EQ(0, qt_mock_stat("bytes"));
-	EXPECT_EQ(0, qt_mock_stat("vram_bytes"));
-	EXPECT_EQ(0, qt_mock_stat("contexts"));
-	EXPECT_EQ(0, qt_mock_stat("clients"));
-	EXPECT_EQ(0, qt_mock_stat("asleep"));
-	EXPECT_EQ(0, qt_mock_unload());
-}
 
 /* Memory */
 

@@ -11,39 +11,16 @@
 #include "kselftest_harness.h"
 #include "amdgpu_calls.h"
 #include "lab.h"
+#include "mock_fixture.h"
 #include "mockdrm.h"
 #include "slower.h"
-
-FIXTURE(mock_jobs)
-{
-	int fd;
-};
-
-FIXTURE_SETUP(mock_jobs)
-{
-	ASSERT_EQ(0, qt_mock_load("vram_mib=8 gtt_mib=64"));
-	self->fd = qt_mock_open();
-	ASSERT_LE(0, self->fd);
-}
-
-FIXTURE_TEARDOWN(mock_jobs)
-{
-	close(self->fd);
-	EXPECT_EQ(0, qt_mock_stat("objects"));
-	EXPECT_EQ(0, qt_mock_stat("bytes"));
-	EXPECT_EQ(0, qt_mock_stat("vram_bytes"));
-	EXPECT_EQ(0, qt_mock_stat("contexts"));
-	EXPECT_EQ(0, qt_mock_stat("clients"));
-	EXPECT_EQ(0, qt_mock_stat("asleep"));
-	EXPECT_EQ(0, qt_mock_unload());
-}
 
 static __u64 in_ms(int ms)
 {
 	return (qt_now_ms() + ms) * 1000000ULL;
 }
 
-TEST_F(mock_jobs, jobs)
+TEST_F(mock, jobs)
 {
 	const __u32 ip[] = { AMDGPU_HW_IP_GFX, AMDGPU_HW_IP_COMPUTE };
 	const char *const submitted[] = { "gfx_submitted", "compute_submitted" };
@@ -69,7 +46,7 @@ TEST_F(mock_jobs, jobs)
 }
 
 /* One after another on a ring, side by side on two. */
-TEST_F(mock_jobs, jobs_in_order)
+TEST_F(mock, jobs_in_order)
 {
 	int ctx = amd_context(self->fd, 0);
 	long long begin;
@@ -100,7 +77,7 @@ static int syncobj_wait(int fd, __u32 handle, __s64 until)
 }
 
 /* A job on one ring waits for one on the other, by a syncobj and by a point of a timeline. */
-TEST_F(mock_jobs, syncobjs)
+TEST_F(mock, syncobjs)
 {
 	int ctx = amd_context(self->fd, 0), obj = amd_syncobj(self->fd),
 	    line = amd_syncobj(self->fd);
@@ -132,7 +109,7 @@ TEST_F(mock_jobs, syncobjs)
 	EXPECT_LE(3 * JOB_MS - 1, qt_now_ms() - begin);
 }
 
-TEST_F(mock_jobs, submit_invalid)
+TEST_F(mock, submit_invalid)
 {
 	int ctx = amd_context(self->fd, 0);
 	struct drm_amdgpu_cs_chunk_sem none = { 77 };
@@ -165,7 +142,7 @@ TEST_F(mock_jobs, submit_invalid)
 }
 
 /* A list keeps its objects, and brings them back to where they belong. */
-TEST_F(mock_jobs, lists)
+TEST_F(mock, lists)
 {
 	struct drm_amdgpu_bo_list_entry entry = {};
 	union drm_amdgpu_bo_list a = { .in = { .bo_number = 1,
@@ -208,7 +185,7 @@ TEST_F(mock_jobs, lists)
 	EXPECT_EQ(0, qt_mock_stat("objects"));
 }
 
-TEST_F(mock_jobs, fences)
+TEST_F(mock, fences)
 {
 	int ctx = amd_context(self->fd, 0), dep_fd;
 	struct drm_amdgpu_fence f[2] = { { .ip_type = AMDGPU_HW_IP_GFX },
@@ -251,7 +228,7 @@ TEST_F(mock_jobs, fences)
 }
 
 /* Who has 32 jobs waiting has to wait with the next one. */
-TEST_F(mock_jobs, full_queue)
+TEST_F(mock, full_queue)
 {
 	int ctx = amd_context(self->fd, 0), i;
 	long long begin = qt_now_ms();
@@ -284,7 +261,7 @@ static long long fdinfo(int fd, const char *key)
 	return value;
 }
 
-TEST_F(mock_jobs, fdinfo)
+TEST_F(mock, fdinfo)
 {
 	int ctx = amd_context(self->fd, 0);
 	__u32 handle;
@@ -304,7 +281,7 @@ TEST_F(mock_jobs, fdinfo)
 	EXPECT_EQ(-1, fdinfo(self->fd, "drm-engine-compute"));
 }
 
-TEST_F(mock_jobs, contexts)
+TEST_F(mock, contexts)
 {
 	union drm_amdgpu_ctx a = { .in = { .op = AMDGPU_CTX_OP_FREE_CTX } };
 	int ctx = amd_context(self->fd, 0);
@@ -330,7 +307,7 @@ TEST_F(mock_jobs, contexts)
 	ASSERT_EQ(0, seteuid(0));
 }
 
-TEST_F(mock_jobs, info)
+TEST_F(mock, info)
 {
 	unsigned char answer[1024];
 	struct drm_amdgpu_memory_info memory;
@@ -355,7 +332,7 @@ TEST_F(mock_jobs, info)
 }
 
 /* The device sleeps when nobody calls, and wakes for a call. */
-TEST_F(mock_jobs, sleep)
+TEST_F(mock, sleep)
 {
 	const char *const status = "/sys/bus/pci/devices/" QT_MOCK_ADDR "/power/runtime_status";
 	long long end = qt_now_ms() + qt_patience(5000);

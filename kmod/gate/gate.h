@@ -217,6 +217,7 @@ int qgate_import(struct qgate_file *gf, void *arg);
 
 /* mapping.c */
 int qgate_mmap(struct file *file, struct vm_area_struct *vma);
+void qgate_map_where(struct qgate *gate, struct file *file, struct file *real);
 int qgate_map_wrap(struct qgate *gate, struct qgate_obj *obj, struct file *keep,
 		   struct vm_area_struct *vma);
 void qgate_maps_revoke(struct qgate *gate);

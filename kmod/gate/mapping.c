@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory that is mapped through a gate. The mapping stays the driver's, of the driver's own file,
- * so that eviction finds it; but its faults are asked of us first, and once the gate is closed each
- * of them is SIGBUS.
+ * Memory that is mapped through a gate. The mapping is found where the driver's own are, so that
+ * eviction takes it away, too; but its faults are asked of us first, and once the gate is closed
+ * each of them is SIGBUS. Its file is ours: whoever asks for it anew (remap_file_pages()) asks us.
  */
 #include <drm/drm_device.h>
 #include <drm/drm_file.h>
@@ -22,8 +22,7 @@
  * @gate: the gate
  * @obj: the object that is mapped, in use by us
  * @keep: what was mapped: the gate's file or a dma-buf's; holds the gate
- * @mapping: where its pages are found
- * @start: and from where on, in bytes
+ * @start: where in that file's mapping, in bytes
  * @len: how many bytes
  * @node: among the gate's; guarded by its map_lock
  * @sem: taken by faults; who closes the gate waits for those that it was too late for
@@ -36,7 +35,6 @@ struct qgate_map {
 	struct qgate *gate;
 	struct qgate_obj *obj;
 	struct file *keep;
-	struct address_space *mapping;
 	loff_t start;
 	loff_t len;
 	struct list_head node;
@@ -134,22 +132,51 @@ static void set_ops(struct qgate_map *m, const struct vm_operations_struct *orig
 }
 
 /**
+ * qgate_map_where() - have mappings of a file of ours where the driver looks for its own
+ * @gate: the gate
+ * @file: the gate's file, or a dma-buf's
+ * @real: the driver's, which stays as long as there are mappings
+ *
+ * A driver that does not look for them has all of them at the same offsets: then ours stay apart,
+ * so that those of other clients are not taken away with them.
+ */
+void qgate_map_where(struct qgate *gate, struct file *file, struct file *real)
+{
+	if (!gate->table->own_mappings)
+		file->f_mapping = real->f_mapping;
+}
+
+/* The driver's mmap() may have given the mapping another file. Return: it has ours. */
+static bool take_back(struct qgate *gate, struct file *keep, struct vm_area_struct *vma)
+{
+	if (vma->vm_file == keep)
+		return true;
+	if (!gate->table->own_mappings && vma->vm_file->f_mapping != keep->f_mapping)
+		return false;
+	vma_set_file(vma, keep);
+	return true;
+}
+
+/**
  * qgate_map_wrap() - from now on faults of a mapping go through its gate
  * @gate: the gate
  * @obj: what is mapped; the use becomes the mapping's, unless the call fails
  * @keep: what was mapped
  * @vma: the mapping, as the driver's mmap() has left it
  *
- * Return: 0, or -ENOMEM or -ENODEV (the gate is closed: who closes it has gone through the
+ * Return: 0, or -EINVAL, -ENOMEM or -ENODEV (the gate is closed: who closes it has gone through the
  * mappings, or will): the caller's mmap() fails, and the mapping is undone.
  */
 int qgate_map_wrap(struct qgate *gate, struct qgate_obj *obj, struct file *keep,
 		   struct vm_area_struct *vma)
 {
 	static const struct vm_operations_struct none;
-	struct qgate_map *m = kzalloc(sizeof(*m), GFP_KERNEL_ACCOUNT);
+	struct qgate_map *m;
 	int ret = 0;
 
+	if (!take_back(gate, keep, vma))
+		return -EINVAL;
+	m = kzalloc(sizeof(*m), GFP_KERNEL_ACCOUNT);
 	if (!m)
 		return -ENOMEM;
 	set_ops(m, vma->vm_ops ?: &none);
@@ -158,7 +185,6 @@ int qgate_map_wrap(struct qgate *gate, struct qgate_obj *obj, struct file *keep,
 	m->gate = gate;
 	m->obj = obj;
 	m->keep = get_file(keep);
-	m->mapping = vma->vm_file->f_mapping;
 	m->start = (loff_t)vma->vm_pgoff << PAGE_SHIFT;
 	m->len = vma->vm_end - vma->vm_start;
 	spin_lock(&gate->map_lock);
@@ -206,12 +232,7 @@ static struct qgate_obj *obj_at(struct qgate *gate, unsigned long pgoff, unsigne
 	return obj;
 }
 
-/*
- * Whether this very file may map the object, and how much of it, the driver asks. A driver that
- * looks for its mappings to evict what they show finds them by its own file. One that does not, and
- * has all of them at the same offsets, leaves them to us, at the gate's: so that those of other
- * clients are not taken away with ours.
- */
+/* Whether this very file may map the object, and how much of it, the driver asks. */
 static int map_through(struct qgate_file *gf, struct file *file, struct vm_area_struct *vma)
 {
 	struct qgate *gate = gf->gate;
@@ -220,8 +241,6 @@ static int map_through(struct qgate_file *gf, struct file *file, struct vm_area_
 
 	if (!obj)
 		return -EINVAL;
-	if (!gate->table->own_mappings)
-		vma_set_file(vma, gf->real);
 	ret = gf->real->f_op->mmap(gf->real, vma);
 	if (ret)
 		goto err;
@@ -285,7 +304,7 @@ static void all_again(struct qgate *gate)
  */
 void qgate_maps_revoke(struct qgate *gate)
 {
-	struct address_space *last = NULL;
+	struct address_space *mapping, *last = NULL;
 	struct qgate_map *m;
 
 	for (all_again(gate); (m = next_map(gate)); map_put(m)) {
@@ -296,13 +315,12 @@ void qgate_maps_revoke(struct qgate *gate)
 		up_write(&m->sem);
 	}
 	for (all_again(gate); (m = next_map(gate)); map_put(m)) {
+		mapping = m->keep->f_mapping;
 		/* All of them at once, where all are at the same offsets. */
-		if (gate->table->own_mappings && m->mapping == m->keep->f_mapping) {
-			if (m->mapping != last)
-				unmap_mapping_range(m->mapping, 0, 0, 1);
-			last = m->mapping;
-		} else {
-			unmap_mapping_range(m->mapping, m->start, m->len, 1);
-		}
+		if (!gate->table->own_mappings)
+			unmap_mapping_range(mapping, m->start, m->len, 1);
+		else if (mapping != last)
+			unmap_mapping_range(mapping, 0, 0, 1);
+		last = mapping;
 	}
 }

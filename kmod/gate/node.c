@@ -200,6 +200,7 @@ static int gate_open(struct inode *inode, struct file *file)
 	if (ret)
 		goto err_real;
 	file->private_data = gf;
+	qgate_map_where(gate, file, gf->real);
 	qwamos_gpu_gate_get(gate->core);
 	return 0;
 err_real:

@@ -157,10 +157,12 @@ static struct dma_buf *wrap(struct qgate *gate, struct qgate_obj *obj, struct dm
 	info.resv = real->resv;
 	info.priv = b;
 	dmabuf = dma_buf_export(&info);
-	if (IS_ERR(dmabuf))
+	if (IS_ERR(dmabuf)) {
 		kfree(b);
-	else
-		qwamos_gpu_gate_get(gate->core);
+		return dmabuf;
+	}
+	qgate_map_where(gate, dmabuf->file, real->file);
+	qwamos_gpu_gate_get(gate->core);
 	return dmabuf;
 }
 

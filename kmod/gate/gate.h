@@ -37,6 +37,7 @@
 #include "decode.h"
 
 struct dma_buf;
+struct dma_fence;
 struct drm_device;
 struct drm_file;
 struct drm_gem_object;
@@ -139,6 +140,8 @@ struct qgate {
  * @size: bytes charged
  * @users: handles, mappings and dma-bufs of the VM's; guarded by &qgate.obj_lock
  * @zombie: in &qgate.zombies while @users is 0
+ * @last: of a zombie that shares its reservation: what the GPU is at that may use it; NULL: not
+ *     known yet
  * @rcu: frees it
  */
 struct qgate_obj {
@@ -149,6 +152,7 @@ struct qgate_obj {
 	u64 size;
 	u32 users;
 	struct list_head zombie;
+	struct dma_fence *last;
 	struct rcu_head rcu;
 };
 

@@ -7,6 +7,7 @@
  */
 #include <drm/drm_gem.h>
 #include <drm/drm_syncobj.h>
+#include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
 #include <linux/slab.h>
 #include "gate.h"
@@ -48,19 +49,35 @@ void qgate_uncharge(struct qgate *gate, u64 bytes)
 	qwamos_gpu_gate_uncharge(gate->core, bytes);
 }
 
-/* Nobody but us has it any more. Called with the gate's obj_lock held. */
+/* Nobody but us has a reference to it any more. */
+static bool is_ours(const struct qgate_obj *obj)
+{
+	return obj->sync ? kref_read(&((struct drm_syncobj *)obj->what)->refcount) == 1
+			 : kref_read(&((struct drm_gem_object *)obj->what)->refcount) == 1;
+}
+
+/* Objects of one address space may share a reservation, to which each of its jobs is added. */
+static bool is_shared(const struct qgate_obj *obj)
+{
+	struct drm_gem_object *gem = obj->what;
+
+	return !obj->foreign && !obj->sync && gem->resv != &gem->_resv;
+}
+
+/* Nobody has it any more, nor the GPU. Called with the gate's obj_lock held. */
 static bool is_gone(const struct qgate_obj *obj)
 {
-	struct drm_gem_object *gem;
-
 	if (obj->foreign)
 		return true;
+	if (!is_ours(obj))
+		return false;
 	if (obj->sync)
-		return kref_read(&((struct drm_syncobj *)obj->what)->refcount) == 1;
-	gem = obj->what;
+		return true;
 	/* Some drivers keep an object for the GPU by fences alone. */
-	return kref_read(&gem->refcount) == 1 &&
-	       dma_resv_test_signaled(gem->resv, DMA_RESV_USAGE_BOOKKEEP);
+	if (is_shared(obj))
+		return obj->last && dma_fence_is_signaled(obj->last);
+	return dma_resv_test_signaled(((struct drm_gem_object *)obj->what)->resv,
+				      DMA_RESV_USAGE_BOOKKEEP);
 }
 
 /* Called with the gate's obj_lock held. */
@@ -73,9 +90,64 @@ static void forget(struct qgate *gate, struct qgate_obj *obj)
 		gate->n_objs--;
 }
 
+/* Called with the gate's obj_lock held. */
+static void begin_use(struct qgate *gate, struct qgate_obj *obj)
+{
+	if (obj->users++)
+		return;
+	list_del_init(&obj->zombie);
+	gate->n_zombies -= !obj->sync;
+	dma_fence_put(obj->last);
+	obj->last = NULL;
+}
+
+/* Called with the gate's obj_lock held. Return: it is a zombie now. */
+static bool end_use(struct qgate *gate, struct qgate_obj *obj)
+{
+	if (--obj->users)
+		return false;
+	list_add_tail(&obj->zombie, &gate->zombies);
+	gate->n_zombies += !obj->sync;
+	return true;
+}
+
+/* What the GPU is at that may use an object, or NULL: no memory. */
+static struct dma_fence *work_so_far(const struct qgate_obj *obj)
+{
+	struct dma_fence *fence = NULL;
+
+	if (dma_resv_get_singleton(((struct drm_gem_object *)obj->what)->resv,
+				   DMA_RESV_USAGE_BOOKKEEP, &fence))
+		return NULL;
+	if (!fence)
+		return dma_fence_get_stub();
+	/* Several in one tell of their end only once somebody has waited for it. */
+	dma_fence_wait_timeout(fence, false, 0);
+	return fence;
+}
+
+/*
+ * Find out what a zombie that shares its reservation has to wait for: not for jobs that come later.
+ * Once nobody else has a reference, no job of its own comes any more. Called with the gate's
+ * obj_lock held, which is let go of meanwhile.
+ */
+static void note_last(struct qgate *gate, struct qgate_obj *obj)
+{
+	struct dma_fence *fence;
+
+	begin_use(gate, obj);
+	spin_unlock(&gate->obj_lock);
+	fence = work_so_far(obj);
+	spin_lock(&gate->obj_lock);
+	if (end_use(gate, obj))
+		swap(obj->last, fence);
+	dma_fence_put(fence);
+}
+
 /* An object that nobody finds any more. */
 static void drop(struct qgate *gate, struct qgate_obj *obj)
 {
+	dma_fence_put(obj->last);
 	if (obj->sync)
 		drm_syncobj_put(obj->what);
 	else
@@ -96,6 +168,10 @@ static bool scan(struct qgate *gate)
 	spin_lock(&gate->obj_lock);
 	for (looks = SCAN_CHUNK; looks && !list_empty(&gate->zombies); looks--) {
 		obj = list_first_entry(&gate->zombies, struct qgate_obj, zombie);
+		if (is_shared(obj) && !obj->last && is_ours(obj)) {
+			note_last(gate, obj);
+			continue;
+		}
 		if (!is_gone(obj)) {
 			list_move_tail(&obj->zombie, &gate->zombies);
 			continue;
@@ -227,10 +303,8 @@ struct qgate_obj *qgate_obj_use(struct qgate *gate, const void *what)
 
 	spin_lock(&gate->obj_lock);
 	obj = rhashtable_lookup_fast(&gate->objs, &what, params);
-	if (obj && !obj->users++) {
-		list_del_init(&obj->zombie);
-		gate->n_zombies -= !obj->sync;
-	}
+	if (obj)
+		begin_use(gate, obj);
 	spin_unlock(&gate->obj_lock);
 	return obj;
 }
@@ -241,11 +315,7 @@ void qgate_obj_unuse(struct qgate *gate, struct qgate_obj *obj)
 	bool zombie;
 
 	spin_lock(&gate->obj_lock);
-	zombie = !--obj->users;
-	if (zombie) {
-		list_add_tail(&obj->zombie, &gate->zombies);
-		gate->n_zombies += !obj->sync;
-	}
+	zombie = end_use(gate, obj);
 	spin_unlock(&gate->obj_lock);
 	if (zombie)
 		qgate_scan_soon(gate);

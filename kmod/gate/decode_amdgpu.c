@@ -53,6 +53,8 @@ static void look_ctx(const void *arg, struct qgate_what *what)
 	switch (a->in.op) {
 	case AMDGPU_CTX_OP_ALLOC_CTX:
 		what->kept = 1;
+		/* Before other VMs: the driver gives that to whoever has CAP_SYS_NICE. */
+		what->never = a->in.priority > AMDGPU_CTX_PRIORITY_NORMAL;
 		break;
 	case AMDGPU_CTX_OP_FREE_CTX:
 		what->kept = -1;

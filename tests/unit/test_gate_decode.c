@@ -205,6 +205,13 @@ static void kept(void **state)
 	union drm_amdgpu_fence_to_handle f = {};
 
 	assert_int_equal(1, what_of("amdgpu", DRM_AMDGPU_CTX, &c).kept);
+	assert_false(what_of("amdgpu", DRM_AMDGPU_CTX, &c).never);
+	c.in.priority = AMDGPU_CTX_PRIORITY_UNSET;
+	assert_false(what_of("amdgpu", DRM_AMDGPU_CTX, &c).never);
+	c.in.priority = AMDGPU_CTX_PRIORITY_HIGH;
+	assert_true(what_of("amdgpu", DRM_AMDGPU_CTX, &c).never);
+	c.in.priority = AMDGPU_CTX_PRIORITY_NORMAL + 1;
+	assert_true(what_of("amdgpu", DRM_AMDGPU_CTX, &c).never);
 	c.in.op = AMDGPU_CTX_OP_FREE_CTX;
 	assert_int_equal(-1, what_of("amdgpu", DRM_AMDGPU_CTX, &c).kept);
 	c.in.op = AMDGPU_CTX_OP_QUERY_STATE2;

@@ -338,8 +338,8 @@ static long copied(struct qgate_ioctl *io, unsigned int cmd, void __user *uarg)
 		ret = carry_out(io);
 	else
 		ret = qgate_core_call(io->gf, io->nr, io->arg);
-	/* Some drivers answer when they fail, too. */
-	if ((!ret || io->called) && copy_to_user(uarg, io->arg, out))
+	/* Some drivers answer when they fail, too; but what we asked for is no answer. */
+	if ((!ret || (io->called && !io->call->fix)) && copy_to_user(uarg, io->arg, out))
 		ret = -EFAULT;
 out:
 	if (io->arg != stack)

@@ -238,16 +238,23 @@ static void all_see_it(struct percpu_ref *ref)
 	complete(&container_of(ref, struct qgate, live)->seen);
 }
 
+static void revoke_maps(struct qgate *gate)
+{
+	mutex_lock(&gate->revoke_lock);
+	qgate_maps_revoke(gate);
+	mutex_unlock(&gate->revoke_lock);
+}
+
 static void gate_close(void *data)
 {
 	struct qgate *gate = data;
 
-	qgate_node_del(gate);
 	percpu_ref_kill_and_confirm(&gate->live, all_see_it);
+	/* What is mapped ends at once; that all see it takes a grace period. */
+	revoke_maps(gate);
+	qgate_node_del(gate);
 	wait_for_completion(&gate->seen);
-	mutex_lock(&gate->revoke_lock);
-	qgate_maps_revoke(gate);
-	mutex_unlock(&gate->revoke_lock);
+	revoke_maps(gate);
 	qgate_scan_soon(gate);
 }
 

@@ -43,7 +43,7 @@ int qt_mock_node(char *path)
 	glob_t g;
 	int ret = -ENODEV;
 
-	if (glob("/sys/bus/pci/devices/" QT_MOCK_ADDR "/drm/renderD*", 0, NULL, &g))
+	if (glob("/sys/bus/pci/drivers/amdgpu/*:*/drm/renderD*", 0, NULL, &g))
 		return ret;
 	if (g.gl_pathc) {
 		snprintf(path, QT_PATH, "/dev/dri/%s", basename(g.gl_pathv[0]));

@@ -5,6 +5,9 @@
 
 #define QT_MOCK_ADDR "00fe:00:02.0"
 
+/* Parameters: the device is behind the IOMMU of the topology "spare". */
+#define QT_MOCK_IOMMU "domain=0 bus=2"
+
 /** qt_mock_load() - load it; @params: words "NAME=VALUE", or ""; return: 0 or modprobe's status */
 int qt_mock_load(const char *params);
 

@@ -16,6 +16,9 @@
 static ushort mock_domain = 0xfe;
 module_param_named(domain, mock_domain, ushort, 0444);
 MODULE_PARM_DESC(domain, "PCI domain of the device");
+static u8 mock_busno;
+module_param_named(bus, mock_busno, byte, 0444);
+MODULE_PARM_DESC(bus, "PCI bus of the device; one that the domain has not");
 
 static u8 mock_config[256];
 static const struct mock_personality *mock_kind;
@@ -46,7 +49,7 @@ static int mock_config_write(struct pci_bus *bus, unsigned int devfn, int where,
 static struct pci_ops mock_pci_ops = { .read = mock_config_read, .write = mock_config_write };
 static struct pci_sysdata mock_sysdata = { .node = NUMA_NO_NODE };
 static struct resource mock_busn = {
-	.name = "mockdrm", .start = 0, .end = 0, .flags = IORESOURCE_BUS
+	.name = "mockdrm", .flags = IORESOURCE_BUS
 };
 static struct pci_device_id mock_ids[2];
 
@@ -98,9 +101,12 @@ static int mock_bus_add(void)
 	LIST_HEAD(windows);
 
 	mock_sysdata.domain = mock_domain;
+	mock_busn.start = mock_busno;
+	mock_busn.end = mock_busno;
 	pci_add_resource(&windows, &mock_busn);
 	pci_lock_rescan_remove();
-	mock_bus = pci_scan_root_bus(&mock_host->dev, 0, &mock_pci_ops, &mock_sysdata, &windows);
+	mock_bus = pci_scan_root_bus(&mock_host->dev, mock_busno, &mock_pci_ops, &mock_sysdata,
+				     &windows);
 	if (mock_bus)
 		pci_bus_add_devices(mock_bus);
 	pci_unlock_rescan_remove();

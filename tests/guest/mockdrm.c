@@ -4,7 +4,6 @@
  * refuses. Each test loads it anew; at the end nothing of it may be left.
  */
 #include <fcntl.h>
-#include <glob.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -380,27 +379,11 @@ TEST_F(mock, prime)
 	EXPECT_EQ(0, qt_mock_stat("objects"));
 }
 
-static int vgem_open(void)
-{
-	char path[QT_PATH];
-	int fd = -ENODEV;
-	glob_t g;
-
-	if (qt_run(false, (const char *const[]){ "modprobe", "vgem", NULL }))
-		return fd;
-	if (glob("/sys/devices/*/vgem/drm/card*", 0, NULL, &g))
-		return fd;
-	snprintf(path, sizeof(path), "/dev/dri/%s", strrchr(g.gl_pathv[0], '/') + 1);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	globfree(&g);
-	return fd < 0 ? -errno : fd;
-}
-
 /* With another driver, in both directions. */
 TEST_F(mock, prime_foreign)
 {
 	struct drm_mode_create_dumb dumb = { .width = 64, .height = 64, .bpp = 32 };
-	int vgem = vgem_open(), dmabuf;
+	int vgem = qt_vgem_open(), dmabuf;
 	__u32 handle, there;
 	unsigned char *p;
 

@@ -64,6 +64,22 @@ int qt_mock_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
+int qt_vgem_open(void)
+{
+	char path[QT_PATH];
+	int fd = -ENODEV;
+	glob_t g;
+
+	if (qt_run(false, (const char *const[]){ "modprobe", "vgem", NULL }))
+		return fd;
+	if (glob("/sys/devices/*/vgem/drm/card*", 0, NULL, &g))
+		return fd;
+	snprintf(path, sizeof(path), "/dev/dri/%s", basename(g.gl_pathv[0]));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	globfree(&g);
+	return fd < 0 ? -errno : fd;
+}
+
 long qt_mock_stat(const char *name)
 {
 	return qt_param(MODULE, name);

@@ -20,6 +20,9 @@ int qt_mock_node(char *path);
 /** qt_mock_open() - open the render node; return: fd or -errno */
 int qt_mock_open(void);
 
+/** qt_vgem_open() - open a device of another driver, vgem; return: fd or -errno */
+int qt_vgem_open(void);
+
 /** qt_mock_stat() - one of its counters, or of its parameters that are numbers; or -errno */
 long qt_mock_stat(const char *name);
 

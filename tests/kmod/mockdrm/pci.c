@@ -48,9 +48,7 @@ static int mock_config_write(struct pci_bus *bus, unsigned int devfn, int where,
 
 static struct pci_ops mock_pci_ops = { .read = mock_config_read, .write = mock_config_write };
 static struct pci_sysdata mock_sysdata = { .node = NUMA_NO_NODE };
-static struct resource mock_busn = {
-	.name = "mockdrm", .flags = IORESOURCE_BUS
-};
+static struct resource mock_busn = { .name = "mockdrm", .flags = IORESOURCE_BUS };
 static struct pci_device_id mock_ids[2];
 
 static int mock_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)

@@ -23,8 +23,8 @@ layout_bin := $(addsuffix -32,$(call test_bin,$(layout_src)))
 compat_src := $(filter tests/guest/uapi_invalid.c,$(guest_src))
 compat_bin := $(addsuffix -32,$(call test_bin,$(compat_src)))
 nested_bin := $(call test_bin,$(sort $(wildcard tests/nested/*.c)))
-# One draws by what Mesa has.
-$(TEST_OUT)/guest/mockdrm_gl: TEST_LIBS := -lEGL -lGLESv2
+# Two draw by what Mesa has.
+$(TEST_OUT)/guest/mockdrm_gl $(TEST_OUT)/guest/gate_mock_gl: TEST_LIBS := -lEGL -lGLESv2
 # Programs that draw.
 gl_bin := $(call test_bin,$(sort $(wildcard tests/gl/*.c)))
 # What the gate knows of calls, which no program needs.

@@ -54,6 +54,22 @@ int qgate_refuse(struct qgate *gate, u32 reason, u32 nr)
 	return qwamos_gpu_gate_refuse(gate->core, reason, nr);
 }
 
+/**
+ * qgate_caller() - may the current process call through a file?
+ * @gf: the file
+ * @nr: the DRM ioctl's number, for the log
+ *
+ * Return: 0, -EACCES or -ENODEV.
+ */
+int qgate_caller(struct qgate_file *gf, u32 nr)
+{
+	int ret = qwamos_gpu_gate_caller(gf->gate->core, &gf->known, nr);
+
+	if (unlikely(ret == -EACCES))
+		atomic64_inc(&gf->gate->denied);
+	return ret;
+}
+
 static int may(struct qgate *gate, u32 op)
 {
 	int ret = op == QWAMOS_GPU_OP_NONE ? 0 : qwamos_gpu_gate_may(gate->core, op);
@@ -413,7 +429,7 @@ static long gate_ioctl(struct file *file, unsigned int cmd, unsigned long arg, b
 
 	if (unlikely(!percpu_ref_tryget_live(&gate->live)))
 		return -ENODEV;
-	ret = qwamos_gpu_gate_caller(gate->core, &gf->known, _IOC_NR(cmd));
+	ret = qgate_caller(gf, _IOC_NR(cmd));
 	if (likely(!ret))
 		ret = call(gf, cmd, arg, compat);
 	percpu_ref_put(&gate->live);

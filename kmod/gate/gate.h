@@ -202,6 +202,7 @@ void qgate_delist(struct qgate *gate);
 /* call.c */
 long qgate_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 long qgate_compat_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+int qgate_caller(struct qgate_file *gf, u32 nr);
 int qgate_refuse(struct qgate *gate, u32 reason, u32 nr);
 void qgate_vulkan_ends(struct qgate_file *gf);
 

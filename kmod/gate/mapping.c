@@ -264,7 +264,7 @@ int qgate_mmap(struct file *file, struct vm_area_struct *vma)
 
 	if (!percpu_ref_tryget_live(&gate->live))
 		return -ENODEV;
-	ret = qwamos_gpu_gate_caller(gate->core, &gf->known, 0);
+	ret = qgate_caller(gf, 0);
 	if (!ret)
 		ret = map_through(gf, file, vma);
 	percpu_ref_put(&gate->live);

@@ -105,6 +105,16 @@ static int pace(struct qgate *gate)
 	return 0;
 }
 
+/** qgate_pace() - wait for the VM's turn, as often as it submits something */
+int qgate_pace(struct qgate *gate, u32 times)
+{
+	int ret = 0;
+
+	for (; times && !ret; times--)
+		ret = pace(gate);
+	return ret;
+}
+
 /* The driver's part. Some drivers wake the GPU in an ioctl() of their own, which is passed by. */
 static int driver_call(struct qgate_ioctl *io)
 {

@@ -64,5 +64,9 @@ int qgate_core_call(struct qgate_file *gf, u32 nr, void *arg)
 	case _IOC_NR(DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE):
 		return tail_is_zero(arg) ? qgate_sync_from_fd(gf, arg) : -EINVAL;
 	}
+	if (!drm_core_check_feature(gf->gate->drm, DRIVER_SYNCOBJ_TIMELINE))
+		return -EOPNOTSUPP;
+	if (nr == _IOC_NR(DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL))
+		return qgate_sync_signal(gf, arg);
 	return -EINVAL;
 }

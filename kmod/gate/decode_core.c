@@ -39,9 +39,12 @@ static const struct qgate_call calls[] = {
 	ROW(SYNCOBJ_SIGNAL, FORWARD),
 	ROW(SYNCOBJ_TIMELINE_WAIT, FORWARD),
 	ROW(SYNCOBJ_QUERY, FORWARD),
-	/* These leave something in a timeline for as long as what comes before is not done. */
+	/*
+	 * These leave something in a timeline for as long as what comes before is not done: the one
+	 * a point, the other as many as it says.
+	 */
 	ROW(SYNCOBJ_TRANSFER, FORWARD, .paced = true),
-	ROW(SYNCOBJ_TIMELINE_SIGNAL, FORWARD, .paced = true),
+	ROW(SYNCOBJ_TIMELINE_SIGNAL, OURS),
 	/* As many waiters as one likes, which nobody counts. */
 	NUMBER(NR_SYNCOBJ_EVENTFD, "SYNCOBJ_EVENTFD", NEVER),
 	NUMBER(NR_SET_CLIENT_NAME, "SET_CLIENT_NAME", FORWARD),

@@ -24,7 +24,8 @@
 
 #define MOST_COMMANDS (4U << 20) /* bytes in one submission */
 #define MOST_HANDLES  65536
-#define MOST_SYNCOBJS 4096
+#define MOST_SYNCOBJS 4096 /* that one submission waits for */
+#define MOST_POINTS   64 /* that it leaves in timelines */
 
 /*
  * A resource: what the host allocates for it is not told, so its texels are counted, with 4 bytes
@@ -53,7 +54,7 @@ static void look_execbuffer(const void *arg, struct qgate_what *what)
 
 	what->never = e->size > MOST_COMMANDS || e->num_bo_handles > MOST_HANDLES;
 #ifdef VIRTGPU_EXECBUF_SYNCOBJ_FLAGS
-	what->never |= e->num_in_syncobjs > MOST_SYNCOBJS || e->num_out_syncobjs > MOST_SYNCOBJS;
+	what->never |= e->num_in_syncobjs > MOST_SYNCOBJS || e->num_out_syncobjs > MOST_POINTS;
 #endif
 }
 

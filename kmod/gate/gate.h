@@ -48,6 +48,7 @@ struct drm_syncobj;
 #define QGATE_OBJECTS  65536 /* GEM objects */
 #define QGATE_ZOMBIES  4096 /* of them, that no handle leads to any more */
 #define QGATE_SYNCOBJS 16384
+#define QGATE_POINTS   1024 /* that one call adds to timelines */
 #define QGATE_KEPT     4096 /* contexts, lists and the like that the driver keeps */
 #define QGATE_FILES    256 /* open files */
 #define QGATE_MAPS     16384 /* mappings */
@@ -204,6 +205,7 @@ long qgate_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 long qgate_compat_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 int qgate_caller(struct qgate_file *gf, u32 nr);
 int qgate_refuse(struct qgate *gate, u32 reason, u32 nr);
+int qgate_pace(struct qgate *gate, u32 times);
 void qgate_vulkan_ends(struct qgate_file *gf);
 
 /* core_calls.c */
@@ -215,6 +217,7 @@ int qgate_sync_create(struct qgate_file *gf, void *arg);
 int qgate_sync_destroy(struct qgate_file *gf, void *arg);
 int qgate_sync_to_fd(struct qgate_file *gf, void *arg);
 int qgate_sync_from_fd(struct qgate_file *gf, void *arg);
+int qgate_sync_signal(struct qgate_file *gf, void *arg);
 
 /* prime.c */
 int qgate_export(struct qgate_file *gf, void *arg);

@@ -5,10 +5,13 @@
  */
 #include <drm/drm_file.h>
 #include <drm/drm_syncobj.h>
+#include <linux/dma-fence-chain.h>
 #include <linux/dma-fence.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
+#include <linux/slab.h>
 #include <linux/sync_file.h>
+#include <linux/uaccess.h>
 #include "../compat.h"
 #include "gate.h"
 
@@ -210,5 +213,82 @@ int qgate_sync_from_fd(struct qgate_file *gf, void *arg)
 		ret = import(gf, file, &a->handle);
 	if (file)
 		fput(file);
+	return ret;
+}
+
+/**
+ * struct qgate_point - a point that is about to be added to a timeline
+ * @sync: the timeline, with a reference
+ * @chain: room for the point
+ * @at: its number
+ */
+struct qgate_point {
+	struct drm_syncobj *sync;
+	struct dma_fence_chain *chain;
+	u64 at;
+};
+
+static void points_free(struct qgate_point *points, u32 n)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		dma_fence_chain_free(points[i].chain);
+		if (points[i].sync)
+			drm_syncobj_put(points[i].sync);
+	}
+	kvfree(points);
+}
+
+/* Read one of the points of a call. Return: 0 or a negative errno. */
+static int point_read(struct qgate_file *gf, const struct drm_syncobj_timeline_array *a, u32 i,
+		      struct qgate_point *p)
+{
+	u32 handle;
+
+	if (copy_from_user(&handle, u64_to_user_ptr(a->handles) + i * sizeof(handle),
+			   sizeof(handle)))
+		return -EFAULT;
+	if (a->points &&
+	    copy_from_user(&p->at, u64_to_user_ptr(a->points) + i * sizeof(p->at), sizeof(p->at)))
+		return -EFAULT;
+	p->sync = drm_syncobj_find(gf->drm, handle);
+	if (!p->sync)
+		return -ENOENT;
+	p->chain = dma_fence_chain_alloc();
+	return p->chain ? 0 : -ENOMEM;
+}
+
+/**
+ * qgate_sync_signal() - DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL
+ *
+ * Each point draws on the VM's rate, for it stays as long as what comes before it is not done.
+ */
+int qgate_sync_signal(struct qgate_file *gf, void *arg)
+{
+	const struct drm_syncobj_timeline_array *a = arg;
+	struct qgate_point *points;
+	struct dma_fence *fence;
+	int ret = 0;
+	u32 i;
+
+	if (a->flags || !a->count_handles)
+		return -EINVAL;
+	if (a->count_handles > QGATE_POINTS)
+		return qgate_refuse(gf->gate, QWAMOS_GPU_REASON_NOT_OFFERED,
+				    _IOC_NR(DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL));
+	points = kvcalloc(a->count_handles, sizeof(*points), GFP_KERNEL_ACCOUNT);
+	if (!points)
+		return -ENOMEM;
+	for (i = 0; i < a->count_handles && !ret; i++)
+		ret = point_read(gf, a, i, &points[i]);
+	ret = ret ?: qgate_pace(gf->gate, a->count_handles);
+	for (i = 0; i < a->count_handles && !ret; i++) {
+		fence = dma_fence_get_stub();
+		drm_syncobj_add_point(points[i].sync, points[i].chain, fence, points[i].at);
+		points[i].chain = NULL;
+		dma_fence_put(fence);
+	}
+	points_free(points, a->count_handles);
 	return ret;
 }

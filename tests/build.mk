@@ -20,7 +20,7 @@ unit_bin := $(call test_bin,$(unit_src))
 guest_bin := $(call test_bin,$(guest_src))
 layout_bin := $(addsuffix -32,$(call test_bin,$(layout_src)))
 # What 32-bit callers get from a 64-bit kernel.
-compat_src := $(filter tests/guest/uapi_invalid.c,$(guest_src))
+compat_src := $(filter tests/guest/uapi_invalid.c tests/guest/gate_escape%,$(guest_src))
 compat_bin := $(addsuffix -32,$(call test_bin,$(compat_src)))
 nested_bin := $(call test_bin,$(sort $(wildcard tests/nested/*.c)))
 # Two draw by what Mesa has.

@@ -7,13 +7,13 @@ CACHE=${QWAMOS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/qwamos-gpu}
 kernel=$(realpath "$CACHE/kernel/amd64/6.1")
 planted=$PWD/build/tests/gate_planted/kmod/gate
 
-# plant: build it for 6.1, by tests/e2e/gate_planted.c
+# plant: build it for 6.1, by tests/all/gate_planted.c
 plant()
 {
 	rm -rf build/tests/gate_planted && mkdir -p build/tests/gate_planted &&
 		cp -r kmod uapi build/tests/gate_planted &&
 		mv "$planted/call.c" "$planted/call_as_it_is.c" &&
-		cp tests/e2e/gate_planted.c "$planted/call.c" &&
+		cp tests/all/gate_planted.c "$planted/call.c" &&
 		make -C "$kernel/root/usr/src/linux-headers-${kernel##*/}" M="$planted" modules \
 			KBUILD_EXTRA_SYMBOLS="$PWD/build/kmod/${kernel##*/}/Module.symvers"
 }

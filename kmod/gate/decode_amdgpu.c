@@ -18,6 +18,23 @@
 #define NR_USERQ_SIGNAL	   0x17
 #define NR_USERQ_WAIT	   0x18
 
+#define MOST_IN_VA 64 /* syncobjs that a change of the address space waits for */
+
+/* GEM_VA's argument as Linux 7.3 has it; older ones end with @map_size. */
+struct gem_va {
+	__u32 handle;
+	__u32 pad;
+	__u32 operation;
+	__u32 flags;
+	__u64 va_address;
+	__u64 offset_in_bo;
+	__u64 map_size;
+	__u64 point;
+	__u32 out; /* timeline that gets the point */
+	__u32 n_in;
+	__u64 in;
+};
+
 static void look_create(const void *arg, struct qgate_what *what)
 {
 	const union drm_amdgpu_gem_create *a = arg;
@@ -77,6 +94,17 @@ static void look_vm(const void *arg, struct qgate_what *what)
 }
 
 /* A syncobj that the gate has not made, nor counted. */
+/* A point that it adds to a timeline stays as long as what comes before it is not done. */
+static void look_va(const void *arg, struct qgate_what *what)
+{
+	const struct gem_va *a = arg;
+
+	if (sizeof(struct drm_amdgpu_gem_va) < sizeof(*a))
+		return;
+	what->paced = a->out;
+	what->never = a->n_in > MOST_IN_VA;
+}
+
 static void look_fence(const void *arg, struct qgate_what *what)
 {
 	const union drm_amdgpu_fence_to_handle *a = arg;
@@ -104,7 +132,7 @@ static const struct qgate_call calls[] = {
 	ROW(INFO, PASS, NONE, struct drm_amdgpu_info),
 	ROW(GEM_METADATA, PASS, NONE, struct drm_amdgpu_gem_metadata),
 	ROW(GEM_WAIT_IDLE, PASS, NONE, union drm_amdgpu_gem_wait_idle),
-	ROW(GEM_VA, PASS, NONE, struct drm_amdgpu_gem_va),
+	ROW(GEM_VA, PASS, NONE, struct drm_amdgpu_gem_va, .look = look_va),
 	ROW(WAIT_CS, PASS, NONE, union drm_amdgpu_wait_cs),
 	ROW(GEM_OP, PASS, NONE, struct drm_amdgpu_gem_op),
 	ROW(GEM_USERPTR, ALLOC, NONE, struct drm_amdgpu_gem_userptr,

@@ -48,7 +48,7 @@ struct drm_syncobj;
 #define QGATE_OBJECTS  65536 /* GEM objects */
 #define QGATE_ZOMBIES  4096 /* of them, that no handle leads to any more */
 #define QGATE_SYNCOBJS 16384
-#define QGATE_POINTS   1024 /* that one call adds to timelines */
+#define QGATE_POINTS   64 /* that one call adds to timelines */
 #define QGATE_KEPT     4096 /* contexts, lists and the like that the driver keeps */
 #define QGATE_FILES    256 /* open files */
 #define QGATE_MAPS     16384 /* mappings */
@@ -60,6 +60,7 @@ struct drm_syncobj;
  * @table: its driver's calls
  * @ours: of each call of @table: the driver's own table has it with the same argument
  * @drm: the real device, with a reference
+ * @pdev: PCI address of the GPU; "": it has none
  * @path: the real node
  * @cred: of who made the gate: the real node is opened with it
  * @dev: its node
@@ -98,6 +99,7 @@ struct qgate {
 	const struct qgate_table *table;
 	unsigned long *ours;
 	struct drm_device *drm;
+	char pdev[QWAMOS_GPU_BUSNAME_LEN];
 	struct path path;
 	const struct cred *cred;
 	struct device dev;

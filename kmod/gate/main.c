@@ -8,6 +8,7 @@
 #include <linux/completion.h>
 #include <linux/cred.h>
 #include <linux/module.h>
+#include <linux/pci.h>
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
 #include "../compat.h"
@@ -142,6 +143,17 @@ static void gate_free(void *data)
 	kfree(gate);
 }
 
+/* Of virtio_gpu, the device may stand one below the PCI function. */
+static void note_pdev(struct qgate *gate)
+{
+	struct device *dev = gate->drm->dev;
+
+	if (!dev_is_pci(dev) && dev->parent && dev_is_pci(dev->parent))
+		dev = dev->parent;
+	if (dev_is_pci(dev))
+		strscpy(gate->pdev, dev_name(dev), sizeof(gate->pdev));
+}
+
 /* A gate to a render node that has no node of its own yet, or an ERR_PTR(). */
 static struct qgate *gate_new(struct qgpu_gate *core, struct file *file)
 {
@@ -177,6 +189,7 @@ static struct qgate *gate_new(struct qgpu_gate *core, struct file *file)
 		goto err_live;
 	drm_dev_get(drm);
 	gate->drm = drm;
+	note_pdev(gate);
 	gate->path = file->f_path;
 	path_get(&gate->path);
 	gate->cred = get_current_cred();

@@ -174,6 +174,9 @@ int qgate_map_wrap(struct qgate *gate, struct qgate_obj *obj, struct file *keep,
 	struct qgate_map *m;
 	int ret = 0;
 
+	/* Whose memory it is would not find it there. */
+	if (obj->foreign && vma->vm_file != keep)
+		return -EINVAL;
 	if (!take_back(gate, keep, vma))
 		return -EINVAL;
 	m = kzalloc(sizeof(*m), GFP_KERNEL_ACCOUNT);

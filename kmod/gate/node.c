@@ -10,7 +10,6 @@
 #include <linux/fs.h>
 #include <linux/kdev_t.h>
 #include <linux/module.h>
-#include <linux/pci.h>
 #include <linux/poll.h>
 #include <linux/rculist.h>
 #include <linux/seq_file.h>
@@ -194,13 +193,14 @@ static int gate_open(struct inode *inode, struct file *file)
 	if (ret)
 		goto err_gf;
 	gf->drm = gf->real->private_data;
+	/* Once others know the file, it may lose the real one. */
+	qgate_map_where(gate, file, gf->real);
 	ret = enter_file(gf);
 	if (ret == -EMFILE)
 		qgate_refuse(gate, QWAMOS_GPU_REASON_OBJECTS, 0);
 	if (ret)
 		goto err_real;
 	file->private_data = gf;
-	qgate_map_where(gate, file, gf->real);
 	qwamos_gpu_gate_get(gate->core);
 	return 0;
 err_real:
@@ -278,23 +278,19 @@ static __poll_t gate_poll(struct file *file, struct poll_table_struct *table)
 /* What drivers tell of a file, of one that does not: Documentation/gpu/drm-usage-stats.rst. */
 static void show_usage(struct seq_file *m, struct qgate_file *gf)
 {
-	struct drm_device *drm = gf->gate->drm;
-	struct device *dev = drm->dev;
+	struct qgate *gate = gf->gate;
 	struct qgate_obj *obj;
 	unsigned long handle;
 	u64 bytes = 0;
 
-	/* Of virtio_gpu, the device may stand one below the PCI function. */
-	if (!dev_is_pci(dev) && dev->parent && dev_is_pci(dev->parent))
-		dev = dev->parent;
 	rcu_read_lock();
 	xa_for_each(&gf->handles, handle, obj)
 		bytes += obj->size;
 	rcu_read_unlock();
-	seq_printf(m, "drm-driver:\t%s\ndrm-client-id:\t%llu\n", drm->driver->name,
+	seq_printf(m, "drm-driver:\t%s\ndrm-client-id:\t%llu\n", gate->drm->driver->name,
 		   QGPU_CLIENT_ID(gf->drm, gf->number));
-	if (dev_is_pci(dev))
-		seq_printf(m, "drm-pdev:\t%s\n", dev_name(dev));
+	if (gate->pdev[0])
+		seq_printf(m, "drm-pdev:\t%s\n", gate->pdev);
 	seq_printf(m, "drm-total-memory:\t%llu KiB\n", bytes >> 10);
 }
 

@@ -129,19 +129,25 @@ static struct dma_fence *work_so_far(const struct qgate_obj *obj)
 /*
  * Find out what a zombie that shares its reservation has to wait for: not for jobs that come later.
  * Once nobody else has a reference, no job of its own comes any more. Called with the gate's
- * obj_lock held, which is let go of meanwhile.
+ * obj_lock held, which is let go of meanwhile. Return: it is known now.
  */
-static void note_last(struct qgate *gate, struct qgate_obj *obj)
+static bool note_last(struct qgate *gate, struct qgate_obj *obj)
 {
 	struct dma_fence *fence;
+	bool known = false;
 
 	begin_use(gate, obj);
 	spin_unlock(&gate->obj_lock);
 	fence = work_so_far(obj);
 	spin_lock(&gate->obj_lock);
-	if (end_use(gate, obj))
+	if (end_use(gate, obj)) {
 		swap(obj->last, fence);
+		known = obj->last;
+		/* Who has looked meanwhile has not seen it among the zombies. */
+		qgate_scan_soon(gate);
+	}
 	dma_fence_put(fence);
+	return known;
 }
 
 /* An object that nobody finds any more. */
@@ -157,7 +163,10 @@ static void drop(struct qgate *gate, struct qgate_obj *obj)
 	qwamos_gpu_gate_put(gate->core);
 }
 
-/* Drop zombies that are gone, of the SCAN_CHUNK longest not looked at. Return: there was one. */
+/*
+ * Drop zombies that are gone, of the SCAN_CHUNK longest not looked at. Return: there was one, or
+ * one of which it is known now what it waits for, so that it may be the next time.
+ */
 static bool scan(struct qgate *gate)
 {
 	struct qgate_obj *obj, *next;
@@ -169,7 +178,7 @@ static bool scan(struct qgate *gate)
 	for (looks = SCAN_CHUNK; looks && !list_empty(&gate->zombies); looks--) {
 		obj = list_first_entry(&gate->zombies, struct qgate_obj, zombie);
 		if (is_shared(obj) && !obj->last && is_ours(obj)) {
-			note_last(gate, obj);
+			any |= note_last(gate, obj);
 			continue;
 		}
 		if (!is_gone(obj)) {
@@ -241,7 +250,8 @@ bool qgate_objs_room(struct qgate *gate, bool sync)
 	bool room = true;
 	int i;
 
-	for (i = 0; i < 2; i++) {
+	/* Each of them is looked at twice at most before one is dropped, if any is gone. */
+	for (i = 0; i < 2 * (QGATE_ZOMBIES / SCAN_CHUNK) + 2; i++) {
 		spin_lock(&gate->obj_lock);
 		room = sync ? gate->n_syncs < QGATE_SYNCOBJS
 			    : gate->n_objs < QGATE_OBJECTS && gate->n_zombies < QGATE_ZOMBIES;

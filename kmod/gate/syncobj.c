@@ -237,7 +237,7 @@ static void points_free(struct qgate_point *points, u32 n)
 		if (points[i].sync)
 			drm_syncobj_put(points[i].sync);
 	}
-	kvfree(points);
+	kfree(points);
 }
 
 /* Read one of the points of a call. Return: 0 or a negative errno. */
@@ -277,12 +277,15 @@ int qgate_sync_signal(struct qgate_file *gf, void *arg)
 	if (a->count_handles > QGATE_POINTS)
 		return qgate_refuse(gf->gate, QWAMOS_GPU_REASON_NOT_OFFERED,
 				    _IOC_NR(DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL));
-	points = kvcalloc(a->count_handles, sizeof(*points), GFP_KERNEL_ACCOUNT);
+	/* First, for that may wait, and what is made is charged to nobody. */
+	ret = qgate_pace(gf->gate, a->count_handles);
+	if (ret)
+		return ret;
+	points = kcalloc(a->count_handles, sizeof(*points), GFP_KERNEL_ACCOUNT);
 	if (!points)
 		return -ENOMEM;
 	for (i = 0; i < a->count_handles && !ret; i++)
 		ret = point_read(gf, a, i, &points[i]);
-	ret = ret ?: qgate_pace(gf->gate, a->count_handles);
 	for (i = 0; i < a->count_handles && !ret; i++) {
 		fence = dma_fence_get_stub();
 		drm_syncobj_add_point(points[i].sync, points[i].chain, fence, points[i].at);

@@ -166,6 +166,14 @@ def test_start_without():
     p = run("qwamos-vm", "start", config("untrusted"))
     assert "2D only, no 3D: the trust level does not allow it" in p.stderr, p
     run("qwamos-vm", "stop", "painter", "--now")
+    # Another device has the node's name: no gate to that one, and no reason of the kernel's.
+    run("mount", "--bind", "/dev/null", NODE)
+    try:
+        p = run("qwamos-vm", "start", config("low"))
+        assert "2D only, no 3D: " + NODE + " is no longer the render node of " + GPU in p.stderr, p
+        run("qwamos-vm", "stop", "painter", "--now")
+    finally:
+        run("umount", NODE)
     first = subprocess.Popen(
         ["qwamos-gpu", "vm", "run", "alone", "--level", "low", "--exclusive", "--gate", GPU,
          "--user", "nobody", "--", "sleep", "60"], stdin=subprocess.DEVNULL)

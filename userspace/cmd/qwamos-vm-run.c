@@ -549,7 +549,7 @@ static int setup_once(struct run *r, struct qerr *err)
 	return ret;
 }
 
-/* One step down from what the kernel has refused; return: 0, or a negative errno: there is none. */
+/* One step down from what could not be had; return: 0, or a negative errno: there is none. */
 static int step_down(struct run *r, struct qerr *err)
 {
 	bool passthrough = start_passthrough(r->s);
@@ -576,6 +576,14 @@ static int step_down(struct run *r, struct qerr *err)
 	return start_plan(r->s) ? qerr_set(err, ENODEV, "%s", why->msg) : 0;
 }
 
+/* Is there a step down from what could not be had? Not for a VM that somebody has ended. */
+static bool falls_back(const struct run *r)
+{
+	if (r->vm.refused == QWAMOS_GPU_REASON_VM_ENDED)
+		return false;
+	return r->vm.no_gate || (r->vm.refused && start_passthrough(r->s) && r->s->config.fallback);
+}
+
 /*
  * Makes the VM; and if the kernel refuses it its GPU, or its gate, makes it anew with what it falls
  * back to: each of the two is refused once.
@@ -586,7 +594,7 @@ static int setup(struct run *r, struct qerr *err)
 
 	for (;;) {
 		ret = setup_once(r, err);
-		if (!ret || !r->vm.refused || (start_passthrough(r->s) && !r->s->config.fallback))
+		if (!ret || !falls_back(r))
 			return ret;
 		ret = step_down(r, err);
 		if (ret)

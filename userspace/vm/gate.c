@@ -30,9 +30,9 @@ int qvm_gate_create(int manage, const char *vm, const struct qvm_render *real, b
 	int fd, ret;
 
 	*refused = 0;
-	fd = open(real->path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+	fd = qvm_render_open(real, "/sys", e);
 	if (fd < 0)
-		return qerr_sys(e, errno, "%s, the render node of %s", real->path, name);
+		return fd;
 	ret = create(manage, fd, any, &req, refused);
 	if (ret && *refused == QWAMOS_GPU_REASON_NO_GATES) {
 		ret = qmodule_load(MODULE, e);

@@ -158,7 +158,7 @@ static void find_render(const struct qconfig *c, struct qvm_host *host)
 	    qgpu_policy_check(c->level, QWAMOS_GPU_OP_RENDERING_3D))
 		return;
 	if (qvm_render_find("/sys", named ? l->v[0].text : NULL, &host->render, &e) ||
-	    (!qvm_render_draws(&host->render) &&
+	    (named && !qvm_render_draws(&host->render) &&
 	     qerr_set(&e, ENODEV, "%s does not draw in 3D", l->v[0].text))) {
 		snprintf(host->no_render, sizeof(host->no_render), "%s", e.msg);
 		host->h.no_render = host->no_render;

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 #include <linux/types.h>
 
@@ -84,6 +86,29 @@ bool qvm_render_draws(const struct qvm_render *r)
 	ret = ioctl(fd, VIRTGPU_GETPARAM, &p);
 	close(fd);
 	return ret || value;
+}
+
+int qvm_render_open(const struct qvm_render *r, const char *sys, struct qerr *e)
+{
+	char path[PATH_MAX], root[PATH_MAX], now[PATH_MAX] = "";
+	int fd = open(r->path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+	struct stat st;
+	size_t len;
+
+	if (fd < 0)
+		return qerr_sys(e, errno, "%s, the render node of %s", r->path, qvm_render_name(r));
+	/* Another GPU may have its number by now. */
+	if (!fstat(fd, &st) && realpath(sys, root)) {
+		len = strlen(root);
+		snprintf(path, sizeof(path), "%s/dev/char/%u:%u/device", sys, major(st.st_rdev),
+			 minor(st.st_rdev));
+		if (realpath(path, now) && !strncmp(now, root, len) && now[len] == '/' &&
+		    !strcmp(now + len + 1, r->device))
+			return fd;
+	}
+	close(fd);
+	return qerr_set(e, ENODEV, "%s is no longer the render node of %s", r->path,
+			qvm_render_name(r));
 }
 
 static bool is_boot_vga(const char *sys, const char *addr)

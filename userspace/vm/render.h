@@ -45,6 +45,16 @@ int qvm_render_find(const char *sys, const char *addr, struct qvm_render *r, str
  */
 bool qvm_render_draws(const struct qvm_render *r);
 
+/**
+ * qvm_render_open() - open a node that was found, if it is still that GPU's
+ * @r: the node
+ * @sys: "/sys"
+ * @e: error
+ *
+ * Return: fd or a negative errno
+ */
+int qvm_render_open(const struct qvm_render *r, const char *sys, struct qerr *e);
+
 /** qvm_render_name() - what to call a GPU: its address, or its node's path */
 const char *qvm_render_name(const struct qvm_render *r);
 

@@ -406,6 +406,7 @@ int qvm_setup(struct qvm *vm, const struct qvm_opts *o, struct qerr *e)
 	if (!ret && o->gate) {
 		ret = qvm_gate_create(vm->manage, o->name, o->gate, o->flags & QVM_F_GATE_ANY,
 				      &vm->gate, &vm->refused, e);
+		vm->no_gate = ret;
 		if (!ret)
 			qvm_say(o, "VM %s has a gate to %s (%u:%u)", o->name,
 				qvm_render_name(o->gate), vm->gate.major, vm->gate.minor);

@@ -114,6 +114,7 @@ struct qvm_opts {
  * @gate: its gate
  * @refused: why the kernel has not given it a device or gate, &enum qwamos_gpu_reason; 0: it was
  *     not asked or has given all
+ * @no_gate: it could not have its gate, for whatever reason
  * @pid: its program, 0: not started
  * @pidfd: of it
  * @calls: those that its sandbox refuses
@@ -134,6 +135,7 @@ struct qvm {
 	size_t n_held;
 	struct qvm_gate gate;
 	uint32_t refused;
+	bool no_gate;
 	pid_t pid;
 	int pidfd;
 	struct qsandbox_refused calls;

@@ -261,6 +261,8 @@ static int point_read(struct qgate_file *gf, const struct drm_syncobj_timeline_a
 
 /**
  * qgate_sync_signal() - DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL
+ * @gf: the file
+ * @arg: the kernel's copy of the argument
  *
  * Each point draws on the VM's rate, for it stays as long as what comes before it is not done.
  */

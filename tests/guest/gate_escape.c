@@ -43,7 +43,7 @@ TEST_F(escape, real_node)
 	ASSERT_EQ(0, qt_clone(&self->vmm, &child, 0));
 	s = child.data;
 	ASSERT_EQ(0, qt_do(&child, do_nobody, 0, 0));
-	strcpy(s->path, self->real_path);
+	snprintf(s->path, sizeof(s->path), "%s", self->real_path);
 	EXPECT_EQ(-EACCES, qt_do(&child, do_open_path, O_RDWR, 0));
 	EXPECT_EQ(-EACCES, qt_do(&child, do_open_path, O_RDONLY, 0));
 	EXPECT_EQ(-EPERM, qt_do(&child, do_mknod, major(st.st_rdev), minor(st.st_rdev)));
@@ -104,16 +104,16 @@ TEST_F(escape, opened_again)
 	qt_end(&child);
 	snprintf(s->path, sizeof(s->path), "/proc/%d/fd/%d", self->vmm.pid, here);
 	EXPECT_EQ(-EACCES, qt_do(&self->outsider, do_open_path, O_RDWR, 0));
-	strcpy(path, theirs->path);
-	strcpy(theirs->path, "/tmp/escape");
-	strcpy(s->path, "/tmp/escape");
+	snprintf(path, sizeof(path), "%s", theirs->path);
+	snprintf(theirs->path, sizeof(theirs->path), "/tmp/escape");
+	snprintf(s->path, sizeof(s->path), "/tmp/escape");
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(0, qt_do(&self->vmm, do_link, i ? here : fd, i));
 		EXPECT_EQ(-EACCES, qt_do(&self->outsider, do_open_path, O_RDWR, 0));
 		EXPECT_EQ(-EACCES, qt_do(&self->them, do_reopen,
 					 qt_do(&self->them, do_open_path, O_PATH, 0), O_RDWR));
 	}
-	strcpy(theirs->path, path);
+	snprintf(theirs->path, sizeof(theirs->path), "%s", path);
 	unlink("/tmp/escape");
 	ASSERT_EQ(0, qt_clone(&self->vmm, &child, 0));
 	ASSERT_EQ(0, qt_do(&child, do_nobody, 0, 0));

@@ -9,14 +9,13 @@
 #include <drm/drm.h>
 #include <drm/virtgpu_drm.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <sys/mman.h>
 
 #include "kselftest_harness.h"
 #include "amdgpu_calls.h"
 #include "call.h"
 #include "gate.h"
+#include "patterns.h"
 #include "vm.h"
 
 #define SIDE  64U
@@ -124,23 +123,10 @@ static inline long do_map(long handle, long y, void *data)
 	return ret ? ret : map(node, ((struct shared *)data)->offset);
 }
 
-static sigjmp_buf out;
-
-static void on_sigbus(int signal)
-{
-	siglongjmp(out, 1);
-}
-
 /* Return: the first byte of what is mapped, or -EFAULT: SIGBUS. */
 static inline long do_touch(long x, long y, void *data)
 {
-	long ret = -EFAULT;
-
-	signal(SIGBUS, on_sigbus);
-	if (!sigsetjmp(out, 1))
-		ret = ((volatile unsigned char *)mem)[0];
-	signal(SIGBUS, SIG_DFL);
-	return ret;
+	return read_byte(mem);
 }
 
 FIXTURE(escape)

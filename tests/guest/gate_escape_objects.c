@@ -313,8 +313,8 @@ TEST_F(escape, mappings)
 }
 
 /*
- * What is mapped in place of a mapping by its own file, past the gate, would outlive the gate. It may
- * be refused, or be the gate's: that is the kernel's to choose.
+ * What is mapped in place of a mapping by its own file, past the gate, would outlive the gate. It
+ * may be refused, or be the gate's: that is the kernel's to choose.
  */
 TEST_F(escape, mapped_anew)
 {
@@ -354,19 +354,35 @@ static long do_amd_map(long domain, long y, void *data)
 	return map(node, offset);
 }
 
+/* Give the other VM a gate to the mock in place of its own. Return: the mock's node or -errno. */
+static int to_mock(FIXTURE_DATA(escape) *self)
+{
+	struct qt_vm *vm = &self->other;
+	int ret, real;
+
+	ret = qt_gate_destroy(vm->manage, self->h.out_gate_id);
+	if (!ret)
+		ret = qt_do(&self->them, do_leave, 0, 0);
+	unlink(((struct shared *)self->them.data)->path);
+	if (!ret)
+		ret = qt_mock_load("vram_mib=8 gtt_mib=64");
+	if (ret)
+		return ret < 0 ? ret : -EIO;
+	real = qt_mock_open();
+	if (real < 0)
+		return real;
+	ret = gate_for(vm, &self->them, real, &self->h);
+	return ret < 0 ? ret : real;
+}
+
 /* The same where mappings stay the driver's, which looks for them to evict what they show. */
 TEST_F(escape, mapped_anew_as_the_drivers)
 {
 	struct qt_vm *vm = &self->other;
 	int real;
 
-	ASSERT_EQ(0, qt_gate_destroy(vm->manage, self->h.out_gate_id));
-	ASSERT_EQ(0, qt_do(&self->them, do_leave, 0, 0));
-	unlink(((struct shared *)self->them.data)->path);
-	ASSERT_EQ(0, qt_mock_load("vram_mib=8 gtt_mib=64"));
-	real = qt_mock_open();
+	real = to_mock(self);
 	ASSERT_LE(0, real);
-	ASSERT_LE(0, gate_for(vm, &self->them, real, &self->h));
 	ASSERT_EQ(0, qt_do(&self->them, do_amd_map, VRAM, 0));
 	EXPECT_EQ(42, qt_do(&self->them, do_touch, 0, 0));
 	qt_do(&self->them, do_remap, -1, 0);
@@ -417,13 +433,8 @@ TEST_F(escape, points)
 	__u64 before;
 	int real;
 
-	ASSERT_EQ(0, qt_gate_destroy(vm->manage, self->h.out_gate_id));
-	ASSERT_EQ(0, qt_do(&self->them, do_leave, 0, 0));
-	unlink(((struct shared *)self->them.data)->path);
-	ASSERT_EQ(0, qt_mock_load("vram_mib=8 gtt_mib=64"));
-	real = qt_mock_open();
+	real = to_mock(self);
 	ASSERT_LE(0, real);
-	ASSERT_LE(0, gate_for(vm, &self->them, real, &self->h));
 	before = ledger(vm).submissions;
 	EXPECT_EQ(0, qt_do(&self->them, do_points, 64, 0));
 	EXPECT_EQ(before + 64, ledger(vm).submissions);
@@ -464,11 +475,11 @@ TEST_F_TIMEOUT(escape, slow_argument, 120)
 	struct qt_fuse fuse;
 	int i;
 
-	strcpy(path, s->path);
+	snprintf(path, sizeof(path), "%s", s->path);
 	qt_run(true, (const char *const[]){ "modprobe", "fuse", NULL });
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(0, qt_fuse_start(&fuse));
-		strcpy(s->path, fuse.path);
+		snprintf(s->path, sizeof(s->path), "%s", fuse.path);
 		ASSERT_EQ(0, qt_start(&self->vmm, do_slow_create, 0, 0));
 		ASSERT_EQ(0, qt_fuse_held(&fuse, SOON));
 		EXPECT_EQ(0, ledger(&self->vm).vram_used);
@@ -489,7 +500,7 @@ TEST_F_TIMEOUT(escape, slow_argument, 120)
 		}
 		qt_fuse_end(&fuse);
 	}
-	strcpy(s->path, path);
+	snprintf(s->path, sizeof(s->path), "%s", path);
 }
 
 TEST_HARNESS_MAIN

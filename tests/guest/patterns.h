@@ -3,6 +3,7 @@
 #ifndef PATTERNS_H
 #define PATTERNS_H
 
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -51,6 +52,14 @@ static inline int read_fault(const volatile unsigned char *p)
 	sigaction(SIGBUS, &bus, NULL);
 	sigaction(SIGSEGV, &segv, NULL);
 	return sig;
+}
+
+/* The byte at @p, or -EFAULT: SIGBUS. */
+static inline long read_byte(const volatile unsigned char *p)
+{
+	int sig = read_fault(p);
+
+	return !sig ? *p : sig == SIGBUS ? -EFAULT : -EINVAL;
 }
 
 #endif
